@@ -1,0 +1,1 @@
+"""The ground under matching and risk: how records are laid out and how kernels are compiled."""

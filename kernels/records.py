@@ -1,0 +1,13 @@
+"""Fixed-width records: the shape of everything that enters, leaves or stays in the core."""
+
+import numpy as np
+
+RECORD_BYTES = 64
+"""The size of every command and every event."""
+
+
+def record(*fields: tuple[str, str]) -> np.dtype:
+    """A packed dtype whose layout is checked: aligned fields, and not one byte of padding."""
+    dtype = np.dtype(list(fields), align=True)
+    assert dtype.itemsize == sum(np.dtype(code).itemsize for _, code in fields), f"padding in {fields}"
+    return dtype

@@ -1,0 +1,1 @@
+"""Queues and prices: the order book of every instrument, as one compiled kernel."""

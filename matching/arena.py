@@ -1,0 +1,143 @@
+"""The memory of all books: pools shared by every instrument, so that it follows live orders and levels.
+
+Pools are allocated at their capacity and touched from the bottom up, freed slots first, so the operating system gives
+out pages only for as much as was ever in use at once. The one structure that is touched at random, the table from order
+ids to slots, doubles between batches instead.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from matching import schema
+from matching.compile import kernel
+from matching.schema import NIL, TREE_DIGIT_BITS
+
+FANOUT = 1 << TREE_DIGIT_BITS
+KEY_NONE = (1 << 31) - 1
+ID_TABLE_SIZE_MIN = 1 << 12
+
+
+class Limits(NamedTuple):
+    """How much one book arena can hold; reaching one of these is a refusal with a name."""
+
+    instruments: int = schema.INSTRUMENT_CAPACITY
+    orders: int = schema.ORDER_CAPACITY
+    nodes: int = schema.NODE_CAPACITY
+    accounts: int = 1 << 20
+
+
+class Book(NamedTuple):
+    """Everything that matching knows, as arrays. Index 0 of orders, levels and nodes is never used."""
+
+    counters: np.ndarray  # (1,) COUNTERS
+    taker: np.ndarray  # (1,) TAKER: the command at work
+    instruments: np.ndarray  # (instruments,) INSTRUMENT, at instrument id modulo their number
+    sides: np.ndarray  # (2 x instruments,) BOOK_SIDE, at 2 x instrument slot + side
+    nodes: np.ndarray  # (nodes,) NODE
+    children: np.ndarray  # (nodes x 64,) u4: a node's children; those of a leaf are levels
+    levels: np.ndarray  # (orders,) LEVEL
+    orders: np.ndarray  # (orders,) ORDER
+    terms: np.ndarray  # (orders,) ORDER_TERMS, what matching rarely reads of an order
+    ids: np.ndarray  # (power of two,) ID_ENTRY: order id to slot
+    timers: np.ndarray  # (orders,) TIMER: a heap by (due time, order id)
+    groups: np.ndarray  # (accounts,) u4: self-trade group of an account, 0 for none
+
+
+def allocate(limits: Limits) -> Book:
+    """An empty book. Raises ValueError for limits that its integers cannot serve."""
+    if limits.instruments & (limits.instruments - 1) or not 0 < limits.instruments <= 1 << 20:
+        raise ValueError(f"the number of instruments must be a power of two up to 2^20, not {limits.instruments}")
+    if not 0 < limits.orders <= schema.ORDER_CAPACITY * 4 or not 0 < limits.nodes < 1 << 26:
+        raise ValueError(f"limits out of range: {limits}")
+    sides = np.zeros(2 * limits.instruments, schema.BOOK_SIDE)
+    sides["best_key"] = KEY_NONE
+    sides["recent_prefix"] = -1
+    counters = np.zeros(1, schema.COUNTERS)
+    counters["fresh_order"] = counters["fresh_level"] = counters["fresh_node"] = 1
+    return Book(
+        counters=counters,
+        taker=np.zeros(1, schema.TAKER),
+        instruments=np.zeros(limits.instruments, schema.INSTRUMENT),
+        sides=sides,
+        nodes=np.zeros(limits.nodes + 1, schema.NODE),
+        children=np.zeros((limits.nodes + 1) * FANOUT, np.uint32),
+        levels=np.zeros(limits.orders + 1, schema.LEVEL),
+        orders=np.zeros(limits.orders + 1, schema.ORDER),
+        terms=np.zeros(limits.orders + 1, schema.ORDER_TERMS),
+        ids=np.zeros(ID_TABLE_SIZE_MIN, schema.ID_ENTRY),
+        timers=np.zeros(limits.orders + 1, schema.TIMER),
+        groups=np.zeros(limits.accounts, np.uint32),
+    )
+
+
+@kernel
+def take_order_slot(book):
+    """A slot for a new order. The caller has seen that one is left."""
+    counters = book.counters[0]
+    slot = np.int64(counters["free_order"])
+    if slot != NIL:
+        counters["free_order"] = book.orders[slot]["next"]
+        return slot
+    slot = np.int64(counters["fresh_order"])
+    assert slot < len(book.orders), "no order slot is left"
+    counters["fresh_order"] = slot + 1
+    return slot
+
+
+@kernel
+def give_order_slot(book, slot):
+    """Return a slot; the one returned last is the next to be taken, while it is still in the cache."""
+    counters = book.counters[0]
+    book.orders[slot]["next"] = counters["free_order"]
+    book.orders[slot]["leaves_lots"] = 0
+    counters["free_order"] = slot
+
+
+@kernel
+def take_level(book):
+    """An index for a new price level. There are as many as orders, so one is always left."""
+    counters = book.counters[0]
+    level = np.int64(counters["free_level"])
+    if level != NIL:
+        counters["free_level"] = book.levels[level]["head"]
+        return level
+    level = np.int64(counters["fresh_level"])
+    assert level < len(book.levels), "no level is left"
+    counters["fresh_level"] = level + 1
+    return level
+
+
+@kernel
+def give_level(book, level):
+    """Return an empty level."""
+    counters = book.counters[0]
+    book.levels[level]["head"] = counters["free_level"]
+    book.levels[level]["order_count"] = 0
+    counters["free_level"] = level
+
+
+@kernel
+def take_node(book):
+    """A node of the price tree without children. The caller has seen that one is left."""
+    counters = book.counters[0]
+    counters["live_nodes"] += 1
+    node = np.int64(counters["free_node"])
+    if node != NIL:
+        counters["free_node"] = book.nodes[node]["parent"]
+    else:
+        node = np.int64(counters["fresh_node"])
+        assert node < len(book.nodes), "no tree node is left"
+        counters["fresh_node"] = node + 1
+    book.nodes[node]["children"] = 0
+    return node
+
+
+@kernel
+def give_node(book, node):
+    """Return a node without children."""
+    counters = book.counters[0]
+    counters["live_nodes"] -= 1
+    book.nodes[node]["parent"] = counters["free_node"]
+    book.nodes[node]["prefix"] = -1
+    counters["free_node"] = node

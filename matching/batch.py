@@ -1,0 +1,47 @@
+"""Many commands in one call: what the bench, the recorded days and the tests drive, around the `execute` that serves."""
+
+import numpy as np
+
+from matching.compile import kernel
+from matching.events import EVENTS_PER_STEP_MAX
+from matching.execute import cancel_next, execute, expire_next, is_paused
+from matching.prefetch import look_ahead
+from matching.timers import due_slot
+
+
+@kernel
+def execute_batch(book, orders, changes, first, events):
+    """Run commands from `first` on; return how many are done in all, and the number of events in the buffer.
+
+    Fewer done than given means that the buffer is full: empty it and call again.
+    """
+    count = np.int64(0)
+    for index in range(first, len(orders)):
+        if count + EVENTS_PER_STEP_MAX > len(events):
+            return index, count
+        look_ahead(book, orders, index)
+        count = execute(book, orders[index], changes[index], events, count)
+        if is_paused(book):
+            return index, count
+    return len(orders), count
+
+
+@kernel
+def expire_batch(book, events):
+    """Cancel orders that are due until none is left or the buffer is full; return the number of events."""
+    count = np.int64(0)
+    while count < len(events) and due_slot(book) != 0:
+        count = expire_next(book, events, count)
+    return count
+
+
+@kernel
+def cancel_batch(book, instrument_id, reason, events):
+    """Cancel orders of an instrument until none is left or the buffer is full; return the number of events."""
+    count = np.int64(0)
+    while count < len(events):
+        before = count
+        count = cancel_next(book, instrument_id, reason, events, count)
+        if count == before:
+            break
+    return count

@@ -1,0 +1,124 @@
+"""A typed face over the kernels: owns the arrays and converts; every rule lives in `execute` and what it calls."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from matching.arena import Book, Limits, allocate
+from matching.batch import execute_batch, expire_batch, cancel_batch
+from matching.check import check_book
+from matching.export import export_orders, level_rows
+from matching.identifiers import grown
+from matching.schema import (
+    CHANGE_COMMAND,
+    ORDER_EVENT,
+    PRICE_TICKS_MAX,
+    QUANTITY_LOTS_MAX,
+    RESTING,
+    OrderReason,
+    Phase,
+    Side,
+)
+
+__all__ = ["Limits", "OrderBook"]
+
+
+class OrderBook:
+    """The books of all instruments. Not thread-safe: one writer."""
+
+    def __init__(self, limits: Limits = Limits(), event_capacity: int = 65_536) -> None:  # noqa: B008
+        """Raises ValueError for limits that cannot be served or a buffer smaller than one step's events."""
+        if event_capacity < 8:
+            raise ValueError(f"an event buffer needs room for 8 events, not {event_capacity}")
+        self.book: Book = allocate(limits)
+        self._buffer = np.zeros(event_capacity, ORDER_EVENT)
+
+    def list_instrument(
+        self,
+        instrument_id: int,
+        *,
+        price_step_ticks: int = 1,
+        quantity_step_lots: int = 1,
+        quantity_max_lots: int = QUANTITY_LOTS_MAX,
+        band_low_ticks: int = 1,
+        band_high_ticks: int = PRICE_TICKS_MAX,
+        phase: Phase = Phase.OPEN,
+    ) -> None:
+        """Begin to trade an instrument, in the slot that its id falls on."""
+        instrument = self._instrument(instrument_id)
+        instrument["instrument_id"] = instrument_id
+        instrument["price_step_ticks"] = price_step_ticks
+        instrument["quantity_step_lots"] = quantity_step_lots
+        instrument["quantity_max_lots"] = quantity_max_lots
+        instrument["band_low_ticks"] = band_low_ticks
+        instrument["band_high_ticks"] = band_high_ticks
+        instrument["phase"] = phase
+
+    def set_phase(self, instrument_id: int, phase: Phase) -> None:
+        """Open, halt or close an instrument's book."""
+        self._instrument(instrument_id)["phase"] = phase
+
+    def set_time(self, time_ns: int) -> None:
+        """Tell the time, in nanoseconds since 1970, by which orders expire."""
+        self.book.counters["time_ns"] = time_ns
+
+    def set_group(self, account_id: int, group: int) -> None:
+        """Put an account into a self-trade group; 0 is none."""
+        self.book.groups[account_id] = group
+
+    def execute(self, commands: np.ndarray) -> np.ndarray:
+        """Run commands (ORDER_COMMAND records, changes among them) and return all their events."""
+        self.book = grown(self.book, len(commands))
+        changes = commands.view(CHANGE_COMMAND)
+        done = 0
+
+        def step() -> int:
+            nonlocal done
+            done, count = execute_batch(self.book, commands, changes, done, self._buffer)
+            return count
+
+        return self._collect(step, lambda: done < len(commands))
+
+    def expire_due(self) -> np.ndarray:
+        """Cancel every order that has expired by now, and return the events."""
+        return self._drain(lambda: expire_batch(self.book, self._buffer))
+
+    def cancel_book(self, instrument_id: int, reason: OrderReason) -> np.ndarray:
+        """Cancel every order of an instrument, and return the events."""
+        return self._drain(lambda: cancel_batch(self.book, instrument_id, reason, self._buffer))
+
+    def levels(self, instrument_id: int, side: Side) -> list[tuple[int, int, int]]:
+        """(price_ticks, quantity_lots, order_count) of one side, best first."""
+        return [tuple(row) for row in level_rows(self.book, instrument_id, side).tolist()]
+
+    def orders(self) -> np.ndarray:
+        """Every resting order as RESTING records, by instrument slot, side and priority."""
+        orders = np.zeros(int(self.book.counters[0]["resting_orders"]), RESTING)
+        export_orders(self.book, orders)
+        return orders
+
+    def check(self) -> None:
+        """Walk every invariant of the book; a broken promise names itself in an AssertionError."""
+        check_book(self.book)
+
+    def _instrument(self, instrument_id: int) -> np.void:
+        return self.book.instruments[instrument_id & (len(self.book.instruments) - 1)]
+
+    def _drain(self, step: Callable[[], int]) -> np.ndarray:
+        self.book.counters["event_index"] = 0
+        full = True
+
+        def fill() -> int:
+            nonlocal full
+            count = step()
+            full = count > 0
+            return count
+
+        return self._collect(fill, lambda: full)
+
+    def _collect(self, step: Callable[[], int], goes_on: Callable[[], bool]) -> np.ndarray:
+        return np.concatenate(list(self._parts(step, goes_on)) or [self._buffer[:0].copy()])
+
+    def _parts(self, step: Callable[[], int], goes_on: Callable[[], bool]) -> Iterator[np.ndarray]:
+        while goes_on():
+            yield self._buffer[: step()].copy()

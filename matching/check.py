@@ -1,0 +1,127 @@
+"""Every promise that the book's structures make to each other, walked in plain Python. Tests call it after each step."""
+
+import numpy as np
+
+from matching.arena import FANOUT, KEY_NONE, Book
+from matching.prices import key_of
+from matching.schema import HOLDER_TIMED, NIL, TREE_DIGIT_BITS, Side, TimeInForce
+
+
+def check_book(book: Book) -> None:
+    """Walk everything; a broken promise names itself in an AssertionError."""
+    slots: set[int] = set()
+    nodes = 0
+    for book_side in np.flatnonzero(book.sides["root"]):
+        nodes += check_side(book, int(book_side), slots)
+    for book_side in np.flatnonzero(book.sides["root"] == NIL):
+        assert book.sides[book_side]["best_key"] == KEY_NONE, "an empty side has a best price"
+        assert book.sides[book_side]["level_count"] == 0, "an empty side counts levels"
+    check_uncrossed(book)
+    check_counts(book, slots, nodes)
+    check_ids(book, slots)
+    check_timers(book, slots)
+
+
+def check_side(book: Book, book_side: int, slots: set[int]) -> int:
+    """One side's tree, levels and queues; collects the order slots and returns the number of nodes."""
+    side = book.sides[book_side]
+    keys: list[int] = []
+    nodes = check_node(book, book_side, int(side["root"]), int(side["height"]), NIL, keys, slots)
+    assert keys == sorted(set(keys)), "levels are out of order"
+    assert side["level_count"] == len(keys), "the number of levels drifted"
+    assert side["best_key"] == keys[0], "the best key is not the first"
+    assert book.levels[side["best_level"]]["key"] == keys[0], "the best level is not the first"
+    if side["recent_prefix"] != -1:
+        assert book.nodes[side["recent_leaf"]]["prefix"] == side["recent_prefix"], "the recent leaf is another one"
+    return nodes
+
+
+def check_node(
+    book: Book, book_side: int, node: int, height: int, parent: int, keys: list[int], slots: set[int]
+) -> int:
+    """A node and all below it; returns how many there are."""
+    record = book.nodes[node]
+    assert record["parent"] == parent, "a node has a wrong parent"
+    assert record["children"] != 0, "an empty node stayed in the tree"
+    count = 1
+    for digit in range(FANOUT):
+        if not int(record["children"]) >> digit & 1:
+            continue
+        child = int(book.children[node * FANOUT + digit])
+        if height == 0:
+            check_level(book, book_side, child, node, slots)
+            assert book.levels[child]["key"] == (int(record["prefix"]) << TREE_DIGIT_BITS) + digit, "a key is misplaced"
+            keys.append(int(book.levels[child]["key"]))
+        else:
+            expected = (int(record["prefix"]) << TREE_DIGIT_BITS) + digit
+            assert book.nodes[child]["prefix"] == expected, "a node is misplaced"
+            count += check_node(book, book_side, child, height - 1, node, keys, slots)
+    return count
+
+
+def check_level(book: Book, book_side: int, index: int, leaf: int, slots: set[int]) -> None:
+    """One level: its links, its totals and its orders."""
+    level = book.levels[index]
+    assert level["book_side"] == book_side, "a level is on the wrong side"
+    assert level["leaf"] == leaf, "a level names another leaf"
+    assert level["key"] == key_of(book_side & 1, int(level["price_ticks"])), "a key does not fit its price"
+    total_lots, count, slot = 0, 0, int(level["head"])
+    while True:
+        order = book.orders[slot]
+        assert slot not in slots, "an order stands in two queues"
+        slots.add(slot)
+        assert order["level"] == index, "an order names another level"
+        assert 0 < order["leaves_lots"] <= book.terms[slot]["quantity_lots"], "an order has no lots, or more than its total"
+        assert book.orders[order["next"]]["previous"] == slot, "a queue is broken"
+        total_lots += int(order["leaves_lots"])
+        count += 1
+        slot = int(order["next"])
+        if slot == level["head"]:
+            break
+    assert level["quantity_lots"] == total_lots, "a level's total drifted"
+    assert level["order_count"] == count, "a level's count drifted"
+
+
+def check_uncrossed(book: Book) -> None:
+    """No resting bid reaches a resting ask."""
+    for slot in np.flatnonzero(book.sides["root"][0::2] & (book.sides["root"][1::2] != NIL)):
+        bids, asks = book.sides[2 * slot], book.sides[2 * slot + 1]
+        if bids["root"] != NIL and asks["root"] != NIL:
+            bid_ticks = book.levels[bids["best_level"]]["price_ticks"]
+            assert bid_ticks < book.levels[asks["best_level"]]["price_ticks"], "crossed at rest"
+
+
+def check_counts(book: Book, slots: set[int], nodes: int) -> None:
+    """The counters, and that no slot is lost: each is live or on the free list."""
+    counters = book.counters[0]
+    assert counters["resting_orders"] == len(slots), "the number of resting orders drifted"
+    assert counters["live_nodes"] == nodes, "the number of tree nodes drifted"
+    free, slot = set(), int(counters["free_order"])
+    while slot != NIL:
+        assert slot not in free, "the free list runs in a circle"
+        free.add(slot)
+        slot = int(book.orders[slot]["next"])
+    assert not free & slots, "a live order is on the free list"
+    assert len(free) + len(slots) == counters["fresh_order"] - 1, "an order slot is lost"
+
+
+def check_ids(book: Book, slots: set[int]) -> None:
+    """The id table holds exactly the live orders."""
+    held = book.ids["slot"][book.ids["slot"] != NIL]
+    assert sorted(held.tolist()) == sorted(slots), "the id table holds other orders than the book"
+    assert 2 * len(slots) <= len(book.ids), "the id table is more than half full"
+
+
+def check_timers(book: Book, slots: set[int]) -> None:
+    """The heap holds exactly the orders with an expiry, in heap order, and each knows its place."""
+    count = int(book.counters[0]["timer_count"])
+    timed = {slot for slot in slots if book.orders[slot]["holder"] & HOLDER_TIMED}
+    assert timed == {slot for slot in slots if book.terms[slot]["time_in_force"] == TimeInForce.GTD}, "a timer is missing"
+    assert {int(slot) for slot in book.timers["slot"][:count]} == timed, "the heap holds other orders"
+    for at in range(count):
+        entry, parent = book.timers[at], book.timers[(at - 1) // 2 if at else 0]
+        assert book.terms[entry["slot"]]["timer"] == at, "an order names another timer"
+        assert (parent["due_ns"], parent["order_id"]) <= (entry["due_ns"], entry["order_id"]), "the heap is out of order"
+
+
+assert Side.SELL == 1, "book_side is 2 x slot + side"

@@ -1,0 +1,66 @@
+"""How every kernel is compiled, and where its machine code is kept between runs.
+
+numba's own disk cache looks at one file's date and at nothing else: it would load code compiled without bounds checks
+when they are asked for, and would miss an edit to a helper in another file, so that a user who updates would match by
+old rules. The cache folder is therefore named after everything the code depends on: the text of every kernel source,
+the versions of Python, numba and numpy, and the flags.
+"""
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SOURCE_ROOT = Path(__file__).resolve().parent.parent
+KERNEL_FOLDERS = ("matching", "risk", "exchange/venue")
+JIT_ENABLED = not numba.config.DISABLE_JIT
+
+
+def kernel_sources(root: Path = SOURCE_ROOT) -> list[Path]:
+    """Every file whose text may end up in compiled code, in a fixed order."""
+    return sorted(path for folder in KERNEL_FOLDERS for path in (root / folder).rglob("*.py"))
+
+
+def cache_key(sources: Iterable[Path]) -> str:
+    """A name for the compiled code: equal names mean equal sources, tools and flags."""
+    versions = (platform.python_version(), numba.__version__, numpy.__version__)
+    flags = (numba.config.BOUNDSCHECK, numba.config.OPT, numba.config.DEBUG, sys.flags.optimize)
+    digest = hashlib.blake2b(repr((versions, flags)).encode(), digest_size=12)
+    for path in sources:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def cache_home() -> Path:
+    """The folder above all kernel caches: `BWX_CACHE_DIR`, or the user's cache folder."""
+    named = os.environ.get("BWX_CACHE_DIR")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bandwidth-exchange"
+
+
+CACHE_FOLDER = cache_home() / "kernels" / cache_key(kernel_sources())
+numba.config.CACHE_DIR = str(CACHE_FOLDER)
+
+
+def is_compiled() -> bool:
+    """True when an earlier run left machine code for these very sources."""
+    return any(CACHE_FOLDER.rglob("*.nbi"))
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function of the core: cached, without the GIL, without reference counting, int division as in C.
+
+    Kernels own nothing: arrays come in and stay the caller's, so the counting that `_nrt` switches off (a private option
+    of numba) would only cost time, up to three times the work of the kernel itself.
+    """
+    return njit(cache=True, nogil=True, _nrt=False, error_model="numpy", forceinline=True)(function)

@@ -1,0 +1,91 @@
+"""What matching says: one leaf for each shape of event. Each returns the new number of events in the buffer."""
+
+from matching.compile import kernel
+from matching.schema import EventKind, OrderReason
+
+EVENTS_PER_STEP_MAX = 4
+"""Room that a command asks for before each step; without it the command pauses until the buffer is empty again."""
+
+
+@kernel
+def begin_event(book, events, count, kind):
+    """Number an event within its command, and hand out its record with all that no event shares."""
+    counters = book.counters[0]
+    event = events[count]
+    event["kind"] = kind
+    event["sequence"] = counters["sequence"]
+    event["index"] = counters["event_index"]
+    counters["event_index"] += 1
+    return event
+
+
+@kernel
+def write_taker_event(book, events, count, kind, quantity_lots, leaves_lots):
+    """An outcome of the order at work."""
+    taker = book.taker[0]
+    event = begin_event(book, events, count, kind)
+    event["side"] = taker["side"]
+    event["reason"] = taker["reason"]
+    event["instrument_id"] = taker["instrument_id"]
+    event["order_id"] = taker["order_id"]
+    event["counter_order_id"] = 0
+    event["account_id"] = taker["account_id"]
+    event["counter_account_id"] = 0
+    event["price_ticks"] = taker["price_ticks"]
+    event["quantity_lots"] = quantity_lots
+    event["leaves_lots"] = leaves_lots
+    return count + 1
+
+
+@kernel
+def write_match_event(book, events, count, kind, maker_order_id, maker_account_id, price_ticks, quantity_lots):
+    """The order at work met a resting one; its leaves are already less the quantity."""
+    taker = book.taker[0]
+    event = begin_event(book, events, count, kind)
+    event["side"] = taker["side"]
+    event["reason"] = OrderReason.SELF_TRADE if kind == EventKind.PREVENTED else OrderReason.NONE
+    event["instrument_id"] = taker["instrument_id"]
+    event["order_id"] = taker["order_id"]
+    event["counter_order_id"] = maker_order_id
+    event["account_id"] = taker["account_id"]
+    event["counter_account_id"] = maker_account_id
+    event["price_ticks"] = price_ticks
+    event["quantity_lots"] = quantity_lots
+    event["leaves_lots"] = taker["leaves_lots"]
+    return count + 1
+
+
+@kernel
+def write_resting_event(book, events, count, kind, reason, slot, quantity_lots, leaves_lots):
+    """Something happened to an order in the book; the caller adds who caused it, if not its owner."""
+    order = book.orders[slot]
+    level = book.levels[order["level"]]
+    event = begin_event(book, events, count, kind)
+    event["side"] = level["book_side"] & 1
+    event["reason"] = reason
+    event["instrument_id"] = book.instruments[level["book_side"] >> 1]["instrument_id"]
+    event["order_id"] = order["order_id"]
+    event["counter_order_id"] = 0
+    event["account_id"] = order["holder"] & 0xFFFFFF
+    event["counter_account_id"] = 0
+    event["price_ticks"] = level["price_ticks"]
+    event["quantity_lots"] = quantity_lots
+    event["leaves_lots"] = leaves_lots
+    return count + 1
+
+
+@kernel
+def write_rejected(book, events, count, command, side, reject):
+    """Nothing changed, and why."""
+    event = begin_event(book, events, count, EventKind.REJECTED)
+    event["side"] = side
+    event["reason"] = reject
+    event["instrument_id"] = command["instrument_id"]
+    event["order_id"] = command["order_id"]
+    event["counter_order_id"] = 0
+    event["account_id"] = command["account_id"]
+    event["counter_account_id"] = 0
+    event["price_ticks"] = command["price_ticks"]
+    event["quantity_lots"] = 0
+    event["leaves_lots"] = 0
+    return count + 1

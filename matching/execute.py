@@ -1,0 +1,451 @@
+"""The rule book: what happens to an order, a cancel, a replace.
+
+Read it from the top. `execute` runs one command to its outcome event, or until the event buffer has no room; the command
+at work then waits in `book.taker`, and the next call goes on where it stopped, with the same events in the end.
+"""
+
+import numpy as np
+
+from matching.arena import give_order_slot, take_order_slot
+from matching.compile import kernel
+from matching.events import (
+    EVENTS_PER_STEP_MAX,
+    write_match_event,
+    write_rejected,
+    write_resting_event,
+    write_taker_event,
+)
+from matching.identifiers import find_slot, insert_id, remove_id
+from matching.prices import key_of, next_level
+from matching.queues import join, leave, shorten
+from matching.rules import (
+    NAMES_REMAINING,
+    NO_REJECT,
+    REJECTED,
+    REQUEUE,
+    check_nodes,
+    check_place,
+    check_replace,
+    limit_after_post_only,
+    limit_of,
+)
+from matching.schema import (
+    HOLDER_TIMED,
+    NIL,
+    CommandKind,
+    EventKind,
+    OrderReason,
+    OrderReject,
+    Progress,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+from matching.timers import add_timer, due_slot, remove_timer
+
+ACCOUNT_MASK = 0xFFFFFF
+
+
+@kernel
+def execute(book, order_command, change_command, events, count):
+    """Run one command, given in both layouts, and return the number of events in the buffer.
+
+    The caller has seen that the buffer has room for one step. `is_paused` says whether the command must be run again.
+    """
+    if not is_paused(book):
+        count = begin(book, order_command, change_command, events, count)
+    if book.taker[0]["progress"] != Progress.IDLE:
+        count = work(book, events, count)
+    return count
+
+
+@kernel
+def begin(book, order_command, change_command, events, count):
+    """Check a command, and do all of it but the matching, which is left to `work`."""
+    begin_command(book)
+    if order_command["kind"] == CommandKind.PLACE:
+        return place(book, order_command, events, count)
+    slot = slot_of_account(book, change_command["order_id"], change_command["account_id"])
+    if order_command["kind"] == CommandKind.CANCEL:
+        return cancel(book, change_command, slot, events, count)
+    return replace(book, change_command, slot, events, count)
+
+
+@kernel
+def is_paused(book):
+    """Whether a command waits for room to write its next events."""
+    return book.taker[0]["progress"] == Progress.PAUSED
+
+
+@kernel
+def begin_command(book):
+    """Give the next command its sequence."""
+    book.counters[0]["sequence"] += np.uint64(1)
+    book.counters[0]["event_index"] = 0
+
+
+@kernel
+def place(book, command, events, count):
+    """Bring a new order: trade what crosses, then rest or give up the remainder."""
+    reject = check_place(book, command)
+    if reject != NO_REJECT:
+        return write_rejected(book, events, count, command, command["side"], reject)
+    slot = np.int64(command["instrument_id"]) & np.int64(len(book.instruments) - 1)
+    limit_ticks = limit_of(book.instruments[slot], command)
+    limit_ticks = limit_after_post_only(book, slot, np.int64(command["side"]), limit_ticks, command["flags"])
+    if limit_ticks == REJECTED:
+        reject = np.int64(OrderReject.POST_ONLY_WOULD_TRADE)
+        return write_rejected(book, events, count, command, command["side"], reject)
+    load_order(book, command, limit_ticks)
+    if command["time_in_force"] == TimeInForce.FOK and not is_fillable(book):
+        book.taker[0]["reason"] = OrderReason.NOT_FILLABLE
+    return count
+
+
+@kernel
+def cancel(book, command, slot, events, count):
+    """Take a resting order of this account out of the book."""
+    if slot == NIL:
+        return write_rejected(book, events, count, command, 0, OrderReject.UNKNOWN_ORDER)
+    return remove(book, slot, OrderReason.REQUESTED, events, count)
+
+
+@kernel
+def replace(book, command, slot, events, count):
+    """Change an order. Fewer lots at the same price keep their place; anything else starts again at the back."""
+    reject = check_replace(book, command, slot)
+    if reject != NO_REJECT:
+        return write_rejected(book, events, count, command, 0, reject)
+    leaves_lots = book.orders[slot]["leaves_lots"]
+    filled_lots = book.terms[slot]["quantity_lots"] - leaves_lots
+    new_leaves_lots = np.int64(command["quantity_lots"])
+    if command["flags"] & NAMES_REMAINING == 0:
+        new_leaves_lots -= filled_lots
+    if new_leaves_lots <= 0:
+        return remove(book, slot, OrderReason.REPLACED_BELOW_FILLED, events, count)
+    same_price = book.levels[book.orders[slot]["level"]]["price_ticks"] == command["price_ticks"]
+    if same_price and new_leaves_lots <= leaves_lots and command["flags"] & REQUEUE == 0:
+        return reduce(book, slot, leaves_lots - new_leaves_lots, events, count)
+    return requeue(book, command, slot, new_leaves_lots, filled_lots, events, count)
+
+
+@kernel
+def reduce(book, slot, quantity_lots, events, count):
+    """Shorten an order without touching its place in the queue."""
+    shorten(book, slot, quantity_lots)
+    book.terms[slot]["quantity_lots"] -= quantity_lots
+    leaves_lots = book.orders[slot]["leaves_lots"]
+    return write_resting_event(
+        book, events, count, EventKind.REDUCED, OrderReason.REQUESTED, slot, quantity_lots, leaves_lots
+    )
+
+
+@kernel
+def requeue(book, command, slot, new_leaves_lots, filled_lots, events, count):
+    """Withdraw an order and bring it again with new terms, as if it had just arrived."""
+    level = book.levels[book.orders[slot]["level"]]
+    instrument_slot = np.int64(level["book_side"] >> 1)
+    side = np.int64(level["book_side"] & 1)
+    reject = check_nodes(book)
+    limit_ticks = limit_after_post_only(
+        book, instrument_slot, side, np.int64(command["price_ticks"]), book.terms[slot]["flags"]
+    )
+    if reject == NO_REJECT and limit_ticks == REJECTED:
+        reject = np.int64(OrderReject.POST_ONLY_WOULD_TRADE)
+    if reject != NO_REJECT:
+        return write_rejected(book, events, count, command, 0, reject)
+    leaves_lots = book.orders[slot]["leaves_lots"]
+    count = write_resting_event(
+        book, events, count, EventKind.WITHDRAWN, OrderReason.REQUESTED, slot, leaves_lots, 0
+    )
+    load_resting(book, slot, limit_ticks, new_leaves_lots, filled_lots)
+    leave(book, slot)
+    book.counters[0]["resting_orders"] -= 1
+    return count
+
+
+@kernel
+def load_order(book, command, limit_ticks):
+    """Put a new order to work."""
+    taker = book.taker[0]
+    taker["progress"] = Progress.WORKING
+    taker["reason"] = OrderReason.NONE
+    taker["command_kind"] = CommandKind.PLACE
+    taker["slot"] = NIL
+    taker["order_id"] = command["order_id"]
+    taker["leaves_lots"] = command["quantity_lots"]
+    taker["total_lots"] = command["quantity_lots"]
+    taker["expires_ns"] = command["expires_ns"]
+    taker["client_id_high"] = command["client_id_high"]
+    taker["client_id_low"] = command["client_id_low"]
+    taker["instrument_id"] = command["instrument_id"]
+    taker["account_id"] = command["account_id"]
+    taker["price_ticks"] = limit_ticks
+    taker["label"] = command["label"]
+    taker["session_id"] = command["session_id"]
+    taker["side"] = command["side"]
+    taker["time_in_force"] = command["time_in_force"]
+    taker["flags"] = command["flags"]
+    taker["self_trade"] = command["self_trade"]
+
+
+@kernel
+def load_resting(book, slot, limit_ticks, leaves_lots, filled_lots):
+    """Put a resting order to work again. It keeps its slot, its id and its terms meanwhile."""
+    order = book.orders[slot]
+    level = book.levels[order["level"]]
+    terms = book.terms[slot]
+    taker = book.taker[0]
+    taker["progress"] = Progress.WORKING
+    taker["reason"] = OrderReason.NONE
+    taker["command_kind"] = CommandKind.REPLACE
+    taker["slot"] = slot
+    taker["order_id"] = order["order_id"]
+    taker["leaves_lots"] = leaves_lots
+    taker["total_lots"] = filled_lots + leaves_lots
+    taker["instrument_id"] = book.instruments[level["book_side"] >> 1]["instrument_id"]
+    taker["account_id"] = order["holder"] & ACCOUNT_MASK
+    taker["price_ticks"] = limit_ticks
+    taker["side"] = level["book_side"] & 1
+    taker["time_in_force"] = terms["time_in_force"]
+    taker["self_trade"] = terms["self_trade"]
+
+
+@kernel
+def work(book, events, count):
+    """Match the order at work until it is done, meets no more, or the buffer is full; then finish it."""
+    taker = book.taker[0]
+    opposite = 1 - np.int64(taker["side"])
+    instrument_slot = np.int64(taker["instrument_id"]) & np.int64(len(book.instruments) - 1)
+    resting_side = book.sides[2 * instrument_slot + opposite]
+    limit_key = key_of(opposite, taker["price_ticks"])
+    while taker["leaves_lots"] > 0 and taker["reason"] == OrderReason.NONE and resting_side["best_key"] <= limit_key:
+        if count + EVENTS_PER_STEP_MAX > len(events):
+            taker["progress"] = Progress.PAUSED
+            return count
+        maker = np.int64(book.levels[resting_side["best_level"]]["head"])
+        mode = np.int64(taker["self_trade"])
+        if mode == SelfTrade.NONE or not is_self_trade(book, maker):
+            count = meet(book, maker, EventKind.TRADE, events, count)
+        elif mode == SelfTrade.DECREMENT:
+            count = meet(book, maker, EventKind.PREVENTED, events, count)
+        else:
+            count = cancel_self_trade(book, maker, mode, events, count)
+    taker["progress"] = Progress.IDLE
+    return finish(book, events, count)
+
+
+@kernel
+def meet(book, maker, kind, events, count):
+    """Take what two orders have in common off both: a trade at the resting order's price, or one that is prevented."""
+    taker = book.taker[0]
+    order = book.orders[maker]
+    quantity_lots = min(taker["leaves_lots"], order["leaves_lots"])
+    taker["leaves_lots"] -= quantity_lots
+    if kind == EventKind.TRADE:
+        book.counters[0]["trades"] += 1
+    else:
+        forgo(book, maker, quantity_lots)
+    price_ticks = book.levels[order["level"]]["price_ticks"]
+    maker_account_id = order["holder"] & ACCOUNT_MASK
+    count = write_match_event(
+        book, events, count, kind, order["order_id"], maker_account_id, price_ticks, quantity_lots
+    )
+    take_from(book, maker, quantity_lots)
+    return count
+
+
+@kernel
+def forgo(book, maker, quantity_lots):
+    """Lots that prevention took were never filled, so both orders' totals shrink; without any left the taker is over."""
+    taker = book.taker[0]
+    taker["total_lots"] -= quantity_lots
+    book.terms[maker]["quantity_lots"] -= quantity_lots
+    if taker["leaves_lots"] == 0:
+        taker["reason"] = OrderReason.SELF_TRADE
+
+
+@kernel
+def cancel_self_trade(book, maker, mode, events, count):
+    """Cancel the resting order, the one at work, or both."""
+    taker = book.taker[0]
+    if mode != SelfTrade.CANCEL_NEWEST:
+        count = remove(book, maker, OrderReason.SELF_TRADE, events, count)
+        events[count - 1]["counter_order_id"] = taker["order_id"]
+        events[count - 1]["counter_account_id"] = taker["account_id"]
+    if mode != SelfTrade.CANCEL_OLDEST:
+        taker["reason"] = OrderReason.SELF_TRADE
+    return count
+
+
+@kernel
+def take_from(book, maker, quantity_lots):
+    """Shorten a resting order, and let it go when nothing is left."""
+    if book.orders[maker]["leaves_lots"] > quantity_lots:
+        shorten(book, maker, quantity_lots)
+    else:
+        release(book, maker)
+
+
+@kernel
+def is_self_trade(book, maker):
+    """Whether a resting order belongs to the account at work or to its group."""
+    taker_account = np.int64(book.taker[0]["account_id"])
+    maker_account = np.int64(book.orders[maker]["holder"] & ACCOUNT_MASK)
+    if taker_account == maker_account:
+        return True
+    group = group_of(book, taker_account)
+    return group != 0 and group == group_of(book, maker_account)
+
+
+@kernel
+def group_of(book, account_id):
+    """The self-trade group of an account, 0 for none."""
+    return book.groups[account_id] if account_id < len(book.groups) else np.uint32(0)
+
+
+@kernel
+def finish(book, events, count):
+    """Nothing more crosses: the order at work rests, is filled, or gives up what is left."""
+    taker = book.taker[0]
+    leaves_lots = taker["leaves_lots"]
+    if taker["reason"] == OrderReason.NONE and leaves_lots > 0 and taker["time_in_force"] <= TimeInForce.GTD:
+        rest(book)
+        kind = EventKind.RESTED if taker["command_kind"] == CommandKind.PLACE else EventKind.REPLACED
+        return write_taker_event(book, events, count, kind, leaves_lots, leaves_lots)
+    if taker["slot"] != NIL:
+        forget(book, np.int64(taker["slot"]))
+    if taker["reason"] == OrderReason.NONE and leaves_lots == 0:
+        return write_taker_event(book, events, count, EventKind.FILLED, 0, 0)
+    if taker["reason"] == OrderReason.NONE:
+        taker["reason"] = OrderReason.IMMEDIATE_REMAINDER
+    return write_taker_event(book, events, count, EventKind.KILLED, leaves_lots, 0)
+
+
+@kernel
+def rest(book):
+    """Put what is left of the order at work into the book."""
+    taker = book.taker[0]
+    slot = np.int64(taker["slot"])
+    if slot == NIL:
+        slot = admit(book)
+    book.orders[slot]["leaves_lots"] = taker["leaves_lots"]
+    book.terms[slot]["quantity_lots"] = taker["total_lots"]
+    instrument_slot = np.int64(taker["instrument_id"]) & np.int64(len(book.instruments) - 1)
+    join(book, slot, 2 * instrument_slot + np.int64(taker["side"]), taker["price_ticks"])
+    book.counters[0]["resting_orders"] += 1
+
+
+@kernel
+def admit(book):
+    """Give a new order its slot, its id entry, its terms, and its timer if it has an expiry."""
+    taker = book.taker[0]
+    slot = take_order_slot(book)
+    order = book.orders[slot]
+    order["order_id"] = taker["order_id"]
+    order["holder"] = taker["account_id"]
+    insert_id(book, taker["order_id"], slot)
+    terms = book.terms[slot]
+    terms["expires_ns"] = taker["expires_ns"]
+    terms["client_id_high"] = taker["client_id_high"]
+    terms["client_id_low"] = taker["client_id_low"]
+    terms["label"] = taker["label"]
+    terms["session_id"] = taker["session_id"]
+    terms["time_in_force"] = taker["time_in_force"]
+    terms["flags"] = taker["flags"]
+    terms["self_trade"] = taker["self_trade"]
+    if taker["time_in_force"] == TimeInForce.GTD:
+        order["holder"] = order["holder"] | np.uint32(HOLDER_TIMED)
+        add_timer(book, slot)
+    return slot
+
+
+@kernel
+def slot_of_account(book, order_id, account_id):
+    """The slot of a resting order if it belongs to the account, else NIL: nobody learns of other people's orders."""
+    slot = find_slot(book, order_id)
+    if slot != NIL and np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) != np.int64(account_id):
+        return np.int64(NIL)
+    return slot
+
+
+@kernel
+def remove(book, slot, reason, events, count):
+    """Cancel a resting order."""
+    leaves_lots = book.orders[slot]["leaves_lots"]
+    count = write_resting_event(book, events, count, EventKind.CANCELLED, reason, slot, leaves_lots, 0)
+    release(book, slot)
+    return count
+
+
+@kernel
+def release(book, slot):
+    """Let a resting order go: out of its queue, and out of all that knows it."""
+    leave(book, slot)
+    book.counters[0]["resting_orders"] -= 1
+    forget(book, slot)
+
+
+@kernel
+def forget(book, slot):
+    """Free the slot of an order that has left its queue."""
+    order = book.orders[slot]
+    if order["holder"] & np.uint32(HOLDER_TIMED):
+        remove_timer(book, slot)
+    remove_id(book, order["order_id"], slot)
+    give_order_slot(book, slot)
+
+
+@kernel
+def is_fillable(book):
+    """Whether an all-or-nothing order would trade in full, less what self-trade prevention takes away."""
+    taker = book.taker[0]
+    opposite = 1 - np.int64(taker["side"])
+    instrument_slot = np.int64(taker["instrument_id"]) & np.int64(len(book.instruments) - 1)
+    resting_side = book.sides[2 * instrument_slot + opposite]
+    limit_key = key_of(opposite, taker["price_ticks"])
+    missing_lots = taker["leaves_lots"]
+    level = np.int64(resting_side["best_level"])
+    while level != NIL and book.levels[level]["key"] <= limit_key and missing_lots > 0:
+        if taker["self_trade"] == SelfTrade.NONE:
+            missing_lots -= book.levels[level]["quantity_lots"]
+        else:
+            available_lots, goes_on = probe_level(book, level)
+            missing_lots -= available_lots
+            if not goes_on:
+                break
+        level = next_level(book, level)
+    return missing_lots <= 0
+
+
+@kernel
+def probe_level(book, level):
+    """How many lots of a level the order at work could take, and whether it gets past the level."""
+    head = np.int64(book.levels[level]["head"])
+    available_lots = np.int64(0)
+    slot = head
+    while True:
+        if not is_self_trade(book, slot):
+            available_lots += book.orders[slot]["leaves_lots"]
+        elif book.taker[0]["self_trade"] != SelfTrade.CANCEL_OLDEST:
+            return available_lots, False
+        slot = np.int64(book.orders[slot]["next"])
+        if slot == head:
+            return available_lots, True
+
+
+@kernel
+def expire_next(book, events, count):
+    """Cancel the next order that is due at the book's time. The caller has seen that there is one, and room."""
+    return remove(book, due_slot(book), OrderReason.EXPIRED, events, count)
+
+
+@kernel
+def cancel_next(book, instrument_id, reason, events, count):
+    """Cancel the first order of an instrument, bids before asks; the number of events stays when there is none."""
+    instrument_slot = np.int64(instrument_id) & np.int64(len(book.instruments) - 1)
+    for side in (Side.BUY, Side.SELL):
+        level = np.int64(book.sides[2 * instrument_slot + np.int64(side)]["best_level"])
+        if level != NIL:
+            return remove(book, np.int64(book.levels[level]["head"]), reason, events, count)
+    return count

@@ -1,0 +1,203 @@
+"""What matching accepts: each check returns 0 or the number of the first rule broken, in the order of `OrderReject`."""
+
+import numpy as np
+
+from matching.arena import KEY_NONE
+from matching.compile import kernel
+from matching.identifiers import find_slot
+from matching.prices import NODES_PER_INSERT_MAX, key_of
+from matching.schema import (
+    NIL,
+    PRICE_TICKS_MAX,
+    ChangeFlag,
+    OrderFlag,
+    OrderReject,
+    Phase,
+    SelfTrade,
+    Side,
+    TimeInForce,
+)
+
+MARKET = int(OrderFlag.MARKET)
+POST_ONLY = int(OrderFlag.POST_ONLY)
+POST_ONLY_SLIDE = int(OrderFlag.POST_ONLY_SLIDE)
+ORDER_FLAGS = MARKET | POST_ONLY | POST_ONLY_SLIDE
+REQUEUE = int(ChangeFlag.REQUEUE)
+NAMES_REMAINING = int(ChangeFlag.NAMES_REMAINING)
+CHANGE_FLAGS = REQUEUE | NAMES_REMAINING
+NO_REJECT = 0
+REJECTED = -1
+"""In place of a price: `limit_after_post_only` found none that the order may take."""
+
+
+@kernel
+def check_place(book, command):
+    """A new order against all rules but post-only."""
+    if not is_listed(book, command["instrument_id"]):
+        return np.int64(OrderReject.UNKNOWN_INSTRUMENT)
+    instrument = instrument_of(book, command["instrument_id"])
+    reject = check_phase(instrument)
+    if reject == NO_REJECT and not terms_are_valid(command):
+        return np.int64(OrderReject.INVALID_ORDER_TERMS)
+    if reject == NO_REJECT and command["flags"] & MARKET == 0:
+        reject = check_price(instrument, command["price_ticks"])
+    if reject == NO_REJECT:
+        reject = check_quantity(instrument, command["quantity_lots"])
+    if reject == NO_REJECT and command["flags"] & MARKET == 0:
+        reject = check_band(instrument, command["side"], command["price_ticks"])
+    if reject == NO_REJECT:
+        reject = check_identity(book, command)
+    if reject == NO_REJECT and command["time_in_force"] <= TimeInForce.GTD:
+        reject = check_capacity(book)
+    return reject
+
+
+@kernel
+def check_replace(book, command, slot):
+    """A change of a resting order of this very account (or NIL), against all rules but post-only and memory."""
+    if slot == NIL:
+        return np.int64(OrderReject.UNKNOWN_ORDER)
+    level = book.levels[book.orders[slot]["level"]]
+    instrument = book.instruments[level["book_side"] >> 1]
+    reject = check_phase(instrument)
+    if reject == NO_REJECT and np.int64(command["flags"]) & ~CHANGE_FLAGS:
+        return np.int64(OrderReject.INVALID_ORDER_TERMS)
+    if reject == NO_REJECT:
+        reject = check_price(instrument, command["price_ticks"])
+    if reject == NO_REJECT:
+        reject = check_quantity(instrument, command["quantity_lots"])
+    if reject == NO_REJECT:
+        reject = check_band(instrument, level["book_side"] & 1, command["price_ticks"])
+    return reject
+
+
+@kernel
+def instrument_of(book, instrument_id):
+    """The record of an instrument id, or of another one that shares its slot."""
+    return book.instruments[np.int64(instrument_id) & np.int64(len(book.instruments) - 1)]
+
+
+@kernel
+def is_listed(book, instrument_id):
+    """Whether the id names the instrument that now holds its slot."""
+    instrument = instrument_of(book, instrument_id)
+    return instrument["instrument_id"] == instrument_id and instrument["price_step_ticks"] > 0
+
+
+@kernel
+def check_phase(instrument):
+    """Only an open book takes orders."""
+    if instrument["phase"] == Phase.OPEN:
+        return np.int64(NO_REJECT)
+    if instrument["phase"] == Phase.HALTED:
+        return np.int64(OrderReject.INSTRUMENT_HALTED)
+    return np.int64(OrderReject.INSTRUMENT_CLOSED)
+
+
+@kernel
+def terms_are_valid(command):
+    """Whether the choices of an order are known and go together."""
+    flags = np.int64(command["flags"])
+    time_in_force = command["time_in_force"]
+    rests = time_in_force <= TimeInForce.GTD
+    if command["order_id"] == 0 or command["side"] > Side.SELL or flags & ~ORDER_FLAGS:
+        return False
+    if time_in_force > TimeInForce.FOK or command["self_trade"] > SelfTrade.DECREMENT:
+        return False
+    if flags & MARKET and (rests or command["price_ticks"] != 0):
+        return False
+    if flags & (POST_ONLY | POST_ONLY_SLIDE) and not rests:
+        return False
+    if flags & POST_ONLY and flags & POST_ONLY_SLIDE:
+        return False
+    if time_in_force == TimeInForce.GTD:
+        return command["expires_ns"] > 0
+    return command["expires_ns"] == 0
+
+
+@kernel
+def check_price(instrument, price_ticks):
+    """A price within the tree's keys and on the instrument's tick."""
+    step = instrument["price_step_ticks"]
+    if price_ticks < 1 or price_ticks > PRICE_TICKS_MAX:
+        return np.int64(OrderReject.PRICE_OUT_OF_RANGE)
+    if step != 1 and price_ticks % step != 0:
+        return np.int64(OrderReject.PRICE_OFF_TICK)
+    return np.int64(NO_REJECT)
+
+
+@kernel
+def check_quantity(instrument, quantity_lots):
+    """A quantity within the instrument's limit and in whole lots."""
+    step = instrument["quantity_step_lots"]
+    if quantity_lots < 1 or quantity_lots > instrument["quantity_max_lots"]:
+        return np.int64(OrderReject.QUANTITY_OUT_OF_RANGE)
+    if step != 1 and quantity_lots % step != 0:
+        return np.int64(OrderReject.QUANTITY_OFF_LOT)
+    return np.int64(NO_REJECT)
+
+
+@kernel
+def check_band(instrument, side, price_ticks):
+    """The band bounds what an order may pay, never what it may hope for."""
+    if side == Side.BUY and price_ticks > instrument["band_high_ticks"]:
+        return np.int64(OrderReject.PRICE_OUTSIDE_BAND)
+    if side == Side.SELL and price_ticks < instrument["band_low_ticks"]:
+        return np.int64(OrderReject.PRICE_OUTSIDE_BAND)
+    return np.int64(NO_REJECT)
+
+
+@kernel
+def check_identity(book, command):
+    """An order that is not over before it begins, under an id that is free."""
+    if command["time_in_force"] == TimeInForce.GTD and command["expires_ns"] <= book.counters[0]["time_ns"]:
+        return np.int64(OrderReject.ALREADY_EXPIRED)
+    if find_slot(book, command["order_id"]) != NIL:
+        return np.int64(OrderReject.DUPLICATE_ORDER_ID)
+    return np.int64(NO_REJECT)
+
+
+@kernel
+def check_capacity(book):
+    """Room for one more resting order, seen before it trades, so that no rest is lost for lack of memory."""
+    if book.counters[0]["resting_orders"] >= len(book.orders) - 1:
+        return np.int64(OrderReject.TOO_MANY_ORDERS)
+    return check_nodes(book)
+
+
+@kernel
+def check_nodes(book):
+    """Room in the price tree for a key far from all others."""
+    if book.counters[0]["live_nodes"] + NODES_PER_INSERT_MAX > len(book.nodes) - 1:
+        return np.int64(OrderReject.TOO_MANY_PRICE_LEVELS)
+    return np.int64(NO_REJECT)
+
+
+@kernel
+def limit_of(instrument, command):
+    """The price that an order may pay at worst: a market order takes the edge of the band."""
+    if command["flags"] & MARKET == 0:
+        return np.int64(command["price_ticks"])
+    return np.int64(instrument["band_high_ticks"] if command["side"] == Side.BUY else instrument["band_low_ticks"])
+
+
+@kernel
+def crosses(book, instrument_slot, side, price_ticks):
+    """Whether an order at this limit would trade with the best of the other side."""
+    opposite = 1 - side
+    return book.sides[2 * instrument_slot + opposite]["best_key"] <= key_of(opposite, price_ticks)
+
+
+@kernel
+def limit_after_post_only(book, instrument_slot, side, price_ticks, flags):
+    """The limit of an order that must not take: as it is, one step away from the other side, or REJECTED."""
+    if not flags & (POST_ONLY | POST_ONLY_SLIDE) or not crosses(book, instrument_slot, side, price_ticks):
+        return price_ticks
+    if flags & POST_ONLY:
+        return np.int64(REJECTED)
+    opposite = book.sides[2 * instrument_slot + 1 - side]
+    assert opposite["best_key"] != KEY_NONE, "nothing to slide away from"
+    step = np.int64(book.instruments[instrument_slot]["price_step_ticks"])
+    best_ticks = np.int64(book.levels[opposite["best_level"]]["price_ticks"])
+    slid_ticks = best_ticks - step if side == Side.BUY else best_ticks + step
+    return slid_ticks if 1 <= slid_ticks <= PRICE_TICKS_MAX else np.int64(REJECTED)

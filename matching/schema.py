@@ -1,0 +1,361 @@
+"""The records that matching reads and writes, and the limits that keep its integers safe.
+
+The dtype is the schema: commands and events are fixed-width records of 64 bytes without padding, so that a
+batch is one array, a journal row is its bytes, and a digest never reads uninitialised memory.
+
+Two command layouts share their first 48 bytes. An `ORDER_COMMAND` brings a new order; a `CHANGE_COMMAND` cancels or
+replaces one, and names it by `order_id` or, when that is 0, by the client id in its last 16 bytes.
+"""
+
+from enum import IntEnum, IntFlag
+
+from kernels.records import RECORD_BYTES, record
+
+INSTRUMENT_CAPACITY = 65_536
+ORDER_CAPACITY = 4_000_000
+NODE_CAPACITY = 1_000_000
+ACCOUNT_ID_MAX = (1 << 24) - 1
+
+# Prices are keys of a tree of 64-ary nodes, five deep.
+TREE_DIGIT_BITS = 6
+TREE_DEPTH_MAX = 5
+PRICE_TICKS_MAX = (1 << 30) - 1
+assert PRICE_TICKS_MAX < 1 << (TREE_DIGIT_BITS * TREE_DEPTH_MAX)
+
+QUANTITY_LOTS_MAX = 1 << 40
+# A level's total must fit int64 even when every resting order of the venue is in it, each of the largest size.
+assert ORDER_CAPACITY * QUANTITY_LOTS_MAX < 1 << 63
+
+NIL = 0
+"""Index 0 of every pool stays unused, so that a zeroed link points nowhere."""
+
+
+class Side(IntEnum):
+    """Which side of the book an order is on."""
+
+    BUY = 0
+    SELL = 1
+
+
+class TimeInForce(IntEnum):
+    """How long an order lives."""
+
+    GTC = 0
+    GTD = 1
+    IOC = 2
+    FOK = 3
+
+
+class SelfTrade(IntEnum):
+    """What happens when an order would trade with its own account or group; the taker's mode wins."""
+
+    NONE = 0
+    CANCEL_NEWEST = 1
+    CANCEL_OLDEST = 2
+    CANCEL_BOTH = 3
+    DECREMENT = 4
+
+
+class OrderFlag(IntFlag):
+    """Flags of a new order."""
+
+    MARKET = 1
+    POST_ONLY = 2
+    POST_ONLY_SLIDE = 4
+
+
+class ChangeFlag(IntFlag):
+    """Flags of a replace. Without them `quantity_lots` names the order's total and a smaller one keeps priority."""
+
+    REQUEUE = 1
+    NAMES_REMAINING = 2
+
+
+class Phase(IntEnum):
+    """What an instrument's book accepts now."""
+
+    CLOSED = 0
+    OPEN = 1
+    HALTED = 2
+
+
+class CommandKind(IntEnum):
+    """The commands that matching executes; the venue numbers its own from 16."""
+
+    PLACE = 1
+    CANCEL = 2
+    REPLACE = 3
+
+
+class EventKind(IntEnum):
+    """What happened to an order. Never renumber.
+
+    `quantity_lots` is always what this event moved and `leaves_lots` what is left of `order_id` after it. Every command
+    ends with exactly one outcome event; TRADE, PREVENTED, WITHDRAWN and other orders' CANCELLED come before it.
+    """
+
+    RESTED = 1
+    """Outcome of a place: `quantity_lots` joined the book at `price_ticks`."""
+    FILLED = 2
+    """Outcome of a place or replace: nothing is left, all of it traded. `quantity_lots` is 0."""
+    KILLED = 3
+    """Outcome: `quantity_lots` of an incoming order were given up before they rested; `reason` says why."""
+    CANCELLED = 4
+    """`quantity_lots` left the book for good; `reason` says why. The outcome of a cancel when it names that order."""
+    REPLACED = 5
+    """Outcome of a replace that lost its priority: `quantity_lots` joined the book at `price_ticks`."""
+    REDUCED = 6
+    """Outcome of a replace that kept its priority: `quantity_lots` left the book, perhaps 0."""
+    REJECTED = 7
+    """Outcome: nothing changed; `reason` is the first rule broken."""
+    TRADE = 8
+    """`order_id` took `quantity_lots` from `counter_order_id` at `price_ticks`, the resting order's price."""
+    PREVENTED = 9
+    """Self-trade prevention took `quantity_lots` off both orders instead of a trade."""
+    WITHDRAWN = 10
+    """`quantity_lots` left the book for a moment, to lose their priority in a replace."""
+
+
+# The sign with which an event changes the quantity of a level of the book, and whether that level is on the side of
+# `order_id` or on the other one. An event that is not named here leaves the levels alone.
+LEVEL_EFFECT = {
+    EventKind.RESTED: (+1, "own"),
+    EventKind.REPLACED: (+1, "own"),
+    EventKind.CANCELLED: (-1, "own"),
+    EventKind.REDUCED: (-1, "own"),
+    EventKind.WITHDRAWN: (-1, "own"),
+    EventKind.TRADE: (-1, "other"),
+    EventKind.PREVENTED: (-1, "other"),
+}
+
+
+class Progress(IntEnum):
+    """Where the command at work stands."""
+
+    IDLE = 0
+    WORKING = 1
+    PAUSED = 2
+    """It waits for room to write its next events."""
+
+
+class OrderReject(IntEnum):
+    """Why matching refuses a command, in order of precedence: the first rule broken is the answer. Never renumber."""
+
+    UNKNOWN_INSTRUMENT = 101
+    INSTRUMENT_CLOSED = 102
+    INSTRUMENT_HALTED = 103
+    INVALID_ORDER_TERMS = 104
+    PRICE_OUT_OF_RANGE = 105
+    PRICE_OFF_TICK = 106
+    QUANTITY_OUT_OF_RANGE = 107
+    QUANTITY_OFF_LOT = 108
+    PRICE_OUTSIDE_BAND = 109
+    ALREADY_EXPIRED = 110
+    UNKNOWN_ORDER = 111
+    DUPLICATE_ORDER_ID = 112
+    TOO_MANY_ORDERS = 113
+    TOO_MANY_PRICE_LEVELS = 114
+    POST_ONLY_WOULD_TRADE = 115
+
+
+class OrderReason(IntEnum):
+    """Why lots were killed or cancelled. Never renumber."""
+
+    NONE = 0
+    REQUESTED = 1
+    IMMEDIATE_REMAINDER = 2
+    NOT_FILLABLE = 3
+    SELF_TRADE = 4
+    EXPIRED = 5
+    REPLACED_BELOW_FILLED = 6
+    GATE_CLOSED = 7
+    ACCOUNT_CANCELLED = 8
+
+
+ORDER_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),  # records of the same group that follow this one
+    ("side", "u1"),
+    ("time_in_force", "u1"),
+    ("instrument_id", "u4"),
+    ("account_id", "u4"),
+    ("price_ticks", "i4"),
+    ("quantity_lots", "i8"),
+    ("order_id", "u8"),
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("expires_ns", "i8"),
+    ("label", "u4"),
+    ("session_id", "u2"),
+    ("flags", "u1"),
+    ("self_trade", "u1"),
+)
+
+CHANGE_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("flags", "u1"),
+    ("reserved", "u1"),
+    ("instrument_id", "u4"),
+    ("account_id", "u4"),
+    ("price_ticks", "i4"),
+    ("quantity_lots", "i8"),
+    ("order_id", "u8"),
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("target_high", "u8"),
+    ("target_low", "u8"),
+)
+
+ORDER_EVENT = record(
+    ("kind", "u1"),
+    ("side", "u1"),  # of order_id
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),  # of the command
+    ("order_id", "u8"),
+    ("counter_order_id", "u8"),  # TRADE, PREVENTED: the maker
+    ("account_id", "u4"),
+    ("counter_account_id", "u4"),
+    ("price_ticks", "i4"),
+    ("index", "u4"),  # position among the events of its command: (sequence, index) names an event for ever
+    ("quantity_lots", "i8"),
+    ("leaves_lots", "i8"),
+)
+
+INSTRUMENT = record(
+    ("instrument_id", "u4"),
+    ("phase", "u4"),
+    ("price_step_ticks", "i4"),
+    ("band_low_ticks", "i4"),
+    ("band_high_ticks", "i4"),
+    ("reserved", "u4"),
+    ("quantity_step_lots", "i8"),
+    ("quantity_max_lots", "i8"),
+    ("reserved_2", "i8"),
+    ("reserved_3", "i8"),
+    ("reserved_4", "i8"),
+)
+
+BOOK_SIDE = record(
+    ("root", "u4"),  # node of the price tree, or NIL for an empty side
+    ("height", "u4"),  # of the root: 0 is a leaf of 64 prices
+    ("best_key", "i4"),  # KEY_NONE when the side is empty
+    ("best_level", "u4"),
+    ("recent_leaf", "u4"),  # the leaf used last; most orders come near it
+    ("recent_prefix", "i4"),
+    ("level_count", "u4"),
+    ("reserved", "u4"),
+)
+
+NODE = record(
+    ("children", "u8"),  # bitmap of the occupied ones
+    ("parent", "u4"),
+    ("prefix", "i4"),  # the keys below this node, without their lower digits
+)
+
+LEVEL = record(
+    ("head", "u4"),  # oldest order; the list is circular, so its previous is the newest
+    ("order_count", "u4"),
+    ("quantity_lots", "i8"),
+    ("book_side", "u4"),
+    ("price_ticks", "i4"),
+    ("key", "i4"),
+    ("leaf", "u4"),
+)
+
+ORDER = record(
+    ("order_id", "u8"),
+    ("leaves_lots", "i8"),
+    ("next", "u4"),
+    ("previous", "u4"),
+    ("level", "u4"),
+    ("holder", "u4"),  # account id in the low 24 bits, HOLDER_TIMED above
+)
+HOLDER_TIMED = 1 << 31
+"""Marks an order that has an entry in the timer heap, so that most cancels never read its terms."""
+
+ORDER_TERMS = record(
+    ("quantity_lots", "i8"),  # the total; less what self-trade prevention took
+    ("expires_ns", "i8"),
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("label", "u4"),
+    ("timer", "u4"),  # position in the timer heap
+    ("session_id", "u2"),
+    ("time_in_force", "u1"),
+    ("flags", "u1"),
+    ("self_trade", "u1"),
+    ("reserved", "u1"),
+    ("reserved_2", "u2"),
+    ("reserved_3", "i8"),
+    ("reserved_4", "i8"),
+)
+
+RESTING = record(
+    ("order_id", "u8"),
+    ("leaves_lots", "i8"),
+    ("quantity_lots", "i8"),  # the total
+    ("expires_ns", "i8"),  # 0 for an order without expiry
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("instrument_id", "u4"),
+    ("account_id", "u4"),
+    ("price_ticks", "i4"),
+    ("label", "u4"),
+    ("session_id", "u2"),
+    ("side", "u1"),
+    ("time_in_force", "u1"),
+    ("flags", "u1"),
+    ("self_trade", "u1"),
+    ("reserved", "u2"),
+)
+"""A resting order as digests, snapshots and readers see it: no slot, no link."""
+
+ID_ENTRY = record(("tag", "u4"), ("slot", "u4"))
+
+TIMER = record(("due_ns", "i8"), ("order_id", "u8"), ("slot", "u4"), ("reserved", "u4"))
+
+TAKER = record(
+    ("order_id", "u8"),
+    ("leaves_lots", "i8"),
+    ("total_lots", "i8"),
+    ("expires_ns", "i8"),
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("instrument_id", "u4"),
+    ("account_id", "u4"),
+    ("price_ticks", "i4"),
+    ("label", "u4"),
+    ("slot", "u4"),  # of an order that rested before, and is being replaced
+    ("session_id", "u2"),
+    ("reason", "u2"),  # an OrderReason other than NONE ends the order
+    ("side", "u1"),
+    ("time_in_force", "u1"),
+    ("flags", "u1"),
+    ("self_trade", "u1"),
+    ("command_kind", "u1"),
+    ("progress", "u1"),  # a Progress
+    ("reserved_2", "u2"),
+)
+
+COUNTERS = record(
+    ("time_ns", "i8"),
+    ("sequence", "u8"),
+    ("event_index", "i8"),
+    ("resting_orders", "i8"),
+    ("trades", "i8"),
+    ("free_order", "u4"),
+    ("fresh_order", "u4"),  # the first slot that was never used
+    ("free_level", "u4"),
+    ("fresh_level", "u4"),
+    ("free_node", "u4"),
+    ("fresh_node", "u4"),
+    ("live_nodes", "i8"),
+    ("timer_count", "i8"),
+)
+
+for _dtype in (ORDER_COMMAND, CHANGE_COMMAND, ORDER_EVENT, INSTRUMENT, ORDER_TERMS):
+    assert _dtype.itemsize == RECORD_BYTES
+for _dtype in (ORDER, LEVEL, BOOK_SIDE):
+    assert _dtype.itemsize == 32
