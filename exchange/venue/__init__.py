@@ -1,0 +1,1 @@
+"""The deterministic core: `apply(state, commands) -> events`. No clock, no I/O, no randomness, no floats for money."""

@@ -1,0 +1,74 @@
+"""What falls due, and when: a binary heap by (due time, kind, subject), one entry for each tranche and series.
+
+Expiries of orders have a heap of their own in matching; at the same instant they come first.
+"""
+
+import numpy as np
+
+from matching.compile import kernel
+
+TRANCHE_DUE = 1
+SERIES_DUE = 2
+
+
+@kernel
+def add_entry(state, due_ns, kind, subject):
+    """Enter what falls due at a time."""
+    clock = state.clock[0]
+    at = np.int64(clock["agenda_count"])
+    clock["agenda_count"] = at + 1
+    set_entry(state.agenda, at, due_ns, kind, subject)
+    while at > 0:
+        parent = (at - 1) // 2
+        if not is_before(state.agenda, at, parent):
+            return
+        swap_entries(state.agenda, at, parent)
+        at = parent
+
+
+@kernel
+def drop_first(state):
+    """Take out the entry that is due first."""
+    clock = state.clock[0]
+    count = np.int64(clock["agenda_count"]) - 1
+    clock["agenda_count"] = count
+    swap_entries(state.agenda, 0, count)
+    at = np.int64(0)
+    while True:
+        child = 2 * at + 1
+        if child >= count:
+            return
+        if child + 1 < count and is_before(state.agenda, child + 1, child):
+            child += 1
+        if not is_before(state.agenda, child, at):
+            return
+        swap_entries(state.agenda, at, child)
+        at = child
+
+
+@kernel
+def is_before(agenda, a, b):
+    """Whether entry a comes before entry b."""
+    if agenda[a]["due_ns"] != agenda[b]["due_ns"]:
+        return agenda[a]["due_ns"] < agenda[b]["due_ns"]
+    if agenda[a]["kind"] != agenda[b]["kind"]:
+        return agenda[a]["kind"] < agenda[b]["kind"]
+    return agenda[a]["subject"] < agenda[b]["subject"]
+
+
+@kernel
+def swap_entries(agenda, a, b):
+    """Exchange two entries."""
+    due_ns = agenda[a]["due_ns"]
+    kind = agenda[a]["kind"]
+    subject = agenda[a]["subject"]
+    set_entry(agenda, a, agenda[b]["due_ns"], agenda[b]["kind"], agenda[b]["subject"])
+    set_entry(agenda, b, due_ns, kind, subject)
+
+
+@kernel
+def set_entry(agenda, at, due_ns, kind, subject):
+    """Write an entry."""
+    agenda[at]["due_ns"] = due_ns
+    agenda[at]["kind"] = kind
+    agenda[at]["subject"] = subject

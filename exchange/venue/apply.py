@@ -1,0 +1,138 @@
+"""The venue as a function: commands in, events out, nothing else.
+
+Each command, with the continuation records behind it, is carried to its outcome, the last of its events. When the buffer is
+full in the middle of one, the kernel returns what it has; called again with an empty buffer it goes on where it stopped, so
+that the events are the same for buffers and batches of any size.
+"""
+
+import numpy as np
+
+from exchange.venue.administration import administer, refuse
+from exchange.venue.calendar import advance
+from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
+from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
+from exchange.venue.trading import trade_command
+from matching.compile import kernel
+from matching.events import EVENTS_PER_STEP_MAX, begin_event
+from matching.execute import is_paused
+from matching.prefetch import look_ahead
+from matching.schema import NIL
+from risk.accounts import is_account
+
+
+@kernel
+def apply_commands(state, batch, first_sequence, first, events):
+    """Run commands from index `first` on; return how many records are done in all, and the number of events.
+
+    Fewer done than given means that the buffer is full: take the events and call again.
+    """
+    count = np.int64(0)
+    index = np.int64(first)
+    while index < len(batch.orders):
+        if count + EVENTS_PER_STEP_MAX > len(events.orders):
+            return index, count
+        look_ahead(state.book, batch.orders, index)
+        size = group_size(batch, index)
+        count = apply_one(state, batch, first_sequence, index, size, events, count)
+        if is_waiting(state):
+            return index, count
+        index += max(size, np.int64(1))
+    return index, count
+
+
+@kernel
+def group_size(batch, index):
+    """How many records a command has, or 0 if some are missing."""
+    size = 1 + np.int64(batch.orders[index]["continuations"])
+    if size > 1 + CONTINUATIONS_MAX or index + size > len(batch.orders):
+        return np.int64(0)
+    for at in range(index + 1, index + size):
+        if batch.orders[at]["kind"] != Command.CONTINUATION:
+            return np.int64(0)
+    return size
+
+
+@kernel
+def is_waiting(state):
+    """Whether the command at work must be run again."""
+    return is_paused(state.book) or state.clock[0]["is_paused"] != 0
+
+
+@kernel
+def apply_one(state, batch, first_sequence, index, size, events, count):
+    """Carry one command on, from its beginning or from where it stopped."""
+    if not is_waiting(state):
+        state.book.counters[0]["sequence"] = np.uint64(first_sequence + index)
+        state.book.counters[0]["event_index"] = 0
+        state.clock[0]["commands"] += 1
+    if size == 0:
+        return refuse(state, np.int64(VenueReject.INCOMPLETE_GROUP), np.int64(0), events, count)
+    kind = batch.orders[index]["kind"]
+    if kind == Command.TICK:
+        return tick(state, batch.clocks[index], events, count)
+    if kind == Command.PLACE or kind == Command.CANCEL or kind == Command.REPLACE:
+        return apply_once(state, batch, index, True, events, count)
+    if kind == Command.DEPOSIT or kind == Command.WITHDRAW:
+        return apply_once(state, batch, index, False, events, count)
+    return administer(state, batch, index, events, count)
+
+
+@kernel
+def tick(state, command, events, count):
+    """Time passes, and never goes back."""
+    if command["time_ns"] < 0 or command["time_ns"] > TIME_NS_MAX:
+        return refuse(state, np.int64(VenueReject.TIME_OUT_OF_RANGE), np.int64(0), events, count)
+    count = advance(state, command["time_ns"], events, count)
+    if state.clock[0]["is_paused"]:
+        return count
+    trim(state)
+    begin_event(state.book, events.orders, count, Event.TICKED)
+    event = events.clocks[count]
+    event["reserved"] = 0
+    event["reason"] = 0
+    event["reserved_2"] = 0
+    event["time_ns"] = state.clock[0]["time_ns"]
+    event["reserved_3"] = 0
+    event["reserved_4"] = 0
+    event["reserved_5"] = 0
+    event["reserved_6"] = 0
+    event["reserved_7"] = 0
+    return count + 1
+
+
+@kernel
+def apply_once(state, batch, index, trades, events, count):
+    """Run a command that moves orders or money; with a client id, only the first time that it comes."""
+    command = batch.orders[index]
+    account_id = np.int64(command["account_id"])
+    has_client_id = command["client_id_high"] | command["client_id_low"] != 0
+    content = np.uint64(0)
+    if has_client_id:
+        content = content_of(batch.words, index, command["kind"])
+    if not is_waiting(state):
+        if not is_account(state.ledger, account_id):
+            return refuse(state, np.int64(VenueReject.UNKNOWN_ACCOUNT), account_id, events, count)
+        if has_client_id:
+            known = find_client(state, account_id, command["client_id_high"], command["client_id_low"])
+            if known != NIL:
+                return answer_again(state, known, content, account_id, events, count)
+            if is_full(state):
+                return refuse(state, np.int64(VenueReject.TOO_MANY_CLIENT_IDS), account_id, events, count)
+    if trades:
+        count = trade_command(state, batch, index, events, count)
+    else:
+        count = administer(state, batch, index, events, count)
+    if has_client_id and not is_waiting(state):
+        outcome = events.orders[count - 1]
+        remember(state, account_id, command["client_id_high"], command["client_id_low"], content, outcome)
+    return count
+
+
+@kernel
+def answer_again(state, known, content, account_id, events, count):
+    """The answer to a client id that was used before: the same, if the command says the same."""
+    if state.clients[known - 1]["content"] != content:
+        return refuse(state, np.int64(VenueReject.CLIENT_ID_REUSED), account_id, events, count)
+    begin_event(state.book, events.orders, count, Event.REPEATED)
+    repeat(state, known, events.repeats[count])
+    return count + 1

@@ -1,0 +1,312 @@
+"""What time brings: orders expire, windows are listed, open, close at their gate, start and end.
+
+`advance` carries the venue to a time in steps, in the order of (due time, kind, id): expiries of orders first, then tranches,
+then series. Each step leaves the state whole, so a tick that finds no room for events pauses between two steps and is run
+again; a late tick over many deadlines does what many timely ones would have done.
+"""
+
+import numpy as np
+
+from exchange.venue.agenda import SERIES_DUE, TRANCHE_DUE, add_entry, drop_first
+from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
+from exchange.venue.schema import BASIS_POINTS, NANO_PER_TICK_PER_3_MINUTES, WINDOW_STEP_S, Event, Reason, VenueReject
+from exchange.venue.trading import absorb
+from matching.compile import kernel
+from matching.events import EVENTS_PER_STEP_MAX, begin_event
+from matching.execute import cancel_next, expire_next
+from matching.schema import NIL, PRICE_TICKS_MAX, Phase
+from matching.timers import due_slot
+from risk.positions import settle_first
+
+NANO_PER_S = 1_000_000_000
+
+
+@kernel
+def advance(state, time_ns, events, count):
+    """Do all that is due until a time; `is_paused` in the clock says whether the buffer was full before that."""
+    clock = state.clock[0]
+    counters = state.book.counters[0]
+    clock["is_paused"] = 0
+    while True:
+        due_ns = next_due(state)
+        if due_ns > time_ns:
+            break
+        if count + EVENTS_PER_STEP_MAX > len(events.orders):
+            clock["is_paused"] = 1
+            return count
+        clock["time_ns"] = max(clock["time_ns"], due_ns)
+        counters["time_ns"] = due_ns
+        count = step(state, events, count)
+    clock["time_ns"] = max(clock["time_ns"], time_ns)
+    counters["time_ns"] = clock["time_ns"]
+    return count
+
+
+@kernel
+def next_due(state):
+    """When something falls due next."""
+    due_ns = np.int64(np.iinfo(np.int64).max)
+    if state.clock[0]["agenda_count"] > 0:
+        due_ns = state.agenda[0]["due_ns"]
+    if state.book.counters[0]["timer_count"] > 0:
+        due_ns = min(due_ns, state.book.timers[0]["due_ns"])
+    return due_ns
+
+
+@kernel
+def step(state, events, count):
+    """One step of what is due at the book's time."""
+    if due_slot(state.book) != NIL:
+        first = count
+        count = expire_next(state.book, events.orders, count)
+        absorb(state, events.orders[first])
+        return count
+    if state.agenda[0]["kind"] == TRANCHE_DUE:
+        return step_tranche(state, np.int64(state.agenda[0]["subject"]), events, count)
+    return list_next(state, np.int64(state.agenda[0]["subject"]), events, count)
+
+
+@kernel
+def step_tranche(state, instrument_id, events, count):
+    """Cancel one order, settle one position, or move a tranche on, whichever comes first at its gate."""
+    tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
+    trigger = due_trigger(tranche)
+    if trigger == Trigger.GATE:
+        first = count
+        count = cancel_next(state.book, instrument_id, Reason.GATE_CLOSED, events.orders, count)
+        if count > first:
+            absorb(state, events.orders[first])
+            return count
+        if tranche["first_position"] != NIL:
+            tranche["was_held"] = 1
+            return settle_one(state, tranche, events, count)
+    drop_first(state)
+    count = move_on(state, tranche, trigger, events, count)
+    schedule(state, tranche)
+    return count
+
+
+@kernel
+def due_trigger(tranche):
+    """What a tranche in this state waits for."""
+    if tranche["state"] == LifeState.LISTED:
+        return Trigger.OPENING
+    if tranche["state"] == LifeState.OPEN or tranche["state"] == LifeState.HALTED:
+        return Trigger.GATE
+    if tranche["state"] == LifeState.GATE_CLOSED:
+        return Trigger.START
+    return Trigger.END_HELD if tranche["was_held"] else Trigger.END_UNHELD
+
+
+@kernel
+def schedule(state, tranche):
+    """Enter the next deadline of a tranche; one that is over frees its slot."""
+    if tranche["state"] == LifeState.OPEN:
+        add_entry(state, tranche["gate_ns"], TRANCHE_DUE, tranche["instrument_id"])
+    elif tranche["state"] == LifeState.GATE_CLOSED:
+        add_entry(state, tranche["start_ns"], TRANCHE_DUE, tranche["instrument_id"])
+    elif tranche["state"] == LifeState.DELIVERING:
+        add_entry(state, tranche["end_ns"], TRANCHE_DUE, tranche["instrument_id"])
+    else:
+        book_of(state, tranche)["price_step_ticks"] = 0
+        tranche["state"] = LifeState.NONE
+
+
+@kernel
+def book_of(state, tranche):
+    """What matching knows of a tranche."""
+    return state.book.instruments[np.int64(tranche["instrument_id"]) & np.int64(len(state.book.instruments) - 1)]
+
+
+@kernel
+def move_on(state, tranche, trigger, events, count):
+    """Move a tranche along its life, and tell; the caller knows that the move exists."""
+    previous = tranche["state"]
+    following = NEXT_STATE_ARRAY[np.int64(previous), np.int64(trigger)]
+    assert following != LifeState.NONE, "a move that the table does not have"
+    tranche["state"] = following
+    instrument = book_of(state, tranche)
+    instrument["phase"] = Phase.CLOSED
+    if following == LifeState.OPEN:
+        instrument["phase"] = Phase.OPEN
+    elif following == LifeState.HALTED:
+        instrument["phase"] = Phase.HALTED
+    begin_event(state.book, events.orders, count, Event.STATE_CHANGED)
+    event = events.states[count]
+    event["state"] = following
+    event["reason"] = 0
+    event["instrument_id"] = tranche["instrument_id"]
+    event["due_ns"] = state.clock[0]["time_ns"]
+    event["traded_lots"] = tranche["traded_lots"]
+    event["previous_state"] = previous
+    event["reserved"] = 0
+    event["final_ticks"] = final_ticks(tranche) if following >= LifeState.GATE_CLOSED else 0
+    event["reserved_2"] = 0
+    event["reserved_3"] = 0
+    return count + 1
+
+
+@kernel
+def final_ticks(tranche):
+    """The price at which positions are settled: that of the last trade, or the reference if there was none."""
+    return tranche["last_trade_ticks"] if tranche["last_trade_ticks"] != 0 else tranche["reference_ticks"]
+
+
+@kernel
+def settle_one(state, tranche, events, count):
+    """Turn one position into cash at the final price."""
+    price_ticks = final_ticks(tranche)
+    account_id, lots, amount_nano = settle_first(state.ledger, tranche, price_ticks)
+    begin_event(state.book, events.orders, count, Event.POSITION_SETTLED)
+    event = events.accounts[count]
+    event["reserved"] = 0
+    event["reason"] = 0
+    event["instrument_id"] = tranche["instrument_id"]
+    event["amount_nano"] = amount_nano
+    event["cash_nano"] = state.ledger.accounts[account_id]["cash_nano"]
+    event["account_id"] = account_id
+    event["group"] = 0
+    event["price_ticks"] = price_ticks
+    event["lots"] = lots
+    event["reserved_2"] = 0
+    return count + 1
+
+
+@kernel
+def list_next(state, series_id, events, count):
+    """List the next window of a series, and enter when the one after it is due."""
+    series = state.series[series_id]
+    drop_first(state)
+    skip_past_windows(series, state.clock[0]["time_ns"])
+    instrument_id = free_instrument_id(state)
+    if instrument_id == NIL:
+        count = write_listing_refused(state, series, series_id, events, count)
+    else:
+        open_tranche(state, series, series_id, instrument_id)
+        count = write_listed(state, instrument_id, events, count)
+        tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
+        count = move_on(state, tranche, Trigger.OPENING, events, count)
+        schedule(state, tranche)
+    series["next_start_ns"] += duration_ns(series)
+    schedule_series(state, series_id)
+    return count
+
+
+@kernel
+def duration_ns(series):
+    """The length of a series' windows in nanoseconds."""
+    return np.int64(series["duration_s"]) * NANO_PER_S
+
+
+@kernel
+def skip_past_windows(series, time_ns):
+    """Windows whose gate has closed already are never listed."""
+    earliest_ns = time_ns + np.int64(series["gate_lead_s"]) * NANO_PER_S
+    behind_ns = earliest_ns - series["next_start_ns"]
+    if behind_ns >= 0:
+        series["next_start_ns"] += (behind_ns // duration_ns(series) + 1) * duration_ns(series)
+
+
+@kernel
+def schedule_series(state, series_id):
+    """Enter when the next window of a series is to be listed."""
+    series = state.series[series_id]
+    due_ns = series["next_start_ns"] - np.int64(series["horizon_s"]) * NANO_PER_S
+    add_entry(state, max(due_ns, np.int64(0)), SERIES_DUE, series_id)
+
+
+@kernel
+def free_instrument_id(state):
+    """The next id whose slot is free, or NIL when all are in use. Ids only rise, so an old one never comes back."""
+    clock = state.clock[0]
+    for _ in range(len(state.tranches)):
+        instrument_id = np.int64(clock["next_instrument_id"])
+        clock["next_instrument_id"] = instrument_id + 1
+        if state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]["state"] == LifeState.NONE:
+            return instrument_id
+    return np.int64(NIL)
+
+
+@kernel
+def open_tranche(state, series, series_id, instrument_id):
+    """Fill in what the venue and the book know of a new window."""
+    tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
+    tranche["instrument_id"] = instrument_id
+    tranche["series_id"] = series_id
+    tranche["region_id"] = series["region_id"]
+    tranche["tier"] = series["tier"]
+    tranche["state"] = LifeState.LISTED
+    tranche["was_held"] = 0
+    tranche["start_ns"] = series["next_start_ns"]
+    tranche["end_ns"] = series["next_start_ns"] + duration_ns(series)
+    tranche["gate_ns"] = series["next_start_ns"] - np.int64(series["gate_lead_s"]) * NANO_PER_S
+    tranche["tick_value_nano"] = np.int64(series["duration_s"]) // WINDOW_STEP_S * NANO_PER_TICK_PER_3_MINUTES
+    tranche["traded_lots"] = 0
+    tranche["reference_ticks"] = series["reference_ticks"]
+    tranche["last_trade_ticks"] = 0
+    tranche["band_bps"] = series["band_bps"]
+    tranche["duration_s"] = series["duration_s"]
+    tranche["first_position"] = NIL
+    tranche["last_position"] = NIL
+    instrument = book_of(state, tranche)
+    instrument["instrument_id"] = instrument_id
+    instrument["phase"] = Phase.CLOSED
+    instrument["price_step_ticks"] = series["price_step_ticks"]
+    instrument["quantity_step_lots"] = series["quantity_step_lots"]
+    instrument["quantity_max_lots"] = series["quantity_max_lots"]
+    set_band(instrument, tranche)
+
+
+@kernel
+def set_band(instrument, tranche):
+    """What an order may pay: so far from the reference, on whole price steps, never below one or above the highest price."""
+    reference_ticks = np.int64(tranche["reference_ticks"])
+    step_ticks = np.int64(instrument["price_step_ticks"])
+    width_ticks = reference_ticks * np.int64(tranche["band_bps"]) // BASIS_POINTS
+    low_ticks = max(reference_ticks - width_ticks, np.int64(1))
+    high_ticks = min(reference_ticks + width_ticks, np.int64(PRICE_TICKS_MAX))
+    instrument["band_low_ticks"] = (low_ticks + step_ticks - 1) // step_ticks * step_ticks
+    instrument["band_high_ticks"] = max(high_ticks // step_ticks, np.int64(1)) * step_ticks
+
+
+@kernel
+def write_listed(state, instrument_id, events, count):
+    """Tell of a new tranche."""
+    slot = instrument_id & np.int64(len(state.tranches) - 1)
+    tranche = state.tranches[slot]
+    instrument = state.book.instruments[slot]
+    begin_event(state.book, events.orders, count, Event.TRANCHE_LISTED)
+    event = events.tranches[count]
+    event["tier"] = tranche["tier"]
+    event["reason"] = 0
+    event["instrument_id"] = instrument_id
+    event["start_ns"] = tranche["start_ns"]
+    event["gate_ns"] = tranche["gate_ns"]
+    event["series_id"] = tranche["series_id"]
+    event["region_id"] = tranche["region_id"]
+    event["reference_ticks"] = tranche["reference_ticks"]
+    event["duration_s"] = tranche["duration_s"]
+    event["price_step_ticks"] = instrument["price_step_ticks"]
+    event["band_low_ticks"] = instrument["band_low_ticks"]
+    event["band_high_ticks"] = instrument["band_high_ticks"]
+    return count + 1
+
+
+@kernel
+def write_listing_refused(state, series, series_id, events, count):
+    """Tell that a window could not be listed, for want of a slot."""
+    begin_event(state.book, events.orders, count, Event.LISTING_REFUSED)
+    event = events.tranches[count]
+    event["tier"] = series["tier"]
+    event["reason"] = VenueReject.TOO_MANY_INSTRUMENTS
+    event["instrument_id"] = 0
+    event["start_ns"] = series["next_start_ns"]
+    event["gate_ns"] = 0
+    event["series_id"] = series_id
+    event["region_id"] = series["region_id"]
+    event["reference_ticks"] = 0
+    event["duration_s"] = series["duration_s"]
+    event["price_step_ticks"] = 0
+    event["band_low_ticks"] = 0
+    event["band_high_ticks"] = 0
+    return count + 1

@@ -1,0 +1,213 @@
+"""The logical state of the venue: what a digest covers, and what a snapshot holds.
+
+Nothing here depends on memory: no slots, links, tables or heaps. Orders stand in their queues' order, positions in the order
+in which they were opened, client ids in the order of time. Restoring an image gives a state that answers every further
+command alike, and whose own image is the same, bit for bit.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from exchange.venue import schema
+from exchange.venue.agenda import TRANCHE_DUE, add_entry
+from exchange.venue.calendar import schedule_series
+from exchange.venue.clients import client_tag
+from exchange.venue.lifecycle import LifeState
+from exchange.venue.state import State, VenueLimits, allocate
+from kernels.records import record
+from kernels.table import grown_table, insert_entry
+from matching.compile import kernel
+from matching.export import export_orders
+from matching.identifiers import grown
+from matching.restore import restore_orders
+from matching.schema import INSTRUMENT, RESTING
+from risk.positions import append_position, open_position
+from risk.schema import POSITION
+
+Image = Mapping[str, np.ndarray]
+
+SUMMARY = record(
+    ("sequence", "u8"),
+    ("time_ns", "i8"),
+    ("commands", "i8"),
+    ("trades", "i8"),
+    ("deposits_nano", "i8"),
+    ("withdrawals_nano", "i8"),
+    ("next_instrument_id", "u4"),
+    ("region_count", "u4"),
+    ("series_count", "u4"),
+    ("is_halted", "u4"),
+)
+
+ACCOUNT_ROW = record(
+    ("account_id", "u4"),
+    ("group", "u4"),
+    ("cash_nano", "i8"),
+    ("order_hold_nano", "i8"),
+    ("position_hold_nano", "i8"),
+)
+
+LAYOUTS: dict[str, np.dtype] = {
+    "summary": SUMMARY,
+    "accounts": ACCOUNT_ROW,
+    "instruments": INSTRUMENT,
+    "tranches": schema.TRANCHE,
+    "series": schema.SERIES,
+    "orders": RESTING,
+    "positions": POSITION,
+    "clients": schema.CLIENT_ENTRY,
+}
+
+
+def take_image(state: State) -> dict[str, np.ndarray]:
+    """The logical state between two commands, as one array of records for each subject."""
+    orders = np.zeros(int(state.book.counters[0]["resting_orders"]), RESTING)
+    export_orders(state.book, orders)
+    positions = np.zeros(int(state.ledger.totals[0]["live_positions"]), POSITION)
+    live = state.tranches["state"] != LifeState.NONE
+    export_positions(state, positions)
+    tranches = state.tranches[live]
+    tranches["first_position"] = tranches["last_position"] = 0
+    return {
+        "summary": _summary(state),
+        "accounts": _accounts(state),
+        "instruments": state.book.instruments[live],
+        "tranches": tranches,
+        "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
+        "orders": orders,
+        "positions": positions,
+        "clients": _clients(state),
+    }
+
+
+def digest(image: Image) -> bytes:
+    """BLAKE2b-256 of an image."""
+    summed = hashlib.blake2b(digest_size=32)
+    for name in LAYOUTS:
+        rows = image[name]
+        assert rows.dtype == LAYOUTS[name], f"{name} has another layout"
+        summed.update(f"{name}:{len(rows)}\n".encode() + rows.tobytes())
+    return summed.digest()
+
+
+def restore(image: Image, limits: VenueLimits) -> State:
+    """The state that an image was taken of. Raises ValueError if the limits are too small for it."""
+    state = allocate(limits)
+    if len(image["orders"]) > limits.orders or len(image["clients"]) > limits.client_ids:
+        raise ValueError(f"an image of {len(image['orders'])} orders does not fit {limits}")
+    _restore_summary(state, image["summary"][0])
+    _restore_accounts(state, image["accounts"])
+    slots = image["tranches"]["instrument_id"] & (limits.instruments - 1)
+    state.tranches[slots] = image["tranches"]
+    state.book.instruments[slots] = image["instruments"]
+    state.series[1 : len(image["series"]) + 1] = image["series"]
+    state = state._replace(
+        book=grown(state.book, len(image["orders"])),
+        ledger=state.ledger._replace(
+            position_table=grown_table(state.ledger.position_table, 0, len(image["positions"]))
+        ),
+        client_table=grown_table(state.client_table, 0, len(image["clients"])),
+    )
+    restore_orders(state.book, image["orders"])
+    restore_positions(state, image["positions"])
+    restore_clients(state, image["clients"])
+    for tranche in state.tranches[slots]:
+        add_entry(state, next_deadline_ns(tranche), TRANCHE_DUE, int(tranche["instrument_id"]))
+    for series_id in range(1, len(image["series"]) + 1):
+        schedule_series(state, series_id)
+    return state
+
+
+def next_deadline_ns(tranche: np.void) -> int:
+    """When the next thing happens to a live tranche."""
+    if tranche["state"] in (LifeState.OPEN, LifeState.HALTED):
+        return int(tranche["gate_ns"])
+    return int(tranche["start_ns"] if tranche["state"] == LifeState.GATE_CLOSED else tranche["end_ns"])
+
+
+@kernel
+def export_positions(state, rows):
+    """Fill POSITION rows by tranche slot and the order in which they were opened."""
+    count = np.int64(0)
+    for slot in range(len(state.tranches)):
+        at = np.int64(state.tranches[slot]["first_position"])
+        while at != 0:
+            position = state.ledger.positions[at]
+            row = rows[count]
+            row["account_id"] = position["account_id"]
+            row["instrument_id"] = position["instrument_id"]
+            row["lots"] = position["lots"]
+            row["cost_nano"] = position["cost_nano"]
+            row["hold_nano"] = position["hold_nano"]
+            row["next"] = 0
+            row["reserved"] = 0
+            count += 1
+            at = np.int64(position["next"])
+
+
+@kernel
+def restore_positions(state, rows):
+    """Open every position again, in its tranche's chain."""
+    for at in range(len(rows)):
+        row = rows[at]
+        slot = open_position(state.ledger, row["account_id"], row["instrument_id"])
+        position = state.ledger.positions[slot]
+        position["lots"] = row["lots"]
+        position["cost_nano"] = row["cost_nano"]
+        position["hold_nano"] = row["hold_nano"]
+        tranche = state.tranches[np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)]
+        append_position(state.ledger, tranche, slot)
+
+
+@kernel
+def restore_clients(state, rows):
+    """Lay the ring out from its start."""
+    for at in range(len(rows)):
+        state.clients[at] = rows[at]
+        tag = client_tag(rows[at]["account_id"], rows[at]["client_id_high"], rows[at]["client_id_low"])
+        insert_entry(state.client_table, tag, at + 1)
+    state.clock[0]["oldest_client"] = 0
+    state.clock[0]["newest_client"] = len(rows)
+
+
+def _summary(state: State) -> np.ndarray:
+    clock, counters, totals = state.clock[0], state.book.counters[0], state.ledger.totals[0]
+    summary = np.zeros(1, SUMMARY)
+    for name in SUMMARY.names or ():
+        source = next(row for row in (clock, counters, totals) if name in row.dtype.names)
+        summary[name] = source[name]
+    return summary
+
+
+def _restore_summary(state: State, summary: np.void) -> None:
+    for name in SUMMARY.names or ():
+        for rows in (state.clock, state.book.counters, state.ledger.totals):
+            if name in (rows.dtype.names or ()):
+                rows[name] = summary[name]
+
+
+def _accounts(state: State) -> np.ndarray:
+    ids = np.flatnonzero(state.ledger.accounts["is_open"])
+    rows = np.zeros(len(ids), ACCOUNT_ROW)
+    rows["account_id"] = ids
+    rows["group"] = state.book.groups[ids]
+    for name in ("cash_nano", "order_hold_nano", "position_hold_nano"):
+        rows[name] = state.ledger.accounts[name][ids]
+    return rows
+
+
+def _restore_accounts(state: State, rows: np.ndarray) -> None:
+    """Order holds come with the image, because orders go back into the book without the venue's help."""
+    ids = rows["account_id"]
+    state.ledger.accounts["is_open"][ids] = 1
+    state.book.groups[ids] = rows["group"]
+    for name in ("cash_nano", "order_hold_nano", "position_hold_nano"):
+        state.ledger.accounts[name][ids] = rows[name]
+
+
+def _clients(state: State) -> np.ndarray:
+    clock = state.clock[0]
+    positions = np.arange(int(clock["oldest_client"]), int(clock["newest_client"]))
+    return state.clients[positions & (len(state.clients) - 1)]

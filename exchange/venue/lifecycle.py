@@ -1,0 +1,62 @@
+"""The life of a tranche, as one table: code, tests and documents read the same.
+
+    listed -> open <-> halted -> gate_closed -> delivering -> settled
+                                                         \\-> expired, if nobody held it
+
+A move that is missing from the table does not exist. What time brings is in `TIMED`: the trigger that each state waits for.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class LifeState(IntEnum):
+    """Where a tranche is in its life. Never renumber."""
+
+    NONE = 0
+    LISTED = 1
+    OPEN = 2
+    HALTED = 3
+    GATE_CLOSED = 4
+    DELIVERING = 5
+    SETTLED = 6
+    EXPIRED = 7
+
+
+class Trigger(IntEnum):
+    """What moves a tranche on."""
+
+    OPENING = 0
+    HALT = 1
+    RESUME = 2
+    GATE = 3
+    START = 4
+    END_HELD = 5
+    END_UNHELD = 6
+
+
+NEXT_STATE: dict[LifeState, dict[Trigger, LifeState]] = {
+    LifeState.NONE: {},
+    LifeState.LISTED: {Trigger.OPENING: LifeState.OPEN},
+    LifeState.OPEN: {Trigger.HALT: LifeState.HALTED, Trigger.GATE: LifeState.GATE_CLOSED},
+    LifeState.HALTED: {Trigger.RESUME: LifeState.OPEN, Trigger.GATE: LifeState.GATE_CLOSED},
+    LifeState.GATE_CLOSED: {Trigger.START: LifeState.DELIVERING},
+    LifeState.DELIVERING: {Trigger.END_HELD: LifeState.SETTLED, Trigger.END_UNHELD: LifeState.EXPIRED},
+    LifeState.SETTLED: {},
+    LifeState.EXPIRED: {},
+}
+
+FINAL_STATES = frozenset({LifeState.SETTLED, LifeState.EXPIRED})
+
+
+def _as_array() -> np.ndarray:
+    """The table as kernels read it: (states, triggers) of u1, NONE where there is no move."""
+    array = np.zeros((len(LifeState), len(Trigger)), np.uint8)
+    for state, moves in NEXT_STATE.items():
+        for trigger, target in moves.items():
+            array[state, trigger] = target
+    return array
+
+
+NEXT_STATE_ARRAY = _as_array()

@@ -1,0 +1,73 @@
+"""A typed face over the kernels of the venue: owns the state, hands in batches, collects their events."""
+
+import numpy as np
+
+from exchange.venue import image
+from exchange.venue.apply import apply_commands
+from exchange.venue.schema import view_commands, view_events
+from exchange.venue.state import State, VenueLimits, allocate
+from kernels.table import grown_table
+from matching.identifiers import grown
+from matching.schema import ORDER_EVENT
+
+EVENT_CAPACITY = 16_384
+
+
+class Venue:
+    """The state machine. One writer: whoever calls `apply`."""
+
+    def __init__(
+        self, limits: VenueLimits, *, event_capacity: int = EVENT_CAPACITY, state: State | None = None
+    ) -> None:
+        """An empty venue, or one in a given state."""
+        self.limits = limits
+        self.state = allocate(limits) if state is None else state
+        self._buffer = np.zeros(event_capacity, ORDER_EVENT)
+        self._events = view_events(self._buffer)
+
+    @classmethod
+    def from_image(cls, logical: image.Image, limits: VenueLimits) -> "Venue":
+        """The venue that an image was taken of."""
+        return cls(limits, state=image.restore(logical, limits))
+
+    def apply(self, commands: np.ndarray, first_sequence: int) -> np.ndarray:
+        """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
+        self._grow(len(commands))
+        batch = view_commands(commands)
+        done, parts = 0, []
+        while done < len(commands):
+            done, count = apply_commands(self.state, batch, first_sequence, done, self._events)
+            parts.append(self._buffer[:count].copy())
+        return parts[0] if len(parts) == 1 else np.concatenate(parts or [self._buffer[:0].copy()])
+
+    def image(self) -> dict[str, np.ndarray]:
+        """The logical state."""
+        return image.take_image(self.state)
+
+    def digest(self) -> bytes:
+        """BLAKE2b-256 of the logical state."""
+        return image.digest(self.image())
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last command's head."""
+        return int(self.state.book.counters[0]["sequence"])
+
+    @property
+    def time_ns(self) -> int:
+        """Venue time, in nanoseconds since 1970."""
+        return int(self.state.clock[0]["time_ns"])
+
+    def _grow(self, additions: int) -> None:
+        """Make room in the hash tables for all that a batch could add; a command adds two positions for each trade."""
+        ledger, clock = self.state.ledger, self.state.clock[0]
+        clients = int(clock["newest_client"] - clock["oldest_client"])
+        positions = int(ledger.totals[0]["live_positions"])
+        resting = int(self.state.book.counters[0]["resting_orders"])
+        self.state = self.state._replace(
+            book=grown(self.state.book, additions),
+            ledger=ledger._replace(
+                position_table=grown_table(ledger.position_table, positions, 2 * additions + resting)
+            ),
+            client_table=grown_table(self.state.client_table, clients, additions),
+        )

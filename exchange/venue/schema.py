@@ -1,0 +1,377 @@
+"""The records that enter and leave the venue, composed from those of matching and risk.
+
+Every command and every event is 64 bytes. Layouts of one family share the places of what they have in common, so a batch is
+one array that is viewed as whatever its `kind` says. A command that needs more than 64 bytes is a group: a head whose
+`continuations` counts the CONTINUATION records behind it, journaled together or not at all.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.records import RECORD_BYTES, record
+from matching import schema as matching_schema
+from matching.schema import (
+    CHANGE_COMMAND,
+    ORDER_COMMAND,
+    ORDER_EVENT,
+    OrderReason,
+    OrderReject,
+)
+from risk.schema import RiskReject
+
+NANO_PER_TICK_PER_3_MINUTES = 50
+"""One tick is 0.000001 USD per Mbps-hour, so 1,000 nano-USD for an hour and 50 for three minutes."""
+WINDOW_STEP_S = 180
+WINDOW_S_MAX = 86_400
+REGION_CAPACITY = 4_096
+SERIES_CAPACITY = 16_384
+CLIENT_ID_CAPACITY = 1 << 20
+CLIENT_ID_RETENTION_NS = 120 * 1_000_000_000
+"""How long an answer is kept for a retry: twice the 60 s that a signed request lives. Ids of live orders stay longer."""
+CONTINUATIONS_MAX = 4
+TEXT_BYTES_MAX = 60
+CLIENT_ID_LENGTH_MAX = 36
+BASIS_POINTS = 10_000
+TIME_NS_MAX = 1 << 62
+
+
+class Tier(IntEnum):
+    """Priority of a tranche, best first. A higher tier can stand in for a lower one, never the reverse."""
+
+    EF = 0
+    AF = 1
+    BE = 2
+
+
+Command = IntEnum(
+    "Command",
+    {
+        **{kind.name: kind.value for kind in matching_schema.CommandKind},
+        "TICK": 16,
+        "OPEN_ACCOUNT": 17,
+        "DEPOSIT": 18,
+        "WITHDRAW": 19,
+        "DEFINE_REGION": 20,
+        "DEFINE_SERIES": 21,
+        "SET_REFERENCE": 22,
+        "HALT": 23,
+        "RESUME": 24,
+        "HALT_MARKET": 25,
+        "RESUME_MARKET": 26,
+        "CONTINUATION": 31,
+    },
+)
+
+Event = IntEnum(
+    "Event",
+    {
+        **{kind.name: kind.value for kind in matching_schema.EventKind},
+        "TICKED": 32,
+        "ACCOUNT_OPENED": 33,
+        "DEPOSITED": 34,
+        "WITHDREW": 35,
+        "REGION_DEFINED": 36,
+        "SERIES_DEFINED": 37,
+        "TRANCHE_LISTED": 38,
+        "STATE_CHANGED": 39,
+        "REFERENCE_SET": 40,
+        "POSITION_SETTLED": 41,
+        "REPEATED": 42,
+        "MARKET_HALTED": 43,
+        "MARKET_RESUMED": 44,
+        "LISTING_REFUSED": 45,
+    },
+)
+
+
+class VenueReject(IntEnum):
+    """Why the venue itself refuses a command, before risk or matching look at it. Never renumber."""
+
+    UNKNOWN_COMMAND = 301
+    INCOMPLETE_GROUP = 302
+    UNKNOWN_ACCOUNT = 303
+    CLIENT_ID_REUSED = 304
+    TOO_MANY_CLIENT_IDS = 305
+    MARKET_HALTED = 306
+    ACCOUNT_EXISTS = 307
+    UNKNOWN_REGION = 308
+    UNKNOWN_SERIES = 309
+    INVALID_SERIES = 310
+    ILLEGAL_STATE_CHANGE = 311
+    TOO_MANY_INSTRUMENTS = 312
+    TIME_OUT_OF_RANGE = 313
+    ID_OUT_OF_ORDER = 314
+
+
+Reject = IntEnum(
+    "Reject",
+    {"NONE": 0} | {member.name: member.value for room in (OrderReject, RiskReject, VenueReject) for member in room},
+)
+"""Every refusal of the core under its number."""
+
+Reason = OrderReason
+
+CLOCK_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("reserved_2", "u4"),
+    ("time_ns", "i8"),
+    *((f"reserved_{n}", "i8") for n in range(3, 9)),
+)
+
+ACCOUNT_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("group", "u4"),
+    ("account_id", "u4"),
+    ("reserved_2", "u4"),
+    ("amount_nano", "i8"),
+    ("reserved_3", "u8"),
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("reserved_4", "i8"),
+    ("reserved_5", "i8"),
+)
+
+SERIES_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("tier", "u1"),
+    ("reserved", "u1"),
+    ("series_id", "u4"),
+    ("region_id", "u4"),
+    ("reference_ticks", "i4"),
+    ("first_start_ns", "i8"),
+    ("duration_s", "u4"),
+    ("gate_lead_s", "u4"),  # gate closure this long before the window starts
+    ("horizon_s", "u4"),  # listed this long before the window starts
+    ("price_step_ticks", "i4"),
+    ("quantity_step_lots", "i8"),
+    ("quantity_max_lots", "i8"),
+    ("band_bps", "u4"),  # how far from the reference an order may pay, in hundredths of a per cent
+    ("reserved_2", "u4"),
+)
+
+INSTRUMENT_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("instrument_id", "u4"),
+    ("region_id", "u4"),  # DEFINE_REGION alone
+    ("price_ticks", "i4"),  # SET_REFERENCE alone
+    *((f"reserved_{n}", "i8") for n in range(2, 8)),
+)
+
+CONTINUATION = np.dtype(
+    [("kind", "u1"), ("position", "u1"), ("length", "u1"), ("reserved", "u1"), ("text", f"S{TEXT_BYTES_MAX}")]
+)
+
+CLOCK_EVENT = record(
+    ("kind", "u1"),
+    ("reserved", "u1"),
+    ("reason", "u2"),
+    ("reserved_2", "u4"),
+    ("sequence", "u8"),
+    ("time_ns", "i8"),
+    ("reserved_3", "i8"),
+    ("reserved_4", "i8"),
+    ("reserved_5", "u4"),
+    ("index", "u4"),
+    ("reserved_6", "i8"),
+    ("reserved_7", "i8"),
+)
+
+ACCOUNT_EVENT = record(
+    ("kind", "u1"),
+    ("reserved", "u1"),
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("amount_nano", "i8"),  # what moved on the cash balance
+    ("cash_nano", "i8"),  # the balance afterwards
+    ("account_id", "u4"),
+    ("group", "u4"),
+    ("price_ticks", "i4"),  # POSITION_SETTLED: the final price
+    ("index", "u4"),
+    ("lots", "i8"),  # POSITION_SETTLED: the position
+    ("reserved_2", "i8"),
+)
+
+TRANCHE_EVENT = record(
+    ("kind", "u1"),
+    ("tier", "u1"),
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("start_ns", "i8"),
+    ("gate_ns", "i8"),
+    ("series_id", "u4"),
+    ("region_id", "u4"),
+    ("reference_ticks", "i4"),
+    ("index", "u4"),
+    ("duration_s", "u4"),
+    ("price_step_ticks", "i4"),
+    ("band_low_ticks", "i4"),
+    ("band_high_ticks", "i4"),
+)
+
+STATE_EVENT = record(
+    ("kind", "u1"),
+    ("state", "u1"),  # a LifeState
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("due_ns", "i8"),
+    ("traded_lots", "i8"),
+    ("previous_state", "u4"),
+    ("reserved", "u4"),
+    ("final_ticks", "i4"),  # the final price, from gate closure on
+    ("index", "u4"),
+    ("reserved_2", "i8"),
+    ("reserved_3", "i8"),
+)
+
+REPEAT_EVENT = record(
+    ("kind", "u1"),
+    ("original_kind", "u1"),  # the outcome that the first command with this client id had
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("order_id", "u8"),
+    ("original_sequence", "u8"),
+    ("account_id", "u4"),
+    ("reserved", "u4"),
+    ("price_ticks", "i4"),
+    ("index", "u4"),
+    ("quantity_lots", "i8"),
+    ("leaves_lots", "i8"),
+)
+
+LAYOUTS = (
+    ORDER_COMMAND,
+    CHANGE_COMMAND,
+    CLOCK_COMMAND,
+    ACCOUNT_COMMAND,
+    SERIES_COMMAND,
+    INSTRUMENT_COMMAND,
+    CONTINUATION,
+    ORDER_EVENT,
+    CLOCK_EVENT,
+    ACCOUNT_EVENT,
+    TRANCHE_EVENT,
+    STATE_EVENT,
+    REPEAT_EVENT,
+)
+for _layout in LAYOUTS:
+    assert _layout.itemsize == RECORD_BYTES
+for _layout in (CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT):
+    for _field in ("kind", "reason", "sequence", "index"):
+        assert _layout.fields[_field] == ORDER_EVENT.fields[_field], "events share their head"
+
+# The state of the venue beyond books and accounts.
+
+TRANCHE = record(
+    ("instrument_id", "u4"),
+    ("series_id", "u4"),
+    ("region_id", "u4"),
+    ("tier", "u1"),
+    ("state", "u1"),
+    ("was_held", "u2"),  # 1 when anybody held it at gate closure
+    ("start_ns", "i8"),
+    ("end_ns", "i8"),
+    ("gate_ns", "i8"),
+    ("tick_value_nano", "i8"),  # nano-USD of one tick of one lot
+    ("traded_lots", "i8"),
+    ("reference_ticks", "i4"),
+    ("last_trade_ticks", "i4"),
+    ("band_bps", "u4"),
+    ("duration_s", "u4"),
+    ("first_position", "u4"),
+    ("last_position", "u4"),
+)
+
+SERIES = record(
+    ("next_start_ns", "i8"),
+    ("quantity_step_lots", "i8"),
+    ("quantity_max_lots", "i8"),
+    ("duration_s", "u4"),
+    ("gate_lead_s", "u4"),
+    ("horizon_s", "u4"),
+    ("region_id", "u4"),
+    ("price_step_ticks", "i4"),
+    ("reference_ticks", "i4"),
+    ("band_bps", "u4"),
+    ("tier", "u4"),
+)
+
+AGENDA_ENTRY = record(("due_ns", "i8"), ("kind", "u4"), ("subject", "u4"))
+
+CLIENT_ENTRY = record(
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("content", "u8"),  # digest of the command's content
+    ("sequence", "u8"),
+    ("order_id", "u8"),
+    ("time_ns", "i8"),
+    ("quantity_lots", "i8"),
+    ("leaves_lots", "i8"),
+    ("account_id", "u4"),
+    ("instrument_id", "u4"),
+    ("price_ticks", "i4"),
+    ("reason", "u2"),
+    ("outcome", "u1"),
+    ("reserved", "u1"),
+)
+
+CLOCK = record(
+    ("time_ns", "i8"),
+    ("commands", "i8"),
+    ("agenda_count", "i8"),
+    ("oldest_client", "u8"),  # ring positions: entries from here ...
+    ("newest_client", "u8"),  # ... to just before here are kept
+    ("next_instrument_id", "u4"),
+    ("region_count", "u4"),
+    ("series_count", "u4"),
+    ("is_paused", "u1"),  # the command at work must be run again
+    ("is_halted", "u1"),  # the whole market
+    ("reserved", "u2"),
+)
+
+
+class Batch(NamedTuple):
+    """One array of commands in every layout that kernels read."""
+
+    orders: np.ndarray
+    changes: np.ndarray
+    clocks: np.ndarray
+    accounts: np.ndarray
+    series: np.ndarray
+    instruments: np.ndarray
+    words: np.ndarray  # (8 x commands,) u8
+
+
+class EventBuffer(NamedTuple):
+    """One array of events in every layout that kernels write."""
+
+    orders: np.ndarray
+    clocks: np.ndarray
+    accounts: np.ndarray
+    tranches: np.ndarray
+    states: np.ndarray
+    repeats: np.ndarray
+
+
+def view_commands(commands: np.ndarray) -> Batch:
+    """Every layout of a contiguous array of 64-byte records."""
+    layouts = (ORDER_COMMAND, CHANGE_COMMAND, CLOCK_COMMAND, ACCOUNT_COMMAND, SERIES_COMMAND, INSTRUMENT_COMMAND)
+    return Batch(*(commands.view(layout) for layout in layouts), commands.view(np.uint64))
+
+
+def view_events(events: np.ndarray) -> EventBuffer:
+    """Every layout of a contiguous array of 64-byte records."""
+    layouts = (ORDER_EVENT, CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT)
+    return EventBuffer(*(events.view(layout) for layout in layouts))

@@ -1,0 +1,60 @@
+"""The state of the venue: arrays, and the limits that they were made for."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from exchange.venue import schema
+from kernels.table import ENTRY, TABLE_SIZE_MIN
+from matching import arena
+from risk import accounts
+from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
+
+ENGINE_VERSION = "1"
+"""Changes whenever the same commands would give other events or another state."""
+
+
+class VenueLimits(NamedTuple):
+    """How much the venue can hold. Refusals depend on them, so a journal is only replayed under the limits it was made with."""
+
+    instruments: int = 65_536
+    orders: int = 4_000_000
+    nodes: int = 1_000_000
+    accounts: int = ACCOUNT_CAPACITY
+    positions: int = POSITION_CAPACITY
+    client_ids: int = schema.CLIENT_ID_CAPACITY
+
+    def rules_version(self) -> str:
+        """The name under which the journal knows these rules."""
+        return f"{ENGINE_VERSION}:{'/'.join(str(limit) for limit in self)}"
+
+
+class State(NamedTuple):
+    """Everything that decides what the next command does."""
+
+    book: arena.Book
+    ledger: accounts.Ledger
+    clock: np.ndarray  # (1,) CLOCK
+    tranches: np.ndarray  # (instruments,) TRANCHE, at instrument id modulo their number
+    series: np.ndarray  # (series,) SERIES, at the series' id
+    agenda: np.ndarray  # (instruments + series,) AGENDA_ENTRY: a heap by (due time, kind, subject)
+    clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
+    client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
+
+
+def allocate(limits: VenueLimits) -> State:
+    """A venue in which nothing has happened. Raises ValueError for limits that cannot be served."""
+    if limits.client_ids & (limits.client_ids - 1) or limits.client_ids < 2:
+        raise ValueError(f"the number of client ids must be a power of two, not {limits.client_ids}")
+    clock = np.zeros(1, schema.CLOCK)
+    clock["next_instrument_id"] = 1
+    return State(
+        book=arena.allocate(arena.Limits(limits.instruments, limits.orders, limits.nodes, limits.accounts)),
+        ledger=accounts.allocate(limits.accounts, limits.positions),
+        clock=clock,
+        tranches=np.zeros(limits.instruments, schema.TRANCHE),
+        series=np.zeros(schema.SERIES_CAPACITY, schema.SERIES),
+        agenda=np.zeros(limits.instruments + schema.SERIES_CAPACITY, schema.AGENDA_ENTRY),
+        clients=np.zeros(limits.client_ids, schema.CLIENT_ENTRY),
+        client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+    )

@@ -1,0 +1,150 @@
+"""Orders through the venue: risk before matching, and the ledger after it.
+
+Every check comes before anything changes: the rules of the book, then what the order could cost. Then matching runs, and each
+of its events moves a hold or a position. What a resting order holds is its notional at its own limit, so the events of
+matching say exactly what is held and released; the incoming order holds nothing until it rests.
+"""
+
+import numpy as np
+
+from exchange.venue.clients import target_order_id
+from exchange.venue.schema import Command, Event, VenueReject
+from matching.compile import kernel
+from matching.events import write_rejected
+from matching.execute import cancel, is_paused, place, replace, slot_of_account, work
+from matching.rules import (
+    NAMES_REMAINING,
+    NO_REJECT,
+    REJECTED,
+    check_place,
+    check_replace,
+    limit_after_post_only,
+    limit_of,
+)
+from matching.schema import NIL, Progress, Side
+from risk.accounts import add_hold, check_hold
+from risk.positions import fill_position, position_of
+
+
+@kernel
+def trade_command(state, batch, index, events, count):
+    """Run an order, a cancel or a replace to its outcome, or until the buffer is full."""
+    first = count
+    if not is_paused(state.book):
+        count = begin_order(state, batch, index, events, count)
+    if state.book.taker[0]["progress"] != Progress.IDLE:
+        count = work(state.book, events.orders, count)
+    for at in range(first, count):
+        absorb(state, events.orders[at])
+    return count
+
+
+@kernel
+def begin_order(state, batch, index, events, count):
+    """Check a command against the book and the ledger, and do all of it but the matching."""
+    order = batch.orders[index]
+    if order["kind"] == Command.PLACE:
+        reject = check_new_order(state, order)
+        if reject != NO_REJECT:
+            return write_rejected(state.book, events.orders, count, order, order["side"], reject)
+        return place(state.book, order, events.orders, count)
+    change = batch.changes[index]
+    slot = slot_of_account(state.book, target_order_id(state, change), change["account_id"])
+    if order["kind"] == Command.CANCEL:
+        return cancel(state.book, change, slot, events.orders, count)
+    reject = check_changed_order(state, change, slot)
+    if reject != NO_REJECT:
+        return write_rejected(state.book, events.orders, count, change, 0, reject)
+    return replace(state.book, change, slot, events.orders, count)
+
+
+@kernel
+def check_new_order(state, order):
+    """0, or the first rule that a new order breaks."""
+    if state.clock[0]["is_halted"]:
+        return np.int64(VenueReject.MARKET_HALTED)
+    reject = check_place(state.book, order)
+    if reject != NO_REJECT:
+        return reject
+    slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    side = np.int64(order["side"])
+    limit_ticks = limit_of(state.book.instruments[slot], order)
+    limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
+    if limit_ticks == REJECTED:
+        return np.int64(NO_REJECT)  # matching refuses it by name
+    return check_cost(state, order["account_id"], slot, side, limit_ticks, order["quantity_lots"], np.int64(0))
+
+
+@kernel
+def check_changed_order(state, change, slot):
+    """0, or the first rule that a replace breaks."""
+    if state.clock[0]["is_halted"]:
+        return np.int64(VenueReject.MARKET_HALTED)
+    reject = check_replace(state.book, change, slot)
+    if reject != NO_REJECT:
+        return reject
+    order = state.book.orders[slot]
+    level = state.book.levels[order["level"]]
+    instrument_slot = np.int64(level["book_side"] >> 1)
+    side = np.int64(level["book_side"] & 1)
+    leaves_lots = np.int64(change["quantity_lots"])
+    if change["flags"] & NAMES_REMAINING == 0:
+        leaves_lots -= state.book.terms[slot]["quantity_lots"] - order["leaves_lots"]
+    limit_ticks = limit_after_post_only(
+        state.book, instrument_slot, side, np.int64(change["price_ticks"]), state.book.terms[slot]["flags"]
+    )
+    if leaves_lots <= 0 or limit_ticks == REJECTED:
+        return np.int64(NO_REJECT)
+    released_nano = notional(state, instrument_slot, level["price_ticks"], order["leaves_lots"])
+    return check_cost(state, change["account_id"], instrument_slot, side, limit_ticks, leaves_lots, released_nano)
+
+
+@kernel
+def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
+    """What an order holds at worst: a buy its limit, a sell the best bid if that is higher, since it would trade there."""
+    worst_ticks = np.int64(limit_ticks)
+    if side == Side.SELL:
+        best_bid = np.int64(state.book.sides[2 * slot]["best_level"])
+        if best_bid != NIL:
+            worst_ticks = max(worst_ticks, np.int64(state.book.levels[best_bid]["price_ticks"]))
+    tick_value_nano = state.tranches[slot]["tick_value_nano"]
+    return check_hold(state.ledger, account_id, worst_ticks, lots, tick_value_nano, released_nano)
+
+
+@kernel
+def notional(state, slot, price_ticks, lots):
+    """Price times lots over the window, in nano-USD."""
+    return np.int64(price_ticks) * np.int64(lots) * state.tranches[slot]["tick_value_nano"]
+
+
+@kernel
+def absorb(state, event):
+    """Carry an event of matching into the ledger."""
+    kind = event["kind"]
+    if kind == Event.FILLED or kind == Event.KILLED or kind == Event.REJECTED:
+        return
+    slot = np.int64(event["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    moved_nano = notional(state, slot, event["price_ticks"], event["quantity_lots"])
+    if kind == Event.RESTED or kind == Event.REPLACED:
+        add_hold(state.ledger, event["account_id"], moved_nano)
+    elif kind == Event.TRADE:
+        add_hold(state.ledger, event["counter_account_id"], -moved_nano)
+        settle_trade(state, event, slot, moved_nano)
+    elif kind == Event.PREVENTED:
+        add_hold(state.ledger, event["counter_account_id"], -moved_nano)
+    else:
+        add_hold(state.ledger, event["account_id"], -moved_nano)
+
+
+@kernel
+def settle_trade(state, event, slot, cost_nano):
+    """Both positions of a trade, equal and opposite."""
+    tranche = state.tranches[slot]
+    tranche["last_trade_ticks"] = event["price_ticks"]
+    tranche["traded_lots"] += event["quantity_lots"]
+    sign = np.int64(1) if event["side"] == Side.BUY else np.int64(-1)
+    lots = sign * event["quantity_lots"]
+    taker = position_of(state.ledger, tranche, event["account_id"], event["instrument_id"])
+    fill_position(state.ledger, taker, lots, sign * cost_nano)
+    maker = position_of(state.ledger, tranche, event["counter_account_id"], event["instrument_id"])
+    fill_position(state.ledger, maker, -lots, -sign * cost_nano)
