@@ -1,0 +1,165 @@
+"""Snapshots: whole ones are given, newest first; all others are left out with a notice."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from exchange.journal import Journal
+from exchange.snapshots import Snapshot, SnapshotStore
+from exchange.store_errors import SnapshotFailed, StoreLocked, StoreMissing
+from tests.simulation.storage import UnsyncedLoss
+
+
+def snapshot(sequence: int, payload: bytes = b"state") -> Snapshot:
+    return Snapshot(
+        sequence=sequence,
+        chain_hash=bytes([sequence % 256]) * 32,
+        state_digest=b"digest",
+        rules_version="rules-1",
+        time_ns=sequence * 1_000,
+        payload=payload * sequence,
+    )
+
+
+def fill(directory: Path, *sequences: int) -> None:
+    with SnapshotStore.open(directory) as store:
+        for sequence in sequences:
+            store.save(snapshot(sequence))
+
+
+def load(directory: Path) -> tuple[list[int], list[str]]:
+    """The sequences of the snapshots that are whole, and the notices about the others."""
+    with SnapshotStore.open(directory, create=False) as store:
+        return [whole.sequence for whole in store.newest_first()], store.notices
+
+
+def alter(directory: Path, statement: str, *bindings: object) -> None:
+    connection = apsw.Connection(str(directory / "snapshots.db"))
+    connection.execute(statement, bindings)
+    connection.close()
+
+
+def test_snapshots_come_back_as_they_were_saved_newest_first(tmp_path):
+    fill(tmp_path, 10, 20, 30)
+    with SnapshotStore.open(tmp_path) as store:
+        assert list(store.newest_first()) == [snapshot(30), snapshot(20), snapshot(10)]
+        assert store.notices == []
+
+
+def test_only_the_newest_three_are_kept(tmp_path):
+    fill(tmp_path, 10, 20, 30, 40, 50)
+    assert load(tmp_path) == ([50, 40, 30], [])
+
+
+def test_room_of_older_snapshots_is_used_again(tmp_path):
+    large = b"x" * 1_000
+    sizes = []
+    with SnapshotStore.open(tmp_path) as store:
+        for sequence in range(1_000, 1_012):
+            store.save(snapshot(sequence, large))
+            sizes.append((tmp_path / "snapshots.db").stat().st_size)
+    assert sizes[3] < 4.1e6
+    assert max(sizes) < 1.05 * sizes[3]
+
+
+def test_saving_the_same_sequence_again_replaces_it(tmp_path):
+    fill(tmp_path, 10)
+    with SnapshotStore.open(tmp_path) as store:
+        store.save(snapshot(10, b"other"))
+        assert [whole.payload for whole in store.newest_first()] == [b"other" * 10]
+
+
+def test_snapshots_of_a_future_that_did_not_happen_give_way(tmp_path):
+    fill(tmp_path, 10, 20, 30, 25)
+    assert load(tmp_path) == ([25, 20, 10], [])
+
+
+def test_a_payload_may_be_a_view_of_memory_held_elsewhere(tmp_path):
+    buffer = bytearray(b"a large state")
+    with SnapshotStore.open(tmp_path) as store:
+        store.save(snapshot(1)._replace(payload=memoryview(buffer)))
+        assert [whole.payload for whole in store.newest_first()] == [b"a large state"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("chain_hash", bytes(32)),
+        ("state_digest", b"digesT"),
+        ("rules_version", "rules-2"),
+        ("time_ns", 20_001),
+        ("checksum", bytes(32)),
+        ("payload", b"half of i"),
+        ("payload", "text"),
+    ],
+)
+def test_a_damaged_snapshot_is_left_out_with_a_notice_and_an_older_one_is_used(tmp_path, column, value):
+    fill(tmp_path, 10, 20)
+    alter(tmp_path, f"UPDATE snapshots SET {column} = ? WHERE sequence = 20", value)
+    sequences, notices = load(tmp_path)
+    assert sequences == [10]
+    assert len(notices) == 1
+    assert "sequence 20" in notices[0]
+
+
+def test_a_snapshot_in_the_place_of_another_is_left_out(tmp_path):
+    fill(tmp_path, 10, 20)
+    alter(tmp_path, "DELETE FROM snapshots WHERE sequence = 20")
+    alter(tmp_path, "UPDATE snapshots SET sequence = 20 WHERE sequence = 10")
+    sequences, notices = load(tmp_path)
+    assert sequences == []
+    assert "checksum" in notices[0]
+
+
+def test_neighbouring_fields_cannot_trade_bytes(tmp_path):
+    fill(tmp_path, 10)
+    alter(tmp_path, "UPDATE snapshots SET state_digest = ?, rules_version = ?", b"diges", "trules-1")
+    assert load(tmp_path)[0] == []
+
+
+def test_a_stale_snapshot_is_told_by_the_hash_chain(tmp_path):
+    with Journal.open(tmp_path, rules_version="rules-1") as journal, SnapshotStore.open(tmp_path) as store:
+        journal.append(1, 0, bytes(64))
+        journal.append(2, 0, bytes(64))
+        store.save(snapshot(1)._replace(chain_hash=journal.hash_at(1)))
+        store.save(snapshot(2)._replace(chain_hash=b"of another journal, same sequence"))
+        belongs = [journal.hash_at(whole.sequence) == whole.chain_hash for whole in store.newest_first()]
+    assert belongs == [False, True]
+
+
+def test_a_file_past_reading_is_set_aside_and_does_not_stop_the_start(tmp_path):
+    fill(tmp_path, 10)
+    (tmp_path / "snapshots.db").write_bytes(b"not a database " * 2_000)
+    with SnapshotStore.open(tmp_path) as store:
+        assert list(store.newest_first()) == []
+        assert "snapshots.db.damaged" in store.notices[0]
+        store.save(snapshot(20))
+    assert load(tmp_path) == ([20], [])
+    assert (tmp_path / "snapshots.db.damaged").exists()
+
+
+def test_a_second_opener_is_refused(tmp_path):
+    fill(tmp_path, 10)
+    with SnapshotStore.open(tmp_path), pytest.raises(StoreLocked):
+        SnapshotStore.open(tmp_path)
+
+
+def test_a_store_is_created_only_when_asked_for(tmp_path):
+    with pytest.raises(StoreMissing):
+        SnapshotStore.open(tmp_path, create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("operation", ["write", "sync"])
+def test_after_a_failed_save_every_later_one_is_refused_and_older_ones_remain(tmp_path, operation):
+    fill(tmp_path, 10)
+    storage = UnsyncedLoss("failing-save", mode="drop", seed=1)
+    with SnapshotStore.open(tmp_path, vfs=storage.name) as store:
+        storage.fail_at(operation, 1)
+        with pytest.raises(SnapshotFailed, match="journal is not affected"):
+            store.save(snapshot(20))
+        with pytest.raises(SnapshotFailed, match="an earlier one failed"):
+            store.save(snapshot(30))
+    storage.power_loss()
+    assert load(tmp_path) == ([10], [])
