@@ -1,0 +1,18 @@
+"""What the exchange tells its readers: one durable batch at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Published(NamedTuple):
+    """A batch that is in the journal, and what came of it."""
+
+    first_sequence: int
+    """Of `commands[0]`; every record counts one, continuations too."""
+    time_ns: int
+    """Venue time of the whole batch: the TICK command that leads it."""
+    commands: np.ndarray
+    """ORDER_COMMAND records as journaled, to be viewed as the layout that their `kind` says."""
+    events: np.ndarray
+    """ORDER_EVENT records, grouped by command in order; the last event of a command is its outcome."""

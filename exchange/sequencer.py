@@ -1,0 +1,185 @@
+"""The one writer: orders requests, gives them time and sequence, journals them, applies them, hands out what happened.
+
+It runs in a thread of its own. Whatever arrives while one batch is being committed makes up the next (group commit), so the
+cost of a durable commit is shared by as many commands as there are.
+
+    requests ─▶ take batch ─▶ stamp time, sequence, order ids ─▶ journal.append ─▶ venue.apply ─▶ publish
+
+A batch is applied only once it is durable, so nothing that the journal lost was ever seen, and a failed append leaves nothing
+to undo: the sequencer stops, names the reason to everyone who waits, and never tries again.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exchange import commands
+from exchange.clock import VenueClock
+from exchange.journal import Journal
+from exchange.published import Published
+from exchange.venue.calendar import next_due
+from exchange.venue.image import Image
+from exchange.venue.machine import Venue
+from exchange.venue.schema import Command
+from matching.schema import ORDER_COMMAND
+
+BATCH_RECORDS_MAX = 4_096
+QUEUED_RECORDS_MAX = 1 << 17
+UNDELIVERED_BATCHES_MAX = 64
+IDLE_TICK_S = 0.25
+"""Time passes for the venue at least this often."""
+
+
+class Overloaded(Exception):  # noqa: N818 - named for what is wrong
+    """The queue of the sequencer is full; nothing of this request was taken."""
+
+
+class ExchangeStopped(Exception):  # noqa: N818 - named for what is wrong
+    """The exchange takes no more commands; whether one that was under way is durable shows after the restart."""
+
+
+class Request(NamedTuple):
+    """One command, with what the caller wants back."""
+
+    group: np.ndarray
+    ticket: Any
+
+
+class Delivery(NamedTuple):
+    """A durable batch, with the tickets of its commands and the sequence of each one's head."""
+
+    published: Published
+    tickets: list[Any]
+    sequences: np.ndarray
+    image: Image | None
+    chain_hash: bytes
+
+
+class Sequencer:
+    """Owns venue and journal while it runs."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        journal: Journal,
+        clock: VenueClock,
+        deliver: Callable[[Delivery], None],
+        fail: Callable[[BaseException, list[Any]], None],
+        *,
+        snapshot_every_records: int = 1_000_000,
+    ) -> None:
+        """`deliver` is called in the sequencer's thread after each batch, `fail` once if it has to stop."""
+        self._venue = venue
+        self._journal = journal
+        self._clock = clock
+        self._deliver = deliver
+        self._fail = fail
+        self._snapshot_every_records = snapshot_every_records
+        self._next_snapshot = journal.last_sequence + snapshot_every_records
+        self._requests: deque[Request] = deque()
+        self._queued_records = 0
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._failed = False
+        self._room = threading.BoundedSemaphore(UNDELIVERED_BATCHES_MAX)
+        self._thread = threading.Thread(target=self._run, name="sequencer")
+
+    def start(self) -> None:
+        """Begin to take commands."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was submitted, take a last image, and end."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def submit(self, requests: list[Request]) -> None:
+        """Queue commands, all or none. Raises Overloaded or ExchangeStopped."""
+        records = sum(len(request.group) for request in requests)
+        with self._wake:
+            if self._stopping or self._failed:
+                raise ExchangeStopped("the exchange is stopping")
+            if self._queued_records + records > QUEUED_RECORDS_MAX:
+                raise Overloaded(f"{self._queued_records} records are waiting; send again later")
+            self._requests.extend(requests)
+            self._queued_records += records
+            self._wake.notify()
+
+    def delivered(self) -> None:
+        """Tell that one delivery was dealt with: so many at most are under way."""
+        self._room.release()
+
+    def _run(self) -> None:
+        batch: list[Request] = []
+        try:
+            while True:
+                batch = self._take_batch()
+                is_last = self._stopping and not batch
+                if batch or is_last or self._is_tick_due():
+                    self._room.acquire()
+                    self._deliver(self._process(batch, is_last))
+                if is_last:
+                    return
+        except BaseException as error:
+            self._give_up(error, batch)
+
+    def _take_batch(self) -> list[Request]:
+        with self._wake:
+            if not self._requests and not self._stopping:
+                self._wake.wait(IDLE_TICK_S)
+            batch: list[Request] = []
+            records = 1
+            while self._requests and records + len(self._requests[0].group) <= BATCH_RECORDS_MAX:
+                request = self._requests.popleft()
+                records += len(request.group)
+                batch.append(request)
+            self._queued_records -= records - 1
+            return batch
+
+    def _is_tick_due(self) -> bool:
+        now_ns = self._clock.now_ns()
+        idle_ns = now_ns - self._venue.time_ns
+        return idle_ns >= 1_000_000_000 or next_due(self._venue.state) <= now_ns
+
+    def _process(self, batch: list[Request], is_last: bool) -> Delivery:
+        """Make one batch durable, then apply it."""
+        time_ns = max(self._clock.now_ns(), self._venue.time_ns)
+        first_sequence = self._journal.last_sequence + 1
+        records = commands.concatenate(commands.tick(time_ns), *(request.group for request in batch))
+        stamp_order_ids(records, first_sequence)
+        self._journal.append(first_sequence, time_ns, records.tobytes())
+        events = self._venue.apply(records, first_sequence)
+        lengths = np.fromiter((len(request.group) for request in batch), np.int64, len(batch))
+        sequences = first_sequence + 1 + np.cumsum(lengths) - lengths
+        return Delivery(
+            Published(first_sequence, time_ns, records, events),
+            [request.ticket for request in batch],
+            sequences.astype(np.uint64),
+            self._image_if_due(is_last),
+            self._journal.last_hash,
+        )
+
+    def _image_if_due(self, is_last: bool) -> Image | None:
+        if not is_last and self._journal.last_sequence < self._next_snapshot:
+            return None
+        self._next_snapshot = self._journal.last_sequence + self._snapshot_every_records
+        return self._venue.image()
+
+    def _give_up(self, error: BaseException, batch: list[Request]) -> None:
+        with self._wake:
+            self._failed = True
+            waiting = [request.ticket for request in (*batch, *self._requests)]
+            self._requests.clear()
+        self._fail(error, waiting)
+
+
+def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:
+    """Give every new order that has no id its sequence as id."""
+    assert records.dtype == ORDER_COMMAND, "commands in another layout"
+    unnamed = np.flatnonzero((records["kind"] == Command.PLACE) & (records["order_id"] == 0))
+    records["order_id"][unnamed] = first_sequence + unnamed

@@ -1,0 +1,204 @@
+"""The exchange as one object for doors and tools: open it, submit commands, read the view, listen to what is published.
+
+Everything here belongs to one event loop. The sequencer works in its own thread and hands each durable batch over; the view
+is brought up to date first, then replies go out, then listeners hear of it, so that no reader is behind its own answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import structlog
+
+from exchange import commands
+from exchange.clock import DRIFT_ALERT_NS, VenueClock, anchor
+from exchange.journal import Journal
+from exchange.published import Published
+from exchange.recovery import Progress, Recovered, recover, snapshot_of
+from exchange.sequencer import Delivery, ExchangeStopped, Overloaded, Request, Sequencer
+from exchange.snapshots import SnapshotStore
+from exchange.store_errors import StoreError
+from exchange.venue.state import VenueLimits
+from exchange.view import MarketView
+
+__all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply"]
+
+log = structlog.get_logger()
+Listener = Callable[[Published], None]
+
+
+class Reply(NamedTuple):
+    """What became of one command: its events, the outcome last."""
+
+    sequence: int
+    time_ns: int
+    events: np.ndarray
+
+
+class Exchange:
+    """A running market. Make one with `open`; `close` it in the end."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        snapshots: SnapshotStore,
+        recovered: Recovered,
+        limits: VenueLimits,
+        clock: VenueClock,
+        snapshot_every_records: int,
+    ) -> None:
+        self.view: MarketView = recovered.view
+        self.limits = limits
+        self.notices = [*journal.notices, *recovered.notices]
+        self.replayed_records = recovered.replayed_records
+        self.clock = clock
+        self.started_ns = time.time_ns()
+        self.failure: BaseException | None = None
+        self.failed = asyncio.Event()
+        self._closing = False
+        self._has_alerted = False
+        self._journal = journal
+        self._snapshots = snapshots
+        self._saving: asyncio.Task[None] | None = None
+        self._listeners: list[Listener] = []
+        self._loop = asyncio.get_running_loop()
+        self._sequencer = Sequencer(
+            recovered.venue,
+            journal,
+            clock,
+            lambda delivery: self._on_loop(self._receive, delivery),
+            lambda error, tickets: self._on_loop(self._stop_on, error, tickets),
+            snapshot_every_records=snapshot_every_records,
+        )
+
+    @classmethod
+    async def open(
+        cls,
+        directory: Path,
+        *,
+        limits: VenueLimits = VenueLimits(),  # noqa: B008 - a tuple of integers
+        synchronous: str = "FULL",
+        vfs: str | None = None,
+        snapshot_every_records: int = 1_000_000,
+        accept_clock: bool = False,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Recover the market in a directory, or begin one there, and start to take commands.
+
+        Raises the store's errors. With an implausible system clock the market starts halted and time goes on from where it
+        stood, unless `accept_clock` says that the clock is right.
+        """
+        journal = Journal.open(directory, rules_version=limits.rules_version(), synchronous=synchronous, vfs=vfs)
+        try:
+            snapshots = SnapshotStore.open(directory)
+            recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
+        except BaseException:
+            journal.close()
+            raise
+        last_ns = 0 if accept_clock else recovered.venue.time_ns
+        anchored = anchor(last_ns, time.time_ns())
+        exchange = cls(journal, snapshots, recovered, limits, VenueClock(anchored), snapshot_every_records)
+        exchange._sequencer.start()
+        if anchored.doubt is not None:
+            exchange.notices.append(f"{anchored.doubt}: the market starts halted")
+            await exchange.submit(commands.halt_market())
+        return exchange
+
+    @property
+    def phase(self) -> str:
+        """`trading`, `halted` or `stopping`."""
+        if self._closing or self.failure is not None:
+            return "stopping"
+        return "halted" if self.view.market_halted else "trading"
+
+    async def submit(self, group: np.ndarray) -> Reply:
+        """Run one command, and return once it is durable. Raises Overloaded or ExchangeStopped."""
+        return await self.submit_many([group])[0]
+
+    def submit_many(self, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
+        """Queue commands, all or none, and return the future of each reply. Raises Overloaded or ExchangeStopped."""
+        futures = [self._loop.create_future() for _ in groups]
+        self._sequencer.submit([Request(group, future) for group, future in zip(groups, futures, strict=True)])
+        return futures
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Hear of every durable batch, in the loop's thread; call what is returned to stop."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def close(self) -> None:
+        """Finish what was submitted, take a last snapshot, and release the store."""
+        if self._closing:
+            return
+        self._closing = True
+        await asyncio.to_thread(self._sequencer.stop)
+        if self._saving is not None:
+            await self._saving
+        await asyncio.to_thread(self._snapshots.close)
+        await asyncio.to_thread(self._journal.close)
+
+    def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _receive(self, delivery: Delivery) -> None:
+        try:
+            self.view.apply(delivery.published)
+            if delivery.image is not None:
+                self._save(delivery)
+            self._reply(delivery)
+            for listener in tuple(self._listeners):
+                listener(delivery.published)
+        finally:
+            self._sequencer.delivered()
+        self._watch_clock()
+
+    def _reply(self, delivery: Delivery) -> None:
+        events = delivery.published.events
+        firsts = np.searchsorted(events["sequence"], delivery.sequences, "left").tolist()
+        ends = np.searchsorted(events["sequence"], delivery.sequences, "right").tolist()
+        time_ns = delivery.published.time_ns
+        for future, sequence, first, end in zip(
+            delivery.tickets, delivery.sequences.tolist(), firsts, ends, strict=True
+        ):
+            if not future.done():
+                future.set_result(Reply(sequence, time_ns, events[first:end]))
+
+    def _save(self, delivery: Delivery) -> None:
+        """Write a snapshot in the background; if the one before is still being written, this one is left out."""
+        if self._saving is not None and not self._saving.done():
+            return
+        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump()))
+
+    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes) -> None:
+        published = delivery.published
+        assert delivery.image is not None
+        last_sequence = published.first_sequence + len(published.commands) - 1
+        try:
+            await asyncio.to_thread(self._write_snapshot, delivery, view_dump, last_sequence)
+        except StoreError as error:
+            log.error("snapshot_failed", reason=str(error))
+
+    def _write_snapshot(self, delivery: Delivery, view_dump: bytes, sequence: int) -> None:
+        assert delivery.image is not None
+        rules = self.limits.rules_version()
+        time_ns = delivery.published.time_ns
+        self._snapshots.save(snapshot_of(delivery.image, view_dump, delivery.chain_hash, sequence, time_ns, rules))
+
+    def _stop_on(self, error: BaseException, tickets: list[asyncio.Future[Reply]]) -> None:
+        self.failure = error
+        log.error("exchange_stopped", reason=str(error))
+        stopped = ExchangeStopped(f"the exchange stopped: {error}")
+        for future in tickets:
+            if not future.done():
+                future.set_exception(stopped)
+        self.failed.set()
+
+    def _watch_clock(self) -> None:
+        """Tell the operator once when the wall clock jumps; venue time goes on by the monotonic clock."""
+        drift_ns = self.clock.drift_ns()
+        if abs(drift_ns) > DRIFT_ALERT_NS and not self._has_alerted and self.clock.anchor.doubt is None:
+            self._has_alerted = True
+            log.warning("clock_drift", drift_s=drift_ns / 1e9, effect="none: venue time goes on by the monotonic clock")
