@@ -1,0 +1,1 @@
+"""The doors of the exchange: they decode, submit and encode."""
