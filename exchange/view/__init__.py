@@ -1,0 +1,26 @@
+"""The read model: what the exchange looks like from outside, kept up to date by the batches that it publishes."""
+
+from exchange.view.books import BookLevel, BookView
+from exchange.view.market import MarketView
+from exchange.view.records import (
+    AccountView,
+    Balances,
+    OrderView,
+    PositionView,
+    SeriesTerms,
+    TradeView,
+    TrancheView,
+)
+
+__all__ = [
+    "AccountView",
+    "Balances",
+    "BookLevel",
+    "BookView",
+    "MarketView",
+    "OrderView",
+    "PositionView",
+    "SeriesTerms",
+    "TradeView",
+    "TrancheView",
+]

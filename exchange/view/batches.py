@@ -1,0 +1,104 @@
+"""Reading the arrays of a published batch as plain Python values, a whole array at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from exchange.published import Published
+from exchange.venue.schema import CONTINUATION, Command
+from kernels.records import RECORD_BYTES
+from matching.schema import ORDER_COMMAND, ORDER_EVENT
+
+_KIND = ORDER_COMMAND.names.index("kind")
+_LENGTH_OFFSET = CONTINUATION.fields["length"][1]
+_TEXT_OFFSET = CONTINUATION.fields["text"][1]
+
+
+class OrderEvent(NamedTuple):
+    """An ORDER_EVENT record as Python values."""
+
+    kind: int
+    side: int
+    reason: int
+    instrument_id: int
+    sequence: int
+    order_id: int
+    counter_order_id: int
+    account_id: int
+    counter_account_id: int
+    price_ticks: int
+    index: int
+    quantity_lots: int
+    leaves_lots: int
+
+
+class OrderCommand(NamedTuple):
+    """An ORDER_COMMAND record as Python values."""
+
+    kind: int
+    continuations: int
+    side: int
+    time_in_force: int
+    instrument_id: int
+    account_id: int
+    price_ticks: int
+    quantity_lots: int
+    order_id: int
+    client_id_high: int
+    client_id_low: int
+    expires_ns: int
+    label: int
+    session_id: int
+    flags: int
+    self_trade: int
+
+
+assert OrderEvent._fields == ORDER_EVENT.names
+assert OrderCommand._fields == ORDER_COMMAND.names
+
+
+class BatchReader:
+    """The commands and events of one batch: rows as ORDER_COMMAND and ORDER_EVENT, any other layout on request."""
+
+    def __init__(self, batch: Published) -> None:
+        self.first_sequence = batch.first_sequence
+        self.commands: list[tuple] = batch.commands.tolist()
+        self.events = list(map(OrderEvent._make, batch.events.tolist()))
+        self._command_array = batch.commands
+        self._event_array = batch.events
+        self._payload = batch.commands.tobytes()
+
+    def kind(self, sequence: int) -> int:
+        """The kind of the command at a sequence."""
+        return self.commands[sequence - self.first_sequence][_KIND]
+
+    def order(self, sequence: int) -> OrderCommand:
+        """The PLACE command at a sequence."""
+        return OrderCommand._make(self.commands[sequence - self.first_sequence])
+
+    def command(self, sequence: int, layout: np.dtype) -> dict[str, int]:
+        """The command at a sequence as the layout that its kind asks for."""
+        return _fields(self._command_array, sequence - self.first_sequence, layout)
+
+    def event(self, position: int, layout: np.dtype) -> dict[str, int]:
+        """The event at a position as the layout that its kind asks for."""
+        return _fields(self._event_array, position, layout)
+
+    def text(self, sequence: int) -> str:
+        """The text in the continuation records behind the head at a sequence, or ''."""
+        at = sequence - self.first_sequence
+        continuations = self.commands[at][1]
+        return "".join(self._text_part(at + 1 + part) for part in range(continuations))
+
+    def head_count(self) -> int:
+        """How many commands there are, each group counted once."""
+        return sum(row[_KIND] != Command.CONTINUATION for row in self.commands)
+
+    def _text_part(self, at: int) -> str:
+        offset = at * RECORD_BYTES
+        start = offset + _TEXT_OFFSET
+        return self._payload[start : start + self._payload[offset + _LENGTH_OFFSET]].decode("ascii")
+
+
+def _fields(array: np.ndarray, position: int, layout: np.dtype) -> dict[str, int]:
+    return dict(zip(layout.names, array[position : position + 1].view(layout).item(), strict=True))

@@ -1,0 +1,119 @@
+"""The read model: a pure function of published batches. No clock, no I/O; the loop's thread alone touches it.
+
+batch -> BatchReader -> begin what each command enters -> apply its events, one by one
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Self
+
+from exchange.published import Published
+from exchange.venue.schema import Command, Event
+from exchange.view.batches import BatchReader, OrderEvent
+from exchange.view.order_flow import APPLY_ORDER_EVENT, reject_order
+from exchange.view.orders import OrderIndex
+from exchange.view.records import AccountView, Balances, OrderView, PositionView, SeriesTerms, TradeView, TrancheView
+from exchange.view.storage import dump_view, load_view
+from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
+
+TAPE_KEPT = 1_000
+
+
+@dataclass(slots=True)
+class MarketView:
+    """Everything that readers ask for, as of the last batch. What it returns is live: read it, never change it."""
+
+    sequence: int = 0
+    """Of the last record applied."""
+    time_ns: int = 0
+    """Venue time of the last batch."""
+    commands: int = 0
+    """Commands so far, ticks and refusals included, a group counted once."""
+    trades: int = 0
+    resting_orders: int = 0
+    market_halted: bool = False
+    regions: dict[int, str] = field(default_factory=dict)
+    series: dict[int, SeriesTerms] = field(default_factory=dict)
+    accounts: dict[int, AccountView] = field(default_factory=dict)
+    account_by_name: dict[str, int] = field(default_factory=dict)
+    tranches: dict[int, TrancheView] = field(default_factory=dict)
+    tranche_by_symbol: dict[str, int] = field(default_factory=dict)
+    ended_tranches: deque[int] = field(default_factory=deque)
+    """Tranches at the end of their life, oldest first: the next to be dropped."""
+    orders: OrderIndex = field(default_factory=OrderIndex)
+    tape: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TAPE_KEPT))
+    """The latest trades of all tranches, the newest last."""
+    changed: dict[int, TrancheView] = field(default_factory=dict, compare=False)
+    """Tranches whose book, state, reference or trades changed since the last `take_changed`."""
+
+    def apply(self, batch: Published) -> None:
+        """Take in the batch that follows the last one."""
+        self._drop_unread_changes()
+        reader = BatchReader(batch)
+        self.time_ns = batch.time_ns
+        sequence = 0
+        for position, event in enumerate(reader.events):
+            if event.sequence != sequence:
+                sequence = event.sequence
+                self._begin_command(reader, event)
+            apply_order_event = APPLY_ORDER_EVENT.get(event.kind)
+            if apply_order_event is not None:
+                apply_order_event(self, event)
+            elif event.kind in APPLY_VENUE_EVENT:
+                layout, apply_venue_event = APPLY_VENUE_EVENT[event.kind]
+                apply_venue_event(self, reader.event(position, layout))
+        self.sequence = batch.first_sequence + len(batch.commands) - 1
+        self.commands += reader.head_count()
+
+    def take_changed(self) -> list[TrancheView]:
+        """The tranches that changed since the last call, each once; their books hold the changes by level."""
+        changed, self.changed = self.changed, {}
+        return list(changed.values())
+
+    def order(self, order_id: int) -> OrderView | None:
+        """An order by its id, unless it was never taken or is long finished."""
+        return self.orders.by_id.get(order_id)
+
+    def order_by_client_id(self, account_id: int, client_id: str) -> OrderView | None:
+        """The newest order of an account under a client id, refused ones included."""
+        return self.orders.by_client.get((account_id, client_id))
+
+    def open_orders(self, account_id: int) -> list[OrderView]:
+        """An account's resting orders, oldest first; none for an unknown account."""
+        account = self.accounts.get(account_id)
+        return list(account.orders.values()) if account else []
+
+    def positions(self, account_id: int) -> list[PositionView]:
+        """What an account holds, in the order in which it was opened; nothing for an unknown account."""
+        account = self.accounts.get(account_id)
+        return list(account.positions.values()) if account else []
+
+    def balances(self, account_id: int) -> Balances:
+        """An account's money. Raises KeyError for an unknown account."""
+        account = self.accounts[account_id]
+        position_hold_nano = sum(position.hold_nano for position in account.positions.values())
+        available_nano = account.cash_nano - account.order_hold_nano - position_hold_nano
+        return Balances(account.cash_nano, account.order_hold_nano, position_hold_nano, available_nano)
+
+    def dump(self) -> bytes:
+        """All of it as bytes, for a snapshot; what readers have not yet taken is left out."""
+        return dump_view(self)
+
+    @classmethod
+    def load(cls, payload: bytes) -> Self:
+        """The view that `dump` wrote. Raises ValueError for anything else."""
+        view = cls()
+        load_view(view, payload)
+        return view
+
+    def _begin_command(self, reader: BatchReader, first_event: OrderEvent) -> None:
+        kind = reader.kind(first_event.sequence)
+        if first_event.kind == Event.REJECTED:
+            if kind == Command.PLACE:
+                reject_order(self, reader, first_event)
+        elif first_event.kind != Event.REPEATED and kind in BEGIN_COMMAND:
+            BEGIN_COMMAND[kind](self, reader, first_event.sequence)
+
+    def _drop_unread_changes(self) -> None:
+        for tranche in self.changed.values():
+            tranche.book.forget_unread()

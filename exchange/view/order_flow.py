@@ -1,0 +1,219 @@
+"""What each event of matching does to the read model: orders, levels of the book, holds, positions, the tape.
+
+An order is entered when its command's first event is no refusal, and joins its account's resting orders when it rests.
+Levels follow `matching.schema.LEVEL_EFFECT`: each function below that moves a level says so by calling `_move_level`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from exchange.venue.schema import Reason, Reject
+from exchange.view.batches import BatchReader, OrderEvent
+from exchange.view.records import (
+    CANCELLED,
+    FILLED,
+    KILLED,
+    OPEN,
+    REJECTED,
+    AccountView,
+    OrderView,
+    PositionView,
+    TradeView,
+)
+from matching.schema import EventKind, Side
+
+if TYPE_CHECKING:
+    from exchange.view.market import MarketView
+
+# The client id of such a command belongs to an earlier one, or did not arrive whole.
+_NAMELESS_REJECTS = frozenset({Reject.CLIENT_ID_REUSED, Reject.INCOMPLETE_GROUP})
+
+
+def begin_order(view: MarketView, reader: BatchReader, sequence: int) -> None:
+    """A new order was taken; its events follow."""
+    view.orders.add(_new_order(view, reader, sequence, OPEN, Reason.NONE))
+
+
+def reject_order(view: MarketView, reader: BatchReader, event: OrderEvent) -> None:
+    """A new order was refused: whoever asks for its client id learns why."""
+    if event.reason in _NAMELESS_REJECTS or not reader.order(event.sequence).continuations:
+        return
+    order = _new_order(view, reader, event.sequence, REJECTED, event.reason)
+    order.leaves_lots = 0
+    view.orders.add_rejected(order)
+
+
+def _new_order(view: MarketView, reader: BatchReader, sequence: int, status: str, reason: int) -> OrderView:
+    command = reader.order(sequence)
+    tranche = view.tranches.get(command.instrument_id)
+    return OrderView(
+        order_id=command.order_id,
+        account_id=command.account_id,
+        instrument_id=command.instrument_id,
+        symbol=tranche.symbol if tranche else "",
+        client_id=reader.text(sequence) if command.continuations else "",
+        side=command.side,
+        price_ticks=command.price_ticks,
+        quantity_lots=command.quantity_lots,
+        filled_lots=0,
+        leaves_lots=command.quantity_lots,
+        status=status,
+        reason=reason,
+        time_in_force=command.time_in_force,
+        flags=command.flags,
+        created_ns=view.time_ns,
+        updated_ns=view.time_ns,
+        sequence=sequence,
+    )
+
+
+def _rested(view: MarketView, event: OrderEvent) -> None:
+    """RESTED, REPLACED: an order joins the book, perhaps again."""
+    order = _changed_order(view, event)
+    order.price_ticks = event.price_ticks
+    order.leaves_lots = event.leaves_lots
+    order.quantity_lots = order.filled_lots + event.leaves_lots
+    view.accounts[order.account_id].orders[order.order_id] = order
+    _move_level(view, event, order, event.quantity_lots, orders=1)
+
+
+def _filled(view: MarketView, event: OrderEvent) -> None:
+    """Nothing is left of an incoming order; its trades came before."""
+    order = _changed_order(view, event)
+    order.price_ticks = event.price_ticks
+    order.quantity_lots = order.filled_lots
+    _finish(view, order, FILLED, event.reason)
+
+
+def _killed(view: MarketView, event: OrderEvent) -> None:
+    """The rest of an incoming order was given up."""
+    order = _changed_order(view, event)
+    order.price_ticks = event.price_ticks
+    order.quantity_lots = order.filled_lots + event.quantity_lots
+    _finish(view, order, KILLED, event.reason)
+
+
+def _cancelled(view: MarketView, event: OrderEvent) -> None:
+    """A resting order left the book for good."""
+    order = _changed_order(view, event)
+    order.quantity_lots = order.filled_lots + event.quantity_lots
+    _move_level(view, event, order, -event.quantity_lots, orders=-1)
+    _finish(view, order, CANCELLED, event.reason)
+
+
+def _reduced(view: MarketView, event: OrderEvent) -> None:
+    """A resting order became smaller, perhaps by nothing, and kept its place."""
+    order = _changed_order(view, event)
+    order.leaves_lots = event.leaves_lots
+    order.quantity_lots = order.filled_lots + event.leaves_lots
+    if event.quantity_lots:
+        _move_level(view, event, order, -event.quantity_lots, orders=0)
+
+
+def _withdrawn(view: MarketView, event: OrderEvent) -> None:
+    """A resting order left the book to be matched anew; it ends or rests again within the same command."""
+    _move_level(view, event, _changed_order(view, event), -event.quantity_lots, orders=-1)
+
+
+def _traded(view: MarketView, event: OrderEvent) -> None:
+    """The incoming order took lots from a resting one, at the resting one's price."""
+    taker = _changed_order(view, event)
+    taker.filled_lots += event.quantity_lots
+    taker.leaves_lots = event.leaves_lots
+    maker = view.orders.by_id[event.counter_order_id]
+    maker.filled_lots += event.quantity_lots
+    if _take_from_maker(view, event, maker):
+        _finish(view, maker, FILLED, Reason.NONE)
+    tranche = view.tranches[event.instrument_id]
+    tranche.last_trade_ticks = event.price_ticks
+    tranche.traded_lots += event.quantity_lots
+    trade = TradeView(
+        event.sequence,
+        event.index,
+        event.instrument_id,
+        tranche.symbol,
+        event.price_ticks,
+        event.quantity_lots,
+        event.side,
+        view.time_ns,
+    )
+    tranche.trades.append(trade)
+    view.tape.append(trade)
+    view.trades += 1
+    lots = event.quantity_lots if event.side == Side.BUY else -event.quantity_lots
+    cost_nano = event.price_ticks * lots * tranche.tick_value_nano
+    _fill(view.accounts[event.account_id], event.instrument_id, lots, cost_nano)
+    _fill(view.accounts[event.counter_account_id], event.instrument_id, -lots, -cost_nano)
+
+
+def _prevented(view: MarketView, event: OrderEvent) -> None:
+    """Self-trade prevention took lots off both orders instead of a trade."""
+    taker = _changed_order(view, event)
+    taker.quantity_lots -= event.quantity_lots
+    taker.leaves_lots = event.leaves_lots
+    maker = view.orders.by_id[event.counter_order_id]
+    maker.quantity_lots -= event.quantity_lots
+    if _take_from_maker(view, event, maker):
+        _finish(view, maker, CANCELLED, Reason.SELF_TRADE)
+
+
+APPLY_ORDER_EVENT: dict[int, Callable[[MarketView, OrderEvent], None]] = {
+    EventKind.RESTED: _rested,
+    EventKind.REPLACED: _rested,
+    EventKind.FILLED: _filled,
+    EventKind.KILLED: _killed,
+    EventKind.CANCELLED: _cancelled,
+    EventKind.REDUCED: _reduced,
+    EventKind.WITHDRAWN: _withdrawn,
+    EventKind.TRADE: _traded,
+    EventKind.PREVENTED: _prevented,
+}
+
+
+def _changed_order(view: MarketView, event: OrderEvent) -> OrderView:
+    order = view.orders.by_id[event.order_id]
+    _stamp(view, order, event.sequence)
+    return order
+
+
+def _stamp(view: MarketView, order: OrderView, sequence: int) -> None:
+    order.updated_ns = view.time_ns
+    order.sequence = sequence
+
+
+def _take_from_maker(view: MarketView, event: OrderEvent, maker: OrderView) -> bool:
+    """Take lots off a resting order and its level; return whether nothing is left of it."""
+    _stamp(view, maker, event.sequence)
+    maker.leaves_lots -= event.quantity_lots
+    is_gone = maker.leaves_lots == 0
+    _move_level(view, event, maker, -event.quantity_lots, orders=-1 if is_gone else 0)
+    return is_gone
+
+
+def _move_level(view: MarketView, event: OrderEvent, order: OrderView, lots: int, orders: int) -> None:
+    """Change the level that `order` rests on, what its account holds for it, and the count of resting orders."""
+    tranche = view.tranches[event.instrument_id]
+    tranche.book.change(order.side, event.price_ticks, lots, orders)
+    tranche.book.sequence = event.sequence
+    account = view.accounts[order.account_id]
+    account.order_hold_nano += event.price_ticks * lots * tranche.tick_value_nano
+    view.resting_orders += orders
+    view.changed[tranche.instrument_id] = tranche
+
+
+def _finish(view: MarketView, order: OrderView, status: str, reason: int) -> None:
+    order.status = status
+    order.reason = reason
+    order.leaves_lots = 0
+    view.accounts[order.account_id].orders.pop(order.order_id, None)
+    view.orders.finish(order)
+
+
+def _fill(account: AccountView, instrument_id: int, lots: int, cost_nano: int) -> None:
+    position = account.positions.get(instrument_id)
+    if position is None:
+        position = account.positions[instrument_id] = PositionView(instrument_id)
+    position.lots += lots
+    position.cost_nano += cost_nano

@@ -1,0 +1,150 @@
+"""What the venue's own commands and events do to the read model: regions, series, accounts, tranches, money, halts.
+
+Names travel in commands, so what a command defines is read from the command, when its first event is no refusal. What
+became of a tranche or a balance is read from the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exchange.symbols import NANO_PER_S, Symbol
+from exchange.units import tick_value_nano
+from exchange.venue.lifecycle import FINAL_STATES, LifeState
+from exchange.venue.schema import (
+    ACCOUNT_COMMAND,
+    ACCOUNT_EVENT,
+    INSTRUMENT_COMMAND,
+    SERIES_COMMAND,
+    STATE_EVENT,
+    TRANCHE_EVENT,
+    Command,
+    Event,
+    Tier,
+)
+from exchange.view.batches import BatchReader
+from exchange.view.order_flow import begin_order
+from exchange.view.records import AccountView, SeriesTerms, TrancheView
+
+if TYPE_CHECKING:
+    from exchange.view.market import MarketView
+
+ENDED_TRANCHES_KEPT = 500
+
+Fields = dict[str, int]
+
+
+def _define_region(view: MarketView, reader: BatchReader, sequence: int) -> None:
+    view.regions[reader.command(sequence, INSTRUMENT_COMMAND)["region_id"]] = reader.text(sequence)
+
+
+def _define_series(view: MarketView, reader: BatchReader, sequence: int) -> None:
+    command = reader.command(sequence, SERIES_COMMAND)
+    view.series[command["series_id"]] = SeriesTerms(
+        command["quantity_step_lots"],
+        command["quantity_max_lots"],
+        command["region_id"],
+        command["tier"],
+        command["duration_s"],
+    )
+
+
+def _open_account(view: MarketView, reader: BatchReader, sequence: int) -> None:
+    command = reader.command(sequence, ACCOUNT_COMMAND)
+    account = AccountView(command["account_id"], reader.text(sequence), command["group"])
+    view.accounts[account.account_id] = account
+    view.account_by_name[account.name] = account.account_id
+
+
+BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
+    Command.PLACE: begin_order,
+    Command.DEFINE_REGION: _define_region,
+    Command.DEFINE_SERIES: _define_series,
+    Command.OPEN_ACCOUNT: _open_account,
+}
+"""What a command enters before its events, given that it is not refused and does not repeat an earlier one."""
+
+
+def _list_tranche(view: MarketView, event: Fields) -> None:
+    tier = Tier(event["tier"])
+    region = view.regions[event["region_id"]]
+    terms = view.series[event["series_id"]]
+    tranche = TrancheView(
+        instrument_id=event["instrument_id"],
+        symbol=str(Symbol(region, tier, event["start_ns"], event["duration_s"])),
+        region=region,
+        tier=tier,
+        start_ns=event["start_ns"],
+        end_ns=event["start_ns"] + event["duration_s"] * NANO_PER_S,
+        gate_ns=event["gate_ns"],
+        duration_s=event["duration_s"],
+        tick_value_nano=tick_value_nano(event["duration_s"]),
+        price_step_ticks=event["price_step_ticks"],
+        quantity_step_lots=terms.quantity_step_lots,
+        quantity_max_lots=terms.quantity_max_lots,
+        reference_ticks=event["reference_ticks"],
+        band_low_ticks=event["band_low_ticks"],
+        band_high_ticks=event["band_high_ticks"],
+    )
+    view.tranches[tranche.instrument_id] = tranche
+    view.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
+    view.changed[tranche.instrument_id] = tranche
+
+
+def _change_state(view: MarketView, event: Fields) -> None:
+    tranche = view.tranches[event["instrument_id"]]
+    tranche.state = LifeState(event["state"])
+    tranche.final_ticks = event["final_ticks"]
+    view.changed[tranche.instrument_id] = tranche
+    if tranche.state in FINAL_STATES:
+        view.ended_tranches.append(tranche.instrument_id)
+        if len(view.ended_tranches) > ENDED_TRANCHES_KEPT:
+            _drop_tranche(view, view.ended_tranches.popleft())
+
+
+def _drop_tranche(view: MarketView, instrument_id: int) -> None:
+    tranche = view.tranches.pop(instrument_id)
+    view.changed.pop(instrument_id, None)
+    if view.tranche_by_symbol[tranche.symbol] == instrument_id:
+        del view.tranche_by_symbol[tranche.symbol]
+
+
+def _set_reference(view: MarketView, event: Fields) -> None:
+    tranche = view.tranches[event["instrument_id"]]
+    tranche.reference_ticks = event["reference_ticks"]
+    tranche.band_low_ticks = event["band_low_ticks"]
+    tranche.band_high_ticks = event["band_high_ticks"]
+    view.changed[tranche.instrument_id] = tranche
+
+
+def _move_cash(view: MarketView, event: Fields) -> None:
+    view.accounts[event["account_id"]].cash_nano = event["cash_nano"]
+
+
+def _settle_position(view: MarketView, event: Fields) -> None:
+    _move_cash(view, event)
+    del view.accounts[event["account_id"]].positions[event["instrument_id"]]
+
+
+def _halt_market(view: MarketView, _: Fields) -> None:
+    view.market_halted = True
+
+
+def _resume_market(view: MarketView, _: Fields) -> None:
+    view.market_halted = False
+
+
+APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None]]] = {
+    Event.TRANCHE_LISTED: (TRANCHE_EVENT, _list_tranche),
+    Event.STATE_CHANGED: (STATE_EVENT, _change_state),
+    Event.REFERENCE_SET: (TRANCHE_EVENT, _set_reference),
+    Event.DEPOSITED: (ACCOUNT_EVENT, _move_cash),
+    Event.WITHDREW: (ACCOUNT_EVENT, _move_cash),
+    Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
+    Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
+    Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
+}
+"""The layout of each event of the venue that changes what readers see, and what it does."""

@@ -1,0 +1,40 @@
+"""Compile, or load from the cache, every kernel that a running exchange calls, before the first order arrives."""
+
+from exchange import commands
+from exchange.venue.calendar import next_due
+from exchange.venue.machine import Venue
+from exchange.venue.schema import Tier
+from exchange.venue.state import VenueLimits
+from matching.export import level_rows
+from matching.schema import Side
+
+SMALL = VenueLimits(instruments=16, orders=64, nodes=64, accounts=16, positions=64, client_ids=16)
+HOUR_S = 3_600
+
+
+def warm_up() -> None:
+    """Lead a tiny market through one command of each family, an image and back. Takes a second when cached."""
+    venue = Venue(SMALL)
+    script = commands.concatenate(
+        commands.tick(1),
+        commands.open_account(1, "warm-up"),
+        commands.deposit(1, 10**12),
+        commands.define_region(1, "warm-up"),
+        commands.define_series(
+            1,
+            1,
+            Tier.EF,
+            first_start_ns=HOUR_S * 10**9,
+            duration_s=HOUR_S,
+            gate_lead_s=60,
+            horizon_s=HOUR_S,
+            reference_ticks=100,
+        ),
+        commands.tick(2),
+        commands.place(1, 1, Side.BUY, 100, 1, order_id=1),
+    )
+    venue.apply(script, 1)
+    next_due(venue.state)
+    level_rows(venue.state.book, 1, Side.BUY)
+    restored = Venue.from_image(venue.image(), SMALL)
+    assert restored.digest() == venue.digest(), "an image does not restore the state that it was taken of"
