@@ -1,0 +1,1 @@
+"""Measurements of the running parts against baselines, each in the same run."""
