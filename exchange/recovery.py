@@ -73,17 +73,22 @@ def pack(image: Image, view_dump: bytes) -> bytes:
 
 def unpack(payload: bytes) -> tuple[dict[str, np.ndarray], bytes]:
     """What `pack` packed. Raises ValueError for other bytes."""
-    header_bytes, _, body = payload.partition(b"\n")
-    header = orjson.loads(header_bytes)
+    header_bytes, _, records = payload.partition(b"\n")
+    body = bytearray(records)  # kernels are compiled for arrays that can be written to
     image: dict[str, np.ndarray] = {}
     at = 0
-    for name, layout in LAYOUTS.items():
-        count = header["counts"][name]
-        image[name] = np.frombuffer(body, layout, count, at)
-        at += count * layout.itemsize
-    if len(body) - at != header["view_bytes"]:
+    try:
+        header = orjson.loads(header_bytes)
+        for name, layout in LAYOUTS.items():
+            count = header["counts"][name]
+            image[name] = np.frombuffer(body, layout, count, at)
+            at += count * layout.itemsize
+        view_bytes = header["view_bytes"]
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"a snapshot without the header that this version writes: {error!r}") from error
+    if len(body) - at != view_bytes:
         raise ValueError("a snapshot has other bytes than its header says")
-    return image, body[at:]
+    return image, bytes(body[at:])
 
 
 @dataclass
@@ -159,13 +164,17 @@ def _newest_good(journal: Journal, snapshots: SnapshotStore, limits: VenueLimits
     notices: list[str] = []
     for snapshot in snapshots.newest_first():
         try:
-            return _restored(journal, snapshot, limits, notices)
-        except (ValueError, KeyError, JournalCorrupt) as error:
+            recovered = _restored(journal, snapshot, limits)
+            break
+        except (ValueError, JournalCorrupt) as error:
             notices.append(f"the snapshot at sequence {snapshot.sequence} is left out: {error}")
-    return Recovered(Venue(limits), MarketView(), 0, 0, notices + snapshots.notices)
+    else:
+        recovered = Recovered(Venue(limits), MarketView(), 0, 0)
+    recovered.notices = notices + snapshots.notices
+    return recovered
 
 
-def _restored(journal: Journal, snapshot: Snapshot, limits: VenueLimits, notices: list[str]) -> Recovered:
+def _restored(journal: Journal, snapshot: Snapshot, limits: VenueLimits) -> Recovered:
     if snapshot.rules_version != limits.rules_version():
         raise ValueError(f"it was made under rules {snapshot.rules_version!r}")
     if snapshot.chain_hash != journal.hash_at(snapshot.sequence):
@@ -174,4 +183,4 @@ def _restored(journal: Journal, snapshot: Snapshot, limits: VenueLimits, notices
     venue = Venue.from_image(image, limits)
     if venue.digest() != snapshot.state_digest:
         raise ValueError("its state has another digest than it says")
-    return Recovered(venue, MarketView.load(view_dump), snapshot.sequence, 0, notices)
+    return Recovered(venue, MarketView.load(view_dump), snapshot.sequence, 0)

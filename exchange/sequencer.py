@@ -23,7 +23,7 @@ from exchange.published import Published
 from exchange.venue.calendar import next_due
 from exchange.venue.image import Image
 from exchange.venue.machine import Venue
-from exchange.venue.schema import Command
+from exchange.venue.schema import CONTINUATIONS_MAX, Command
 from matching.schema import ORDER_COMMAND
 
 BATCH_RECORDS_MAX = 4_096
@@ -100,6 +100,7 @@ class Sequencer:
 
     def submit(self, requests: list[Request]) -> None:
         """Queue commands, all or none. Raises Overloaded or ExchangeStopped."""
+        assert all(1 <= len(request.group) <= 1 + CONTINUATIONS_MAX for request in requests), "a request is one command"
         records = sum(len(request.group) for request in requests)
         with self._wake:
             if self._stopping or self._failed:

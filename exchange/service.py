@@ -7,6 +7,7 @@ is brought up to date first, then replies go out, then listeners hear of it, so 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -91,13 +92,14 @@ class Exchange:
         Raises the store's errors. With an implausible system clock the market starts halted and time goes on from where it
         stood, unless `accept_clock` says that the clock is right.
         """
-        journal = Journal.open(directory, rules_version=limits.rules_version(), synchronous=synchronous, vfs=vfs)
-        try:
-            snapshots = SnapshotStore.open(directory)
+        rules = limits.rules_version()
+        with ExitStack() as opened:
+            journal = opened.enter_context(
+                Journal.open(directory, rules_version=rules, synchronous=synchronous, vfs=vfs)
+            )
+            snapshots = opened.enter_context(SnapshotStore.open(directory))
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
-        except BaseException:
-            journal.close()
-            raise
+            opened.pop_all()
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())
         exchange = cls(journal, snapshots, recovered, limits, VenueClock(anchored), snapshot_every_records)

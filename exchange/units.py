@@ -1,12 +1,14 @@
 """Decimals become integers at one door, and integers become decimal strings again: exactly, or with a named error."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 from exchange.venue.schema import NANO_PER_TICK_PER_3_MINUTES, WINDOW_STEP_S
 
 PRICE_DECIMALS = 6
 AMOUNT_DECIMALS = 9
 DECIMAL_LENGTH_MAX = 40
+_EXACT = Context(prec=2 * DECIMAL_LENGTH_MAX)
+"""Enough digits to scale any text of that length without rounding, which the default context would do from 28 on."""
 
 
 class UnitError(ValueError):
@@ -52,11 +54,11 @@ def _scaled(text: str, decimals: int, what: str) -> int:
         number = Decimal(text)
     except InvalidOperation:
         raise UnitError(f"{what} {text!r} is not a decimal number") from None
-    if not number.is_finite() or "_" in text or text != text.strip():
+    if not number.is_finite() or not text.isascii() or "_" in text or text != text.strip():
         raise UnitError(f"{what} {text!r} is not a plain decimal number")
     if abs(number.adjusted()) > DECIMAL_LENGTH_MAX:
         raise UnitError(f"{what} {text!r} is out of range")
-    scaled = number.scaleb(decimals)
+    scaled = number.scaleb(decimals, _EXACT)
     if scaled != scaled.to_integral_value():
         raise UnitError(f"{what} {text!r} has more than {decimals} decimal places")
     return int(scaled)

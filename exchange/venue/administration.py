@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exchange.venue.calendar import book_of, move_on, schedule_series, set_band, skip_past_windows
+from exchange.venue.calendar import NANO_PER_S, book_of, move_on, schedule_series, set_band, skip_past_windows
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import (
     BASIS_POINTS,
@@ -22,6 +22,8 @@ from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, OrderReject
 from risk.accounts import check_deposit, check_withdrawal, is_account, move_cash
 
 HORIZON_S_MAX = 366 * 86_400
+START_STEP_NS = 60 * NANO_PER_S
+"""A window starts on a whole minute, as its symbol tells it."""
 
 
 @kernel
@@ -159,7 +161,8 @@ def check_series(state, command):
     duration_s = np.int64(command["duration_s"])
     if command["tier"] > Tier.BE or duration_s <= 0 or duration_s > WINDOW_S_MAX or duration_s % WINDOW_STEP_S:
         return np.int64(VenueReject.INVALID_SERIES)
-    if command["first_start_ns"] < 0 or command["first_start_ns"] > TIME_NS_MAX:
+    first_start_ns = command["first_start_ns"]
+    if first_start_ns < 0 or first_start_ns > TIME_NS_MAX or first_start_ns % START_STEP_NS:
         return np.int64(VenueReject.INVALID_SERIES)
     if command["horizon_s"] > HORIZON_S_MAX or command["horizon_s"] <= command["gate_lead_s"]:
         return np.int64(VenueReject.INVALID_SERIES)
@@ -176,10 +179,12 @@ def check_series(state, command):
 
 @kernel
 def set_reference(state, command, events, count):
-    """A new reference price, and with it a new band."""
+    """A new reference price, and with it a new band; from gate closure on it would change the final price."""
     if not is_listed(state.book, command["instrument_id"]):
         return refuse(state, np.int64(OrderReject.UNKNOWN_INSTRUMENT), np.int64(0), events, count)
     tranche = tranche_of(state, command["instrument_id"])
+    if tranche["state"] >= LifeState.GATE_CLOSED:
+        return refuse(state, np.int64(OrderReject.INSTRUMENT_CLOSED), np.int64(0), events, count)
     instrument = book_of(state, tranche)
     if command["price_ticks"] < instrument["price_step_ticks"] or command["price_ticks"] > PRICE_TICKS_MAX:
         return refuse(state, np.int64(OrderReject.PRICE_OUT_OF_RANGE), np.int64(0), events, count)

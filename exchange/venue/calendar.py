@@ -27,6 +27,7 @@ def advance(state, time_ns, events, count):
     clock = state.clock[0]
     counters = state.book.counters[0]
     clock["is_paused"] = 0
+    time_ns = max(time_ns, clock["time_ns"])
     while True:
         due_ns = next_due(state)
         if due_ns > time_ns:
@@ -37,8 +38,8 @@ def advance(state, time_ns, events, count):
         clock["time_ns"] = max(clock["time_ns"], due_ns)
         counters["time_ns"] = due_ns
         count = step(state, events, count)
-    clock["time_ns"] = max(clock["time_ns"], time_ns)
-    counters["time_ns"] = clock["time_ns"]
+    clock["time_ns"] = time_ns
+    counters["time_ns"] = time_ns
     return count
 
 
@@ -78,7 +79,6 @@ def step_tranche(state, instrument_id, events, count):
             absorb(state, events.orders[first])
             return count
         if tranche["first_position"] != NIL:
-            tranche["was_held"] = 1
             return settle_one(state, tranche, events, count)
     drop_first(state)
     count = move_on(state, tranche, trigger, events, count)
@@ -157,6 +157,8 @@ def settle_one(state, tranche, events, count):
     """Turn one position into cash at the final price."""
     price_ticks = final_ticks(tranche)
     account_id, lots, amount_nano = settle_first(state.ledger, tranche, price_ticks)
+    if lots != 0:
+        tranche["was_held"] = 1
     begin_event(state.book, events.orders, count, Event.POSITION_SETTLED)
     event = events.accounts[count]
     event["reserved"] = 0
@@ -219,11 +221,11 @@ def schedule_series(state, series_id):
 def free_instrument_id(state):
     """The next id whose slot is free, or NIL when all are in use. Ids only rise, so an old one never comes back."""
     clock = state.clock[0]
-    for _ in range(len(state.tranches)):
-        instrument_id = np.int64(clock["next_instrument_id"])
-        clock["next_instrument_id"] = instrument_id + 1
+    first_id = np.int64(clock["next_instrument_id"])
+    for instrument_id in range(first_id, first_id + len(state.tranches)):
         if state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]["state"] == LifeState.NONE:
-            return instrument_id
+            clock["next_instrument_id"] = instrument_id + 1
+            return np.int64(instrument_id)
     return np.int64(NIL)
 
 

@@ -94,9 +94,8 @@ def digest(image: Image) -> bytes:
 
 def restore(image: Image, limits: VenueLimits) -> State:
     """The state that an image was taken of. Raises ValueError if the limits are too small for it."""
+    _check_room(image, limits)
     state = allocate(limits)
-    if len(image["orders"]) > limits.orders or len(image["clients"]) > limits.client_ids:
-        raise ValueError(f"an image of {len(image['orders'])} orders does not fit {limits}")
     _restore_summary(state, image["summary"][0])
     _restore_accounts(state, image["accounts"])
     slots = image["tranches"]["instrument_id"] & (limits.instruments - 1)
@@ -118,6 +117,19 @@ def restore(image: Image, limits: VenueLimits) -> State:
     for series_id in range(1, len(image["series"]) + 1):
         schedule_series(state, series_id)
     return state
+
+
+def _check_room(image: Image, limits: VenueLimits) -> None:
+    """Price levels are not counted here: an image taken under the same limits has room for them."""
+    room = {"orders": limits.orders, "positions": limits.positions, "clients": limits.client_ids}
+    for name, capacity in room.items():
+        if len(image[name]) > capacity:
+            raise ValueError(f"an image of {len(image[name])} {name} does not fit {limits}")
+    if image["accounts"]["account_id"].max(initial=0) >= limits.accounts:
+        raise ValueError(f"an image with other accounts does not fit {limits}")
+    slots = image["tranches"]["instrument_id"] & (limits.instruments - 1)
+    if len(np.unique(slots)) < len(slots):
+        raise ValueError(f"an image of {len(slots)} tranches does not fit {limits}")
 
 
 def next_deadline_ns(tranche: np.void) -> int:

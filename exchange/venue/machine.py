@@ -7,6 +7,7 @@ from exchange.venue.apply import apply_commands
 from exchange.venue.schema import view_commands, view_events
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.table import grown_table
+from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
 from matching.schema import ORDER_EVENT
 
@@ -19,7 +20,9 @@ class Venue:
     def __init__(
         self, limits: VenueLimits, *, event_capacity: int = EVENT_CAPACITY, state: State | None = None
     ) -> None:
-        """An empty venue, or one in a given state."""
+        """An empty venue, or one in a given state. Raises ValueError for a buffer smaller than one step's events."""
+        if event_capacity < EVENTS_PER_STEP_MAX:
+            raise ValueError(f"an event buffer needs room for {EVENTS_PER_STEP_MAX} events, not {event_capacity}")
         self.limits = limits
         self.state = allocate(limits) if state is None else state
         self._buffer = np.zeros(event_capacity, ORDER_EVENT)
@@ -33,7 +36,8 @@ class Venue:
     def apply(self, commands: np.ndarray, first_sequence: int) -> np.ndarray:
         """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
         self._grow(len(commands))
-        batch = view_commands(commands)
+        # To the compiler a read-only array is another type, for which it would compile every kernel once more.
+        batch = view_commands(np.require(commands, requirements=["C", "W"]))
         done, parts = 0, []
         while done < len(commands):
             done, count = apply_commands(self.state, batch, first_sequence, done, self._events)

@@ -241,7 +241,7 @@ REPEAT_EVENT = record(
     ("reason", "u2"),
     ("instrument_id", "u4"),
     ("sequence", "u8"),
-    ("order_id", "u8"),
+    ("order_id", "u8"),  # DEPOSITED, WITHDREW: the amount that moved
     ("original_sequence", "u8"),
     ("account_id", "u4"),
     ("reserved", "u4"),

@@ -108,7 +108,8 @@ def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
         if best_bid != NIL:
             worst_ticks = max(worst_ticks, np.int64(state.book.levels[best_bid]["price_ticks"]))
     tick_value_nano = state.tranches[slot]["tick_value_nano"]
-    return check_hold(state.ledger, account_id, worst_ticks, lots, tick_value_nano, released_nano)
+    makers_max = min(np.int64(lots), state.book.counters[0]["resting_orders"])
+    return check_hold(state.ledger, account_id, worst_ticks, lots, tick_value_nano, released_nano, makers_max)
 
 
 @kernel

@@ -1,0 +1,137 @@
+"""What an administrator does: open accounts, move money, make keys, halt and resume trading."""
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+from aiohttp import web
+
+from exchange import commands
+from exchange.service import Reply
+from exchange.units import format_nano
+from exchange.venue.schema import Reject
+from exchange.view import MarketView
+from gateway.codec import instrument_id_of, outcome_of
+from gateway.errors import ApiError, DoorError
+from gateway.fields import time_text
+from gateway.gateway import GATEWAY, Gateway
+from gateway.handling import answer, body_of, query_of, read_query, signed_by
+from gateway.keys import NO_ACCOUNT
+from gateway.requests import AccountRequest, HaltRequest, KeyRequest, MoneyRequest, NoQuery, ReadQuery, Role
+from gateway.rows import Row, account_row, stamp
+from gateway.submission import run
+
+CREATED = 201
+
+
+def add_admin_routes(router: web.UrlDispatcher) -> None:
+    """Enter the handlers of this page."""
+    router.add_post("/v1/admin/accounts", open_account)
+    router.add_get("/v1/admin/accounts/{name}", get_account)
+    router.add_post("/v1/admin/deposits", deposit)
+    router.add_post("/v1/admin/withdrawals", withdraw)
+    router.add_post("/v1/admin/keys", create_key)
+    router.add_post("/v1/admin/halt", halt)
+    router.add_post("/v1/admin/resume", resume)
+
+
+async def open_account(request: web.Request) -> web.Response:
+    """A new account under the next free number."""
+    gateway = await _administrator(request)
+    query_of(request, NoQuery)
+    wanted = await body_of(request, AccountRequest)
+    view = gateway.exchange.view
+    async with gateway.opening:
+        if wanted.name in view.account_by_name:
+            raise ApiError(Reject.ACCOUNT_EXISTS)
+        account_id = max(view.accounts, default=NO_ACCOUNT) + 1
+        reply = await run(gateway.exchange, commands.open_account(account_id, wanted.name, wanted.group))
+    row: Row = {"account_id": account_id, "name": wanted.name, "group": wanted.group}
+    return answer(row | _told(reply), CREATED)
+
+
+async def get_account(request: web.Request) -> web.Response:
+    """Any account's money and positions."""
+    gateway = await _administrator(request)
+    await read_query(request, ReadQuery)
+    view = gateway.exchange.view
+    return answer(account_row(view, _account_id(view, request.match_info["name"])) | stamp(view))
+
+
+async def deposit(request: web.Request) -> web.Response:
+    """Money into an account."""
+    return await _move_money(request, commands.deposit)
+
+
+async def withdraw(request: web.Request) -> web.Response:
+    """Money out of an account, as far as nothing holds it."""
+    return await _move_money(request, commands.withdraw)
+
+
+async def create_key(request: web.Request) -> web.Response:
+    """A new key, told with its secret this once."""
+    gateway = await _administrator(request)
+    query_of(request, NoQuery)
+    wanted = await body_of(request, KeyRequest)
+    is_trading = set(wanted.roles) != {Role.ADMIN}
+    if wanted.account is None and is_trading:
+        raise ApiError(DoorError.MISSING_FIELD, "account: a key that trades needs one", "account")
+    view = gateway.exchange.view
+    account_id = NO_ACCOUNT if wanted.account is None else _account_id(view, wanted.account)
+    key = await asyncio.to_thread(gateway.keys.create, account_id, wanted.roles)
+    row: Row = {"key_id": key.key_id, "secret": key.secret, "account": wanted.account, "roles": sorted(key.roles)}
+    return answer(row, CREATED)
+
+
+async def halt(request: web.Request) -> web.Response:
+    """Stop trading; cancels go on."""
+    return await _switch(request, commands.halt, commands.halt_market)
+
+
+async def resume(request: web.Request) -> web.Response:
+    """Trade again."""
+    return await _switch(request, commands.resume, commands.resume_market)
+
+
+async def _administrator(request: web.Request) -> Gateway:
+    await signed_by(request, Role.ADMIN)
+    return request.app[GATEWAY]
+
+
+async def _move_money(request: web.Request, command: Callable[..., np.ndarray]) -> web.Response:
+    gateway = await _administrator(request)
+    query_of(request, NoQuery)
+    wanted = await body_of(request, MoneyRequest)
+    account_id = _account_id(gateway.exchange.view, wanted.account)
+    group = command(account_id, wanted.amount, client_id=wanted.client_id or "")
+    reply = await run(gateway.exchange, group)
+    row: Row = {"account": wanted.account, "amount": format_nano(wanted.amount), "client_id": wanted.client_id}
+    return answer(row | _told(reply), CREATED)
+
+
+async def _switch(
+    request: web.Request, one: Callable[[int], np.ndarray], everything: Callable[[], np.ndarray]
+) -> web.Response:
+    gateway = await _administrator(request)
+    query_of(request, NoQuery)
+    symbol = (await body_of(request, HaltRequest)).symbol
+    view = gateway.exchange.view
+    reply = await run(gateway.exchange, everything() if symbol is None else one(instrument_id_of(view, symbol)))
+    row: Row = {"symbol": symbol, "market_halted": view.market_halted}
+    return answer(row | _told(reply))
+
+
+def _told(reply: Reply) -> Row:
+    """When and where in the sequence it happened. Raises ApiError when it was refused."""
+    outcome = outcome_of(reply.events)
+    row: Row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
+    if outcome.is_repeated:
+        row["repeated"] = True
+    return row
+
+
+def _account_id(view: MarketView, name: str) -> int:
+    account_id = view.account_by_name.get(name)
+    if account_id is None:
+        raise ApiError(Reject.UNKNOWN_ACCOUNT)
+    return account_id

@@ -1,0 +1,81 @@
+"""The doors as one aiohttp application: REST and WebSocket under /v1, and the market page at /.
+
+errors as JSON ─▶ handler: decode ─▶ exchange.submit ─▶ encode
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from importlib import resources
+from mimetypes import guess_type
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from exchange.service import Exchange
+from gateway.admin import add_admin_routes
+from gateway.auth import Authenticator
+from gateway.feeds import Feed
+from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
+from gateway.handling import add_headers, errors_as_json
+from gateway.keys import KeyStore
+from gateway.public import add_public_routes
+from gateway.settings import GatewaySettings
+from gateway.trading import add_trading_routes
+from gateway.websocket import websocket
+
+PAGE_SUFFIXES = (".html", ".css", ".js", ".svg")
+FRONT_PAGE = "index.html"
+
+
+def make_app(exchange: Exchange, keys: KeyStore, settings: GatewaySettings) -> web.Application:
+    """The doors of an open exchange. They close with the application; exchange and keys stay the caller's to close."""
+    app = web.Application(middlewares=[errors_as_json], client_max_size=settings.body_bytes_max)
+    app[GATEWAY] = Gateway(
+        exchange=exchange,
+        keys=keys,
+        settings=settings,
+        authenticator=Authenticator(keys, settings),
+        feed=Feed(exchange, settings),
+        limits=ConnectionLimits(settings),
+    )
+    app.cleanup_ctx.append(_run_feed)
+    app.on_shutdown.append(_close_sessions)
+    app.on_response_prepare.append(add_headers)
+    add_public_routes(app.router)
+    add_trading_routes(app.router)
+    add_admin_routes(app.router)
+    app.router.add_get("/v1/ws", websocket, allow_head=False)
+    _add_pages(app.router)
+    return app
+
+
+async def _run_feed(app: web.Application) -> AsyncIterator[None]:
+    feed = app[GATEWAY].feed
+    feed.start()
+    yield
+    feed.stop()
+
+
+async def _close_sessions(app: web.Application) -> None:
+    """Take no new requests, answer those under way, then tell every client why its connection ends."""
+    gateway = app[GATEWAY]
+    gateway.is_closing = True
+    sessions = tuple(gateway.sessions)
+    await asyncio.gather(*(session.shut_down(gateway.settings.shutdown_wait_s) for session in sessions))
+
+
+def _add_pages(router: web.UrlDispatcher) -> None:
+    """The files of the market page, read once: they are few and small."""
+    for file in (resources.files("gateway") / "pages").iterdir():
+        if file.name.endswith(PAGE_SUFFIXES):
+            handler = _page(file.read_bytes(), guess_type(file.name)[0] or "application/octet-stream")
+            router.add_get("/" if file.name == FRONT_PAGE else f"/{file.name}", handler)
+
+
+def _page(body: bytes, content_type: str) -> Handler:
+    async def get_page(_: web.Request) -> web.Response:
+        return web.Response(
+            body=body, content_type=content_type, charset="utf-8", headers={"Cache-Control": "no-cache"}
+        )
+
+    return get_page

@@ -1,0 +1,48 @@
+"""`bwx`: one command for operators, traders and measurements."""
+
+import sys
+
+import typer
+
+from exchange.cli.bench import bench_app
+from exchange.cli.replay import replay_app
+from exchange.cli.verify import verify
+from gateway.cli.doctor import doctor
+from gateway.cli.keys import keys_app
+from gateway.cli.serve import serve
+from gateway.cli.trade import trade_app
+
+app = typer.Typer(
+    name="bwx",
+    help="A continuous double-auction exchange for network bandwidth.",
+    epilog="Begin with: bwx serve --demo",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command()(serve)
+app.add_typer(trade_app, name="trade", help="Look at a market and trade on it, as people do.")
+app.add_typer(keys_app, name="keys", help="Accounts and keys of a stopped exchange.")
+app.command()(verify)
+app.add_typer(bench_app, name="bench", help="Measure the parts that serve.")
+app.add_typer(replay_app, name="replay", help="Drive matching with recorded markets.")
+app.command()(doctor)
+
+
+@app.command()
+def version() -> None:
+    """Print the version.
+
+    Example: bwx version
+    """
+    from importlib.metadata import version as installed_version
+
+    typer.echo(installed_version("bandwidth-exchange"))
+
+
+def main() -> None:
+    """The entry point of the `bwx` command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

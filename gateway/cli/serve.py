@@ -1,0 +1,190 @@
+"""`bwx serve`: the exchange with its doors open, until Ctrl-C."""
+
+import asyncio
+import signal
+import sys
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from exchange.cli.terminal import progress_bar, refuse
+
+if TYPE_CHECKING:
+    from exchange.plan import MarketPlan
+    from exchange.service import Exchange
+
+STARTED_NS = time.monotonic_ns()
+FAILED = 1
+DEFAULT_DIRECTORY = Path(".bwx/exchange")
+DEMO_DIRECTORY = Path(".bwx/demo")
+
+
+def serve(
+    directory: Annotated[
+        Path | None, typer.Option(help="Where the market is stored. Default: .bwx/exchange, or .bwx/demo.")
+    ] = None,
+    host: Annotated[str, typer.Option(envvar="BWX_HOST", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="BWX_PORT", help="The port to listen on; 0 takes a free one.")] = 8080,
+    market: Annotated[Path | None, typer.Option(help="A TOML file of regions and calendars to list.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="List a market with real prices, with bots that trade it.")] = False,
+    accept_clock: Annotated[
+        bool, typer.Option("--accept-clock", help="Trust a system clock that disagrees with the market's last time.")
+    ] = False,
+) -> None:
+    """Open the exchange: recover the market in a directory, or begin one, and serve REST, WebSocket and the market page.
+
+    Example: bwx serve --demo
+
+    Example: bwx serve --directory /srv/exchange --market regions.toml
+    """
+    from exchange.plan import PlanError, read_plan
+    from exchange.store_errors import StoreError
+
+    try:
+        plan = read_plan(market) if market is not None else None
+        chosen = directory or (DEMO_DIRECTORY if demo else DEFAULT_DIRECTORY)
+        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock))
+    except (PlanError, StoreError, OSError) as error:
+        refuse(error)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _run(main: "asyncio.coroutines.Coroutine[None, None, bool]") -> bool:  # type: ignore[name-defined]
+    if sys.platform == "win32":
+        return asyncio.run(main)
+    import uvloop
+
+    return uvloop.run(main)
+
+
+async def _serve(
+    directory: Path, host: str, port: int, plan: "MarketPlan | None", demo: bool, accept_clock: bool
+) -> bool:
+    """Serve until a signal or a failure of the store; True for a failure."""
+    stopping = _stop_on_signals()
+    await _prepare_kernels()
+    async with AsyncExitStack() as stack:
+        exchange = await _open_exchange(directory, accept_clock)
+        stack.push_async_callback(exchange.close)
+        for notice in exchange.notices:
+            _say(f"note: {notice}")
+        url = await _open_doors(stack, exchange, directory, host, port, plan, demo)
+        ready_s = (time.monotonic_ns() - STARTED_NS) / 1e9
+        _say(f"open at {url} after {ready_s:.1f} s, {len(exchange.view.tranches)} tranches listed")
+        if demo:
+            _say_what_to_try(url, directory)
+        await _first_of(stopping, exchange.failed)
+        _say("stopping: what was accepted is being finished")
+    if exchange.failure is not None:
+        _say(f"the exchange stopped: {exchange.failure}")
+        return True
+    _say(f"closed at sequence {exchange.view.sequence}; all of it is in {directory}")
+    return False
+
+
+async def _prepare_kernels() -> None:
+    """Load the compiled kernels, or compile them and say so, for that takes a while on a new machine."""
+    from matching.compile import is_compiled
+
+    if is_compiled():
+        _say("loading the compiled market")
+    else:
+        _say("compiling the market for this machine: once, about half a minute")
+    from exchange.warm_up import warm_up
+
+    work = asyncio.create_task(asyncio.to_thread(warm_up))
+    started_s = time.monotonic()
+    while not work.done():
+        await asyncio.wait({work}, timeout=5)
+        if not work.done():
+            _say(f"  still compiling, {time.monotonic() - started_s:.0f} s")
+    await work
+
+
+async def _open_exchange(directory: Path, accept_clock: bool) -> "Exchange":
+    from exchange.service import Exchange
+
+    with progress_bar("recovering") as report:
+        return await Exchange.open(directory, accept_clock=accept_clock, progress=report)
+
+
+async def _open_doors(
+    stack: AsyncExitStack,
+    exchange: "Exchange",
+    directory: Path,
+    host: str,
+    port: int,
+    plan: "MarketPlan | None",
+    demo: bool,
+) -> str:
+    """List what is planned, listen, and let the demo's bots in. Returns the address to open."""
+    from aiohttp import web
+
+    from exchange.plan import apply_plan
+    from gateway.app import make_app
+    from gateway.keys import KeyStore
+    from gateway.settings import GatewaySettings
+
+    keys = KeyStore.open(directory)
+    stack.callback(keys.close)
+    if plan is not None:
+        await apply_plan(exchange, plan)
+    if demo:
+        from gateway.demo.market import open_demo
+
+        credentials = await open_demo(exchange, keys, directory)
+    runner = web.AppRunner(make_app(exchange, keys, GatewaySettings()), access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, host, port)
+    await site.start()
+    bound_port = runner.addresses[0][1]
+    url = f"http://{host}:{bound_port}"
+    if demo:
+        from gateway.demo.market import trade_demo
+
+        await stack.enter_async_context(trade_demo(url, credentials, directory))
+    return url
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stopping.set)
+        except NotImplementedError:  # Windows has no signal handlers on a loop; Ctrl-C then ends the run.
+            break
+    return stopping
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
+def _say(text: str) -> None:
+    typer.echo(f"bwx: {text}")
+
+
+def _say_what_to_try(url: str, directory: Path) -> None:
+    bwx = Path(sys.argv[0])
+    command = bwx.relative_to(Path.cwd()) if bwx.is_relative_to(Path.cwd()) else bwx.name
+    key = directory / "trader.json"
+    typer.echo(
+        f"""
+  Open     {url}
+  Look     curl {url}/v1/status
+           {command} trade instruments --region eu-fra
+  Trade    {command} trade buy eu-fra.af 5        (the next hour, at the best ask)
+           {command} trade account
+  Key      {key} is yours: 1,000,000 USD to play with; `bwx trade` uses it
+  Stop     Ctrl-C
+"""
+    )

@@ -1,0 +1,52 @@
+"""A thin async client of the exchange: REST in `Client`, one WebSocket in `Stream`.
+
+    async with Client("http://127.0.0.1:8080", key_id, secret) as client:
+        answer = await client.place("eu-fra.ef.20261122T1400Z.PT1H", "buy", 5, "0.0405")
+        async with client.stream() as stream:
+            book = await stream.subscribe_book(answer.symbol)
+
+Prices are `Decimal`, quantities `int`. A refusal raises `RefusedError`. What changes something carries an id of its own,
+so that a retry after a lost answer finds the first one instead of doing it twice.
+"""
+
+from gateway.client.book import LocalBook
+from gateway.client.errors import ClientError, RefusedError, StreamClosedError
+from gateway.client.models import (
+    Account,
+    Balances,
+    Book,
+    Fill,
+    Instrument,
+    NewKey,
+    Order,
+    OrderAnswer,
+    OrdersUpdate,
+    OwnFill,
+    Position,
+    Status,
+    Trade,
+)
+from gateway.client.rest import Client
+from gateway.client.stream import Stream
+
+__all__ = [
+    "Account",
+    "Balances",
+    "Book",
+    "Client",
+    "ClientError",
+    "Fill",
+    "Instrument",
+    "LocalBook",
+    "NewKey",
+    "Order",
+    "OrderAnswer",
+    "OrdersUpdate",
+    "OwnFill",
+    "Position",
+    "RefusedError",
+    "Status",
+    "Stream",
+    "StreamClosedError",
+    "Trade",
+]

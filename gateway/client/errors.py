@@ -1,0 +1,41 @@
+"""What a client can be told.
+
+ClientError
+├── RefusedError         the exchange said no, and why
+└── StreamClosedError    the connection ended; what was under way may or may not have happened
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+
+class ClientError(Exception):
+    """Base of the client's errors; never raised itself."""
+
+
+class RefusedError(ClientError):
+    """A named refusal. `code` and `number` are stable, `message` is for people, `param` names the field at fault."""
+
+    def __init__(self, code: str, number: int, message: str, param: str | None, *, repeated: bool = False) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.number = number
+        self.message = message
+        self.param = param
+        self.repeated = repeated
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Self:
+        """The refusal in an answer with an "error"."""
+        error = answer["error"]
+        repeated = bool(answer.get("repeated"))
+        return cls(error["code"], error["number"], error["message"], error["param"], repeated=repeated)
+
+
+class StreamClosedError(ClientError):
+    """The connection ended with this close code. Connect again; retry what was under way under the same client id."""
+
+    def __init__(self, code: int | None, reason: str) -> None:
+        super().__init__(f"the connection ended with {code} {reason}".rstrip())
+        self.code = code
+        self.reason = reason

@@ -1,0 +1,191 @@
+"""What the exchange answers, as typed values. Fields that a newer exchange adds are passed over."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+AnswerT = TypeVar("AnswerT", bound="Answer")
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Status(Answer):
+    """How the exchange is doing."""
+
+    phase: str
+    sequence: int
+    commands: int
+    trades: int
+    resting_orders: int
+    open_instruments: int
+    market_halted: bool
+    uptime_s: int
+    version: str
+    time: datetime
+    time_ns: int
+
+
+class Instrument(Answer):
+    """One tranche. Prices in USD per Mbps-hour, quantities in lots."""
+
+    symbol: str
+    region: str
+    tier: str
+    start: datetime
+    end: datetime
+    gate_closure: datetime
+    state: str
+    price_step: Decimal
+    quantity_step: int
+    quantity_max: int
+    reference_price: Decimal
+    band_low: Decimal
+    band_high: Decimal
+    best_bid: Decimal | None
+    best_ask: Decimal | None
+    best_bid_quantity: int | None
+    best_ask_quantity: int | None
+    last_price: Decimal | None
+    final_price: Decimal | None
+    traded_quantity: int
+
+
+class Book(Answer):
+    """The best levels of a book, best first, as (price, quantity)."""
+
+    symbol: str
+    sequence: int
+    bids: list[tuple[Decimal, int]]
+    asks: list[tuple[Decimal, int]]
+
+
+class Trade(Answer):
+    """One trade, as everybody may see it."""
+
+    id: str
+    symbol: str
+    price: Decimal
+    quantity: int
+    taker_side: str
+    time: datetime
+    time_ns: int
+    sequence: int
+
+
+class Fill(Answer):
+    """One trade of the command that is answered."""
+
+    id: str
+    price: Decimal
+    quantity: int
+
+
+class OrderAnswer(Answer):
+    """What a place, cancel or replace came to. A repeated answer may lack what is no longer remembered."""
+
+    sequence: int
+    time_ns: int
+    order_id: int
+    client_id: str | None
+    symbol: str | None
+    side: str | None
+    status: str
+    reason: str | None
+    price: Decimal
+    quantity: int | None
+    filled_quantity: int | None
+    remaining_quantity: int
+    average_price: Decimal | None
+    trades: list[Fill] | None
+    repeated: bool = False
+
+
+class Order(Answer):
+    """One own order."""
+
+    order_id: int
+    client_id: str | None
+    symbol: str
+    side: str
+    type: str
+    time_in_force: str
+    post_only: bool | str
+    price: Decimal | None
+    quantity: int
+    filled_quantity: int
+    remaining_quantity: int
+    status: str
+    reason: str | None
+    created_ns: int
+    updated_ns: int
+    sequence: int
+
+
+class OwnFill(Answer):
+    """One trade of an own order."""
+
+    id: str
+    symbol: str
+    price: Decimal
+    quantity: int
+    side: str
+    order_id: int
+    client_id: str | None
+    liquidity: str
+    time_ns: int
+    sequence: int
+
+
+class OrdersUpdate(Answer):
+    """What happened to own orders: each as it is now, and each trade. A snapshot has all open ones, and no trades."""
+
+    type: str
+    sequence: int
+    orders: list[Order]
+    fills: list[OwnFill]
+
+
+class Balances(Answer):
+    """An account's money in USD."""
+
+    cash: Decimal
+    order_hold: Decimal
+    position_hold: Decimal
+    available: Decimal
+
+
+class Position(Answer):
+    """What an account holds of one tranche; negative for a seller."""
+
+    symbol: str
+    quantity: int
+    cost: Decimal
+    hold: Decimal
+
+
+class Account(Answer):
+    """An account's money and positions."""
+
+    account_id: int
+    name: str
+    balances: Balances
+    positions: list[Position]
+    sequence: int
+
+
+class NewKey(Answer):
+    """A key with its secret, told once."""
+
+    key_id: str
+    secret: str
+    account: str | None
+    roles: list[str]
+
+    def __repr__(self) -> str:
+        return f"NewKey({self.key_id}, {self.account}, {self.roles})"

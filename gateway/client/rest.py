@@ -1,0 +1,229 @@
+"""The REST side of the client: signing, retries, and a method for each thing that can be asked."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Self, Unpack
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from gateway.client.errors import RefusedError
+from gateway.client.models import (
+    Account,
+    Book,
+    Instrument,
+    NewKey,
+    Order,
+    OrderAnswer,
+    Status,
+    Trade,
+)
+from gateway.client.stream import Stream
+from gateway.client.terms import (
+    PlaceTerms,
+    Price,
+    ReplaceTerms,
+    Side,
+    decimal_text,
+    new_id,
+    place_fields,
+    replace_fields,
+    target_fields,
+)
+from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, canonical, sign
+
+ATTEMPTS = 5
+FIRST_PAUSE_S = 0.1
+SERVICE_UNAVAILABLE = 503
+ERROR_STATUS_MIN = 400
+Fields = Mapping[str, Any]
+
+
+class Client:
+    """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager."""
+
+    def __init__(
+        self, url: str, key_id: str | None = None, secret: str | None = None, *, timeout_s: float = 10.0
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._key_id = key_id
+        self._secret = secret
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Release the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def stream(self) -> Stream:
+        """A WebSocket, logged in if the client has a key. Use it as an async context manager."""
+        return Stream(self.session, f"{self._url}/v1/ws", self._key_id, self._secret)
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The connections, opened at first use because they belong to the running loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        return self._session
+
+    async def status(self) -> Status:
+        """How the exchange is doing."""
+        return Status.model_validate(await self.ask("GET", "/v1/status"))
+
+    async def instruments(
+        self, *, state: str | None = None, region: str | None = None, tier: str | None = None
+    ) -> list[Instrument]:
+        """All tranches that match, in the order in which they were listed."""
+        pages = self._pages("/v1/instruments", {"state": state, "region": region, "tier": tier})
+        return [Instrument.model_validate(row) async for page in pages for row in page["instruments"]]
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """One tranche."""
+        return Instrument.model_validate(await self.ask("GET", f"/v1/instruments/{quote(symbol, safe='')}"))
+
+    async def book(self, symbol: str, depth: int = 20) -> Book:
+        """The best levels of a book."""
+        return Book.model_validate(await self.ask("GET", "/v1/book", query={"symbol": symbol, "depth": depth}))
+
+    async def trades(self, symbol: str | None = None, limit: int = 100) -> list[Trade]:
+        """The latest trades of a tranche, or of all, the newest first."""
+        answer = await self.ask("GET", "/v1/trades", query={"symbol": symbol, "limit": limit})
+        return [Trade.model_validate(row) for row in answer["trades"]]
+
+    async def place(
+        self, symbol: str, side: Side, quantity: int, price: Price | None = None, **terms: Unpack[PlaceTerms]
+    ) -> OrderAnswer:
+        """A new order: limit with a price, market without."""
+        fields = place_fields(symbol, side, quantity, price, terms)
+        return OrderAnswer.model_validate(await self.ask("POST", "/v1/orders", fields))
+
+    async def cancel(
+        self, order_id: int | None = None, *, client_id: str | None = None, retry_id: str | None = None
+    ) -> OrderAnswer:
+        """Take an order off the book."""
+        path = _order_path(order_id, client_id)
+        return OrderAnswer.model_validate(await self.ask("DELETE", path, query={"retry_id": retry_id or new_id()}))
+
+    async def replace(
+        self,
+        order_id: int | None = None,
+        *,
+        client_id: str | None = None,
+        price: Price,
+        quantity: int,
+        **terms: Unpack[ReplaceTerms],
+    ) -> OrderAnswer:
+        """Change an order; `quantity` is its total unless `quantity_is` says "remaining"."""
+        fields = replace_fields(price, quantity, terms)
+        return OrderAnswer.model_validate(await self.ask("PATCH", _order_path(order_id, client_id), fields))
+
+    async def order(self, order_id: int | None = None, *, client_id: str | None = None) -> Order:
+        """One own order, open or finished lately."""
+        return Order.model_validate(await self.ask("GET", _order_path(order_id, client_id)))
+
+    async def orders(self, symbol: str | None = None) -> list[Order]:
+        """All own open orders, oldest first."""
+        pages = self._pages("/v1/orders", {"symbol": symbol})
+        return [Order.model_validate(row) async for page in pages for row in page["orders"]]
+
+    async def account(self) -> Account:
+        """Own money and positions."""
+        return Account.model_validate(await self.ask("GET", "/v1/account"))
+
+    async def open_account(self, name: str, group: int = 0) -> int:
+        """A new account, by an administrator; its number."""
+        return int((await self.ask("POST", "/v1/admin/accounts", {"name": name, "group": group}))["account_id"])
+
+    async def account_of(self, name: str) -> Account:
+        """Any account's money and positions, for an administrator."""
+        return Account.model_validate(await self.ask("GET", f"/v1/admin/accounts/{quote(name, safe='')}"))
+
+    async def deposit(self, account: str, amount: Price | int, *, client_id: str | None = None) -> int:
+        """Money into an account, in USD, by an administrator; the sequence at which it arrived."""
+        return await self._move("/v1/admin/deposits", account, amount, client_id)
+
+    async def withdraw(self, account: str, amount: Price | int, *, client_id: str | None = None) -> int:
+        """Money out of an account, in USD, by an administrator; the sequence at which it left."""
+        return await self._move("/v1/admin/withdrawals", account, amount, client_id)
+
+    async def create_key(self, account: str | None, roles: Iterable[str] = ("trader",)) -> NewKey:
+        """A new key, by an administrator. A retry after a lost answer makes another one."""
+        fields = {"account": account, "roles": list(roles)}
+        return NewKey.model_validate(await self.ask("POST", "/v1/admin/keys", fields))
+
+    async def halt(self, symbol: str | None = None) -> None:
+        """Stop trading in a tranche, or in all, by an administrator."""
+        await self.ask("POST", "/v1/admin/halt", {"symbol": symbol})
+
+    async def resume(self, symbol: str | None = None) -> None:
+        """Trade again, by an administrator."""
+        await self.ask("POST", "/v1/admin/resume", {"symbol": symbol})
+
+    async def ask(
+        self, method: str, path: str, fields: Fields | None = None, *, query: Fields | None = None
+    ) -> dict[str, Any]:
+        """Send one request, again after a lost or busy answer, and return its JSON.
+
+        Raises RefusedError, and what aiohttp raises once there are no more attempts.
+        """
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        target = path + (f"?{urlencode(given)}" if given else "")
+        body = orjson.dumps(fields) if fields is not None else b""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                status, answer = await self._send(method, target, body)
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                if status != SERVICE_UNAVAILABLE or attempt == ATTEMPTS:
+                    break
+            await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
+        if status >= ERROR_STATUS_MIN:
+            raise RefusedError.from_json(answer)
+        return answer
+
+    async def _send(self, method: str, target: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        url = URL(self._url + target, encoded=True)
+        headers = self._signature(method, target, body) | {"Content-Type": "application/json"}
+        async with self.session.request(method, url, data=body, headers=headers) as response:
+            return response.status, orjson.loads(await response.read())
+
+    def _signature(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        if self._key_id is None or self._secret is None:
+            return {}
+        timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(16)
+        signature = sign(self._secret, canonical(method, target, timestamp, nonce, body))
+        values = (self._key_id, timestamp, nonce, signature)
+        return dict(zip((KEY_HEADER, TIMESTAMP_HEADER, NONCE_HEADER, SIGNATURE_HEADER), values, strict=True))
+
+    async def _pages(self, path: str, query: Fields) -> AsyncIterator[dict[str, Any]]:
+        cursor = None
+        while True:
+            page = await self.ask("GET", path, query={**query, "cursor": cursor})
+            yield page
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    async def _move(self, path: str, account: str, amount: Price | int, client_id: str | None) -> int:
+        fields = {"account": account, "amount": decimal_text(amount), "client_id": client_id or new_id()}
+        return int((await self.ask("POST", path, fields))["sequence"])
+
+
+def _order_path(order_id: int | None, client_id: str | None) -> str:
+    target = target_fields(order_id, client_id)
+    if "order_id" in target:
+        return f"/v1/orders/{target['order_id']}"
+    return f"/v1/orders/by-client-id/{quote(target['client_id'], safe='')}"

@@ -1,0 +1,59 @@
+"""What orders say, from plain Python values to the fields that travel."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal, TypedDict
+from uuid import uuid4
+
+Side = Literal["buy", "sell"]
+Price = Decimal | str
+
+
+class PlaceTerms(TypedDict, total=False):
+    """What an order may say besides symbol, side, quantity and price."""
+
+    time_in_force: Literal["gtc", "gtd", "ioc", "fok"]
+    post_only: Literal[False, "reject", "slide"]
+    self_trade: Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
+    expires_time: datetime
+    client_id: str
+
+
+class ReplaceTerms(TypedDict, total=False):
+    """What a replace may say besides price and quantity."""
+
+    quantity_is: Literal["total", "remaining"]
+    requeue: bool
+    retry_id: str
+
+
+def place_fields(symbol: str, side: Side, quantity: int, price: Price | None, terms: PlaceTerms) -> dict[str, Any]:
+    """A new order: a limit order with a price, a market order without. It gets a client id if it has none."""
+    fields: dict[str, Any] = {"symbol": symbol, "side": side, "quantity": str(quantity), "client_id": new_id(), **terms}
+    if "expires_time" in terms:
+        fields["expires_time"] = terms["expires_time"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if price is None:
+        return fields | {"type": "market"}
+    return fields | {"price": decimal_text(price)}
+
+
+def replace_fields(price: Price, quantity: int, terms: ReplaceTerms) -> dict[str, Any]:
+    """What an order is replaced by. It gets a retry id if it has none."""
+    return {"price": decimal_text(price), "quantity": str(quantity), "retry_id": new_id(), **terms}
+
+
+def target_fields(order_id: int | None, client_id: str | None) -> dict[str, Any]:
+    """An order by one of its two names. Raises ValueError for none or both."""
+    if (order_id is None) == (client_id is None):
+        raise ValueError("name the order by order_id or by client_id")
+    return {"order_id": order_id} if order_id is not None else {"client_id": client_id}
+
+
+def decimal_text(value: Price | int) -> str:
+    """A number written out, never with an exponent."""
+    return f"{Decimal(value):f}"
+
+
+def new_id() -> str:
+    """An id that nobody has used."""
+    return uuid4().hex

@@ -1,0 +1,247 @@
+"""Requests become commands, and what the exchange answers becomes JSON.
+
+A command is built once and sent as often as needed: nothing in it depends on the time of sending, so that a retry with
+the same client id is the same command and finds its first answer.
+"""
+
+from collections import deque
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from exchange import commands
+from exchange.service import Reply
+from exchange.units import PRICE_DECIMALS, format_ticks
+from exchange.venue.schema import REPEAT_EVENT, Event, Reject
+from exchange.view import MarketView, TradeView
+from exchange.view.records import TRADES_KEPT
+from gateway.errors import ApiError, DoorError
+from gateway.fields import time_text
+from gateway.requests import CancelTerms, PlaceRequest, ReplaceTerms, Target
+from gateway.rows import SIDE_NAMES, Row, reason_name
+from matching.schema import ORDER_EVENT, ChangeFlag, OrderFlag, SelfTrade, Side, TimeInForce
+
+AVERAGE_PLACE = Decimal("0.000000001")
+
+STATUS_OF_OUTCOME: dict[int, str] = {
+    Event.RESTED: "open",
+    Event.REPLACED: "open",
+    Event.REDUCED: "open",
+    Event.FILLED: "filled",
+    Event.KILLED: "killed",
+    Event.CANCELLED: "cancelled",
+}
+POST_ONLY_FLAGS: dict[bool | str, OrderFlag] = {
+    False: OrderFlag(0),
+    "reject": OrderFlag.POST_ONLY,
+    "slide": OrderFlag.POST_ONLY_SLIDE,
+}
+
+
+class Outcome(NamedTuple):
+    """The last event of a command, or of the earlier command that it repeats."""
+
+    kind: int
+    sequence: int
+    reason: int
+    order_id: int
+    instrument_id: int
+    price_ticks: int
+    quantity_lots: int
+    leaves_lots: int
+    is_repeated: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order rests after it."""
+        return STATUS_OF_OUTCOME.get(self.kind) == "open"
+
+
+class Fill(NamedTuple):
+    """One trade of a command, from its side."""
+
+    trade_id: str
+    price_ticks: int
+    quantity_lots: int
+
+
+def place_command(view: MarketView, account_id: int, request: PlaceRequest) -> np.ndarray:
+    """The command of a new order. Raises ApiError for terms that no record can say."""
+    is_market = request.type == "market"
+    _check_terms(request, is_market)
+    lifetime = request.time_in_force or ("ioc" if is_market else "gtc")
+    return commands.place(
+        account_id,
+        instrument_id_of(view, request.symbol),
+        Side[request.side.upper()],
+        request.price or 0,
+        request.quantity,
+        client_id=request.client_id or "",
+        time_in_force=TimeInForce[lifetime.upper()],
+        flags=POST_ONLY_FLAGS[request.post_only] | (OrderFlag.MARKET if is_market else 0),
+        self_trade=SelfTrade[request.self_trade.upper()],
+        expires_ns=request.expires_time or 0,
+    )
+
+
+def cancel_command(account_id: int, target: Target, terms: CancelTerms) -> np.ndarray:
+    """The command of a cancel. Raises ApiError unless the target has one name."""
+    _check_target(target)
+    return commands.cancel(
+        account_id,
+        order_id=target.order_id or 0,
+        target_client_id=target.client_id or "",
+        client_id=terms.retry_id or "",
+    )
+
+
+def replace_command(account_id: int, target: Target, terms: ReplaceTerms) -> np.ndarray:
+    """The command of a replace. Raises ApiError unless the target has one name."""
+    _check_target(target)
+    flags = ChangeFlag.REQUEUE if terms.requeue else ChangeFlag(0)
+    if terms.quantity_is == "remaining":
+        flags |= ChangeFlag.NAMES_REMAINING
+    return commands.replace(
+        account_id,
+        terms.price,
+        terms.quantity,
+        order_id=target.order_id or 0,
+        target_client_id=target.client_id or "",
+        client_id=terms.retry_id or "",
+        flags=flags,
+    )
+
+
+def instrument_id_of(view: MarketView, symbol: str) -> int:
+    """The tranche of a symbol. Raises ApiError."""
+    instrument_id = view.tranche_by_symbol.get(symbol)
+    if instrument_id is None:
+        raise ApiError(Reject.UNKNOWN_INSTRUMENT)
+    return instrument_id
+
+
+def outcome_of(events: np.ndarray) -> Outcome:
+    """What became of a command. Raises ApiError for a refusal, also for one that is told again."""
+    kind = int(events[-1]["kind"])
+    is_repeated = kind == Event.REPEATED
+    layout = REPEAT_EVENT if is_repeated else ORDER_EVENT
+    fields = dict(zip(layout.names, events[-1:].view(layout).item(), strict=True))
+    outcome = Outcome(
+        fields["original_kind"] if is_repeated else kind,
+        fields["original_sequence"] if is_repeated else fields["sequence"],
+        *(fields[name] for name in Outcome._fields[2:-1]),
+        is_repeated,
+    )
+    if outcome.kind == Event.REJECTED:
+        refusal = ApiError(Reject(outcome.reason))
+        refusal.is_repeated = is_repeated
+        raise refusal
+    return outcome
+
+
+def place_answer(view: MarketView, request: PlaceRequest, reply: Reply) -> Row:
+    """What became of a new order. Raises ApiError when it was refused."""
+    outcome = outcome_of(reply.events)
+    fills = _fills(view, outcome, reply)
+    filled_lots = _filled_lots(request, outcome) if fills is None else sum(fill.quantity_lots for fill in fills)
+    return _answer(reply, outcome, fills) | {
+        "client_id": request.client_id,
+        "symbol": request.symbol,
+        "side": request.side,
+        "quantity": str(request.quantity),
+        "filled_quantity": str(filled_lots),
+    }
+
+
+def change_answer(view: MarketView, reply: Reply) -> Row:
+    """What became of a cancel or a replace. Raises ApiError when it was refused."""
+    outcome = outcome_of(reply.events)
+    answer = _answer(reply, outcome, _fills(view, outcome, reply))
+    order = view.order(outcome.order_id)
+    if order is None:  # told again after the read model has forgotten the order
+        return answer | dict.fromkeys(("client_id", "symbol", "side", "quantity", "filled_quantity"))
+    # A later command of the same batch may have filled more: this answer is as of its own command.
+    filled_lots = order.quantity_lots - outcome.leaves_lots if outcome.is_open else order.filled_lots
+    return answer | {
+        "client_id": order.client_id or None,
+        "symbol": order.symbol,
+        "side": SIDE_NAMES[order.side],
+        "quantity": str(order.quantity_lots),
+        "filled_quantity": str(filled_lots),
+    }
+
+
+def _check_terms(request: PlaceRequest, is_market: bool) -> None:
+    if not is_market and request.price is None:
+        raise ApiError(DoorError.MISSING_FIELD, "price: a limit order needs one", "price")
+    if is_market and request.price is not None:
+        raise ApiError(Reject.INVALID_ORDER_TERMS, "price: a market order takes none; the band bounds it", "price")
+    is_timed = request.time_in_force == "gtd"
+    if is_timed and request.expires_time is None:
+        raise ApiError(DoorError.MISSING_FIELD, "expires_time: a gtd order needs one", "expires_time")
+    if not is_timed and request.expires_time is not None:
+        raise ApiError(Reject.INVALID_ORDER_TERMS, "expires_time: only a gtd order takes one", "expires_time")
+
+
+def _check_target(target: Target) -> None:
+    if (target.order_id is None) == (target.client_id is None):
+        raise ApiError(DoorError.MISSING_FIELD, "name the order by order_id or by client_id, one of them", "order_id")
+
+
+def _answer(reply: Reply, outcome: Outcome, fills: list[Fill] | None) -> Row:
+    """What the answers to all orders and changes have in common."""
+    answer: Row = {
+        "sequence": outcome.sequence,
+        "time": time_text(reply.time_ns),
+        "time_ns": reply.time_ns,
+        "order_id": outcome.order_id,
+        "status": STATUS_OF_OUTCOME[outcome.kind],
+        "reason": reason_name(outcome.reason, is_rejected=False),
+        "price": format_ticks(outcome.price_ticks),
+        "remaining_quantity": str(outcome.leaves_lots if outcome.is_open else 0),
+        "average_price": _average_price(fills) if fills else None,
+        "trades": None if fills is None else [_fill_row(fill) for fill in fills],
+    }
+    if outcome.is_repeated:
+        answer["repeated"] = True
+    return answer
+
+
+def _fills(view: MarketView, outcome: Outcome, reply: Reply) -> list[Fill] | None:
+    """All trades of the command, or None when it is told again and they are no longer remembered."""
+    if not outcome.is_repeated:
+        trades = reply.events[reply.events["kind"] == Event.TRADE]
+        columns = (trades[name].tolist() for name in ("index", "price_ticks", "quantity_lots"))
+        return [Fill(f"{outcome.sequence}-{index}", price, lots) for index, price, lots in zip(*columns, strict=True)]
+    tranche = view.tranches.get(outcome.instrument_id)
+    if tranche is None or not _reaches_back_to(tranche.trades, outcome.sequence):
+        return None
+    return [
+        Fill(trade.trade_id, trade.price_ticks, trade.quantity_lots)
+        for trade in tranche.trades
+        if trade.sequence == outcome.sequence
+    ]
+
+
+def _reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:
+    """Whether no trade of a command has been forgotten."""
+    return len(trades) < TRADES_KEPT or trades[0].sequence < sequence
+
+
+def _filled_lots(request: PlaceRequest, outcome: Outcome) -> int:
+    """What an order had filled when it was first answered, unless self-trade prevention decremented it."""
+    killed_lots = outcome.quantity_lots if outcome.kind == Event.KILLED else 0
+    return request.quantity - outcome.leaves_lots - killed_lots
+
+
+def _average_price(fills: list[Fill]) -> str:
+    """To nine places, half to even."""
+    notional = sum(fill.price_ticks * fill.quantity_lots for fill in fills)
+    lots = sum(fill.quantity_lots for fill in fills)
+    average = Decimal(notional).scaleb(-PRICE_DECIMALS) / lots
+    return str(average.quantize(AVERAGE_PLACE, ROUND_HALF_EVEN))
+
+
+def _fill_row(fill: Fill) -> Row:
+    return {"id": fill.trade_id, "price": format_ticks(fill.price_ticks), "quantity": str(fill.quantity_lots)}

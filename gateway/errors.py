@@ -1,0 +1,187 @@
+"""Every refusal that leaves the doors: a name, a number, an HTTP status, and what to do about it.
+
+    1xx to 3xx  what the core refuses; the name and number are those of `exchange.venue.schema.Reject`
+    4xx         what the doors refuse before the core hears of it: `DoorError`
+
+An error is raised as `ApiError` and leaves as `{"error": {"code", "number", "message", "param"}}`.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from exchange.venue.schema import Reject
+
+
+class DoorError(IntEnum):
+    """Why the doors refuse a request. Never renumber."""
+
+    MALFORMED_JSON = 401
+    NOT_AN_OBJECT = 402
+    DUPLICATE_KEY = 403
+    UNKNOWN_FIELD = 404
+    MISSING_FIELD = 405
+    WRONG_TYPE = 406
+    INVALID_VALUE = 407
+    NUMBER_NOT_STRING = 408
+    MALFORMED_DECIMAL = 409
+    SCIENTIFIC_NOTATION = 410
+    TOO_MANY_DECIMALS = 411
+    MALFORMED_CLIENT_ID = 412
+    MALFORMED_TIME = 413
+    MALFORMED_CURSOR = 414
+    BODY_TOO_LARGE = 415
+    FRAME_TOO_LARGE = 416
+    BINARY_FRAME = 417
+    NOT_FOUND = 420
+    METHOD_NOT_ALLOWED = 421
+    BAD_REQUEST = 422
+    UNKNOWN_OPERATION = 423
+    UNKNOWN_CHANNEL = 424
+    NOT_SUBSCRIBED = 425
+    NOT_SIGNED = 430
+    UNKNOWN_KEY = 431
+    BAD_SIGNATURE = 432
+    TIMESTAMP_OUT_OF_WINDOW = 433
+    NONCE_REUSED = 434
+    TOO_MANY_NONCES = 435
+    ROLE_MISSING = 436
+    FOREIGN_ORIGIN = 437
+    NOT_LOGGED_IN = 438
+    OTHER_ACCOUNT = 439
+    TOO_MANY_CONNECTIONS = 440
+    TOO_MANY_SUBSCRIPTIONS = 441
+    TOO_MANY_IN_FLIGHT = 442
+    SLOW_CONSUMER = 443
+    SEQUENCE_NOT_REACHED = 444
+    OVERLOADED = 450
+    EXCHANGE_STOPPED = 451
+    SHUTTING_DOWN = 452
+    INTERNAL_ERROR = 499
+
+
+class Answer(NamedTuple):
+    """How an error is told when whoever raises it has nothing more precise to say."""
+
+    status: int
+    message: str
+    param: str | None = None
+
+
+DOOR_ANSWERS: dict[DoorError, Answer] = {
+    DoorError.MALFORMED_JSON: Answer(400, "send one JSON object in UTF-8"),
+    DoorError.NOT_AN_OBJECT: Answer(400, "send a JSON object, with its fields by name"),
+    DoorError.DUPLICATE_KEY: Answer(400, "name every field once: nobody can tell which of two was meant"),
+    DoorError.UNKNOWN_FIELD: Answer(422, "this request has no such field; check its spelling"),
+    DoorError.MISSING_FIELD: Answer(422, "this field is needed"),
+    DoorError.WRONG_TYPE: Answer(422, "this field has the wrong JSON type"),
+    DoorError.INVALID_VALUE: Answer(422, "this field does not take that value"),
+    DoorError.NUMBER_NOT_STRING: Answer(422, 'send the number as a decimal string, such as "0.040500"'),
+    DoorError.MALFORMED_DECIMAL: Answer(422, 'send a plain decimal string, such as "0.040500" or "12"'),
+    DoorError.SCIENTIFIC_NOTATION: Answer(422, "write the number out; exponents are not taken"),
+    DoorError.TOO_MANY_DECIMALS: Answer(422, "the number has more decimal places than this field keeps"),
+    DoorError.MALFORMED_CLIENT_ID: Answer(422, "send 1 to 36 printable ASCII characters without spaces"),
+    DoorError.MALFORMED_TIME: Answer(422, "send a UTC time such as 2026-11-22T14:00:00Z"),
+    DoorError.MALFORMED_CURSOR: Answer(422, "send a cursor as an earlier answer gave it", "cursor"),
+    DoorError.BODY_TOO_LARGE: Answer(413, "send a smaller body"),
+    DoorError.FRAME_TOO_LARGE: Answer(413, "send smaller frames"),
+    DoorError.BINARY_FRAME: Answer(400, "send JSON in text frames"),
+    DoorError.NOT_FOUND: Answer(404, "there is nothing at this path; docs/api.md lists what there is"),
+    DoorError.METHOD_NOT_ALLOWED: Answer(405, "use a method that the Allow header names"),
+    DoorError.BAD_REQUEST: Answer(400, "the request does not follow HTTP"),
+    DoorError.UNKNOWN_OPERATION: Answer(
+        400, "send login, subscribe, unsubscribe, place, cancel, replace or ping", "op"
+    ),
+    DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to book, trades, ticker or orders", "channel"),
+    DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),
+    DoorError.NOT_SIGNED: Answer(401, "sign the request: BWX-KEY, BWX-TIMESTAMP, BWX-NONCE and BWX-SIGNATURE"),
+    DoorError.UNKNOWN_KEY: Answer(401, "no such key; an administrator can make one", "BWX-KEY"),
+    DoorError.BAD_SIGNATURE: Answer(
+        401, "the signature does not fit key, method, path, time, nonce and body", "BWX-SIGNATURE"
+    ),
+    DoorError.TIMESTAMP_OUT_OF_WINDOW: Answer(401, "set the clock, then sign again", "BWX-TIMESTAMP"),
+    DoorError.NONCE_REUSED: Answer(401, "sign every request anew, with a nonce of its own", "BWX-NONCE"),
+    DoorError.TOO_MANY_NONCES: Answer(429, "too many signed requests within the window; slow down"),
+    DoorError.ROLE_MISSING: Answer(403, "this key's roles do not cover the request"),
+    DoorError.FOREIGN_ORIGIN: Answer(403, "a page of another site cannot open this socket", "Origin"),
+    DoorError.NOT_LOGGED_IN: Answer(401, "log in on this connection first"),
+    DoorError.OTHER_ACCOUNT: Answer(409, "one connection serves one account; open another", "key"),
+    DoorError.TOO_MANY_CONNECTIONS: Answer(429, "close another connection first"),
+    DoorError.TOO_MANY_SUBSCRIPTIONS: Answer(429, "unsubscribe from another channel first, or open a connection"),
+    DoorError.TOO_MANY_IN_FLIGHT: Answer(429, "wait for answers before sending more"),
+    DoorError.SLOW_CONSUMER: Answer(429, "read faster, or subscribe to less; then start from a snapshot"),
+    DoorError.SEQUENCE_NOT_REACHED: Answer(503, "the market has not come that far; ask again", "min_seq"),
+    DoorError.OVERLOADED: Answer(503, "the queue of commands is full; retry with the same client id"),
+    DoorError.EXCHANGE_STOPPED: Answer(503, "the exchange takes no commands now; retry with the same client id"),
+    DoorError.SHUTTING_DOWN: Answer(503, "the gateway is closing; connect again and retry with the same client id"),
+    DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
+}
+
+CORE_ANSWERS: dict[Reject, Answer] = {
+    Reject.UNKNOWN_INSTRUMENT: Answer(404, "no such tranche is listed; GET /v1/instruments has the symbols", "symbol"),
+    Reject.INSTRUMENT_CLOSED: Answer(409, "the tranche is not open for trading; see its state", "symbol"),
+    Reject.INSTRUMENT_HALTED: Answer(409, "trading in this tranche is halted; cancels are taken", "symbol"),
+    Reject.INVALID_ORDER_TERMS: Answer(422, "these terms contradict each other; docs/api.md has those that fit"),
+    Reject.PRICE_OUT_OF_RANGE: Answer(422, "the price must be from 0.000001 to 1073.741823", "price"),
+    Reject.PRICE_OFF_TICK: Answer(422, "the price must be a multiple of the tranche's price_step", "price"),
+    Reject.QUANTITY_OUT_OF_RANGE: Answer(422, "the quantity must be from 1 to the tranche's largest", "quantity"),
+    Reject.QUANTITY_OFF_LOT: Answer(422, "the quantity must be a multiple of the tranche's quantity_step", "quantity"),
+    Reject.PRICE_OUTSIDE_BAND: Answer(
+        422, "a buy goes up to the tranche's band_high, a sell down to its band_low", "price"
+    ),
+    Reject.ALREADY_EXPIRED: Answer(422, "the expiry must lie in the future", "expires_time"),
+    Reject.UNKNOWN_ORDER: Answer(404, "you have no open order of that id", "order_id"),
+    Reject.DUPLICATE_ORDER_ID: Answer(409, "an order of that id rests already", "order_id"),
+    Reject.TOO_MANY_ORDERS: Answer(503, "the market holds as many orders as it can; cancel some, or try later"),
+    Reject.TOO_MANY_PRICE_LEVELS: Answer(
+        503, "the market holds as many prices as it can; use prices that are in use", "price"
+    ),
+    Reject.POST_ONLY_WOULD_TRADE: Answer(
+        422, "the order would trade at once; move its price, or let it slide", "post_only"
+    ),
+    Reject.NOTIONAL_OUT_OF_RANGE: Answer(422, "price times quantity is too large for one account", "quantity"),
+    Reject.INSUFFICIENT_FUNDS: Answer(422, "the account's available balance does not cover this"),
+    Reject.TOO_MANY_POSITIONS: Answer(503, "the market holds as many positions as it can; try later"),
+    Reject.AMOUNT_OUT_OF_RANGE: Answer(422, "the amount must be positive and the balance within its limit", "amount"),
+    Reject.UNKNOWN_COMMAND: Answer(422, "the exchange knows no such command"),
+    Reject.INCOMPLETE_GROUP: Answer(422, "the command came without all of its parts"),
+    Reject.UNKNOWN_ACCOUNT: Answer(404, "no such account is open", "account"),
+    Reject.CLIENT_ID_REUSED: Answer(409, "this client id was used for another request; take a new one", "client_id"),
+    Reject.TOO_MANY_CLIENT_IDS: Answer(503, "the exchange remembers as many client ids as it can; try later"),
+    Reject.MARKET_HALTED: Answer(409, "the whole market is halted; cancels are taken"),
+    Reject.ACCOUNT_EXISTS: Answer(409, "an account of that name or number is open already", "name"),
+    Reject.UNKNOWN_REGION: Answer(404, "no such region is defined", "region"),
+    Reject.UNKNOWN_SERIES: Answer(404, "no such series is defined", "series"),
+    Reject.INVALID_SERIES: Answer(422, "the terms of the series contradict each other"),
+    Reject.ILLEGAL_STATE_CHANGE: Answer(409, "the tranche or market is not in a state that allows this", "symbol"),
+    Reject.TOO_MANY_INSTRUMENTS: Answer(503, "the market lists as many tranches as it can"),
+    Reject.TIME_OUT_OF_RANGE: Answer(422, "the time is outside what the exchange can hold"),
+    Reject.ID_OUT_OF_ORDER: Answer(409, "ids are given in order without gaps; take the next free one"),
+}
+
+
+class ApiError(Exception):
+    """A refusal on its way out of the doors."""
+
+    def __init__(self, error: DoorError | Reject, message: str | None = None, param: str | None = None) -> None:
+        answer = DOOR_ANSWERS[error] if isinstance(error, DoorError) else CORE_ANSWERS[error]
+        self.error = error
+        self.status = answer.status
+        self.message = message or answer.message
+        self.param = param or answer.param
+        self.is_repeated = False
+        super().__init__(self.message)
+
+    @property
+    def code(self) -> str:
+        """The name by which programs know the error."""
+        return self.error.name.lower()
+
+    def as_json(self) -> dict[str, object]:
+        """What goes under "error"."""
+        return {"code": self.code, "number": int(self.error), "message": self.message, "param": self.param}
+
+
+def error_named(code: str) -> DoorError | Reject | None:
+    """The error of a name in lower case, if there is one."""
+    name = code.upper()
+    return DoorError.__members__.get(name) or Reject.__members__.get(name)

@@ -1,0 +1,157 @@
+"""The types of fields that come in: text becomes integers in ticks, lots and nanoseconds here, or a named refusal.
+
+Ranges that the core refuses under a name of its own carry the core's name, so that one mistake has one name.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from exchange.units import AMOUNT_DECIMALS, PRICE_DECIMALS, UnitError, parse_lots, parse_nano, parse_ticks
+from exchange.venue.schema import CLIENT_ID_LENGTH_MAX, TIME_NS_MAX, Reject
+from gateway.errors import CORE_ANSWERS, DOOR_ANSWERS, DoorError
+from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX
+from risk.schema import AMOUNT_NANO_MAX
+
+PAGE_ROWS_MAX = 1_000
+DEPTH_MAX = 1_000
+SEQUENCE_MAX = (1 << 63) - 1
+ORDER_ID_MAX = (1 << 64) - 1
+NANO_PER_S = 1_000_000_000
+
+_PLAIN_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_SCIENTIFIC = re.compile(r"[+-]?[0-9]*\.?[0-9]+[eE][+-]?[0-9]+")
+_CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
+_ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9._-]{0,47}")
+_DIGITS = re.compile(r"[0-9]{1,20}")
+_UTC_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def refusal(error: DoorError | Reject, message: str | None = None) -> PydanticCustomError:
+    """A named refusal of one field, to be raised inside a model."""
+    answer = DOOR_ANSWERS[error] if isinstance(error, DoorError) else CORE_ANSWERS[error]
+    text = message or answer.message
+    return PydanticCustomError(error.name.lower(), "{text}", {"text": text})  # type: ignore[arg-type]
+
+
+def order_id_of(text: str) -> int | None:
+    """The order id that a path names, or None when it cannot be one."""
+    value = int(text) if _DIGITS.fullmatch(text) else 0
+    return value if 0 < value <= ORDER_ID_MAX else None
+
+
+def time_text(time_ns: int) -> str:
+    """A UTC time in ISO 8601 with microseconds; `time_ns` beside it has the rest."""
+    return f"{_EPOCH + timedelta(microseconds=time_ns // 1_000):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def _price(value: Any) -> int:
+    price_ticks = _decimal(value, parse_ticks, PRICE_DECIMALS, Reject.PRICE_OUT_OF_RANGE)
+    return _within(price_ticks, PRICE_TICKS_MAX, Reject.PRICE_OUT_OF_RANGE)
+
+
+def _quantity(value: Any) -> int:
+    quantity_lots = _decimal(value, parse_lots, 0, Reject.QUANTITY_OUT_OF_RANGE)
+    return _within(quantity_lots, QUANTITY_LOTS_MAX, Reject.QUANTITY_OUT_OF_RANGE)
+
+
+def _amount(value: Any) -> int:
+    amount_nano = _decimal(value, parse_nano, AMOUNT_DECIMALS, Reject.AMOUNT_OUT_OF_RANGE)
+    return _within(amount_nano, AMOUNT_NANO_MAX, Reject.AMOUNT_OUT_OF_RANGE)
+
+
+def _decimal(value: Any, parse: Callable[[str], int], decimals: int, out_of_range: Reject) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise refusal(DoorError.NUMBER_NOT_STRING)
+    text = _text(value)
+    if _SCIENTIFIC.fullmatch(text):
+        raise refusal(DoorError.SCIENTIFIC_NOTATION)
+    if not _PLAIN_DECIMAL.fullmatch(text):
+        raise refusal(DoorError.MALFORMED_DECIMAL)
+    whole, _, fraction = text.partition(".")
+    if len(fraction.rstrip("0")) > decimals:
+        raise refusal(DoorError.TOO_MANY_DECIMALS, f"this field keeps {decimals} decimal places")
+    try:
+        return parse(text)
+    except UnitError:
+        raise refusal(out_of_range if len(whole) > 1 else DoorError.TOO_MANY_DECIMALS) from None
+
+
+def _within(value: int, highest: int, error: Reject) -> int:
+    if not 1 <= value <= highest:
+        raise refusal(error)
+    return value
+
+
+def _client_id(value: Any) -> str:
+    text = _text(value)
+    if not _CLIENT_ID.fullmatch(text):
+        raise refusal(DoorError.MALFORMED_CLIENT_ID)
+    return text
+
+
+def _time(value: Any) -> int:
+    match = _UTC_TIME.fullmatch(_text(value))
+    if match is None:
+        raise refusal(DoorError.MALFORMED_TIME)
+    try:
+        moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+    except ValueError:
+        raise refusal(DoorError.MALFORMED_TIME) from None
+    whole_s = (moment - _EPOCH) // timedelta(seconds=1)
+    time_ns = whole_s * NANO_PER_S + int((match[2] or "").ljust(9, "0"))
+    return _within(time_ns, TIME_NS_MAX, Reject.TIME_OUT_OF_RANGE)
+
+
+def _order_id(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise refusal(DoorError.WRONG_TYPE, "this field must be an integer")
+    return _within(value, ORDER_ID_MAX, Reject.UNKNOWN_ORDER)
+
+
+def _query_integer(lowest: int, highest: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else -1
+        if not lowest <= number <= highest:
+            raise refusal(DoorError.INVALID_VALUE, f"send an integer from {lowest} to {highest}")
+        return number
+
+    return parse
+
+
+def _account_name(value: Any) -> str:
+    text = _text(value)
+    if not _ACCOUNT_NAME.fullmatch(text):
+        raise refusal(DoorError.INVALID_VALUE, "send up to 48 of a-z, 0-9, dot, dash and underscore, a letter first")
+    return text
+
+
+def _post_only(value: Any) -> Any:
+    # For Python 0 is False; for a client it is a number in the wrong place.
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise refusal(DoorError.WRONG_TYPE, 'this field must be false, "reject" or "slide"')
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refusal(DoorError.WRONG_TYPE, "this field must be a string")
+    return value
+
+
+PriceTicks = Annotated[int, BeforeValidator(_price)]
+QuantityLots = Annotated[int, BeforeValidator(_quantity)]
+AmountNano = Annotated[int, BeforeValidator(_amount)]
+ClientId = Annotated[str, BeforeValidator(_client_id)]
+UtcTimeNs = Annotated[int, BeforeValidator(_time)]
+AccountName = Annotated[str, BeforeValidator(_account_name)]
+PostOnly = Annotated[Literal[False, "reject", "slide"], BeforeValidator(_post_only)]
+OrderId = Annotated[int, BeforeValidator(_order_id)]
+PageLimit = Annotated[int, BeforeValidator(_query_integer(1, PAGE_ROWS_MAX))]
+Depth = Annotated[int, BeforeValidator(_query_integer(1, DEPTH_MAX))]
+Sequence = Annotated[int, BeforeValidator(_query_integer(0, SEQUENCE_MAX))]

@@ -1,0 +1,113 @@
+"""What REST handlers have in common: reading a request, knowing who signed it, waiting for a sequence, answering."""
+
+import asyncio
+from typing import TypeVar
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from aiohttp.web_exceptions import HTTPException
+from pydantic import BaseModel
+
+from gateway.auth import Credentials, require_role
+from gateway.errors import ApiError, DoorError
+from gateway.gateway import GATEWAY
+from gateway.json_text import decode_object, encode
+from gateway.keys import ApiKey
+from gateway.requests import ReadQuery, Role, parse
+from gateway.rows import Row
+
+log = structlog.get_logger()
+ModelT = TypeVar("ModelT", bound=BaseModel)
+ReadT = TypeVar("ReadT", bound=ReadQuery)
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every refusal and every fault the one form that errors have."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return _refusal(error)
+    except HTTPException as error:
+        return _named(error)
+    except web.RequestPayloadError:
+        return _refusal(ApiError(DoorError.BAD_REQUEST, "the body broke off or was not encoded as its headers say"))
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("request_failed", method=request.method, path=request.path)
+        return _refusal(ApiError(DoorError.INTERNAL_ERROR))
+
+
+async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Tell browsers what our pages may load, and caches to keep nothing without asking."""
+    response.headers.update(SECURITY_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def answer(row: Row, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=encode(row), status=status, content_type="application/json")
+
+
+def query_of(request: web.Request, model: type[ModelT]) -> ModelT:
+    """The query of a request, each name once. Raises ApiError."""
+    names = list(request.query)
+    for name in names:
+        if names.count(name) > 1:
+            raise ApiError(DoorError.DUPLICATE_KEY, param=name[:64])
+    return parse(model, dict(request.query))
+
+
+async def read_query(request: web.Request, model: type[ReadT]) -> ReadT:
+    """The query of a read, once the market has come as far as it asks for. Raises ApiError."""
+    query = query_of(request, model)
+    if not await request.app[GATEWAY].feed.reached(query.min_seq):
+        raise ApiError(DoorError.SEQUENCE_NOT_REACHED)
+    return query
+
+
+async def body_of(request: web.Request, model: type[ModelT]) -> ModelT:
+    """The JSON body of a request. Raises ApiError."""
+    return parse(model, decode_object(await request.read()))
+
+
+async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
+    """The key that signed a request, with one of these roles. Raises ApiError."""
+    credentials = Credentials.from_headers(request.headers)
+    authenticator = request.app[GATEWAY].authenticator
+    key = authenticator.verify(credentials, request.method, request.raw_path, await request.read())
+    require_role(key, *roles)
+    return key
+
+
+def _named(error: HTTPException) -> web.Response:
+    """What aiohttp refuses by itself, in our words."""
+    if isinstance(error, web.HTTPNotFound):
+        return _refusal(ApiError(DoorError.NOT_FOUND))
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response = _refusal(ApiError(DoorError.METHOD_NOT_ALLOWED))
+        response.headers["Allow"] = error.headers["Allow"]
+        return response
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return _refusal(ApiError(DoorError.BODY_TOO_LARGE))
+    return _refusal(ApiError(DoorError.BAD_REQUEST))
+
+
+def _refusal(error: ApiError) -> web.Response:
+    row: Row = {"error": error.as_json()}
+    if error.is_repeated:
+        row["repeated"] = True
+    return answer(row, error.status)

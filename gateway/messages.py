@@ -1,0 +1,167 @@
+"""The messages of the channels, built from the read model and a batch. Nothing here knows who listens."""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from exchange.published import Published
+from exchange.venue.lifecycle import LifeState
+from exchange.view import MarketView, OrderView, TradeView, TrancheView
+from exchange.view.batches import OrderEvent
+from gateway.fields import time_text
+from gateway.rows import SIDE_NAMES, Row, book_levels, changed_levels, instrument_row, order_row, stamp, trade_row
+from matching.schema import EventKind, Side
+
+RECENT_TRADES = 100
+EVERYTHING = 0
+"""The subject of a topic that is about no one tranche or account."""
+_TRADABLE_STATES = frozenset({LifeState.OPEN, LifeState.HALTED})
+_ORDER_KINDS = np.array([kind for kind in EventKind if kind != EventKind.REJECTED], np.uint8)
+_PAIR_KINDS = frozenset({EventKind.TRADE, EventKind.PREVENTED})
+
+
+class Topic(NamedTuple):
+    """One stream of messages: the book or the trades of a tranche, the orders of an account."""
+
+    channel: str
+    subject: int = EVERYTHING
+
+
+def snapshot(view: MarketView, topic: Topic) -> Row:
+    """What a new subscriber starts from; the updates after it continue it."""
+    return _message(topic.channel, "snapshot", view) | _CONTENTS[topic.channel](view, topic.subject)
+
+
+def book_delta(view: MarketView, tranche: TrancheView, changes: dict[tuple[int, int], int], previous: int) -> Row:
+    """Levels that changed since the message whose sequence was `previous`."""
+    chain = {"symbol": tranche.symbol, "previous_sequence": previous, "sequence": tranche.book.sequence}
+    return _message("book", "delta", view) | chain | changed_levels(changes)
+
+
+def trades_updates(view: MarketView, batch: Published) -> dict[int, Row]:
+    """The trades of a batch for each tranche that traded, and all of them under EVERYTHING; empty without trades."""
+    events = batch.events[batch.events["kind"] == EventKind.TRADE]
+    rows: defaultdict[int, list[Row]] = defaultdict(list)
+    for event in map(OrderEvent._make, events.tolist()):
+        row = trade_row(_trade(view, event, batch.time_ns))
+        rows[EVERYTHING].append(row)
+        rows[event.instrument_id].append(row)
+    return {
+        subject: _message("trades", "update", view) | {"symbol": _symbol(view, subject), "trades": trades}
+        for subject, trades in rows.items()
+    }
+
+
+def orders_updates(view: MarketView, batch: Published, account_ids: Collection[int]) -> dict[int, Row]:
+    """What a batch did to the orders of these accounts: each order as it is now, and each fill."""
+    orders: defaultdict[int, dict[int, None]] = defaultdict(dict)
+    fills: defaultdict[int, list[Row]] = defaultdict(list)
+    for event in _order_events(batch, account_ids):
+        orders[event.account_id][event.order_id] = None
+        if event.kind in _PAIR_KINDS:
+            orders[event.counter_account_id][event.counter_order_id] = None
+        if event.kind == EventKind.TRADE:
+            trade = _trade(view, event, batch.time_ns)
+            fills[event.account_id].append(_fill_row(trade, view.order(event.order_id), "taker"))
+            fills[event.counter_account_id].append(_fill_row(trade, view.order(event.counter_order_id), "maker"))
+    return {
+        account_id: _message("orders", "update", view)
+        | {"orders": _order_rows(view, orders[account_id]), "fills": fills[account_id]}
+        for account_id in account_ids
+        if account_id in orders
+    }
+
+
+def ticker_update(view: MarketView, tranches: Iterable[TrancheView]) -> Row:
+    """The rows of tranches that changed."""
+    return _message("ticker", "update", view) | {"tickers": [instrument_row(tranche) for tranche in tranches]}
+
+
+def heartbeat(view: MarketView) -> Row:
+    """A sign of life with the last sequence, so that silence can be told from loss; on the wall clock's time."""
+    return {"channel": "heartbeat", "sequence": view.sequence, "time": time_text(time.time_ns())}
+
+
+def shutdown_notice() -> Row:
+    """The last message of a gateway that closes."""
+    return {"channel": "notice", "type": "shutdown"}
+
+
+def _message(channel: str, kind: str, view: MarketView) -> Row:
+    return {"channel": channel, "type": kind} | stamp(view)
+
+
+def _book_content(view: MarketView, instrument_id: int) -> Row:
+    tranche = view.tranches[instrument_id]
+    return {"symbol": tranche.symbol, "sequence": tranche.book.sequence} | book_levels(tranche.book)
+
+
+def _trades_content(view: MarketView, instrument_id: int) -> Row:
+    trades = view.tape if instrument_id == EVERYTHING else view.tranches[instrument_id].trades
+    rows = [trade_row(trade) for trade in list(trades)[-RECENT_TRADES:]]
+    return {"symbol": _symbol(view, instrument_id), "trades": rows}
+
+
+def _symbol(view: MarketView, instrument_id: int) -> str | None:
+    return None if instrument_id == EVERYTHING else view.tranches[instrument_id].symbol
+
+
+def _ticker_content(view: MarketView, _: int) -> Row:
+    tradable = (tranche for tranche in view.tranches.values() if tranche.state in _TRADABLE_STATES)
+    return {"tickers": [instrument_row(tranche) for tranche in tradable]}
+
+
+def _orders_content(view: MarketView, account_id: int) -> Row:
+    return {"orders": [order_row(order) for order in view.open_orders(account_id)], "fills": []}
+
+
+_CONTENTS = {
+    "book": _book_content,
+    "trades": _trades_content,
+    "ticker": _ticker_content,
+    "orders": _orders_content,
+}
+
+
+def _order_events(batch: Published, account_ids: Collection[int]) -> Iterable[OrderEvent]:
+    """The events of matching that touch these accounts, picked out before any becomes a Python value."""
+    events = batch.events
+    wanted = np.fromiter(account_ids, np.uint32, len(account_ids))
+    is_own = np.isin(events["account_id"], wanted) | np.isin(events["counter_account_id"], wanted)
+    return map(OrderEvent._make, events[is_own & np.isin(events["kind"], _ORDER_KINDS)].tolist())
+
+
+def _order_rows(view: MarketView, order_ids: Iterable[int]) -> list[Row]:
+    orders = (view.order(order_id) for order_id in order_ids)
+    return [order_row(order) for order in orders if order is not None]
+
+
+def _trade(view: MarketView, event: OrderEvent, time_ns: int) -> TradeView:
+    return TradeView(
+        event.sequence,
+        event.index,
+        event.instrument_id,
+        view.tranches[event.instrument_id].symbol,
+        event.price_ticks,
+        event.quantity_lots,
+        event.side,
+        time_ns,
+    )
+
+
+def _fill_row(trade: TradeView, order: OrderView | None, liquidity: str) -> Row:
+    """A trade from the side of one of its orders. A fill in a batch is newer than what the read model forgets."""
+    assert order is not None, "an order of this batch"
+    row = trade_row(trade)
+    del row["taker_side"]
+    is_taker = liquidity == "taker"
+    side = trade.taker_side if is_taker else Side.SELL if trade.taker_side == Side.BUY else Side.BUY
+    return row | {
+        "side": SIDE_NAMES[side],
+        "order_id": order.order_id,
+        "client_id": order.client_id or None,
+        "liquidity": liquidity,
+    }

@@ -1,0 +1,44 @@
+"""The messages that wait for one reader: a bounded number of them, so that a slow one costs little."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+
+class Outbox:
+    """Filled without waiting, emptied by one task."""
+
+    def __init__(self, messages_max: int, bytes_max: int) -> None:
+        self._messages: deque[bytes] = deque()
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._has_messages = asyncio.Event()
+        self._is_sent = asyncio.Event()
+        self._is_sent.set()
+
+    def put(self, message: bytes) -> bool:
+        """Take a message; false when there is no room. A single message of any size fits an empty outbox."""
+        is_full = len(self._messages) >= self._messages_max or self._bytes + len(message) > self._bytes_max
+        if is_full and self._messages:
+            return False
+        self._messages.append(message)
+        self._bytes += len(message)
+        self._has_messages.set()
+        self._is_sent.clear()
+        return True
+
+    async def send_all(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send what comes, in order, until cancelled."""
+        while True:
+            await self._has_messages.wait()
+            while self._messages:
+                message = self._messages.popleft()
+                self._bytes -= len(message)
+                await send(message)
+            self._has_messages.clear()
+            self._is_sent.set()
+
+    async def sent(self) -> None:
+        """Wait until nothing is left to send."""
+        await self._is_sent.wait()

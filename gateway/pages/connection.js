@@ -1,0 +1,120 @@
+// One WebSocket to the exchange that outlives its failures: it reconnects with back-off, subscribes again, and notices silence.
+
+const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
+const STALE_MS = 12_000; // heartbeats come every 5 s
+const SILENCE_MS = 25_000;
+const WATCH_MS = 1_000;
+
+/**
+ * States that `onState(state, retryAt)` hears: "connecting", "live", "stale" and "waiting"; a waiting link tries again at
+ * `retryAt`, in milliseconds of `performance.now()`.
+ */
+export class Connection {
+  #url;
+  #onState;
+  #onHeartbeat;
+  #socket = null;
+  #subscriptions = new Map();
+  #requests = new Map();
+  #nextId = 1;
+  #failures = 0;
+  #heardAt = 0;
+  #timer = 0;
+  #state = "";
+
+  constructor(url, { onState, onHeartbeat }) {
+    this.#url = url;
+    this.#onState = onState;
+    this.#onHeartbeat = onHeartbeat;
+    setInterval(() => this.#watch(), WATCH_MS);
+    addEventListener("online", () => this.retryNow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.retryNow());
+  }
+
+  open() {
+    clearTimeout(this.#timer);
+    this.#become("connecting");
+    this.#heardAt = performance.now();
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    socket.onopen = () => this.#onOpen();
+    socket.onmessage = (event) => this.#onMessage(JSON.parse(event.data));
+    socket.onclose = () => socket === this.#socket && this.#retryLater();
+  }
+
+  /** Try at once if the link is waiting to try again. */
+  retryNow() {
+    if (this.#state === "waiting") this.open();
+  }
+
+  /** Hear a channel: `handler(message)` for what it says, `handler({ error })` when the exchange refuses. */
+  subscribe(channel, symbol, handler) {
+    this.#subscriptions.set(keyOf(channel, symbol), { channel, symbol, handler });
+    this.#send("subscribe", channel, symbol);
+  }
+
+  unsubscribe(channel, symbol) {
+    this.#subscriptions.delete(keyOf(channel, symbol));
+    this.#send("unsubscribe", channel, symbol);
+  }
+
+  /** Ask for a new snapshot of a channel that lost its thread. */
+  resubscribe(channel, symbol) {
+    this.#send("unsubscribe", channel, symbol);
+    this.#send("subscribe", channel, symbol);
+  }
+
+  #onOpen() {
+    this.#requests.clear();
+    for (const { channel, symbol } of this.#subscriptions.values()) this.#send("subscribe", channel, symbol);
+  }
+
+  #onMessage(message) {
+    this.#heardAt = performance.now();
+    this.#failures = 0;
+    this.#become("live");
+    if ("ok" in message) return this.#onReply(message);
+    if (message.channel === "heartbeat") return this.#onHeartbeat(message);
+    this.#subscriptions.get(keyOf(message.channel, message.symbol))?.handler(message);
+  }
+
+  #onReply({ id, ok, error }) {
+    const key = this.#requests.get(id);
+    this.#requests.delete(id);
+    if (!ok) this.#subscriptions.get(key)?.handler({ error });
+  }
+
+  #send(op, channel, symbol) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const id = this.#nextId++;
+    if (op === "subscribe") this.#requests.set(id, keyOf(channel, symbol));
+    this.#socket.send(JSON.stringify({ op, id, channel, symbol }));
+  }
+
+  #retryLater() {
+    const step = RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)];
+    const delay = step * (1 + Math.random() / 4); // so that all pages do not come back at the same moment
+    this.#timer = setTimeout(() => this.open(), delay);
+    this.#become("waiting", performance.now() + delay);
+  }
+
+  #watch() {
+    const silence = performance.now() - this.#heardAt;
+    if (this.#state === "live" && silence > STALE_MS) this.#become("stale");
+    if (this.#state !== "waiting" && silence > SILENCE_MS) {
+      this.#socket.onclose = null;
+      this.#socket.close();
+      this.#retryLater();
+    }
+  }
+
+  #become(state, retryAt = 0) {
+    if (state === this.#state && state !== "waiting") return;
+    this.#state = state;
+    this.#onState(state, retryAt);
+  }
+}
+
+function keyOf(channel, symbol) {
+  return `${channel} ${symbol ?? ""}`;
+}

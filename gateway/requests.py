@@ -1,0 +1,217 @@
+"""What may come in, as models: strict types, no unknown fields, and the first thing wrong as a named error."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.errors import ApiError, DoorError, error_named
+from gateway.fields import (
+    PAGE_ROWS_MAX,
+    AccountName,
+    AmountNano,
+    ClientId,
+    Depth,
+    OrderId,
+    PageLimit,
+    PostOnly,
+    PriceTicks,
+    QuantityLots,
+    Sequence,
+    UtcTimeNs,
+)
+
+TEXT_LENGTH_MAX = 64
+GROUP_MAX = (1 << 32) - 1
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
+RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
+
+
+class Role(StrEnum):
+    """What a key may do."""
+
+    TRADER = "trader"
+    PROVIDER = "provider"
+    ADMIN = "admin"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class PlaceRequest(_Model):
+    """A new order."""
+
+    symbol: ShortText
+    side: Literal["buy", "sell"]
+    type: Literal["limit", "market"] = "limit"
+    price: PriceTicks | None = None
+    quantity: QuantityLots
+    time_in_force: Literal["gtc", "gtd", "ioc", "fok"] | None = None
+    expires_time: UtcTimeNs | None = None
+    post_only: PostOnly = False
+    self_trade: Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"] = "cancel_newest"
+    client_id: ClientId | None = None
+
+
+class Target(_Model):
+    """An order under one of its two names."""
+
+    order_id: OrderId | None = None
+    client_id: ClientId | None = None
+
+
+class CancelTerms(_Model):
+    """What a cancel may say besides which order it means."""
+
+    retry_id: ClientId | None = None
+
+
+class ReplaceTerms(_Model):
+    """What an order is replaced by."""
+
+    price: PriceTicks
+    quantity: QuantityLots
+    quantity_is: Literal["total", "remaining"] = "total"
+    requeue: bool = False
+    retry_id: ClientId | None = None
+
+
+class CancelRequest(CancelTerms, Target):
+    """A cancel on a socket."""
+
+
+class ReplaceRequest(ReplaceTerms, Target):
+    """A replace on a socket."""
+
+
+class RequestHead(_Model):
+    """What every request on a socket begins with."""
+
+    id: RequestId
+    op: ShortText
+
+
+class LoginRequest(_Model):
+    """The signature that names the account of a connection."""
+
+    key: ShortText
+    timestamp: ShortText
+    nonce: ShortText
+    signature: ShortText
+
+
+class ChannelRequest(_Model):
+    """What to subscribe to, or no longer."""
+
+    channel: ShortText
+    symbol: ShortText | None = None
+
+
+class PingRequest(_Model):
+    """Nothing but a sign of life."""
+
+
+class AccountRequest(_Model):
+    """A new account."""
+
+    name: AccountName
+    group: Annotated[int, Field(ge=0, le=GROUP_MAX)] = 0
+
+
+class MoneyRequest(_Model):
+    """Money in or out of an account."""
+
+    account: ShortText
+    amount: AmountNano
+    client_id: ClientId | None = None
+
+
+class KeyRequest(_Model):
+    """A new key for an account; one for administrators alone needs none."""
+
+    account: ShortText | None = None
+    roles: Annotated[list[Literal["trader", "provider", "admin"]], Field(min_length=1, max_length=len(Role))]
+
+
+class HaltRequest(_Model):
+    """What to halt or resume: one tranche, or the whole market with null."""
+
+    symbol: ShortText | None
+
+
+class NoQuery(_Model):
+    """A request without a query."""
+
+
+class ReadQuery(_Model):
+    """What every read may ask for: to be at least as new as an answer that the client has seen."""
+
+    min_seq: Sequence = 0
+
+
+class InstrumentsQuery(ReadQuery):
+    """Which tranches."""
+
+    state: Literal["listed", "open", "halted", "gate_closed", "delivering", "settled", "expired"] | None = None
+    region: ShortText | None = None
+    tier: Literal["ef", "af", "be"] | None = None
+    limit: PageLimit = PAGE_ROWS_MAX
+    cursor: Sequence = 0
+
+
+class BookQuery(ReadQuery):
+    """Whose book, and how many levels of it."""
+
+    symbol: ShortText
+    depth: Depth = 20
+
+
+class TradesQuery(ReadQuery):
+    """Whose trades, and before which."""
+
+    symbol: ShortText | None = None
+    limit: PageLimit = 100
+    before: ShortText | None = None
+
+
+class OrdersQuery(ReadQuery):
+    """Which of the open orders."""
+
+    symbol: ShortText | None = None
+    limit: PageLimit = PAGE_ROWS_MAX
+    cursor: Sequence = 0
+
+
+def parse(model: type[ModelT], fields: Mapping[str, Any]) -> ModelT:
+    """A request from its fields. Raises ApiError for the first thing that is wrong with it."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as failure:
+        details = failure.errors(include_url=False)[0]
+    raise _named(details)
+
+
+# What pydantic calls a mistake, and how it is told; our own types have named theirs already.
+_TOLD_AS = {
+    "missing": (DoorError.MISSING_FIELD, "this field is needed"),
+    "extra_forbidden": (DoorError.UNKNOWN_FIELD, "this request has no such field; check its spelling"),
+    "string_type": (DoorError.WRONG_TYPE, "this field must be a string"),
+    "int_type": (DoorError.WRONG_TYPE, "this field must be an integer"),
+    "bool_type": (DoorError.WRONG_TYPE, "this field must be true or false"),
+    "list_type": (DoorError.WRONG_TYPE, "this field must be a list"),
+}
+
+
+def _named(details: ErrorDetails) -> ApiError:
+    kind, message = details["type"], details["msg"]
+    param = str(details["loc"][0])[:TEXT_LENGTH_MAX] if details["loc"] else None
+    if kind in _TOLD_AS:
+        error, message = _TOLD_AS[kind]
+    else:
+        error = error_named(kind) or DoorError.INVALID_VALUE
+    return ApiError(error, f"{param}: {message}", param)

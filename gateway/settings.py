@@ -1,0 +1,29 @@
+"""What an operator may set about the doors, each with the limit that a new installation starts with."""
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+KIBI = 1024
+MEBI = 1024 * KIBI
+
+
+class GatewaySettings(BaseSettings):
+    """Limits and intervals of the doors. Each can be set by an environment variable, `BWX_GATEWAY_` and its name."""
+
+    model_config = SettingsConfigDict(env_prefix="BWX_GATEWAY_", frozen=True, extra="forbid")
+
+    body_bytes_max: int = 256 * KIBI
+    frame_bytes_max: int = 64 * KIBI
+    connections_max: int = 4_096
+    connections_per_address_max: int = 256
+    subscriptions_per_connection_max: int = 1_024
+    requests_in_flight_max: int = 1_000
+    # A reader that falls this far behind is cut off: it would see the past, and its backlog is our memory.
+    outbox_messages_max: int = 16_384
+    outbox_bytes_max: int = 8 * MEBI
+    signature_window_ms: int = 30_000
+    nonces_max: int = 1_000_000
+    sequence_wait_s: float = 2.0
+    ticker_interval_s: float = 0.25
+    heartbeat_interval_s: float = 5.0
+    ping_interval_s: float = 30.0
+    shutdown_wait_s: float = 2.0

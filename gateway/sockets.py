@@ -1,0 +1,109 @@
+"""One WebSocket: frames in, messages out, and every way in which it can end.
+
+Three things run side by side: a reader that hands each frame to the session, a writer that empties the outbox, and the
+request's own task, which waits for whichever end comes first and then closes in good order. Closing keeps reading until
+the peer has answered: a socket closed over unread bytes resets, and the peer would never learn the reason.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+
+from gateway.outbox import Outbox
+from gateway.settings import GatewaySettings
+
+SLOW_CONSUMER_CODE = 4008
+CLOSE_WAIT_S = 5.0
+"""How long a peer may take to answer a close, or to read what was sent before it."""
+HARD_LIMIT_FRAMES = 4
+"""Up to this many times the frame limit a frame is read and refused by name; beyond, the connection ends at once."""
+
+
+class Ending(NamedTuple):
+    """Why a connection ends, as the close frame tells it."""
+
+    code: int
+    reason: str
+    is_flushed: bool = True
+    """Whether what is in the outbox goes out first."""
+
+
+SLOW_CONSUMER = Ending(SLOW_CONSUMER_CODE, "slow_consumer", is_flushed=False)
+SHUTDOWN = Ending(WSCloseCode.GOING_AWAY, "shutdown")
+FRAME_TOO_LARGE = Ending(WSCloseCode.MESSAGE_TOO_BIG, "frame_too_large")
+PEER_LEFT = Ending(WSCloseCode.OK, "", is_flushed=False)
+
+
+class Socket:
+    """A connection to one peer. `run` serves it to its end; `offer` and `end` are for anyone, and never wait."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._response = web.WebSocketResponse(
+            timeout=CLOSE_WAIT_S,
+            heartbeat=settings.ping_interval_s,
+            compress=False,
+            max_msg_size=HARD_LIMIT_FRAMES * settings.frame_bytes_max,
+            decode_text=False,
+        )
+        self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max)
+        self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+    def offer(self, message: bytes) -> None:
+        """Send a message when the peer reads; a peer that does not keep up is cut off."""
+        if not self._ending.done() and not self._outbox.put(message):
+            self.end(SLOW_CONSUMER)
+
+    def end(self, ending: Ending) -> None:
+        """Close the connection soon; the first reason given is the one told."""
+        if not self._ending.done():
+            self._ending.set_result(ending)
+
+    async def run(
+        self, request: web.Request, hear: Callable[[bytes], None], refuse_binary: Callable[[], None]
+    ) -> web.WebSocketResponse:
+        """Serve the connection: `hear` is called with each text frame."""
+        await self._response.prepare(request)
+        reader = asyncio.create_task(self._read(hear, refuse_binary))
+        writer = asyncio.create_task(self._outbox.send_all(self._send))
+        try:
+            await asyncio.wait([reader, writer, self._ending], return_when=asyncio.FIRST_COMPLETED)
+            self.end(PEER_LEFT)
+            if self._ending.result().is_flushed:
+                await self._flush(writer)
+        finally:
+            await _stop(reader, writer)
+            await self._close(request, self._ending.result() if self._ending.done() else SHUTDOWN)
+        return self._response
+
+    async def _read(self, hear: Callable[[bytes], None], refuse_binary: Callable[[], None]) -> None:
+        async for frame in self._response:
+            if frame.type is WSMsgType.TEXT:
+                hear(frame.data)
+            elif frame.type is WSMsgType.BINARY:
+                refuse_binary()
+
+    async def _send(self, message: bytes) -> None:
+        await self._response.send_frame(message, WSMsgType.TEXT)
+
+    async def _flush(self, writer: asyncio.Task[None]) -> None:
+        sent = asyncio.create_task(self._outbox.sent())
+        await asyncio.wait([sent, writer], timeout=CLOSE_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        await _stop(sent)
+
+    async def _close(self, request: web.Request, ending: Ending) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WAIT_S):
+                await self._response.close(code=ending.code, message=ending.reason.encode(), drain=False)
+        if request.transport is not None and request.transport.get_write_buffer_size():
+            request.transport.abort()
+
+
+async def _stop(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError, ClientConnectionResetError):
+            await task

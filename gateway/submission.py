@@ -1,0 +1,33 @@
+"""Handing commands to the exchange, with its failures under the names that the doors use."""
+
+import asyncio
+
+import numpy as np
+
+from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply
+from gateway.errors import ApiError, DoorError
+
+
+def submit(exchange: Exchange, group: np.ndarray) -> asyncio.Future[Reply]:
+    """Queue a command; `reply_of` reads the future. Raises ApiError when it is not taken."""
+    try:
+        return exchange.submit_many([group])[0]
+    except Overloaded:
+        raise ApiError(DoorError.OVERLOADED) from None
+    except ExchangeStopped:
+        raise ApiError(DoorError.EXCHANGE_STOPPED) from None
+
+
+async def run(exchange: Exchange, group: np.ndarray) -> Reply:
+    """Run a command, and return once it is durable. Raises ApiError."""
+    future = submit(exchange, group)
+    await asyncio.wait([future])
+    return reply_of(future)
+
+
+def reply_of(future: asyncio.Future[Reply]) -> Reply:
+    """The reply of a command that is done. Raises ApiError when the exchange stopped before."""
+    try:
+        return future.result()
+    except ExchangeStopped:
+        raise ApiError(DoorError.EXCHANGE_STOPPED) from None
