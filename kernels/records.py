@@ -11,3 +11,14 @@ def record(*fields: tuple[str, str]) -> np.dtype:
     dtype = np.dtype(list(fields), align=True)
     assert dtype.itemsize == sum(np.dtype(code).itemsize for _, code in fields), f"padding in {fields}"
     return dtype
+
+
+def offset_of(dtype: np.dtype, name: str) -> int:
+    """Where a field stands in its record, in bytes. Raises KeyError."""
+    assert dtype.fields is not None, "a record has fields"
+    return int(dtype.fields[name][1])
+
+
+def names_of(dtype: np.dtype) -> tuple[str, ...]:
+    """The fields of a record, in order."""
+    return dtype.names or ()

@@ -13,26 +13,26 @@ Tables are kept at most half full by `grown_table`, between batches.
 
 import numpy as np
 
+from kernels.compile import inlined, kernel
 from kernels.records import record
-from matching.compile import kernel
 
 ENTRY = record(("tag", "u4"), ("slot", "u4"))
 TABLE_SIZE_MIN = 1 << 12
 
 
-@kernel
+@inlined
 def home(table, tag):
     """Where the entry of a tag stands, if nothing was in its way."""
     return tag & np.int64(len(table) - 1)
 
 
-@kernel
+@inlined
 def following(table, at):
     """The entry to look at next."""
     return (at + 1) & np.int64(len(table) - 1)
 
 
-@kernel
+@inlined
 def insert_entry(table, tag, slot):
     """Enter a slot under the tag of its key, which is not in the table."""
     at = home(table, tag)
@@ -42,7 +42,7 @@ def insert_entry(table, tag, slot):
     table[at]["slot"] = slot
 
 
-@kernel
+@inlined
 def remove_entry(table, tag, slot):
     """Take out the entry of a slot, and shift back those that were pushed past it."""
     mask = np.int64(len(table) - 1)

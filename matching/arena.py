@@ -5,17 +5,20 @@ out pages only for as much as was ever in use at once. The one structure that is
 ids to slots, doubles between batches instead.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from kernels.arrays import ArrayGroup, aligned_zeros
+from kernels.compile import inlined
+from kernels.intrinsics import prefetch
 from matching import schema
-from matching.compile import kernel
-from matching.schema import NIL, TREE_DIGIT_BITS
+from matching.schema import BUCKET_WORDS, NIL, TREE_DIGIT_BITS
 
 FANOUT = 1 << TREE_DIGIT_BITS
 KEY_NONE = (1 << 31) - 1
-ID_TABLE_SIZE_MIN = 1 << 12
+ID_TABLE_WORDS_MIN = BUCKET_WORDS << 9
 
 
 class Limits(NamedTuple):
@@ -27,11 +30,13 @@ class Limits(NamedTuple):
     accounts: int = 1 << 20
 
 
-class Book(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Book(ArrayGroup):
     """Everything that matching knows, as arrays. Index 0 of orders, levels and nodes is never used."""
 
     counters: np.ndarray  # (1,) COUNTERS
-    taker: np.ndarray  # (1,) TAKER: the command at work
+    working: np.ndarray  # (1,) ORDER_COMMAND: the order at work, its quantity the total and its price the limit
+    taker: np.ndarray  # (1,) TAKER: the progress of the order at work
     instruments: np.ndarray  # (instruments,) INSTRUMENT, at instrument id modulo their number
     sides: np.ndarray  # (2 x instruments,) BOOK_SIDE, at 2 x instrument slot + side
     nodes: np.ndarray  # (nodes,) NODE
@@ -39,7 +44,7 @@ class Book(NamedTuple):
     levels: np.ndarray  # (orders,) LEVEL
     orders: np.ndarray  # (orders,) ORDER
     terms: np.ndarray  # (orders,) ORDER_TERMS, what matching rarely reads of an order
-    ids: np.ndarray  # (power of two,) ID_ENTRY: order id to slot
+    ids: np.ndarray  # (power of two,) u4: buckets of the table from order ids to slots
     timers: np.ndarray  # (orders,) TIMER: a heap by (due time, order id)
     groups: np.ndarray  # (accounts,) u4: self-trade group of an account, 0 for none
 
@@ -50,34 +55,38 @@ def allocate(limits: Limits) -> Book:
         raise ValueError(f"the number of instruments must be a power of two up to 2^20, not {limits.instruments}")
     if not 0 < limits.orders <= schema.ORDER_CAPACITY * 4 or not 0 < limits.nodes < 1 << 26:
         raise ValueError(f"limits out of range: {limits}")
-    sides = np.zeros(2 * limits.instruments, schema.BOOK_SIDE)
+    sides = aligned_zeros(2 * limits.instruments, schema.BOOK_SIDE)
     sides["best_key"] = KEY_NONE
     sides["recent_prefix"] = -1
-    counters = np.zeros(1, schema.COUNTERS)
+    counters = aligned_zeros(1, schema.COUNTERS)
     counters["fresh_order"] = counters["fresh_level"] = counters["fresh_node"] = 1
     return Book(
         counters=counters,
-        taker=np.zeros(1, schema.TAKER),
-        instruments=np.zeros(limits.instruments, schema.INSTRUMENT),
+        working=aligned_zeros(1, schema.ORDER_COMMAND),
+        taker=aligned_zeros(1, schema.TAKER),
+        instruments=aligned_zeros(limits.instruments, schema.INSTRUMENT),
         sides=sides,
-        nodes=np.zeros(limits.nodes + 1, schema.NODE),
-        children=np.zeros((limits.nodes + 1) * FANOUT, np.uint32),
-        levels=np.zeros(limits.orders + 1, schema.LEVEL),
-        orders=np.zeros(limits.orders + 1, schema.ORDER),
-        terms=np.zeros(limits.orders + 1, schema.ORDER_TERMS),
-        ids=np.zeros(ID_TABLE_SIZE_MIN, schema.ID_ENTRY),
-        timers=np.zeros(limits.orders + 1, schema.TIMER),
-        groups=np.zeros(limits.accounts, np.uint32),
+        nodes=aligned_zeros(limits.nodes + 1, schema.NODE),
+        children=aligned_zeros((limits.nodes + 1) * FANOUT, np.uint32),
+        levels=aligned_zeros(limits.orders + 1, schema.LEVEL),
+        orders=aligned_zeros(limits.orders + 1, schema.ORDER),
+        terms=aligned_zeros(limits.orders + 1, schema.ORDER_TERMS),
+        ids=aligned_zeros(ID_TABLE_WORDS_MIN, np.uint32),
+        timers=aligned_zeros(limits.orders + 1, schema.TIMER),
+        groups=aligned_zeros(limits.accounts, np.uint32),
     )
 
 
-@kernel
+@inlined
 def take_order_slot(book):
     """A slot for a new order. The caller has seen that one is left."""
     counters = book.counters[0]
     slot = np.int64(counters["free_order"])
     if slot != NIL:
-        counters["free_order"] = book.orders[slot]["next"]
+        following = book.orders[slot]["next"]
+        counters["free_order"] = following
+        prefetch(book.orders, np.int64(following))
+        prefetch(book.terms, np.int64(following))
         return slot
     slot = np.int64(counters["fresh_order"])
     assert slot < len(book.orders), "no order slot is left"
@@ -85,16 +94,15 @@ def take_order_slot(book):
     return slot
 
 
-@kernel
+@inlined
 def give_order_slot(book, slot):
     """Return a slot; the one returned last is the next to be taken, while it is still in the cache."""
     counters = book.counters[0]
     book.orders[slot]["next"] = counters["free_order"]
-    book.orders[slot]["leaves_lots"] = 0
     counters["free_order"] = slot
 
 
-@kernel
+@inlined
 def take_level(book):
     """An index for a new price level. There are as many as orders, so one is always left."""
     counters = book.counters[0]
@@ -108,7 +116,7 @@ def take_level(book):
     return level
 
 
-@kernel
+@inlined
 def give_level(book, level):
     """Return an empty level."""
     counters = book.counters[0]
@@ -117,7 +125,7 @@ def give_level(book, level):
     counters["free_level"] = level
 
 
-@kernel
+@inlined
 def take_node(book):
     """A node of the price tree without children. The caller has seen that one is left."""
     counters = book.counters[0]
@@ -133,7 +141,7 @@ def take_node(book):
     return node
 
 
-@kernel
+@inlined
 def give_node(book, node):
     """Return a node without children."""
     counters = book.counters[0]

@@ -1,8 +1,8 @@
-"""Many commands in one call: what the bench, the recorded days and the tests drive, around the `execute` that serves."""
+"""Many commands in one call: what bench, recorded days and tests drive, around the `execute` that serves."""
 
 import numpy as np
 
-from matching.compile import kernel
+from kernels.compile import kernel
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.execute import cancel_next, execute, expire_next, is_paused
 from matching.prefetch import look_ahead
@@ -20,7 +20,8 @@ def execute_batch(book, orders, changes, first, events):
         if count + EVENTS_PER_STEP_MAX > len(events):
             return index, count
         look_ahead(book, orders, index)
-        count = execute(book, orders[index], changes[index], events, count)
+        at = np.uint32(index)
+        count = execute(book, orders[at], changes[at], events, count)
         if is_paused(book):
             return index, count
     return len(orders), count

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from matching.arena import Book, Limits, allocate
-from matching.batch import execute_batch, expire_batch, cancel_batch
+from matching.batch import cancel_batch, execute_batch, expire_batch
 from matching.check import check_book
 from matching.export import export_orders, level_rows
 from matching.identifiers import grown
@@ -117,7 +117,8 @@ class OrderBook:
         return self._collect(fill, lambda: full)
 
     def _collect(self, step: Callable[[], int], goes_on: Callable[[], bool]) -> np.ndarray:
-        return np.concatenate(list(self._parts(step, goes_on)) or [self._buffer[:0].copy()])
+        parts = list(self._parts(step, goes_on)) or [self._buffer[:0].copy()]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _parts(self, step: Callable[[], int], goes_on: Callable[[], bool]) -> Iterator[np.ndarray]:
         while goes_on():

@@ -1,10 +1,12 @@
-"""Every promise that the book's structures make to each other, walked in plain Python. Tests call it after each step."""
+"""Every promise that the book's structures make to each other, in plain Python. Tests call it after each step."""
 
 import numpy as np
 
+from kernels.intrinsics import hash_tag_twin
 from matching.arena import FANOUT, KEY_NONE, Book
+from matching.identifiers import PASSED, SLOTS
 from matching.prices import key_of
-from matching.schema import HOLDER_TIMED, NIL, TREE_DIGIT_BITS, Side, TimeInForce
+from matching.schema import BUCKET_WORDS, HOLDER_TIMED, NIL, TREE_DIGIT_BITS, Side, TimeInForce
 
 
 def check_book(book: Book) -> None:
@@ -30,7 +32,7 @@ def check_side(book: Book, book_side: int, slots: set[int]) -> int:
     assert keys == sorted(set(keys)), "levels are out of order"
     assert side["level_count"] == len(keys), "the number of levels drifted"
     assert side["best_key"] == keys[0], "the best key is not the first"
-    assert book.levels[side["best_level"]]["key"] == keys[0], "the best level is not the first"
+    assert key_at(book, int(side["best_level"])) == keys[0], "the best level is not the first"
     if side["recent_prefix"] != -1:
         assert book.nodes[side["recent_leaf"]]["prefix"] == side["recent_prefix"], "the recent leaf is another one"
     return nodes
@@ -50,8 +52,8 @@ def check_node(
         child = int(book.children[node * FANOUT + digit])
         if height == 0:
             check_level(book, book_side, child, node, slots)
-            assert book.levels[child]["key"] == (int(record["prefix"]) << TREE_DIGIT_BITS) + digit, "a key is misplaced"
-            keys.append(int(book.levels[child]["key"]))
+            assert key_at(book, child) == (int(record["prefix"]) << TREE_DIGIT_BITS) + digit, "a key is misplaced"
+            keys.append(key_at(book, child))
         else:
             expected = (int(record["prefix"]) << TREE_DIGIT_BITS) + digit
             assert book.nodes[child]["prefix"] == expected, "a node is misplaced"
@@ -59,25 +61,32 @@ def check_node(
     return count
 
 
+def key_at(book: Book, index: int) -> int:
+    """The key of a level's price."""
+    level = book.levels[index]
+    return int(key_of(int(level["book_side"]) & 1, int(level["price_ticks"])))
+
+
 def check_level(book: Book, book_side: int, index: int, leaf: int, slots: set[int]) -> None:
     """One level: its links, its totals and its orders."""
     level = book.levels[index]
     assert level["book_side"] == book_side, "a level is on the wrong side"
     assert level["leaf"] == leaf, "a level names another leaf"
-    assert level["key"] == key_of(book_side & 1, int(level["price_ticks"])), "a key does not fit its price"
     total_lots, count, slot = 0, 0, int(level["head"])
     while True:
         order = book.orders[slot]
         assert slot not in slots, "an order stands in two queues"
         slots.add(slot)
         assert order["level"] == index, "an order names another level"
-        assert 0 < order["leaves_lots"] <= book.terms[slot]["quantity_lots"], "an order has no lots, or more than its total"
-        assert book.orders[order["next"]]["previous"] == slot, "a queue is broken"
+        assert 0 < order["leaves_lots"] <= book.terms[slot]["quantity_lots"], (
+            "an order has no lots, or more than its total"
+        )
         total_lots += int(order["leaves_lots"])
         count += 1
-        slot = int(order["next"])
-        if slot == level["head"]:
+        if slot == level["newest"]:
             break
+        assert book.orders[order["next"]]["previous"] == slot, "a queue is broken"
+        slot = int(order["next"])
     assert level["quantity_lots"] == total_lots, "a level's total drifted"
     assert level["order_count"] == count, "a level's count drifted"
 
@@ -107,21 +116,33 @@ def check_counts(book: Book, slots: set[int], nodes: int) -> None:
 
 def check_ids(book: Book, slots: set[int]) -> None:
     """The id table holds exactly the live orders."""
-    held = book.ids["slot"][book.ids["slot"] != NIL]
-    assert sorted(held.tolist()) == sorted(slots), "the id table holds other orders than the book"
-    assert 2 * len(slots) <= len(book.ids), "the id table is more than half full"
+    buckets = book.ids.reshape(-1, BUCKET_WORDS)
+    entries = buckets[:, SLOTS : SLOTS + PASSED]
+    assert sorted(entries[entries != NIL].tolist()) == sorted(slots), "the id table holds other orders than the book"
+    assert 4 * len(slots) <= len(book.ids), "the id table is more than half full"
+    passed = np.zeros(len(buckets), np.int64)
+    for at, position in zip(*np.nonzero(entries), strict=True):
+        tag = hash_tag_twin(int(book.orders[entries[at, position]]["order_id"]))
+        assert buckets[at, position] == tag, "an entry has another order's tag"
+        home = tag * len(buckets) >> 32
+        passed[(home + np.arange((at - home) % len(buckets))) % len(buckets)] += 1
+    assert (passed == buckets[:, PASSED]).all(), "a bucket miscounts the entries that went on"
 
 
 def check_timers(book: Book, slots: set[int]) -> None:
     """The heap holds exactly the orders with an expiry, in heap order, and each knows its place."""
     count = int(book.counters[0]["timer_count"])
     timed = {slot for slot in slots if book.orders[slot]["holder"] & HOLDER_TIMED}
-    assert timed == {slot for slot in slots if book.terms[slot]["time_in_force"] == TimeInForce.GTD}, "a timer is missing"
+    assert timed == {slot for slot in slots if book.terms[slot]["time_in_force"] == TimeInForce.GTD}, (
+        "a timer is missing"
+    )
     assert {int(slot) for slot in book.timers["slot"][:count]} == timed, "the heap holds other orders"
     for at in range(count):
         entry, parent = book.timers[at], book.timers[(at - 1) // 2 if at else 0]
         assert book.terms[entry["slot"]]["timer"] == at, "an order names another timer"
-        assert (parent["due_ns"], parent["order_id"]) <= (entry["due_ns"], entry["order_id"]), "the heap is out of order"
+        assert (parent["due_ns"], parent["order_id"]) <= (entry["due_ns"], entry["order_id"]), (
+            "the heap is out of order"
+        )
 
 
 assert Side.SELL == 1, "book_side is 2 x slot + side"

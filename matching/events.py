@@ -1,17 +1,19 @@
 """What matching says: one leaf for each shape of event. Each returns the new number of events in the buffer."""
 
-from matching.compile import kernel
+import numpy as np
+
+from kernels.compile import inlined, outlined
 from matching.schema import EventKind, OrderReason
 
 EVENTS_PER_STEP_MAX = 4
 """Room that a command asks for before each step; without it the command pauses until the buffer is empty again."""
 
 
-@kernel
+@inlined
 def begin_event(book, events, count, kind):
     """Number an event within its command, and hand out its record with all that no event shares."""
     counters = book.counters[0]
-    event = events[count]
+    event = events[np.uint32(count)]  # unsigned, which spares the case of an index from the end
     event["kind"] = kind
     event["sequence"] = counters["sequence"]
     event["index"] = counters["event_index"]
@@ -19,43 +21,43 @@ def begin_event(book, events, count, kind):
     return event
 
 
-@kernel
+@inlined
 def write_taker_event(book, events, count, kind, quantity_lots, leaves_lots):
     """An outcome of the order at work."""
-    taker = book.taker[0]
+    working = book.working[0]
     event = begin_event(book, events, count, kind)
-    event["side"] = taker["side"]
-    event["reason"] = taker["reason"]
-    event["instrument_id"] = taker["instrument_id"]
-    event["order_id"] = taker["order_id"]
+    event["side"] = working["side"]
+    event["reason"] = book.taker[0]["reason"]
+    event["instrument_id"] = working["instrument_id"]
+    event["order_id"] = working["order_id"]
     event["counter_order_id"] = 0
-    event["account_id"] = taker["account_id"]
+    event["account_id"] = working["account_id"]
     event["counter_account_id"] = 0
-    event["price_ticks"] = taker["price_ticks"]
+    event["price_ticks"] = working["price_ticks"]
     event["quantity_lots"] = quantity_lots
     event["leaves_lots"] = leaves_lots
     return count + 1
 
 
-@kernel
+@inlined
 def write_match_event(book, events, count, kind, maker_order_id, maker_account_id, price_ticks, quantity_lots):
     """The order at work met a resting one; its leaves are already less the quantity."""
-    taker = book.taker[0]
+    working = book.working[0]
     event = begin_event(book, events, count, kind)
-    event["side"] = taker["side"]
+    event["side"] = working["side"]
     event["reason"] = OrderReason.SELF_TRADE if kind == EventKind.PREVENTED else OrderReason.NONE
-    event["instrument_id"] = taker["instrument_id"]
-    event["order_id"] = taker["order_id"]
+    event["instrument_id"] = working["instrument_id"]
+    event["order_id"] = working["order_id"]
     event["counter_order_id"] = maker_order_id
-    event["account_id"] = taker["account_id"]
+    event["account_id"] = working["account_id"]
     event["counter_account_id"] = maker_account_id
     event["price_ticks"] = price_ticks
     event["quantity_lots"] = quantity_lots
-    event["leaves_lots"] = taker["leaves_lots"]
+    event["leaves_lots"] = book.taker[0]["leaves_lots"]
     return count + 1
 
 
-@kernel
+@inlined
 def write_resting_event(book, events, count, kind, reason, slot, quantity_lots, leaves_lots):
     """Something happened to an order in the book; the caller adds who caused it, if not its owner."""
     order = book.orders[slot]
@@ -74,7 +76,7 @@ def write_resting_event(book, events, count, kind, reason, slot, quantity_lots, 
     return count + 1
 
 
-@kernel
+@outlined
 def write_rejected(book, events, count, command, side, reject):
     """Nothing changed, and why."""
     event = begin_event(book, events, count, EventKind.REJECTED)

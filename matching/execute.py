@@ -1,13 +1,15 @@
 """The rule book: what happens to an order, a cancel, a replace.
 
-Read it from the top. `execute` runs one command to its outcome event, or until the event buffer has no room; the command
-at work then waits in `book.taker`, and the next call goes on where it stopped, with the same events in the end.
+Read it from the top. `execute` runs one command to its outcome event, or until the event buffer has no room; the
+command at work then waits in `book.taker`, and the next call goes on where it stopped, with the same events in the
+end.
 """
 
 import numpy as np
 
+from kernels.compile import inlined, outlined
+from kernels.intrinsics import copy_record
 from matching.arena import give_order_slot, take_order_slot
-from matching.compile import kernel
 from matching.events import (
     EVENTS_PER_STEP_MAX,
     write_match_event,
@@ -16,8 +18,8 @@ from matching.events import (
     write_taker_event,
 )
 from matching.identifiers import find_slot, insert_id, remove_id
-from matching.prices import key_of, next_level
-from matching.queues import join, leave, shorten
+from matching.prices import key_of, key_of_level, next_level
+from matching.queues import join, leave, leave_head, shorten
 from matching.rules import (
     NAMES_REMAINING,
     NO_REJECT,
@@ -46,7 +48,7 @@ from matching.timers import add_timer, due_slot, remove_timer
 ACCOUNT_MASK = 0xFFFFFF
 
 
-@kernel
+@inlined
 def execute(book, order_command, change_command, events, count):
     """Run one command, given in both layouts, and return the number of events in the buffer.
 
@@ -59,7 +61,7 @@ def execute(book, order_command, change_command, events, count):
     return count
 
 
-@kernel
+@inlined
 def begin(book, order_command, change_command, events, count):
     """Check a command, and do all of it but the matching, which is left to `work`."""
     begin_command(book)
@@ -71,20 +73,20 @@ def begin(book, order_command, change_command, events, count):
     return replace(book, change_command, slot, events, count)
 
 
-@kernel
+@inlined
 def is_paused(book):
     """Whether a command waits for room to write its next events."""
     return book.taker[0]["progress"] == Progress.PAUSED
 
 
-@kernel
+@inlined
 def begin_command(book):
     """Give the next command its sequence."""
     book.counters[0]["sequence"] += np.uint64(1)
     book.counters[0]["event_index"] = 0
 
 
-@kernel
+@inlined
 def place(book, command, events, count):
     """Bring a new order: trade what crosses, then rest or give up the remainder."""
     reject = check_place(book, command)
@@ -102,7 +104,7 @@ def place(book, command, events, count):
     return count
 
 
-@kernel
+@inlined
 def cancel(book, command, slot, events, count):
     """Take a resting order of this account out of the book."""
     if slot == NIL:
@@ -110,7 +112,7 @@ def cancel(book, command, slot, events, count):
     return remove(book, slot, OrderReason.REQUESTED, events, count)
 
 
-@kernel
+@outlined
 def replace(book, command, slot, events, count):
     """Change an order. Fewer lots at the same price keep their place; anything else starts again at the back."""
     reject = check_replace(book, command, slot)
@@ -129,7 +131,7 @@ def replace(book, command, slot, events, count):
     return requeue(book, command, slot, new_leaves_lots, filled_lots, events, count)
 
 
-@kernel
+@inlined
 def reduce(book, slot, quantity_lots, events, count):
     """Shorten an order without touching its place in the queue."""
     shorten(book, slot, quantity_lots)
@@ -140,7 +142,7 @@ def reduce(book, slot, quantity_lots, events, count):
     )
 
 
-@kernel
+@inlined
 def requeue(book, command, slot, new_leaves_lots, filled_lots, events, count):
     """Withdraw an order and bring it again with new terms, as if it had just arrived."""
     level = book.levels[book.orders[slot]["level"]]
@@ -155,76 +157,57 @@ def requeue(book, command, slot, new_leaves_lots, filled_lots, events, count):
     if reject != NO_REJECT:
         return write_rejected(book, events, count, command, 0, reject)
     leaves_lots = book.orders[slot]["leaves_lots"]
-    count = write_resting_event(
-        book, events, count, EventKind.WITHDRAWN, OrderReason.REQUESTED, slot, leaves_lots, 0
-    )
+    count = write_resting_event(book, events, count, EventKind.WITHDRAWN, OrderReason.REQUESTED, slot, leaves_lots, 0)
     load_resting(book, slot, limit_ticks, new_leaves_lots, filled_lots)
     leave(book, slot)
-    book.counters[0]["resting_orders"] -= 1
     return count
 
 
-@kernel
+@inlined
 def load_order(book, command, limit_ticks):
     """Put a new order to work."""
-    taker = book.taker[0]
-    taker["progress"] = Progress.WORKING
-    taker["reason"] = OrderReason.NONE
-    taker["command_kind"] = CommandKind.PLACE
-    taker["slot"] = NIL
-    taker["order_id"] = command["order_id"]
-    taker["leaves_lots"] = command["quantity_lots"]
-    taker["total_lots"] = command["quantity_lots"]
-    taker["expires_ns"] = command["expires_ns"]
-    taker["client_id_high"] = command["client_id_high"]
-    taker["client_id_low"] = command["client_id_low"]
-    taker["instrument_id"] = command["instrument_id"]
-    taker["account_id"] = command["account_id"]
-    taker["price_ticks"] = limit_ticks
-    taker["label"] = command["label"]
-    taker["session_id"] = command["session_id"]
-    taker["side"] = command["side"]
-    taker["time_in_force"] = command["time_in_force"]
-    taker["flags"] = command["flags"]
-    taker["self_trade"] = command["self_trade"]
+    copy_record(command, book.working[0])
+    if limit_ticks != command["price_ticks"]:
+        book.working[0]["price_ticks"] = limit_ticks
+    start(book, NIL, command["quantity_lots"])
 
 
-@kernel
+@inlined
 def load_resting(book, slot, limit_ticks, leaves_lots, filled_lots):
     """Put a resting order to work again. It keeps its slot, its id and its terms meanwhile."""
-    order = book.orders[slot]
-    level = book.levels[order["level"]]
-    terms = book.terms[slot]
+    level = book.levels[book.orders[slot]["level"]]
+    working = book.working[0]
+    copy_record(book.terms[slot], working)
+    working["kind"] = CommandKind.REPLACE
+    working["instrument_id"] = book.instruments[level["book_side"] >> np.uint32(1)]["instrument_id"]
+    working["price_ticks"] = limit_ticks
+    working["quantity_lots"] = filled_lots + leaves_lots
+    start(book, slot, leaves_lots)
+
+
+@inlined
+def start(book, slot, leaves_lots):
+    """So many lots are to be worked, of a new order or of one that keeps its slot."""
     taker = book.taker[0]
-    taker["progress"] = Progress.WORKING
-    taker["reason"] = OrderReason.NONE
-    taker["command_kind"] = CommandKind.REPLACE
-    taker["slot"] = slot
-    taker["order_id"] = order["order_id"]
     taker["leaves_lots"] = leaves_lots
-    taker["total_lots"] = filled_lots + leaves_lots
-    taker["instrument_id"] = book.instruments[level["book_side"] >> 1]["instrument_id"]
-    taker["account_id"] = order["holder"] & ACCOUNT_MASK
-    taker["price_ticks"] = limit_ticks
-    taker["side"] = level["book_side"] & 1
-    taker["time_in_force"] = terms["time_in_force"]
-    taker["self_trade"] = terms["self_trade"]
+    taker["slot"] = slot
+    taker["reason"] = OrderReason.NONE
+    taker["progress"] = Progress.WORKING
 
 
-@kernel
+@inlined
 def work(book, events, count):
     """Match the order at work until it is done, meets no more, or the buffer is full; then finish it."""
     taker = book.taker[0]
-    opposite = 1 - np.int64(taker["side"])
-    instrument_slot = np.int64(taker["instrument_id"]) & np.int64(len(book.instruments) - 1)
-    resting_side = book.sides[2 * instrument_slot + opposite]
-    limit_key = key_of(opposite, taker["price_ticks"])
+    opposite = own_side(book) ^ 1
+    resting_side = book.sides[opposite]
+    limit_key = key_of(opposite & 1, book.working[0]["price_ticks"])
     while taker["leaves_lots"] > 0 and taker["reason"] == OrderReason.NONE and resting_side["best_key"] <= limit_key:
         if count + EVENTS_PER_STEP_MAX > len(events):
             taker["progress"] = Progress.PAUSED
             return count
         maker = np.int64(book.levels[resting_side["best_level"]]["head"])
-        mode = np.int64(taker["self_trade"])
+        mode = np.int64(book.working[0]["self_trade"])
         if mode == SelfTrade.NONE or not is_self_trade(book, maker):
             count = meet(book, maker, EventKind.TRADE, events, count)
         elif mode == SelfTrade.DECREMENT:
@@ -235,7 +218,14 @@ def work(book, events, count):
     return finish(book, events, count)
 
 
-@kernel
+@inlined
+def own_side(book):
+    """The book side that the order at work would rest on."""
+    working = book.working[0]
+    return 2 * (np.int64(working["instrument_id"]) & np.int64(len(book.instruments) - 1)) + np.int64(working["side"])
+
+
+@inlined
 def meet(book, maker, kind, events, count):
     """Take what two orders have in common off both: a trade at the resting order's price, or one that is prevented."""
     taker = book.taker[0]
@@ -255,42 +245,42 @@ def meet(book, maker, kind, events, count):
     return count
 
 
-@kernel
+@outlined
 def forgo(book, maker, quantity_lots):
-    """Lots that prevention took were never filled, so both orders' totals shrink; without any left the taker is over."""
-    taker = book.taker[0]
-    taker["total_lots"] -= quantity_lots
+    """Lots that prevention took were never filled, so both totals shrink; without any left the taker is over."""
+    book.working[0]["quantity_lots"] -= quantity_lots
     book.terms[maker]["quantity_lots"] -= quantity_lots
-    if taker["leaves_lots"] == 0:
-        taker["reason"] = OrderReason.SELF_TRADE
+    if book.taker[0]["leaves_lots"] == 0:
+        book.taker[0]["reason"] = OrderReason.SELF_TRADE
 
 
-@kernel
+@outlined
 def cancel_self_trade(book, maker, mode, events, count):
     """Cancel the resting order, the one at work, or both."""
-    taker = book.taker[0]
+    working = book.working[0]
     if mode != SelfTrade.CANCEL_NEWEST:
         count = remove(book, maker, OrderReason.SELF_TRADE, events, count)
-        events[count - 1]["counter_order_id"] = taker["order_id"]
-        events[count - 1]["counter_account_id"] = taker["account_id"]
+        events[count - 1]["counter_order_id"] = working["order_id"]
+        events[count - 1]["counter_account_id"] = working["account_id"]
     if mode != SelfTrade.CANCEL_OLDEST:
-        taker["reason"] = OrderReason.SELF_TRADE
+        book.taker[0]["reason"] = OrderReason.SELF_TRADE
     return count
 
 
-@kernel
+@inlined
 def take_from(book, maker, quantity_lots):
     """Shorten a resting order, and let it go when nothing is left."""
     if book.orders[maker]["leaves_lots"] > quantity_lots:
         shorten(book, maker, quantity_lots)
     else:
-        release(book, maker)
+        leave_head(book, maker)
+        forget(book, maker)
 
 
-@kernel
+@inlined
 def is_self_trade(book, maker):
     """Whether a resting order belongs to the account at work or to its group."""
-    taker_account = np.int64(book.taker[0]["account_id"])
+    taker_account = np.int64(book.working[0]["account_id"])
     maker_account = np.int64(book.orders[maker]["holder"] & ACCOUNT_MASK)
     if taker_account == maker_account:
         return True
@@ -298,20 +288,21 @@ def is_self_trade(book, maker):
     return group != 0 and group == group_of(book, maker_account)
 
 
-@kernel
+@inlined
 def group_of(book, account_id):
     """The self-trade group of an account, 0 for none."""
     return book.groups[account_id] if account_id < len(book.groups) else np.uint32(0)
 
 
-@kernel
+@inlined
 def finish(book, events, count):
     """Nothing more crosses: the order at work rests, is filled, or gives up what is left."""
     taker = book.taker[0]
+    working = book.working[0]
     leaves_lots = taker["leaves_lots"]
-    if taker["reason"] == OrderReason.NONE and leaves_lots > 0 and taker["time_in_force"] <= TimeInForce.GTD:
+    if taker["reason"] == OrderReason.NONE and leaves_lots > 0 and working["time_in_force"] <= TimeInForce.GTD:
         rest(book)
-        kind = EventKind.RESTED if taker["command_kind"] == CommandKind.PLACE else EventKind.REPLACED
+        kind = EventKind.RESTED if working["kind"] == CommandKind.PLACE else EventKind.REPLACED
         return write_taker_event(book, events, count, kind, leaves_lots, leaves_lots)
     if taker["slot"] != NIL:
         forget(book, np.int64(taker["slot"]))
@@ -322,45 +313,36 @@ def finish(book, events, count):
     return write_taker_event(book, events, count, EventKind.KILLED, leaves_lots, 0)
 
 
-@kernel
+@inlined
 def rest(book):
     """Put what is left of the order at work into the book."""
-    taker = book.taker[0]
-    slot = np.int64(taker["slot"])
+    working = book.working[0]
+    slot = np.int64(book.taker[0]["slot"])
     if slot == NIL:
         slot = admit(book)
-    book.orders[slot]["leaves_lots"] = taker["leaves_lots"]
-    book.terms[slot]["quantity_lots"] = taker["total_lots"]
-    instrument_slot = np.int64(taker["instrument_id"]) & np.int64(len(book.instruments) - 1)
-    join(book, slot, 2 * instrument_slot + np.int64(taker["side"]), taker["price_ticks"])
-    book.counters[0]["resting_orders"] += 1
+    else:
+        book.terms[slot]["quantity_lots"] = working["quantity_lots"]
+    join(book, slot, own_side(book), np.int64(working["price_ticks"]), book.taker[0]["leaves_lots"])
 
 
-@kernel
+@inlined
 def admit(book):
     """Give a new order its slot, its id entry, its terms, and its timer if it has an expiry."""
-    taker = book.taker[0]
+    working = book.working[0]
     slot = take_order_slot(book)
+    book.counters[0]["resting_orders"] += 1
     order = book.orders[slot]
-    order["order_id"] = taker["order_id"]
-    order["holder"] = taker["account_id"]
-    insert_id(book, taker["order_id"], slot)
-    terms = book.terms[slot]
-    terms["expires_ns"] = taker["expires_ns"]
-    terms["client_id_high"] = taker["client_id_high"]
-    terms["client_id_low"] = taker["client_id_low"]
-    terms["label"] = taker["label"]
-    terms["session_id"] = taker["session_id"]
-    terms["time_in_force"] = taker["time_in_force"]
-    terms["flags"] = taker["flags"]
-    terms["self_trade"] = taker["self_trade"]
-    if taker["time_in_force"] == TimeInForce.GTD:
-        order["holder"] = order["holder"] | np.uint32(HOLDER_TIMED)
+    order["order_id"] = working["order_id"]
+    order["holder"] = working["account_id"]
+    insert_id(book, working["order_id"], slot)
+    copy_record(working, book.terms[slot])
+    if working["time_in_force"] == TimeInForce.GTD:
+        order["holder"] = working["account_id"] | np.uint32(HOLDER_TIMED)
         add_timer(book, slot)
     return slot
 
 
-@kernel
+@inlined
 def slot_of_account(book, order_id, account_id):
     """The slot of a resting order if it belongs to the account, else NIL: nobody learns of other people's orders."""
     slot = find_slot(book, order_id)
@@ -369,7 +351,7 @@ def slot_of_account(book, order_id, account_id):
     return slot
 
 
-@kernel
+@inlined
 def remove(book, slot, reason, events, count):
     """Cancel a resting order."""
     leaves_lots = book.orders[slot]["leaves_lots"]
@@ -378,15 +360,14 @@ def remove(book, slot, reason, events, count):
     return count
 
 
-@kernel
+@inlined
 def release(book, slot):
     """Let a resting order go: out of its queue, and out of all that knows it."""
     leave(book, slot)
-    book.counters[0]["resting_orders"] -= 1
     forget(book, slot)
 
 
-@kernel
+@inlined
 def forget(book, slot):
     """Free the slot of an order that has left its queue."""
     order = book.orders[slot]
@@ -394,20 +375,18 @@ def forget(book, slot):
         remove_timer(book, slot)
     remove_id(book, order["order_id"], slot)
     give_order_slot(book, slot)
+    book.counters[0]["resting_orders"] -= 1
 
 
-@kernel
+@outlined
 def is_fillable(book):
     """Whether an all-or-nothing order would trade in full, less what self-trade prevention takes away."""
-    taker = book.taker[0]
-    opposite = 1 - np.int64(taker["side"])
-    instrument_slot = np.int64(taker["instrument_id"]) & np.int64(len(book.instruments) - 1)
-    resting_side = book.sides[2 * instrument_slot + opposite]
-    limit_key = key_of(opposite, taker["price_ticks"])
-    missing_lots = taker["leaves_lots"]
-    level = np.int64(resting_side["best_level"])
-    while level != NIL and book.levels[level]["key"] <= limit_key and missing_lots > 0:
-        if taker["self_trade"] == SelfTrade.NONE:
+    opposite = own_side(book) ^ 1
+    limit_key = key_of(opposite & 1, book.working[0]["price_ticks"])
+    missing_lots = np.int64(book.taker[0]["leaves_lots"])
+    level = np.int64(book.sides[opposite]["best_level"])
+    while level != NIL and key_of_level(book.levels[level]) <= limit_key and missing_lots > 0:
+        if book.working[0]["self_trade"] == SelfTrade.NONE:
             missing_lots -= book.levels[level]["quantity_lots"]
         else:
             available_lots, goes_on = probe_level(book, level)
@@ -418,29 +397,29 @@ def is_fillable(book):
     return missing_lots <= 0
 
 
-@kernel
+@inlined
 def probe_level(book, level):
     """How many lots of a level the order at work could take, and whether it gets past the level."""
-    head = np.int64(book.levels[level]["head"])
+    newest = np.int64(book.levels[level]["newest"])
     available_lots = np.int64(0)
-    slot = head
+    slot = np.int64(book.levels[level]["head"])
     while True:
         if not is_self_trade(book, slot):
             available_lots += book.orders[slot]["leaves_lots"]
-        elif book.taker[0]["self_trade"] != SelfTrade.CANCEL_OLDEST:
+        elif book.working[0]["self_trade"] != SelfTrade.CANCEL_OLDEST:
             return available_lots, False
-        slot = np.int64(book.orders[slot]["next"])
-        if slot == head:
+        if slot == newest:
             return available_lots, True
+        slot = np.int64(book.orders[slot]["next"])
 
 
-@kernel
+@inlined
 def expire_next(book, events, count):
     """Cancel the next order that is due at the book's time. The caller has seen that there is one, and room."""
     return remove(book, due_slot(book), OrderReason.EXPIRED, events, count)
 
 
-@kernel
+@inlined
 def cancel_next(book, instrument_id, reason, events, count):
     """Cancel the first order of an instrument, bids before asks; the number of events stays when there is none."""
     instrument_slot = np.int64(instrument_id) & np.int64(len(book.instruments) - 1)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from kernels.compile import inlined, kernel
+from kernels.records import record
 from matching.arena import Book
-from matching.compile import kernel
 from matching.execute import ACCOUNT_MASK
 from matching.prices import next_level
-from kernels.records import record
 from matching.schema import NIL
 
 LEVEL_ROW = record(("price_ticks", "i8"), ("quantity_lots", "i8"), ("order_count", "i8"))
@@ -40,19 +40,18 @@ def export_orders(book, rows):
     for book_side in range(len(book.sides)):
         level = np.int64(book.sides[book_side]["best_level"])
         while level != NIL:
-            head = np.int64(book.levels[level]["head"])
-            slot = head
+            slot = np.int64(book.levels[level]["head"])
             while True:
                 copy_order(book, slot, rows[count])
                 count += 1
-                slot = np.int64(book.orders[slot]["next"])
-                if slot == head:
+                if slot == np.int64(book.levels[level]["newest"]):
                     break
+                slot = np.int64(book.orders[slot]["next"])
             level = next_level(book, level)
     return count
 
 
-@kernel
+@inlined
 def copy_order(book, slot, row):
     """One resting order, with its terms."""
     order = book.orders[slot]

@@ -1,17 +1,17 @@
 """The price levels of a book side: a tree of 64-ary nodes that is as tall as its prices are apart.
 
-A price becomes a key that is smaller the better it is (the price itself for asks, the distance from the highest price for
-bids), so that one code serves both sides and the best level is always the leftmost. A node covers an aligned range of
-keys: a leaf 64 of them, its parent 4,096, and so on. The root covers just the range that is in use; it grows when a key
-comes from outside and shrinks when one child is left. Most orders arrive near the last one, so each side remembers the
-leaf it used last.
+A price becomes a key that is smaller the better it is (the price itself for asks, the distance from the highest price
+for bids), so that one code serves both sides and the best level is always the leftmost. A node covers an aligned
+range of keys: a leaf 64 of them, its parent 4,096, and so on. The root covers just the range that is in use; it grows
+when a key comes from outside and shrinks when one child is left. Most orders arrive near the last one, so each side
+remembers the leaf it used last.
 """
 
 import numpy as np
 
+from kernels.compile import inlined, kernel, outlined
+from kernels.intrinsics import lowest_bit
 from matching.arena import FANOUT, KEY_NONE, give_level, give_node, take_level, take_node
-from matching.compile import kernel
-from matching.intrinsics import lowest_bit
 from matching.schema import NIL, PRICE_TICKS_MAX, TREE_DEPTH_MAX, TREE_DIGIT_BITS
 
 DIGIT_MASK = FANOUT - 1
@@ -22,12 +22,17 @@ NODES_PER_INSERT_MAX = 2 * TREE_DEPTH_MAX
 @kernel
 def key_of(side, price_ticks):
     """The smaller, the better for whoever trades against this side (0 bids, 1 asks)."""
-    if side == 1:
-        return np.int64(price_ticks)
-    return np.int64(PRICE_TICKS_MAX) - np.int64(price_ticks)
+    # All bits of the highest price are set, so that its distance to a price is the price with every bit turned.
+    return np.int64(price_ticks) ^ ((np.int64(side) - 1) & PRICE_TICKS_MAX)
 
 
-@kernel
+@inlined
+def key_of_level(level):
+    """The key of a level's price."""
+    return key_of(level["book_side"] & np.uint32(1), level["price_ticks"])
+
+
+@inlined
 def level_at(book, book_side, price_ticks):
     """The level at a price, made if there is none."""
     key = key_of(book_side & 1, price_ticks)
@@ -42,17 +47,16 @@ def level_at(book, book_side, price_ticks):
     return level
 
 
-@kernel
+@inlined
 def open_level(book, book_side, price_ticks, key, leaf):
     """A new level without orders, counted and perhaps the best of its side."""
     index = take_level(book)
     level = book.levels[index]
-    level["head"] = NIL
+    level["newest"] = NIL
     level["order_count"] = 0
     level["quantity_lots"] = 0
     level["book_side"] = book_side
     level["price_ticks"] = price_ticks
-    level["key"] = key
     level["leaf"] = leaf
     side = book.sides[book_side]
     side["level_count"] += 1
@@ -62,7 +66,7 @@ def open_level(book, book_side, price_ticks, key, leaf):
     return index
 
 
-@kernel
+@inlined
 def leaf_for(book, book_side, key):
     """The leaf that covers a key, made if there is none."""
     side = book.sides[book_side]
@@ -74,7 +78,7 @@ def leaf_for(book, book_side, key):
     return leaf
 
 
-@kernel
+@outlined
 def descend_to_leaf(book, side, key):
     """Walk from the root, which first grows until it covers the key, and make the nodes that are missing."""
     if side["root"] == NIL:
@@ -94,13 +98,13 @@ def descend_to_leaf(book, side, key):
     return node
 
 
-@kernel
+@inlined
 def range_bits(height):
     """How many low bits of a key lie below a node of this height."""
     return TREE_DIGIT_BITS * (np.int64(height) + 1)
 
 
-@kernel
+@outlined
 def raise_root(book, side):
     """Put a node that covers 64 times as many keys above the root."""
     below = np.int64(side["root"])
@@ -113,7 +117,7 @@ def raise_root(book, side):
     side["height"] += 1
 
 
-@kernel
+@inlined
 def child_for(book, node, key, height):
     """The child of a node on the way to a key, at the child's height, made if it is missing."""
     prefix = key >> range_bits(height)
@@ -126,7 +130,7 @@ def child_for(book, node, key, height):
     return child
 
 
-@kernel
+@inlined
 def attach(book, node, digit, child):
     """Link a child node below a node."""
     book.nodes[node]["children"] |= np.uint64(1) << np.uint64(digit)
@@ -134,12 +138,12 @@ def attach(book, node, digit, child):
     book.nodes[child]["parent"] = node
 
 
-@kernel
+@inlined
 def close_level(book, index):
     """Remove an empty level, with the nodes that it leaves empty, and find the new best."""
     level = book.levels[index]
     side = book.sides[level["book_side"]]
-    key = np.int64(level["key"])
+    key = key_of_level(level)
     node, height = detach(book, side, np.int64(level["leaf"]), key)
     side["level_count"] -= 1
     if index == np.int64(side["best_level"]):
@@ -149,9 +153,9 @@ def close_level(book, index):
     give_level(book, index)
 
 
-@kernel
+@inlined
 def detach(book, side, leaf, key):
-    """Clear a key's bit, free the nodes that become empty, and return the first that did not, or NIL, and its height."""
+    """Clear a key's bit, free the nodes that become empty, return the first that did not, if any, and its height."""
     node = leaf
     prefix = key
     height = np.int64(0)
@@ -174,28 +178,35 @@ def detach(book, side, leaf, key):
         height += 1
 
 
-@kernel
+@inlined
 def find_best(book, side, node, height):
     """After the best level went: all that was left of `node` is gone, so its leftmost level is the next best."""
     if node == NIL:
         side["best_key"] = KEY_NONE
         side["best_level"] = NIL
         return
-    best = leftmost_level(book, node, height)
-    side["best_level"] = best
-    side["best_key"] = book.levels[best]["key"]
+    leaf = leftmost_leaf(book, node, height)
+    digit = lowest_bit(book.nodes[leaf]["children"])
+    side["best_level"] = book.children[leaf * FANOUT + digit]
+    side["best_key"] = (np.int64(book.nodes[leaf]["prefix"]) << TREE_DIGIT_BITS) | digit
 
 
-@kernel
-def leftmost_level(book, node, height):
-    """The best level below a node."""
+@inlined
+def leftmost_leaf(book, node, height):
+    """The leaf below a node, or itself, that holds the best level."""
     while height > 0:
-        node = np.int64(book.children[node * FANOUT + lowest_bit(book.nodes[node]["children"])])
+        node = first_child(book, node)
         height -= 1
+    return node
+
+
+@inlined
+def first_child(book, node):
+    """The child of a node that comes first: a level, if the node is a leaf."""
     return np.int64(book.children[node * FANOUT + lowest_bit(book.nodes[node]["children"])])
 
 
-@kernel
+@outlined
 def shrink_root(book, side):
     """While the root has one child node, that child is root enough."""
     while side["height"] > 0:
@@ -203,31 +214,31 @@ def shrink_root(book, side):
         children = book.nodes[root]["children"]
         if children & (children - np.uint64(1)):
             return
-        child = np.int64(book.children[root * FANOUT + lowest_bit(children)])
+        child = first_child(book, root)
         book.nodes[child]["parent"] = NIL
         side["root"] = child
         side["height"] -= 1
         give_node(book, root)
 
 
-@kernel
+@outlined
 def next_level(book, index):
     """The level after this one in the order of its side, or NIL."""
     node = np.int64(book.levels[index]["leaf"])
-    prefix = np.int64(book.levels[index]["key"])
+    prefix = key_of_level(book.levels[index])
     height = np.int64(0)
     while node != NIL:
         later = later_children(book.nodes[node]["children"], prefix & DIGIT_MASK)
         if later != 0:
             child = np.int64(book.children[node * FANOUT + lowest_bit(later)])
-            return child if height == 0 else leftmost_level(book, child, height - 1)
+            return child if height == 0 else first_child(book, leftmost_leaf(book, child, height - 1))
         node = np.int64(book.nodes[node]["parent"])
         prefix >>= TREE_DIGIT_BITS
         height += 1
     return np.int64(NIL)
 
 
-@kernel
+@inlined
 def later_children(children, digit):
     """The bits above a digit."""
     return children & (~np.uint64(1) << np.uint64(digit))

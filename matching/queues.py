@@ -1,55 +1,73 @@
-"""The orders at one price: a circular list, oldest at the head, so that unlinking needs no special ends."""
+"""The orders at one price: a list from the oldest, its head, to the newest.
+
+The links past the two ends are never looked at and never mended, so that whoever takes the head or joins behind the
+newest touches no other order. Index NIL takes the writes of an unlinking that have no order to go to.
+"""
 
 import numpy as np
 
-from matching.compile import kernel
+from kernels.compile import inlined
 from matching.prices import close_level, level_at
 from matching.schema import NIL
 
 
-@kernel
-def join(book, slot, book_side, price_ticks):
-    """Put an order at the back of the queue at its price."""
+@inlined
+def join(book, slot, book_side, price_ticks, leaves_lots):
+    """Put an order with so many lots at the back of the queue at its price."""
     index = level_at(book, book_side, price_ticks)
     level = book.levels[index]
     order = book.orders[slot]
     order["level"] = index
-    head = np.int64(level["head"])
-    if head == NIL:
+    order["leaves_lots"] = leaves_lots
+    newest = np.int64(level["newest"])
+    if newest == NIL:
         level["head"] = slot
-        order["next"] = slot
-        order["previous"] = slot
     else:
-        newest = np.int64(book.orders[head]["previous"])
-        order["next"] = head
         order["previous"] = newest
         book.orders[newest]["next"] = slot
-        book.orders[head]["previous"] = slot
-    level["order_count"] += 1
-    level["quantity_lots"] += order["leaves_lots"]
+    level["newest"] = slot
+    level["order_count"] += np.uint32(1)
+    level["quantity_lots"] += leaves_lots
 
 
-@kernel
+@inlined
 def leave(book, slot):
     """Take an order out of its queue, and close the level that it leaves empty."""
     order = book.orders[slot]
-    index = np.int64(order["level"])
-    level = book.levels[index]
-    level["quantity_lots"] -= order["leaves_lots"]
-    level["order_count"] -= 1
-    following = np.int64(order["next"])
-    if following == slot:
-        close_level(book, index)
+    level = book.levels[order["level"]]
+    is_head = np.int64(level["head"]) == slot
+    is_newest = np.int64(level["newest"]) == slot
+    if is_head and is_newest:
+        close_level(book, np.int64(order["level"]))
         return
+    level["order_count"] -= np.uint32(1)
+    level["quantity_lots"] -= order["leaves_lots"]
+    following = np.int64(order["next"])
     previous = np.int64(order["previous"])
-    book.orders[previous]["next"] = following
-    book.orders[following]["previous"] = previous
-    if np.int64(level["head"]) == slot:
+    book.orders[NIL if is_head else previous]["next"] = following
+    book.orders[NIL if is_newest else following]["previous"] = previous
+    if is_head:
         level["head"] = following
+    if is_newest:
+        level["newest"] = previous
 
 
-@kernel
+@inlined
+def leave_head(book, slot):
+    """The same for the oldest order of a level."""
+    order = book.orders[slot]
+    level = book.levels[order["level"]]
+    if np.int64(level["newest"]) == slot:
+        close_level(book, np.int64(order["level"]))
+        return
+    level["order_count"] -= np.uint32(1)
+    level["quantity_lots"] -= order["leaves_lots"]
+    level["head"] = order["next"]
+
+
+@inlined
 def shorten(book, slot, quantity_lots):
     """Take lots off an order that keeps its place."""
-    book.orders[slot]["leaves_lots"] -= quantity_lots
-    book.levels[book.orders[slot]["level"]]["quantity_lots"] -= quantity_lots
+    order = book.orders[slot]
+    order["leaves_lots"] -= quantity_lots
+    book.levels[order["level"]]["quantity_lots"] -= quantity_lots

@@ -1,8 +1,8 @@
 """Resting orders back into an empty book, from the logical records that `export` wrote, each queue in its order."""
 
-from matching.compile import kernel
+from kernels.compile import inlined, kernel
 from matching.execute import rest
-from matching.schema import NIL
+from matching.schema import NIL, CommandKind
 
 
 @kernel
@@ -13,25 +13,25 @@ def restore_orders(book, rows):
         rest(book)
 
 
-@kernel
+@inlined
 def load_row(book, row):
     """Put an order to work that is about to rest."""
-    taker = book.taker[0]
-    taker["slot"] = NIL
-    taker["order_id"] = row["order_id"]
-    taker["leaves_lots"] = row["leaves_lots"]
-    taker["total_lots"] = row["quantity_lots"]
-    taker["expires_ns"] = row["expires_ns"]
-    taker["client_id_high"] = row["client_id_high"]
-    taker["client_id_low"] = row["client_id_low"]
-    taker["instrument_id"] = row["instrument_id"]
-    taker["account_id"] = row["account_id"]
-    taker["price_ticks"] = row["price_ticks"]
-    taker["label"] = row["label"]
-    taker["session_id"] = row["session_id"]
-    taker["side"] = row["side"]
-    taker["time_in_force"] = row["time_in_force"]
-    taker["flags"] = row["flags"]
-    taker["self_trade"] = row["self_trade"]
-
-
+    book.taker[0]["slot"] = NIL
+    book.taker[0]["leaves_lots"] = row["leaves_lots"]
+    working = book.working[0]
+    working["kind"] = CommandKind.PLACE
+    working["continuations"] = 0
+    working["order_id"] = row["order_id"]
+    working["quantity_lots"] = row["quantity_lots"]
+    working["expires_ns"] = row["expires_ns"]
+    working["client_id_high"] = row["client_id_high"]
+    working["client_id_low"] = row["client_id_low"]
+    working["instrument_id"] = row["instrument_id"]
+    working["account_id"] = row["account_id"]
+    working["price_ticks"] = row["price_ticks"]
+    working["label"] = row["label"]
+    working["session_id"] = row["session_id"]
+    working["side"] = row["side"]
+    working["time_in_force"] = row["time_in_force"]
+    working["flags"] = row["flags"]
+    working["self_trade"] = row["self_trade"]

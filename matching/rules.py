@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from kernels.compile import inlined, outlined
 from matching.arena import KEY_NONE
-from matching.compile import kernel
 from matching.identifiers import find_slot
 from matching.prices import NODES_PER_INSERT_MAX, key_of
 from matching.schema import (
@@ -30,9 +30,50 @@ REJECTED = -1
 """In place of a price: `limit_after_post_only` found none that the order may take."""
 
 
-@kernel
+@inlined
 def check_place(book, command):
     """A new order against all rules but post-only."""
+    if not is_plain(book, command):
+        return check_unusual(book, command)
+    if find_slot(book, command["order_id"]) != NIL:
+        return np.int64(OrderReject.DUPLICATE_ORDER_ID)
+    if command["time_in_force"] == TimeInForce.GTC:
+        return check_capacity(book)
+    return np.int64(NO_REJECT)
+
+
+@inlined
+def is_plain(book, command):
+    """Whether a limit order without flags and expiry breaks no rule by itself: one branch for what nearly all are."""
+    instrument = instrument_of(book, command["instrument_id"])
+    side = np.int64(command["side"])
+    price_ticks = np.int64(command["price_ticks"])
+    quantity_lots = command["quantity_lots"]
+    lowest_ticks = instrument["band_low_ticks"] if side == Side.SELL else np.int32(1)
+    highest_ticks = instrument["band_high_ticks"] if side == Side.BUY else np.int32(PRICE_TICKS_MAX)
+    return (
+        (instrument["instrument_id"] == command["instrument_id"])
+        & (instrument["phase"] == Phase.OPEN)
+        & (instrument["price_step_ticks"] == 1)
+        & (instrument["quantity_step_lots"] == 1)
+        & (command["order_id"] != 0)
+        & (side <= Side.SELL)
+        & (command["flags"] == 0)
+        & (command["expires_ns"] == 0)
+        & ((command["time_in_force"] == TimeInForce.GTC) | (command["time_in_force"] == TimeInForce.IOC))
+        & (command["self_trade"] <= SelfTrade.DECREMENT)
+        & (price_ticks >= 1)
+        & (price_ticks <= PRICE_TICKS_MAX)
+        & (price_ticks >= lowest_ticks)
+        & (price_ticks <= highest_ticks)
+        & (quantity_lots >= 1)
+        & (quantity_lots <= instrument["quantity_max_lots"])
+    )
+
+
+@outlined
+def check_unusual(book, command):
+    """A new order of any kind: the first rule broken, if any."""
     if not is_listed(book, command["instrument_id"]):
         return np.int64(OrderReject.UNKNOWN_INSTRUMENT)
     instrument = instrument_of(book, command["instrument_id"])
@@ -52,7 +93,7 @@ def check_place(book, command):
     return reject
 
 
-@kernel
+@inlined
 def check_replace(book, command, slot):
     """A change of a resting order of this very account (or NIL), against all rules but post-only and memory."""
     if slot == NIL:
@@ -71,20 +112,20 @@ def check_replace(book, command, slot):
     return reject
 
 
-@kernel
+@inlined
 def instrument_of(book, instrument_id):
     """The record of an instrument id, or of another one that shares its slot."""
     return book.instruments[np.int64(instrument_id) & np.int64(len(book.instruments) - 1)]
 
 
-@kernel
+@inlined
 def is_listed(book, instrument_id):
     """Whether the id names the instrument that now holds its slot."""
     instrument = instrument_of(book, instrument_id)
     return instrument["instrument_id"] == instrument_id and instrument["price_step_ticks"] > 0
 
 
-@kernel
+@inlined
 def check_phase(instrument):
     """Only an open book takes orders."""
     if instrument["phase"] == Phase.OPEN:
@@ -94,7 +135,7 @@ def check_phase(instrument):
     return np.int64(OrderReject.INSTRUMENT_CLOSED)
 
 
-@kernel
+@inlined
 def terms_are_valid(command):
     """Whether the choices of an order are known and go together."""
     flags = np.int64(command["flags"])
@@ -115,7 +156,7 @@ def terms_are_valid(command):
     return command["expires_ns"] == 0
 
 
-@kernel
+@inlined
 def check_price(instrument, price_ticks):
     """A price within the tree's keys and on the instrument's tick."""
     step = instrument["price_step_ticks"]
@@ -126,7 +167,7 @@ def check_price(instrument, price_ticks):
     return np.int64(NO_REJECT)
 
 
-@kernel
+@inlined
 def check_quantity(instrument, quantity_lots):
     """A quantity within the instrument's limit and in whole lots."""
     step = instrument["quantity_step_lots"]
@@ -137,7 +178,7 @@ def check_quantity(instrument, quantity_lots):
     return np.int64(NO_REJECT)
 
 
-@kernel
+@inlined
 def check_band(instrument, side, price_ticks):
     """The band bounds what an order may pay, never what it may hope for."""
     if side == Side.BUY and price_ticks > instrument["band_high_ticks"]:
@@ -147,7 +188,7 @@ def check_band(instrument, side, price_ticks):
     return np.int64(NO_REJECT)
 
 
-@kernel
+@inlined
 def check_identity(book, command):
     """An order that is not over before it begins, under an id that is free."""
     if command["time_in_force"] == TimeInForce.GTD and command["expires_ns"] <= book.counters[0]["time_ns"]:
@@ -157,7 +198,7 @@ def check_identity(book, command):
     return np.int64(NO_REJECT)
 
 
-@kernel
+@inlined
 def check_capacity(book):
     """Room for one more resting order, seen before it trades, so that no rest is lost for lack of memory."""
     if book.counters[0]["resting_orders"] >= len(book.orders) - 1:
@@ -165,7 +206,7 @@ def check_capacity(book):
     return check_nodes(book)
 
 
-@kernel
+@inlined
 def check_nodes(book):
     """Room in the price tree for a key far from all others."""
     if book.counters[0]["live_nodes"] + NODES_PER_INSERT_MAX > len(book.nodes) - 1:
@@ -173,7 +214,7 @@ def check_nodes(book):
     return np.int64(NO_REJECT)
 
 
-@kernel
+@inlined
 def limit_of(instrument, command):
     """The price that an order may pay at worst: a market order takes the edge of the band."""
     if command["flags"] & MARKET == 0:
@@ -181,14 +222,14 @@ def limit_of(instrument, command):
     return np.int64(instrument["band_high_ticks"] if command["side"] == Side.BUY else instrument["band_low_ticks"])
 
 
-@kernel
+@inlined
 def crosses(book, instrument_slot, side, price_ticks):
     """Whether an order at this limit would trade with the best of the other side."""
     opposite = 1 - side
     return book.sides[2 * instrument_slot + opposite]["best_key"] <= key_of(opposite, price_ticks)
 
 
-@kernel
+@inlined
 def limit_after_post_only(book, instrument_slot, side, price_ticks, flags):
     """The limit of an order that must not take: as it is, one step away from the other side, or REJECTED."""
     if not flags & (POST_ONLY | POST_ONLY_SLIDE) or not crosses(book, instrument_slot, side, price_ticks):

@@ -9,7 +9,7 @@ replaces one, and names it by `order_id` or, when that is 0, by the client id in
 
 from enum import IntEnum, IntFlag
 
-from kernels.records import RECORD_BYTES, record
+from kernels.records import RECORD_BYTES, names_of, offset_of, record
 
 INSTRUMENT_CAPACITY = 65_536
 ORDER_CAPACITY = 4_000_000
@@ -255,12 +255,12 @@ NODE = record(
 )
 
 LEVEL = record(
-    ("head", "u4"),  # oldest order; the list is circular, so its previous is the newest
-    ("order_count", "u4"),
+    ("head", "u4"),  # the oldest order; what it calls previous means nothing
+    ("newest", "u4"),  # what it calls next means nothing
     ("quantity_lots", "i8"),
+    ("order_count", "u4"),
     ("book_side", "u4"),
     ("price_ticks", "i4"),
-    ("key", "i4"),
     ("leaf", "u4"),
 )
 
@@ -275,22 +275,28 @@ ORDER = record(
 HOLDER_TIMED = 1 << 31
 """Marks an order that has an entry in the timer heap, so that most cancels never read its terms."""
 
+# The command that brought an order, kept while it rests, but for what is said of the fields here. It is rarely read.
 ORDER_TERMS = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("side", "u1"),
+    ("time_in_force", "u1"),
+    ("timer", "u4"),  # position in the timer heap, in place of the instrument
+    ("account_id", "u4"),
+    ("price_ticks", "i4"),
     ("quantity_lots", "i8"),  # the total; less what self-trade prevention took
-    ("expires_ns", "i8"),
+    ("order_id", "u8"),
     ("client_id_high", "u8"),
     ("client_id_low", "u8"),
+    ("expires_ns", "i8"),
     ("label", "u4"),
-    ("timer", "u4"),  # position in the timer heap
     ("session_id", "u2"),
-    ("time_in_force", "u1"),
     ("flags", "u1"),
     ("self_trade", "u1"),
-    ("reserved", "u1"),
-    ("reserved_2", "u2"),
-    ("reserved_3", "i8"),
-    ("reserved_4", "i8"),
 )
+assert [offset_of(ORDER_TERMS, name) for name in names_of(ORDER_TERMS) if name != "timer"] == [
+    offset_of(ORDER_COMMAND, name) for name in names_of(ORDER_COMMAND) if name != "instrument_id"
+], "terms are copied from a command as a whole"
 
 RESTING = record(
     ("order_id", "u8"),
@@ -312,32 +318,19 @@ RESTING = record(
 )
 """A resting order as digests, snapshots and readers see it: no slot, no link."""
 
-ID_ENTRY = record(("tag", "u4"), ("slot", "u4"))
+BUCKET_WORDS = 16
+"""Words of 32 bits in a bucket of the id table: one cache line."""
 
 TIMER = record(("due_ns", "i8"), ("order_id", "u8"), ("slot", "u4"), ("reserved", "u4"))
 
 TAKER = record(
-    ("order_id", "u8"),
     ("leaves_lots", "i8"),
-    ("total_lots", "i8"),
-    ("expires_ns", "i8"),
-    ("client_id_high", "u8"),
-    ("client_id_low", "u8"),
-    ("instrument_id", "u4"),
-    ("account_id", "u4"),
-    ("price_ticks", "i4"),
-    ("label", "u4"),
     ("slot", "u4"),  # of an order that rested before, and is being replaced
-    ("session_id", "u2"),
     ("reason", "u2"),  # an OrderReason other than NONE ends the order
-    ("side", "u1"),
-    ("time_in_force", "u1"),
-    ("flags", "u1"),
-    ("self_trade", "u1"),
-    ("command_kind", "u1"),
     ("progress", "u1"),  # a Progress
-    ("reserved_2", "u2"),
+    ("reserved", "u1"),
 )
+"""What becomes of the order at work, beside the command that brought it or that it would be placed with now."""
 
 COUNTERS = record(
     ("time_ns", "i8"),

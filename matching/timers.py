@@ -5,10 +5,10 @@ An order that leaves early takes its entry along, so the heap never holds more t
 
 import numpy as np
 
-from matching.compile import kernel
+from kernels.compile import inlined, outlined
 
 
-@kernel
+@outlined
 def add_timer(book, slot):
     """Enter an order by its expiry."""
     counters = book.counters[0]
@@ -22,7 +22,7 @@ def add_timer(book, slot):
     sift_up(book, last)
 
 
-@kernel
+@outlined
 def remove_timer(book, slot):
     """Take an order's entry out."""
     counters = book.counters[0]
@@ -36,7 +36,7 @@ def remove_timer(book, slot):
     sift_down(book, at)
 
 
-@kernel
+@inlined
 def due_slot(book):
     """The slot of the next order that has expired at the book's time, or 0."""
     if book.counters[0]["timer_count"] == 0 or book.timers[0]["due_ns"] > book.counters[0]["time_ns"]:
@@ -44,7 +44,7 @@ def due_slot(book):
     return np.int64(book.timers[0]["slot"])
 
 
-@kernel
+@outlined
 def sift_up(book, at):
     """Move an entry towards the root until its parent is due before it."""
     while at > 0:
@@ -55,7 +55,7 @@ def sift_up(book, at):
         at = parent
 
 
-@kernel
+@outlined
 def sift_down(book, at):
     """Move an entry away from the root until both children are due after it."""
     count = np.int64(book.counters[0]["timer_count"])
@@ -71,7 +71,7 @@ def sift_down(book, at):
         at = child
 
 
-@kernel
+@inlined
 def due_before(book, a, b):
     """Whether entry a is due before entry b; order ids break ties."""
     if book.timers[a]["due_ns"] != book.timers[b]["due_ns"]:
@@ -79,7 +79,7 @@ def due_before(book, a, b):
     return book.timers[a]["order_id"] < book.timers[b]["order_id"]
 
 
-@kernel
+@inlined
 def swap(book, a, b):
     """Exchange two entries, and tell their orders."""
     due_ns = book.timers[a]["due_ns"]
@@ -93,7 +93,7 @@ def swap(book, a, b):
     book.terms[slot]["timer"] = b
 
 
-@kernel
+@inlined
 def place_entry(book, to, source):
     """Copy an entry to another place, and tell its order."""
     book.timers[to]["due_ns"] = book.timers[source]["due_ns"]

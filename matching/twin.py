@@ -5,7 +5,8 @@ orders, oldest first, and every question is answered by walking in priority orde
 knows is the number of orders, so it never answers TOO_MANY_PRICE_LEVELS.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -29,13 +30,12 @@ from matching.schema import (
 )
 from matching.twin_rules import (
     POST_ONLY_FLAGS,
-    Change,
     Instrument,
     Order,
-    Place,
     check_change,
     check_new,
     new_order,
+    plain,
     reaches,
 )
 
@@ -86,11 +86,11 @@ class TwinBook:
         for place, change in zip(commands, commands.view(CHANGE_COMMAND), strict=True):
             self.sequence += 1
             if place["kind"] == CommandKind.PLACE:
-                self._place(Place._make(place.item()))
+                self._place(plain(place))
             elif place["kind"] == CommandKind.CANCEL:
-                self._cancel(Change._make(change.item()))
+                self._cancel(plain(change))
             else:
-                self._replace(Change._make(change.item()))
+                self._replace(plain(change))
             all_events.append(self._take_events())
         return np.concatenate(all_events)
 
@@ -127,9 +127,9 @@ class TwinBook:
             for side in (Side.BUY, Side.SELL)
             for order in instrument.orders(side)
         ]
-        return np.array([tuple(getattr(order, name) for name in RESTING.names) for order in orders], RESTING)
+        return as_records([vars(order) for order in orders], RESTING)
 
-    def _place(self, command: Place) -> None:
+    def _place(self, command: SimpleNamespace) -> None:
         """Bring a new order: trade what crosses, then rest or give up the remainder."""
         reject = self._check_place(command)
         if reject:
@@ -143,7 +143,7 @@ class TwinBook:
             return self._kill(order, OrderReason.NOT_FILLABLE)
         return self._work(order, EventKind.RESTED)
 
-    def _check_place(self, command: Place) -> OrderReject | None:
+    def _check_place(self, command: SimpleNamespace) -> OrderReject | None:
         """The first rule that a new order breaks, post-only aside."""
         if reject := check_new(command, self.instruments.get(command.instrument_id)):
             return reject
@@ -156,14 +156,14 @@ class TwinBook:
             return OrderReject.TOO_MANY_ORDERS
         return None
 
-    def _cancel(self, command: Change) -> None:
+    def _cancel(self, command: SimpleNamespace) -> None:
         """Take an order of this account out of the book."""
         order = self._order_of_account(command)
         if order is None:
             return self._refuse(command, 0, OrderReject.UNKNOWN_ORDER)
         return self._leave(order, OrderReason.REQUESTED)
 
-    def _replace(self, command: Change) -> None:
+    def _replace(self, command: SimpleNamespace) -> None:
         """Change an order: fewer lots at the same price keep their place, anything else loses it."""
         order = self._order_of_account(command)
         if order is None:
@@ -187,7 +187,7 @@ class TwinBook:
         order.leaves_lots = new_leaves_lots
         return self._work(order, EventKind.REPLACED)
 
-    def _order_of_account(self, command: Change) -> Order | None:
+    def _order_of_account(self, command: SimpleNamespace) -> Order | None:
         """The resting order that a change names, unless it belongs to another account."""
         order = self.resting.get(command.order_id)
         return order if order and order.account_id == command.account_id else None
@@ -334,7 +334,7 @@ class TwinBook:
         if maker.leaves_lots == 0:
             self._unrest(maker)
 
-    def _refuse(self, command: Place | Change, side: int, reject: OrderReject) -> None:
+    def _refuse(self, command: SimpleNamespace, side: int, reject: OrderReject) -> None:
         """Say which rule a command broke."""
         self._append(
             kind=EventKind.REJECTED,
@@ -372,11 +372,20 @@ class TwinBook:
         )
 
     def _append(self, **fields: int) -> None:
-        """Number an event within its command; a field that is not named is 0."""
+        """Number an event within its command."""
         self._events.append({"sequence": self.sequence, "index": len(self._events), **fields})
 
     def _take_events(self) -> np.ndarray:
         """The events of one command as records."""
-        rows = [tuple(event.get(name, 0) for name in ORDER_EVENT.names) for event in self._events]
+        events = as_records(self._events, ORDER_EVENT)
         self._events.clear()
-        return np.array(rows, ORDER_EVENT)
+        return events
+
+
+def as_records(rows: Sequence[Mapping[str, int]], dtype: np.dtype) -> np.ndarray:
+    """Rows as records; a field that is not named is 0."""
+    records = np.zeros(len(rows), dtype)
+    for record, row in zip(records, rows, strict=True):
+        for name, value in row.items():
+            record[name] = value
+    return records

@@ -1,13 +1,12 @@
 """What the twin of the book holds and accepts: orders, instruments, and each rule as one plain function."""
 
-from collections import namedtuple
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
+import numpy as np
 from sortedcontainers import SortedDict
 
 from matching.schema import (
-    CHANGE_COMMAND,
-    ORDER_COMMAND,
     PRICE_TICKS_MAX,
     ChangeFlag,
     OrderFlag,
@@ -17,9 +16,6 @@ from matching.schema import (
     Side,
     TimeInForce,
 )
-
-Place = namedtuple("Place", ORDER_COMMAND.names)  # type: ignore[misc]
-Change = namedtuple("Change", CHANGE_COMMAND.names)  # type: ignore[misc]
 
 POST_ONLY_FLAGS = int(OrderFlag.POST_ONLY | OrderFlag.POST_ONLY_SLIDE)
 # Plain integers, because the complement of a flag enumeration leaves out every bit that it does not know.
@@ -46,7 +42,6 @@ class Order:
     client_id_low: int
     label: int
     session_id: int
-    reserved: int = 0
 
 
 @dataclass(eq=False)
@@ -71,7 +66,12 @@ class Instrument:
         return [order for _, queue in self.best_first(side) for order in queue]
 
 
-def new_order(command: Place, instrument: Instrument) -> Order:
+def plain(record: np.void) -> SimpleNamespace:
+    """A command as an object with plain integers."""
+    return SimpleNamespace(**{name: int(record[name]) for name in record.dtype.fields or ()})
+
+
+def new_order(command: SimpleNamespace, instrument: Instrument) -> Order:
     """The order that a command brings; a market order's limit is the edge of the band."""
     price_ticks = command.price_ticks
     if command.flags & OrderFlag.MARKET:
@@ -95,7 +95,7 @@ def new_order(command: Place, instrument: Instrument) -> Order:
     )
 
 
-def check_new(command: Place, instrument: Instrument | None) -> OrderReject | None:
+def check_new(command: SimpleNamespace, instrument: Instrument | None) -> OrderReject | None:
     """The first rule that a new order breaks by itself, whatever else is in the book."""
     if instrument is None:
         return OrderReject.UNKNOWN_INSTRUMENT
@@ -109,7 +109,7 @@ def check_new(command: Place, instrument: Instrument | None) -> OrderReject | No
     )
 
 
-def check_change(command: Change, order: Order, instrument: Instrument) -> OrderReject | None:
+def check_change(command: SimpleNamespace, order: Order, instrument: Instrument) -> OrderReject | None:
     """The first rule that a replace of a known order breaks by itself."""
     if reject := check_phase(instrument):
         return reject
@@ -131,7 +131,7 @@ def check_phase(instrument: Instrument) -> OrderReject | None:
     }[instrument.phase]
 
 
-def check_terms(command: Place) -> OrderReject | None:
+def check_terms(command: SimpleNamespace) -> OrderReject | None:
     """Every choice must be a known one, and the choices must go together."""
     is_market = bool(command.flags & OrderFlag.MARKET)
     makes_only = bool(command.flags & POST_ONLY_FLAGS)

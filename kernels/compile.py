@@ -9,7 +9,9 @@ the versions of Python, numba and numpy, and the flags.
 import hashlib
 import os
 import platform
+import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +23,9 @@ from numba import njit
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
-KERNEL_FOLDERS = ("matching", "risk", "exchange/venue")
+KERNEL_FOLDERS = ("kernels", "matching", "risk", "exchange/venue")
+COMPLETE = "complete"
+UNUSED_S_MAX = 30 * 86_400
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
 
@@ -53,14 +57,38 @@ numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
 
 def is_compiled() -> bool:
-    """True when an earlier run left machine code for these very sources."""
-    return any(CACHE_FOLDER.rglob("*.nbi"))
+    """Whether an earlier run has compiled everything from these very sources."""
+    return (CACHE_FOLDER / COMPLETE).exists()
+
+
+def mark_compiled() -> None:
+    """Note that everything is compiled, and that caches of other sources that nobody used for a month may go."""
+    CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+    (CACHE_FOLDER / COMPLETE).touch()
+    for folder in CACHE_FOLDER.parent.iterdir():
+        if time.time() - (folder / COMPLETE if (folder / COMPLETE).exists() else folder).stat().st_mtime > UNUSED_S_MAX:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function of the core: cached, without the GIL, without reference counting, int division as in C.
+    """Compile a function that Python calls; its machine code is kept between runs."""
+    return _compiled(function, cache=True)
 
-    Kernels own nothing: arrays come in and stay the caller's, so the counting that `_nrt` switches off (a private option
-    of numba) would only cost time, up to three times the work of the kernel itself.
+
+def inlined(function: Function) -> Function:
+    """Compile a part of kernels into each place that uses it. Python can call it, compiled anew in each process."""
+    return _compiled(function, forceinline=True, no_cfunc_wrapper=True)
+
+
+def outlined(function: Function) -> Function:
+    """Compile a part of kernels that is rarely run or large, once for all that use it."""
+    return _compiled(function, no_cfunc_wrapper=True)
+
+
+def _compiled(function: Function, **options: bool) -> Function:
+    """All parts of the core: without the GIL, without reference counting, with integer division as in C.
+
+    Kernels own nothing: arrays come in and stay the caller's, so the counting that `_nrt` switches off (a private
+    option of numba) would only cost time, up to three times the work of the kernel itself.
     """
-    return njit(cache=True, nogil=True, _nrt=False, error_model="numpy", forceinline=True)(function)
+    return njit(nogil=True, _nrt=False, error_model="numpy", **options)(function)

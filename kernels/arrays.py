@@ -1,0 +1,139 @@
+"""Arrays under names, handed to kernels as one address.
+
+A named tuple of arrays reaches compiled code as seven numbers an array, copied at every call and kept on the stack in
+between. A group of arrays is one pointer instead: compiled code loads an array's address and length where it uses them,
+and `group.orders[slot]` reads the same with the JIT on and off. Bounds checks still see each array's length.
+"""
+
+from dataclasses import fields
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import (
+    NativeValue,
+    infer_getattr,
+    lower_getattr_generic,
+    models,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+
+CACHE_LINE_BYTES = 64
+LENGTH_MAX = (1 << 40) - 1
+"""The compiler is told that lengths are from 1 to this, so that it sees which masked indices cannot be negative."""
+WORD = ir.IntType(64)
+
+
+def aligned_zeros(length: int, dtype: Any) -> np.ndarray:
+    """Zeroed records that begin on a cache line, so that none of up to 64 bytes lies across two."""
+    size = length * np.dtype(dtype).itemsize
+    memory = np.zeros(size + CACHE_LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE_BYTES
+    return memory[start : start + size].view(dtype)
+
+
+class ArrayGroup:
+    """Base of a frozen dataclass of contiguous arrays of one dimension, none of them empty, and other such groups."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an array of another shape."""
+        members = [(field.name, getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
+        words = np.array([_words_of(name, member) for name, member in members], np.int64)
+        member_types = tuple((name, _type_of(member)) for name, member in members)
+        object.__setattr__(self, "_words", words)
+        object.__setattr__(self, "_address", words.ctypes.data)
+        object.__setattr__(self, "_numba_type_", ArrayGroupType(type(self).__name__, member_types))
+
+    def __reduce__(self) -> Any:
+        """A copy has arrays of its own, so its addresses must be found anew."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+
+
+def _words_of(name: str, member: Any) -> tuple[int, int]:
+    """Where a member is, and how long."""
+    if isinstance(member, ArrayGroup):
+        return member._address, 1  # type: ignore[attr-defined]
+    if member.ndim != 1 or not member.flags.c_contiguous or not 0 < len(member) <= LENGTH_MAX:
+        raise ValueError(f"{name} is not a contiguous array of one dimension with something in it")
+    return member.ctypes.data, len(member)
+
+
+def _type_of(member: Any) -> types.Type:
+    """Kept for every layout seen: to find the type of an array of records takes longer than to run a small batch."""
+    if isinstance(member, ArrayGroup):
+        return member._numba_type_  # type: ignore[attr-defined]
+    layout = member.dtype, member.flags.writeable, member.flags.aligned
+    if layout not in _TYPES:
+        _TYPES[layout] = numba.typeof(member)
+    return _TYPES[layout]
+
+
+_TYPES: dict[tuple[np.dtype, bool, bool], types.Type] = {}
+
+
+class ArrayGroupType(types.Type):
+    """What the compiler knows of a group: the names and types of its members."""
+
+    def __init__(self, name: str, members: tuple[tuple[str, types.Type], ...]) -> None:
+        self.members = members
+        super().__init__(name)
+
+    @property
+    def key(self) -> Any:
+        """Equal keys mean the same type."""
+        return self.name, self.members
+
+
+register_model(ArrayGroupType)(models.OpaqueModel)
+
+
+@typeof_impl.register(ArrayGroup)
+def _typeof_group(group: Any, _context: Any) -> ArrayGroupType:
+    return group._numba_type_
+
+
+@unbox(ArrayGroupType)
+def _unbox_group(_group_type: ArrayGroupType, group: Any, context: Any) -> NativeValue:
+    address = context.pyapi.object_getattr_string(group, "_address")
+    pointer = context.pyapi.long_as_voidptr(address)
+    context.pyapi.decref(address)
+    return NativeValue(pointer, is_error=cgutils.is_not_null(context.builder, context.pyapi.err_occurred()))
+
+
+@infer_getattr
+class _GroupAttributes(AttributeTemplate):
+    key = ArrayGroupType
+
+    def generic_resolve(self, group_type: ArrayGroupType, name: str) -> types.Type | None:
+        return dict(group_type.members).get(name)
+
+
+@lower_getattr_generic(ArrayGroupType)
+def _lower_member(context: Any, builder: Any, group_type: ArrayGroupType, group: Any, name: str) -> Any:
+    position = [member for member, _ in group_type.members].index(name)
+    member_type = group_type.members[position][1]
+    if isinstance(member_type, ArrayGroupType):
+        return _load_word(builder, group, 2 * position, context.get_value_type(member_type))
+    array = context.make_array(member_type)(context, builder)
+    length = _load_word(builder, group, 2 * position + 1, WORD)
+    length.set_metadata("range", builder.module.add_metadata([WORD(1), WORD(LENGTH_MAX + 1)]))
+    array.data = _load_word(builder, group, 2 * position, array.data.type)
+    array.itemsize = WORD(context.get_abi_sizeof(context.get_data_type(member_type.dtype)))
+    array.nitems = length
+    array.shape = cgutils.pack_array(builder, [length])
+    array.strides = cgutils.pack_array(builder, [array.itemsize])
+    return array._getvalue()
+
+
+def _load_word(builder: Any, group: Any, index: int, value_type: Any) -> Any:
+    """An address or a length. None changes during a call, so the optimiser may keep it or load it again."""
+    words = builder.bitcast(group, value_type.as_pointer())
+    word = builder.load(builder.gep(words, [WORD(index)]))
+    word.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return word
