@@ -1,7 +1,8 @@
 """Venue time: a monotonic clock anchored to UTC once, at the start. It never goes back, whatever the wall clock does.
 
-An anchor is only as good as the wall clock it was taken from. When that clock disagrees implausibly with the time at which
-the venue last stood, venue time goes on from there instead, and the market starts halted until somebody has looked.
+An anchor is only as good as the wall clock it was taken from. When that clock disagrees implausibly with the time at
+which the venue last stood, venue time goes on from there instead, and the market starts halted until somebody has
+looked.
 """
 
 import time

@@ -1,4 +1,6 @@
-"""Building commands: plain Python values in, records out. Nothing here decides anything; the venue refuses what is wrong."""
+"""Building commands: plain Python values in, records out. Nothing here decides anything; the venue refuses what is
+wrong.
+"""
 
 import hashlib
 import re
@@ -212,7 +214,7 @@ def text_of(group: np.ndarray) -> str:
 
 def concatenate(*groups: np.ndarray) -> np.ndarray:
     """Several commands as one array of ORDER_COMMAND records."""
-    return np.frombuffer(bytearray(b"".join(groups)), ORDER_COMMAND)
+    return np.frombuffer(bytearray(b"".join(group.data for group in groups)), ORDER_COMMAND)
 
 
 def _change(

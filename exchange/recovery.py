@@ -1,8 +1,8 @@
 """From a directory back to a market: the newest good snapshot, then every later row of the journal.
 
-A snapshot is used only if everything about it is right: its checksum, the rules it was made under, the journal's hash at its
-sequence, and the digest of the state that comes out of it. Otherwise an older one serves, or the journal alone. `verify`
-trusts no snapshot: it replays from the first row and compares.
+A snapshot is used only if everything about it is right: its checksum, the rules it was made under, the journal's hash
+at its sequence, and the digest of the state that comes out of it. Otherwise an older one serves, or the journal
+alone. `verify` trusts no snapshot: it replays from the first row and compares.
 """
 
 from collections.abc import Callable, Iterator
@@ -179,7 +179,7 @@ def _restored(journal: Journal, snapshot: Snapshot, limits: VenueLimits) -> Reco
         raise ValueError(f"it was made under rules {snapshot.rules_version!r}")
     if snapshot.chain_hash != journal.hash_at(snapshot.sequence):
         raise ValueError("it belongs to another journal")
-    image, view_dump = unpack(snapshot.payload)
+    image, view_dump = unpack(bytes(snapshot.payload))
     venue = Venue.from_image(image, limits)
     if venue.digest() != snapshot.state_digest:
         raise ValueError("its state has another digest than it says")

@@ -1,12 +1,12 @@
 """The one writer: orders requests, gives them time and sequence, journals them, applies them, hands out what happened.
 
-It runs in a thread of its own. Whatever arrives while one batch is being committed makes up the next (group commit), so the
-cost of a durable commit is shared by as many commands as there are.
+It runs in a thread of its own. Whatever arrives while one batch is being committed makes up the next (group commit),
+so the cost of a durable commit is shared by as many commands as there are.
 
     requests ─▶ take batch ─▶ stamp time, sequence, order ids ─▶ journal.append ─▶ venue.apply ─▶ publish
 
-A batch is applied only once it is durable, so nothing that the journal lost was ever seen, and a failed append leaves nothing
-to undo: the sequencer stops, names the reason to everyone who waits, and never tries again.
+A batch is applied only once it is durable, so nothing that the journal lost was ever seen, and a failed append leaves
+nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again.
 """
 
 import threading

@@ -1,7 +1,8 @@
 """The exchange as one object for doors and tools: open it, submit commands, read the view, listen to what is published.
 
-Everything here belongs to one event loop. The sequencer works in its own thread and hands each durable batch over; the view
-is brought up to date first, then replies go out, then listeners hear of it, so that no reader is behind its own answer.
+Everything here belongs to one event loop. The sequencer works in its own thread and hands each durable batch over;
+the view is brought up to date first, then replies go out, then listeners hear of it, so that no reader is behind its
+own answer.
 """
 
 import asyncio
@@ -89,15 +90,15 @@ class Exchange:
     ) -> Self:
         """Recover the market in a directory, or begin one there, and start to take commands.
 
-        Raises the store's errors. With an implausible system clock the market starts halted and time goes on from where it
-        stood, unless `accept_clock` says that the clock is right.
+        Raises the store's errors. With an implausible system clock the market starts halted and time goes on from
+        where it stood, unless `accept_clock` says that the clock is right.
         """
         rules = limits.rules_version()
         with ExitStack() as opened:
             journal = opened.enter_context(
                 Journal.open(directory, rules_version=rules, synchronous=synchronous, vfs=vfs)
             )
-            snapshots = opened.enter_context(SnapshotStore.open(directory))
+            snapshots = opened.enter_context(SnapshotStore.open(directory, vfs=vfs))
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
             opened.pop_all()
         last_ns = 0 if accept_clock else recovered.venue.time_ns
@@ -106,7 +107,11 @@ class Exchange:
         exchange._sequencer.start()
         if anchored.doubt is not None:
             exchange.notices.append(f"{anchored.doubt}: the market starts halted")
-            await exchange.submit(commands.halt_market())
+            try:
+                await exchange.submit(commands.halt_market())
+            except BaseException:
+                await exchange.close()
+                raise
         return exchange
 
     @property

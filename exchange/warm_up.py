@@ -5,6 +5,7 @@ from exchange.venue.calendar import next_due
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
+from kernels.compile import mark_compiled
 from matching.export import level_rows
 from matching.schema import Side
 
@@ -38,3 +39,4 @@ def warm_up() -> None:
     level_rows(venue.state.book, 1, Side.BUY)
     restored = Venue.from_image(venue.image(), SMALL)
     assert restored.digest() == venue.digest(), "an image does not restore the state that it was taken of"
+    mark_compiled()

@@ -1,21 +1,23 @@
 """What an account can afford: a plain balance check, exact to the nano-USD.
 
-A resting order holds its notional. A position holds what it could lose: a long one what it cost, a short one what it was
-sold for, so that it is covered up to twice that price. Whatever is left of the cash is available. Holds follow the events
-of matching one by one, so they are right at every moment and equal to a recomputation from the books.
+A resting order holds its notional. A position holds what it could lose: a long one what it cost, a short one what it
+was sold for, so that it is covered up to twice that price. Whatever is left of the cash is available. Holds follow
+the events of matching one by one, so they are right at every moment and equal to a recomputation from the books.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.arrays import ArrayGroup
+from kernels.compile import inlined
 from kernels.table import ENTRY, TABLE_SIZE_MIN
-from matching.compile import kernel
 from risk import schema
 from risk.schema import AMOUNT_NANO_MAX, TOTAL_NANO_MAX, RiskReject
 
 
-class Ledger(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Ledger(ArrayGroup):
     """Everything that risk knows, as arrays."""
 
     totals: np.ndarray  # (1,) LEDGER
@@ -36,33 +38,36 @@ def allocate(accounts: int = schema.ACCOUNT_CAPACITY, positions: int = schema.PO
     )
 
 
-@kernel
+@inlined
 def is_account(ledger, account_id):
     """Whether an account of this id is open."""
     return account_id < len(ledger.accounts) and ledger.accounts[account_id]["is_open"] != 0
 
 
-@kernel
+@inlined
 def available_nano(ledger, account_id):
     """The cash that nothing holds."""
     account = ledger.accounts[account_id]
     return account["cash_nano"] - account["order_hold_nano"] - account["position_hold_nano"]
 
 
-@kernel
-def check_hold(ledger, account_id, price_ticks, lots, tick_value_nano, released_nano):
-    """Whether an account can hold a notional after something else was released; 0 or the refusal."""
+@inlined
+def check_hold(ledger, account_id, price_ticks, lots, tick_value_nano, released_nano, makers_max):
+    """Whether an account can hold a notional after something else was released; 0 or the refusal.
+
+    Holding no more than before is always allowed. A trade opens a position for the account and for each maker it meets.
+    """
     tick_nano = np.int64(price_ticks) * tick_value_nano
     if lots > AMOUNT_NANO_MAX // max(tick_nano, np.int64(1)):
         return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    if tick_nano * lots - released_nano > available_nano(ledger, account_id):
+    if tick_nano * lots - released_nano > max(available_nano(ledger, account_id), np.int64(0)):
         return np.int64(RiskReject.INSUFFICIENT_FUNDS)
-    if ledger.totals[0]["live_positions"] + 2 > len(ledger.positions) - 1:
+    if ledger.totals[0]["live_positions"] + 1 + makers_max > len(ledger.positions) - 1:
         return np.int64(RiskReject.TOO_MANY_POSITIONS)
     return np.int64(0)
 
 
-@kernel
+@inlined
 def add_hold(ledger, account_id, amount_nano):
     """Hold more for resting orders, or less when negative."""
     account = ledger.accounts[account_id]
@@ -70,7 +75,7 @@ def add_hold(ledger, account_id, amount_nano):
     assert account["order_hold_nano"] >= 0, "more was released than was held"
 
 
-@kernel
+@inlined
 def check_deposit(ledger, account_id, amount_nano):
     """0, or why this money cannot come in."""
     if amount_nano <= 0 or amount_nano > AMOUNT_NANO_MAX:
@@ -83,7 +88,7 @@ def check_deposit(ledger, account_id, amount_nano):
     return np.int64(0)
 
 
-@kernel
+@inlined
 def check_withdrawal(ledger, account_id, amount_nano):
     """0, or why this money cannot go out."""
     if amount_nano > available_nano(ledger, account_id):
@@ -93,7 +98,7 @@ def check_withdrawal(ledger, account_id, amount_nano):
     return np.int64(0)
 
 
-@kernel
+@inlined
 def move_cash(ledger, account_id, amount_nano):
     """Money in, or out when negative; the totals know."""
     ledger.accounts[account_id]["cash_nano"] += amount_nano

@@ -1,26 +1,26 @@
 """Positions: lots and their exact cost, one for each account that holds an instrument.
 
 Over all accounts the lots of an instrument add up to zero, and so do the costs, always. No averages, no rounding. The
-positions of an instrument are chained in the order in which they were opened, so that settling walks them in an order that
-has nothing to do with memory.
+positions of an instrument are chained in the order in which they were opened, so that settling walks them in an order
+that has nothing to do with memory.
 """
 
 import numpy as np
 
+from kernels.compile import inlined
+from kernels.intrinsics import hash_tag
 from kernels.table import following, home, insert_entry, remove_entry
-from matching.compile import kernel
-from matching.intrinsics import hash_tag
 
 NIL = 0
 
 
-@kernel
+@inlined
 def position_tag(account_id, instrument_id):
     """The hash of a position's key."""
     return hash_tag(np.uint64(account_id) << np.uint64(32) | np.uint64(instrument_id))
 
 
-@kernel
+@inlined
 def find_position(ledger, account_id, instrument_id):
     """The slot of a position, or NIL."""
     tag = position_tag(account_id, instrument_id)
@@ -35,7 +35,7 @@ def find_position(ledger, account_id, instrument_id):
         at = following(ledger.position_table, at)
 
 
-@kernel
+@inlined
 def position_of(ledger, tranche, account_id, instrument_id):
     """The slot of a position, opened as the last of its tranche if there is none."""
     slot = find_position(ledger, account_id, instrument_id)
@@ -45,7 +45,7 @@ def position_of(ledger, tranche, account_id, instrument_id):
     return slot
 
 
-@kernel
+@inlined
 def open_position(ledger, account_id, instrument_id):
     """A new position of no lots. The caller has seen that there is room."""
     totals = ledger.totals[0]
@@ -69,7 +69,7 @@ def open_position(ledger, account_id, instrument_id):
     return slot
 
 
-@kernel
+@inlined
 def append_position(ledger, tranche, slot):
     """Chain a position behind the others of its tranche."""
     if tranche["first_position"] == NIL:
@@ -79,7 +79,7 @@ def append_position(ledger, tranche, slot):
     tranche["last_position"] = slot
 
 
-@kernel
+@inlined
 def fill_position(ledger, slot, lots, cost_nano):
     """A trade: lots and cost, both negative for the seller; what the position holds follows."""
     position = ledger.positions[slot]
@@ -90,7 +90,7 @@ def fill_position(ledger, slot, lots, cost_nano):
     position["hold_nano"] = hold_nano
 
 
-@kernel
+@inlined
 def position_hold(lots, cost_nano):
     """What a position could lose: its cost when long or flat, what it was sold for when short."""
     if lots < 0:
@@ -98,7 +98,7 @@ def position_hold(lots, cost_nano):
     return max(cost_nano, np.int64(0))
 
 
-@kernel
+@inlined
 def settle_first(ledger, tranche, final_ticks):
     """Turn the first position of a tranche into cash at the final price; return its account, lots and amount.
 
@@ -120,7 +120,7 @@ def settle_first(ledger, tranche, final_ticks):
     return account_id, lots, amount_nano
 
 
-@kernel
+@inlined
 def close_position(ledger, slot):
     """Free the slot of a position that was settled."""
     position = ledger.positions[slot]

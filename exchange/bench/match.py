@@ -14,10 +14,10 @@ from time import perf_counter_ns
 import numpy as np
 
 from exchange.bench.flow import Flow
+from kernels.compile import kernel
 from kernels.records import record
 from matching.batch import execute_batch
 from matching.book import Limits, OrderBook
-from matching.compile import kernel
 from matching.identifiers import grown
 from matching.schema import CHANGE_COMMAND, INSTRUMENT_CAPACITY, ORDER_COMMAND, ORDER_EVENT, CommandKind, EventKind
 

@@ -15,7 +15,7 @@ from exchange.venue.schema import (
     Tier,
     VenueReject,
 )
-from matching.compile import kernel
+from kernels.compile import inlined
 from matching.events import begin_event
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, OrderReject
@@ -26,7 +26,7 @@ START_STEP_NS = 60 * NANO_PER_S
 """A window starts on a whole minute, as its symbol tells it."""
 
 
-@kernel
+@inlined
 def administer(state, batch, index, events, count):
     """Run one command of this room, and write its outcome."""
     kind = batch.orders[index]["kind"]
@@ -47,7 +47,7 @@ def administer(state, batch, index, events, count):
     return refuse(state, np.int64(VenueReject.UNKNOWN_COMMAND), np.int64(0), events, count)
 
 
-@kernel
+@inlined
 def refuse(state, reject, account_id, events, count):
     """Nothing changed, and why."""
     begin_event(state.book, events.orders, count, Event.REJECTED)
@@ -65,7 +65,7 @@ def refuse(state, reject, account_id, events, count):
     return count + 1
 
 
-@kernel
+@inlined
 def open_account(state, command, events, count):
     """A new account, in a self-trade group or in none."""
     account_id = np.int64(command["account_id"])
@@ -78,7 +78,7 @@ def open_account(state, command, events, count):
     return write_account(state, Event.ACCOUNT_OPENED, command, np.int64(0), events, count)
 
 
-@kernel
+@inlined
 def move_money(state, command, events, count):
     """A deposit or a withdrawal."""
     account_id = np.int64(command["account_id"])
@@ -97,7 +97,7 @@ def move_money(state, command, events, count):
     return write_account(state, event_kind, command, moved_nano, events, count)
 
 
-@kernel
+@inlined
 def write_account(state, kind, command, moved_nano, events, count):
     """Tell of an account's cash."""
     begin_event(state.book, events.orders, count, kind)
@@ -115,7 +115,7 @@ def write_account(state, kind, command, moved_nano, events, count):
     return count + 1
 
 
-@kernel
+@inlined
 def define_region(state, command, events, count):
     """Regions are numbered without gaps from 1; their codes are the readers' business."""
     clock = state.clock[0]
@@ -125,7 +125,7 @@ def define_region(state, command, events, count):
     return write_subject(state, Event.REGION_DEFINED, np.int64(0), np.int64(command["region_id"]), events, count)
 
 
-@kernel
+@inlined
 def define_series(state, command, events, count):
     """A rolling calendar, listing from now on."""
     reject = check_series(state, command)
@@ -150,7 +150,7 @@ def define_series(state, command, events, count):
     return write_subject(state, Event.SERIES_DEFINED, series_id, np.int64(command["region_id"]), events, count)
 
 
-@kernel
+@inlined
 def check_series(state, command):
     """0, or why a calendar cannot be rolled."""
     clock = state.clock[0]
@@ -177,7 +177,7 @@ def check_series(state, command):
     return np.int64(NO_REJECT)
 
 
-@kernel
+@inlined
 def set_reference(state, command, events, count):
     """A new reference price, and with it a new band; from gate closure on it would change the final price."""
     if not is_listed(state.book, command["instrument_id"]):
@@ -201,13 +201,13 @@ def set_reference(state, command, events, count):
     return count
 
 
-@kernel
+@inlined
 def tranche_of(state, instrument_id):
     """The tranche in an instrument's slot."""
     return state.tranches[np.int64(instrument_id) & np.int64(len(state.tranches) - 1)]
 
 
-@kernel
+@inlined
 def halt_or_resume(state, command, events, count):
     """Stop one tranche, or let it trade again; its gate closes in any case."""
     if not is_listed(state.book, command["instrument_id"]):
@@ -219,7 +219,7 @@ def halt_or_resume(state, command, events, count):
     return move_on(state, tranche, trigger, events, count)
 
 
-@kernel
+@inlined
 def halt_or_resume_market(state, halts, events, count):
     """Stop everything but cancels, or let the market trade again."""
     state.clock[0]["is_halted"] = 1 if halts else 0
@@ -227,7 +227,7 @@ def halt_or_resume_market(state, halts, events, count):
     return write_subject(state, kind, np.int64(0), np.int64(0), events, count)
 
 
-@kernel
+@inlined
 def write_subject(state, kind, series_id, region_id, events, count):
     """Tell of a series, a region, or the market."""
     begin_event(state.book, events.orders, count, kind)

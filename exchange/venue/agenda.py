@@ -5,13 +5,13 @@ Expiries of orders have a heap of their own in matching; at the same instant the
 
 import numpy as np
 
-from matching.compile import kernel
+from kernels.compile import inlined
 
 TRANCHE_DUE = 1
 SERIES_DUE = 2
 
 
-@kernel
+@inlined
 def add_entry(state, due_ns, kind, subject):
     """Enter what falls due at a time."""
     clock = state.clock[0]
@@ -26,7 +26,7 @@ def add_entry(state, due_ns, kind, subject):
         at = parent
 
 
-@kernel
+@inlined
 def drop_first(state):
     """Take out the entry that is due first."""
     clock = state.clock[0]
@@ -46,7 +46,7 @@ def drop_first(state):
         at = child
 
 
-@kernel
+@inlined
 def is_before(agenda, a, b):
     """Whether entry a comes before entry b."""
     if agenda[a]["due_ns"] != agenda[b]["due_ns"]:
@@ -56,7 +56,7 @@ def is_before(agenda, a, b):
     return agenda[a]["subject"] < agenda[b]["subject"]
 
 
-@kernel
+@inlined
 def swap_entries(agenda, a, b):
     """Exchange two entries."""
     due_ns = agenda[a]["due_ns"]
@@ -66,7 +66,7 @@ def swap_entries(agenda, a, b):
     set_entry(agenda, b, due_ns, kind, subject)
 
 
-@kernel
+@inlined
 def set_entry(agenda, at, due_ns, kind, subject):
     """Write an entry."""
     agenda[at]["due_ns"] = due_ns

@@ -1,8 +1,8 @@
 """The venue as a function: commands in, events out, nothing else.
 
-Each command, with the continuation records behind it, is carried to its outcome, the last of its events. When the buffer is
-full in the middle of one, the kernel returns what it has; called again with an empty buffer it goes on where it stopped, so
-that the events are the same for buffers and batches of any size.
+Each command, with the continuation records behind it, is carried to its outcome, the last of its events. When the
+buffer is full in the middle of one, the kernel returns what it has; called again with an empty buffer it goes on
+where it stopped, so that the events are the same for buffers and batches of any size.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
 from exchange.venue.trading import trade_command
-from matching.compile import kernel
+from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import is_paused
 from matching.prefetch import look_ahead
@@ -40,7 +40,7 @@ def apply_commands(state, batch, first_sequence, first, events):
     return index, count
 
 
-@kernel
+@inlined
 def group_size(batch, index):
     """How many records a command has, or 0 if some are missing."""
     size = 1 + np.int64(batch.orders[index]["continuations"])
@@ -52,13 +52,13 @@ def group_size(batch, index):
     return size
 
 
-@kernel
+@inlined
 def is_waiting(state):
     """Whether the command at work must be run again."""
     return is_paused(state.book) or state.clock[0]["is_paused"] != 0
 
 
-@kernel
+@inlined
 def apply_one(state, batch, first_sequence, index, size, events, count):
     """Carry one command on, from its beginning or from where it stopped."""
     if not is_waiting(state):
@@ -77,7 +77,7 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
     return administer(state, batch, index, events, count)
 
 
-@kernel
+@inlined
 def tick(state, command, events, count):
     """Time passes, and never goes back."""
     if command["time_ns"] < 0 or command["time_ns"] > TIME_NS_MAX:
@@ -100,7 +100,7 @@ def tick(state, command, events, count):
     return count + 1
 
 
-@kernel
+@inlined
 def apply_once(state, batch, index, trades, events, count):
     """Run a command that moves orders or money; with a client id, only the first time that it comes."""
     command = batch.orders[index]
@@ -128,7 +128,7 @@ def apply_once(state, batch, index, trades, events, count):
     return count
 
 
-@kernel
+@inlined
 def answer_again(state, known, content, account_id, events, count):
     """The answer to a client id that was used before: the same, if the command says the same."""
     if state.clients[known - 1]["content"] != content:

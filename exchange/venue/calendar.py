@@ -1,8 +1,8 @@
 """What time brings: orders expire, windows are listed, open, close at their gate, start and end.
 
-`advance` carries the venue to a time in steps, in the order of (due time, kind, id): expiries of orders first, then tranches,
-then series. Each step leaves the state whole, so a tick that finds no room for events pauses between two steps and is run
-again; a late tick over many deadlines does what many timely ones would have done.
+`advance` carries the venue to a time in steps, in the order of (due time, kind, id): expiries of orders first, then
+tranches, then series. Each step leaves the state whole, so a tick that finds no room for events pauses between two
+steps and is run again; a late tick over many deadlines does what many timely ones would have done.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from exchange.venue.agenda import SERIES_DUE, TRANCHE_DUE, add_entry, drop_first
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import BASIS_POINTS, NANO_PER_TICK_PER_3_MINUTES, WINDOW_STEP_S, Event, Reason, VenueReject
 from exchange.venue.trading import absorb
-from matching.compile import kernel
+from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import cancel_next, expire_next
 from matching.schema import NIL, PRICE_TICKS_MAX, Phase
@@ -21,7 +21,7 @@ from risk.positions import settle_first
 NANO_PER_S = 1_000_000_000
 
 
-@kernel
+@inlined
 def advance(state, time_ns, events, count):
     """Do all that is due until a time; `is_paused` in the clock says whether the buffer was full before that."""
     clock = state.clock[0]
@@ -54,7 +54,7 @@ def next_due(state):
     return due_ns
 
 
-@kernel
+@inlined
 def step(state, events, count):
     """One step of what is due at the book's time."""
     if due_slot(state.book) != NIL:
@@ -67,7 +67,7 @@ def step(state, events, count):
     return list_next(state, np.int64(state.agenda[0]["subject"]), events, count)
 
 
-@kernel
+@inlined
 def step_tranche(state, instrument_id, events, count):
     """Cancel one order, settle one position, or move a tranche on, whichever comes first at its gate."""
     tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
@@ -86,7 +86,7 @@ def step_tranche(state, instrument_id, events, count):
     return count
 
 
-@kernel
+@inlined
 def due_trigger(tranche):
     """What a tranche in this state waits for."""
     if tranche["state"] == LifeState.LISTED:
@@ -98,10 +98,10 @@ def due_trigger(tranche):
     return Trigger.END_HELD if tranche["was_held"] else Trigger.END_UNHELD
 
 
-@kernel
+@inlined
 def schedule(state, tranche):
     """Enter the next deadline of a tranche; one that is over frees its slot."""
-    if tranche["state"] == LifeState.OPEN:
+    if tranche["state"] == LifeState.OPEN or tranche["state"] == LifeState.HALTED:
         add_entry(state, tranche["gate_ns"], TRANCHE_DUE, tranche["instrument_id"])
     elif tranche["state"] == LifeState.GATE_CLOSED:
         add_entry(state, tranche["start_ns"], TRANCHE_DUE, tranche["instrument_id"])
@@ -112,13 +112,13 @@ def schedule(state, tranche):
         tranche["state"] = LifeState.NONE
 
 
-@kernel
+@inlined
 def book_of(state, tranche):
     """What matching knows of a tranche."""
     return state.book.instruments[np.int64(tranche["instrument_id"]) & np.int64(len(state.book.instruments) - 1)]
 
 
-@kernel
+@inlined
 def move_on(state, tranche, trigger, events, count):
     """Move a tranche along its life, and tell; the caller knows that the move exists."""
     previous = tranche["state"]
@@ -146,13 +146,13 @@ def move_on(state, tranche, trigger, events, count):
     return count + 1
 
 
-@kernel
+@inlined
 def final_ticks(tranche):
     """The price at which positions are settled: that of the last trade, or the reference if there was none."""
     return tranche["last_trade_ticks"] if tranche["last_trade_ticks"] != 0 else tranche["reference_ticks"]
 
 
-@kernel
+@inlined
 def settle_one(state, tranche, events, count):
     """Turn one position into cash at the final price."""
     price_ticks = final_ticks(tranche)
@@ -174,7 +174,7 @@ def settle_one(state, tranche, events, count):
     return count + 1
 
 
-@kernel
+@inlined
 def list_next(state, series_id, events, count):
     """List the next window of a series, and enter when the one after it is due."""
     series = state.series[series_id]
@@ -194,13 +194,13 @@ def list_next(state, series_id, events, count):
     return count
 
 
-@kernel
+@inlined
 def duration_ns(series):
     """The length of a series' windows in nanoseconds."""
     return np.int64(series["duration_s"]) * NANO_PER_S
 
 
-@kernel
+@inlined
 def skip_past_windows(series, time_ns):
     """Windows whose gate has closed already are never listed."""
     earliest_ns = time_ns + np.int64(series["gate_lead_s"]) * NANO_PER_S
@@ -209,7 +209,7 @@ def skip_past_windows(series, time_ns):
         series["next_start_ns"] += (behind_ns // duration_ns(series) + 1) * duration_ns(series)
 
 
-@kernel
+@inlined
 def schedule_series(state, series_id):
     """Enter when the next window of a series is to be listed."""
     series = state.series[series_id]
@@ -217,7 +217,7 @@ def schedule_series(state, series_id):
     add_entry(state, max(due_ns, np.int64(0)), SERIES_DUE, series_id)
 
 
-@kernel
+@inlined
 def free_instrument_id(state):
     """The next id whose slot is free, or NIL when all are in use. Ids only rise, so an old one never comes back."""
     clock = state.clock[0]
@@ -229,7 +229,7 @@ def free_instrument_id(state):
     return np.int64(NIL)
 
 
-@kernel
+@inlined
 def open_tranche(state, series, series_id, instrument_id):
     """Fill in what the venue and the book know of a new window."""
     tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
@@ -259,9 +259,11 @@ def open_tranche(state, series, series_id, instrument_id):
     set_band(instrument, tranche)
 
 
-@kernel
+@inlined
 def set_band(instrument, tranche):
-    """What an order may pay: so far from the reference, on whole price steps, never below one or above the highest price."""
+    """What an order may pay: so far from the reference, on whole price steps, never below one or above the highest
+    price.
+    """
     reference_ticks = np.int64(tranche["reference_ticks"])
     step_ticks = np.int64(instrument["price_step_ticks"])
     width_ticks = reference_ticks * np.int64(tranche["band_bps"]) // BASIS_POINTS
@@ -271,7 +273,7 @@ def set_band(instrument, tranche):
     instrument["band_high_ticks"] = max(high_ticks // step_ticks, np.int64(1)) * step_ticks
 
 
-@kernel
+@inlined
 def write_listed(state, instrument_id, events, count):
     """Tell of a new tranche."""
     slot = instrument_id & np.int64(len(state.tranches) - 1)
@@ -294,7 +296,7 @@ def write_listed(state, instrument_id, events, count):
     return count + 1
 
 
-@kernel
+@inlined
 def write_listing_refused(state, series, series_id, events, count):
     """Tell that a window could not be listed, for want of a slot."""
     begin_event(state.book, events.orders, count, Event.LISTING_REFUSED)

@@ -1,17 +1,17 @@
 """Idempotency: what became of every client id, refusals included.
 
-A retry of a command finds the first answer here; the same id with other content is refused by name. Entries stand in a ring
-in order of time and are trimmed by venue time alone; the entry of an order that still rests is renewed instead, so that an
-order can be named by its client id for as long as it lives.
+A retry of a command finds the first answer here; the same id with other content is refused by name. Entries stand in
+a ring in order of time and are trimmed by venue time alone; the entry of an order that still rests is renewed
+instead, so that an order can be named by its client id for as long as it lives.
 """
 
 import numpy as np
 
 from exchange.venue.schema import CLIENT_ID_RETENTION_NS, Command, Event
+from kernels.compile import inlined
+from kernels.intrinsics import hash_tag
 from kernels.table import following, home, insert_entry, remove_entry
-from matching.compile import kernel
 from matching.identifiers import find_slot
-from matching.intrinsics import hash_tag
 from matching.schema import NIL
 
 WORDS_PER_RECORD = 8
@@ -22,9 +22,11 @@ FNV_OFFSET = np.uint64(0xCBF29CE484222325)
 FNV_PRIME = np.uint64(0x100000001B3)
 
 
-@kernel
+@inlined
 def content_of(words, record_index, kind):
-    """A digest of what a command says, without its client id and, for a new order, without the id that the venue gave it."""
+    """A digest of what a command says, without its client id and, for a new order, without the id that the venue gave
+    it.
+    """
     digest = FNV_OFFSET
     for word in range(WORDS_PER_RECORD):
         is_client_id = word in CLIENT_ID_WORDS
@@ -35,13 +37,13 @@ def content_of(words, record_index, kind):
     return digest
 
 
-@kernel
+@inlined
 def client_tag(account_id, client_id_high, client_id_low):
     """The hash of an account's client id."""
     return hash_tag(np.uint64(client_id_high) ^ (np.uint64(client_id_low) + np.uint64(account_id)) * FNV_PRIME)
 
 
-@kernel
+@inlined
 def find_client(state, account_id, client_id_high, client_id_low):
     """The ring position + 1 of an account's client id, or NIL."""
     tag = client_tag(account_id, client_id_high, client_id_low)
@@ -60,14 +62,14 @@ def find_client(state, account_id, client_id_high, client_id_low):
         at = following(state.client_table, at)
 
 
-@kernel
+@inlined
 def is_full(state):
     """Whether no further client id can be remembered."""
     clock = state.clock[0]
     return clock["newest_client"] - clock["oldest_client"] >= np.uint64(len(state.clients))
 
 
-@kernel
+@inlined
 def remember(state, account_id, client_id_high, client_id_low, content, event):
     """Keep the outcome of a command for whoever sends it again. The caller has seen that there is room."""
     slot = take_newest(state)
@@ -88,7 +90,7 @@ def remember(state, account_id, client_id_high, client_id_low, content, event):
     insert_entry(state.client_table, client_tag(account_id, client_id_high, client_id_low), slot)
 
 
-@kernel
+@inlined
 def repeat(state, slot, event):
     """Answer a command that came again as it was answered first."""
     entry = state.clients[slot - 1]
@@ -105,7 +107,7 @@ def repeat(state, slot, event):
     event["leaves_lots"] = entry["leaves_lots"]
 
 
-@kernel
+@inlined
 def trim(state):
     """Forget what is older than the retention, but not the ids of orders that rest; so many a tick at most."""
     clock = state.clock[0]
@@ -123,13 +125,13 @@ def trim(state):
             renew(state, entry, tag)
 
 
-@kernel
+@inlined
 def names_resting_order(state, entry):
     """Whether this is the client id under which an order was placed that still rests."""
     return entry["outcome"] == Event.RESTED and find_slot(state.book, entry["order_id"]) != NIL
 
 
-@kernel
+@inlined
 def target_order_id(state, command):
     """The order that a cancel or replace means: by its id, or by the client id that it was placed with; 0 for none."""
     if command["order_id"] != 0 or command["target_high"] | command["target_low"] == 0:
@@ -140,7 +142,7 @@ def target_order_id(state, command):
     return state.clients[slot - 1]["order_id"]
 
 
-@kernel
+@inlined
 def renew(state, entry, tag):
     """Enter an entry again as the newest."""
     slot = take_newest(state)
@@ -150,7 +152,7 @@ def renew(state, entry, tag):
     insert_entry(state.client_table, tag, slot)
 
 
-@kernel
+@inlined
 def copy_entry(source, target):
     """All fields of an entry."""
     target["client_id_high"] = source["client_id_high"]
@@ -168,7 +170,7 @@ def copy_entry(source, target):
     target["outcome"] = source["outcome"]
 
 
-@kernel
+@inlined
 def take_newest(state):
     """The next slot of the ring."""
     clock = state.clock[0]
@@ -177,7 +179,7 @@ def take_newest(state):
     return slot
 
 
-@kernel
+@inlined
 def ring_slot(state, position):
     """The slot (from 1) at a position that only grows."""
     return np.int64(position & np.uint64(len(state.clients) - 1)) + 1

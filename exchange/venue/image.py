@@ -1,24 +1,24 @@
 """The logical state of the venue: what a digest covers, and what a snapshot holds.
 
-Nothing here depends on memory: no slots, links, tables or heaps. Orders stand in their queues' order, positions in the order
-in which they were opened, client ids in the order of time. Restoring an image gives a state that answers every further
-command alike, and whose own image is the same, bit for bit.
+Nothing here depends on memory: no slots, links, tables or heaps. Orders stand in their queues' order, positions in
+the order in which they were opened, client ids in the order of time. Restoring an image gives a state that answers
+every further command alike, and whose own image is the same, bit for bit.
 """
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from exchange.venue import schema
-from exchange.venue.agenda import TRANCHE_DUE, add_entry
-from exchange.venue.calendar import schedule_series
+from exchange.venue.calendar import schedule, schedule_series
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.state import State, VenueLimits, allocate
+from kernels.compile import kernel
 from kernels.records import record
 from kernels.table import grown_table, insert_entry
-from matching.compile import kernel
 from matching.export import export_orders
 from matching.identifiers import grown
 from matching.restore import restore_orders
@@ -102,20 +102,18 @@ def restore(image: Image, limits: VenueLimits) -> State:
     state.tranches[slots] = image["tranches"]
     state.book.instruments[slots] = image["instruments"]
     state.series[1 : len(image["series"]) + 1] = image["series"]
-    state = state._replace(
+    state = replace(
+        state,
         book=grown(state.book, len(image["orders"])),
-        ledger=state.ledger._replace(
-            position_table=grown_table(state.ledger.position_table, 0, len(image["positions"]))
+        ledger=replace(
+            state.ledger, position_table=grown_table(state.ledger.position_table, 0, len(image["positions"]))
         ),
         client_table=grown_table(state.client_table, 0, len(image["clients"])),
     )
     restore_orders(state.book, image["orders"])
     restore_positions(state, image["positions"])
     restore_clients(state, image["clients"])
-    for tranche in state.tranches[slots]:
-        add_entry(state, next_deadline_ns(tranche), TRANCHE_DUE, int(tranche["instrument_id"]))
-    for series_id in range(1, len(image["series"]) + 1):
-        schedule_series(state, series_id)
+    restore_agenda(state)
     return state
 
 
@@ -132,11 +130,14 @@ def _check_room(image: Image, limits: VenueLimits) -> None:
         raise ValueError(f"an image of {len(slots)} tranches does not fit {limits}")
 
 
-def next_deadline_ns(tranche: np.void) -> int:
-    """When the next thing happens to a live tranche."""
-    if tranche["state"] in (LifeState.OPEN, LifeState.HALTED):
-        return int(tranche["gate_ns"])
-    return int(tranche["start_ns"] if tranche["state"] == LifeState.GATE_CLOSED else tranche["end_ns"])
+@kernel
+def restore_agenda(state):
+    """Enter the next deadline of every live tranche and of every series."""
+    for slot in range(len(state.tranches)):
+        if state.tranches[slot]["state"] != LifeState.NONE:
+            schedule(state, state.tranches[slot])
+    for series_id in range(1, np.int64(state.clock[0]["series_count"]) + 1):
+        schedule_series(state, series_id)
 
 
 @kernel

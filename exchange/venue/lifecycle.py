@@ -3,7 +3,8 @@
     listed -> open <-> halted -> gate_closed -> delivering -> settled
                                                          \\-> expired, if nobody held it
 
-A move that is missing from the table does not exist. What time brings is in `TIMED`: the trigger that each state waits for.
+A move that is missing from the table does not exist. What time brings is in `TIMED`: the trigger that each state
+waits for.
 """
 
 from enum import IntEnum

@@ -1,5 +1,7 @@
 """A typed face over the kernels of the venue: owns the state, hands in batches, collects their events."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from exchange.venue import image
@@ -35,6 +37,8 @@ class Venue:
 
     def apply(self, commands: np.ndarray, first_sequence: int) -> np.ndarray:
         """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
+        if not len(commands):
+            return self._buffer[:0].copy()
         self._grow(len(commands))
         # To the compiler a read-only array is another type, for which it would compile every kernel once more.
         batch = view_commands(np.require(commands, requirements=["C", "W"]))
@@ -42,7 +46,7 @@ class Venue:
         while done < len(commands):
             done, count = apply_commands(self.state, batch, first_sequence, done, self._events)
             parts.append(self._buffer[:count].copy())
-        return parts[0] if len(parts) == 1 else np.concatenate(parts or [self._buffer[:0].copy()])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def image(self) -> dict[str, np.ndarray]:
         """The logical state."""
@@ -64,14 +68,14 @@ class Venue:
 
     def _grow(self, additions: int) -> None:
         """Make room in the hash tables for all that a batch could add; a command adds two positions for each trade."""
-        ledger, clock = self.state.ledger, self.state.clock[0]
+        state, clock = self.state, self.state.clock[0]
         clients = int(clock["newest_client"] - clock["oldest_client"])
-        positions = int(ledger.totals[0]["live_positions"])
-        resting = int(self.state.book.counters[0]["resting_orders"])
-        self.state = self.state._replace(
-            book=grown(self.state.book, additions),
-            ledger=ledger._replace(
-                position_table=grown_table(ledger.position_table, positions, 2 * additions + resting)
-            ),
-            client_table=grown_table(self.state.client_table, clients, additions),
-        )
+        positions = int(state.ledger.totals[0]["live_positions"])
+        resting = int(state.book.counters[0]["resting_orders"])
+        book = grown(state.book, additions)
+        position_table = grown_table(state.ledger.position_table, positions, 2 * additions + resting)
+        client_table = grown_table(state.client_table, clients, additions)
+        if position_table is not state.ledger.position_table:
+            self.state = state = replace(state, ledger=replace(state.ledger, position_table=position_table))
+        if book is not state.book or client_table is not state.client_table:
+            self.state = replace(state, book=book, client_table=client_table)

@@ -1,21 +1,23 @@
 """The records that enter and leave the venue, composed from those of matching and risk.
 
-Every command and every event is 64 bytes. Layouts of one family share the places of what they have in common, so a batch is
-one array that is viewed as whatever its `kind` says. A command that needs more than 64 bytes is a group: a head whose
-`continuations` counts the CONTINUATION records behind it, journaled together or not at all.
+Every command and every event is 64 bytes. Layouts of one family share the places of what they have in common, so a
+batch is one array that is viewed as whatever its `kind` says. A command that needs more than 64 bytes is a group: a
+head whose `continuations` counts the CONTINUATION records behind it, journaled together or not at all.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 
-from kernels.records import RECORD_BYTES, record
-from matching import schema as matching_schema
+from kernels.arrays import ArrayGroup
+from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
     CHANGE_COMMAND,
     ORDER_COMMAND,
     ORDER_EVENT,
+    CommandKind,
+    EventKind,
     OrderReason,
     OrderReject,
 )
@@ -29,7 +31,8 @@ REGION_CAPACITY = 4_096
 SERIES_CAPACITY = 16_384
 CLIENT_ID_CAPACITY = 1 << 20
 CLIENT_ID_RETENTION_NS = 120 * 1_000_000_000
-"""How long an answer is kept for a retry: twice the 60 s that a signed request lives. Ids of live orders stay longer."""
+"""How long an answer is kept for a retry: twice the 60 s that a signed request lives. Ids of live orders stay longer.
+"""
 CONTINUATIONS_MAX = 4
 TEXT_BYTES_MAX = 60
 CLIENT_ID_LENGTH_MAX = 36
@@ -45,45 +48,57 @@ class Tier(IntEnum):
     BE = 2
 
 
-Command = IntEnum(
-    "Command",
-    {
-        **{kind.name: kind.value for kind in matching_schema.CommandKind},
-        "TICK": 16,
-        "OPEN_ACCOUNT": 17,
-        "DEPOSIT": 18,
-        "WITHDRAW": 19,
-        "DEFINE_REGION": 20,
-        "DEFINE_SERIES": 21,
-        "SET_REFERENCE": 22,
-        "HALT": 23,
-        "RESUME": 24,
-        "HALT_MARKET": 25,
-        "RESUME_MARKET": 26,
-        "CONTINUATION": 31,
-    },
-)
+class Command(IntEnum):
+    """Everything that changes state: the orders of matching, and from 16 on what the venue adds. Never renumber."""
 
-Event = IntEnum(
-    "Event",
-    {
-        **{kind.name: kind.value for kind in matching_schema.EventKind},
-        "TICKED": 32,
-        "ACCOUNT_OPENED": 33,
-        "DEPOSITED": 34,
-        "WITHDREW": 35,
-        "REGION_DEFINED": 36,
-        "SERIES_DEFINED": 37,
-        "TRANCHE_LISTED": 38,
-        "STATE_CHANGED": 39,
-        "REFERENCE_SET": 40,
-        "POSITION_SETTLED": 41,
-        "REPEATED": 42,
-        "MARKET_HALTED": 43,
-        "MARKET_RESUMED": 44,
-        "LISTING_REFUSED": 45,
-    },
-)
+    PLACE = CommandKind.PLACE
+    CANCEL = CommandKind.CANCEL
+    REPLACE = CommandKind.REPLACE
+    TICK = 16
+    OPEN_ACCOUNT = 17
+    DEPOSIT = 18
+    WITHDRAW = 19
+    DEFINE_REGION = 20
+    DEFINE_SERIES = 21
+    SET_REFERENCE = 22
+    HALT = 23
+    RESUME = 24
+    HALT_MARKET = 25
+    RESUME_MARKET = 26
+    CONTINUATION = 31
+
+
+class Event(IntEnum):
+    """Everything that happened: the events of matching, and from 32 on those of the venue. Never renumber."""
+
+    RESTED = EventKind.RESTED
+    FILLED = EventKind.FILLED
+    KILLED = EventKind.KILLED
+    CANCELLED = EventKind.CANCELLED
+    REPLACED = EventKind.REPLACED
+    REDUCED = EventKind.REDUCED
+    REJECTED = EventKind.REJECTED
+    TRADE = EventKind.TRADE
+    PREVENTED = EventKind.PREVENTED
+    WITHDRAWN = EventKind.WITHDRAWN
+    TICKED = 32
+    ACCOUNT_OPENED = 33
+    DEPOSITED = 34
+    WITHDREW = 35
+    REGION_DEFINED = 36
+    SERIES_DEFINED = 37
+    TRANCHE_LISTED = 38
+    STATE_CHANGED = 39
+    REFERENCE_SET = 40
+    POSITION_SETTLED = 41
+    REPEATED = 42
+    MARKET_HALTED = 43
+    MARKET_RESUMED = 44
+    LISTING_REFUSED = 45
+
+
+assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
+assert {kind.name for kind in EventKind} <= set(Event.__members__), "an event of matching is missing"
 
 
 class VenueReject(IntEnum):
@@ -105,11 +120,46 @@ class VenueReject(IntEnum):
     ID_OUT_OF_ORDER = 314
 
 
-Reject = IntEnum(
-    "Reject",
-    {"NONE": 0} | {member.name: member.value for room in (OrderReject, RiskReject, VenueReject) for member in room},
-)
-"""Every refusal of the core under its number."""
+class Reject(IntEnum):
+    """Every refusal of the core, under the number that its room gave it."""
+
+    NONE = 0
+    UNKNOWN_INSTRUMENT = OrderReject.UNKNOWN_INSTRUMENT
+    INSTRUMENT_CLOSED = OrderReject.INSTRUMENT_CLOSED
+    INSTRUMENT_HALTED = OrderReject.INSTRUMENT_HALTED
+    INVALID_ORDER_TERMS = OrderReject.INVALID_ORDER_TERMS
+    PRICE_OUT_OF_RANGE = OrderReject.PRICE_OUT_OF_RANGE
+    PRICE_OFF_TICK = OrderReject.PRICE_OFF_TICK
+    QUANTITY_OUT_OF_RANGE = OrderReject.QUANTITY_OUT_OF_RANGE
+    QUANTITY_OFF_LOT = OrderReject.QUANTITY_OFF_LOT
+    PRICE_OUTSIDE_BAND = OrderReject.PRICE_OUTSIDE_BAND
+    ALREADY_EXPIRED = OrderReject.ALREADY_EXPIRED
+    UNKNOWN_ORDER = OrderReject.UNKNOWN_ORDER
+    DUPLICATE_ORDER_ID = OrderReject.DUPLICATE_ORDER_ID
+    TOO_MANY_ORDERS = OrderReject.TOO_MANY_ORDERS
+    TOO_MANY_PRICE_LEVELS = OrderReject.TOO_MANY_PRICE_LEVELS
+    POST_ONLY_WOULD_TRADE = OrderReject.POST_ONLY_WOULD_TRADE
+    NOTIONAL_OUT_OF_RANGE = RiskReject.NOTIONAL_OUT_OF_RANGE
+    INSUFFICIENT_FUNDS = RiskReject.INSUFFICIENT_FUNDS
+    TOO_MANY_POSITIONS = RiskReject.TOO_MANY_POSITIONS
+    AMOUNT_OUT_OF_RANGE = RiskReject.AMOUNT_OUT_OF_RANGE
+    UNKNOWN_COMMAND = VenueReject.UNKNOWN_COMMAND
+    INCOMPLETE_GROUP = VenueReject.INCOMPLETE_GROUP
+    UNKNOWN_ACCOUNT = VenueReject.UNKNOWN_ACCOUNT
+    CLIENT_ID_REUSED = VenueReject.CLIENT_ID_REUSED
+    TOO_MANY_CLIENT_IDS = VenueReject.TOO_MANY_CLIENT_IDS
+    MARKET_HALTED = VenueReject.MARKET_HALTED
+    ACCOUNT_EXISTS = VenueReject.ACCOUNT_EXISTS
+    UNKNOWN_REGION = VenueReject.UNKNOWN_REGION
+    UNKNOWN_SERIES = VenueReject.UNKNOWN_SERIES
+    INVALID_SERIES = VenueReject.INVALID_SERIES
+    ILLEGAL_STATE_CHANGE = VenueReject.ILLEGAL_STATE_CHANGE
+    TOO_MANY_INSTRUMENTS = VenueReject.TOO_MANY_INSTRUMENTS
+    TIME_OUT_OF_RANGE = VenueReject.TIME_OUT_OF_RANGE
+    ID_OUT_OF_ORDER = VenueReject.ID_OUT_OF_ORDER
+
+
+assert len(Reject) == 1 + len(OrderReject) + len(RiskReject) + len(VenueReject), "a refusal is missing"
 
 Reason = OrderReason
 
@@ -270,7 +320,7 @@ for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES
 for _layout in (CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT):
     for _field in ("kind", "reason", "sequence", "index"):
-        assert _layout.fields[_field] == ORDER_EVENT.fields[_field], "events share their head"
+        assert offset_of(_layout, _field) == offset_of(ORDER_EVENT, _field), "events share their head"
 
 # The state of the venue beyond books and accounts.
 
@@ -342,7 +392,8 @@ CLOCK = record(
 )
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Batch(ArrayGroup):
     """One array of commands in every layout that kernels read."""
 
     orders: np.ndarray
@@ -354,7 +405,8 @@ class Batch(NamedTuple):
     words: np.ndarray  # (8 x commands,) u8
 
 
-class EventBuffer(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class EventBuffer(ArrayGroup):
     """One array of events in every layout that kernels write."""
 
     orders: np.ndarray
@@ -368,7 +420,7 @@ class EventBuffer(NamedTuple):
 def view_commands(commands: np.ndarray) -> Batch:
     """Every layout of a contiguous array of 64-byte records."""
     layouts = (ORDER_COMMAND, CHANGE_COMMAND, CLOCK_COMMAND, ACCOUNT_COMMAND, SERIES_COMMAND, INSTRUMENT_COMMAND)
-    return Batch(*(commands.view(layout) for layout in layouts), commands.view(np.uint64))
+    return Batch(*(commands.view(layout) for layout in (*layouts, np.uint64)))
 
 
 def view_events(events: np.ndarray) -> EventBuffer:

@@ -1,12 +1,15 @@
 """The state of the venue: arrays, and the limits that they were made for."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from exchange.venue import schema
+from kernels.arrays import ArrayGroup
 from kernels.table import ENTRY, TABLE_SIZE_MIN
 from matching import arena
+from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
 from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
 
@@ -15,7 +18,9 @@ ENGINE_VERSION = "1"
 
 
 class VenueLimits(NamedTuple):
-    """How much the venue can hold. Refusals depend on them, so a journal is only replayed under the limits it was made with."""
+    """How much the venue can hold. Refusals depend on them, so a journal is only replayed under the limits it was
+    made with.
+    """
 
     instruments: int = 65_536
     orders: int = 4_000_000
@@ -29,7 +34,8 @@ class VenueLimits(NamedTuple):
         return f"{ENGINE_VERSION}:{'/'.join(str(limit) for limit in self)}"
 
 
-class State(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class State(ArrayGroup):
     """Everything that decides what the next command does."""
 
     book: arena.Book
@@ -44,6 +50,8 @@ class State(NamedTuple):
 
 def allocate(limits: VenueLimits) -> State:
     """A venue in which nothing has happened. Raises ValueError for limits that cannot be served."""
+    if not 1 < limits.accounts <= ACCOUNT_ID_MAX + 1:
+        raise ValueError(f"the number of accounts must be up to 2^24, not {limits.accounts}")
     if limits.client_ids & (limits.client_ids - 1) or limits.client_ids < 2:
         raise ValueError(f"the number of client ids must be a power of two, not {limits.client_ids}")
     clock = np.zeros(1, schema.CLOCK)

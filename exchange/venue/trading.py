@@ -1,15 +1,15 @@
 """Orders through the venue: risk before matching, and the ledger after it.
 
-Every check comes before anything changes: the rules of the book, then what the order could cost. Then matching runs, and each
-of its events moves a hold or a position. What a resting order holds is its notional at its own limit, so the events of
-matching say exactly what is held and released; the incoming order holds nothing until it rests.
+Every check comes before anything changes: the rules of the book, then what the order could cost. Then matching runs,
+and each of its events moves a hold or a position. What a resting order holds is its notional at its own limit, so the
+events of matching say exactly what is held and released; the incoming order holds nothing until it rests.
 """
 
 import numpy as np
 
 from exchange.venue.clients import target_order_id
 from exchange.venue.schema import Command, Event, VenueReject
-from matching.compile import kernel
+from kernels.compile import inlined
 from matching.events import write_rejected
 from matching.execute import cancel, is_paused, place, replace, slot_of_account, work
 from matching.rules import (
@@ -26,7 +26,7 @@ from risk.accounts import add_hold, check_hold
 from risk.positions import fill_position, position_of
 
 
-@kernel
+@inlined
 def trade_command(state, batch, index, events, count):
     """Run an order, a cancel or a replace to its outcome, or until the buffer is full."""
     first = count
@@ -39,7 +39,7 @@ def trade_command(state, batch, index, events, count):
     return count
 
 
-@kernel
+@inlined
 def begin_order(state, batch, index, events, count):
     """Check a command against the book and the ledger, and do all of it but the matching."""
     order = batch.orders[index]
@@ -58,7 +58,7 @@ def begin_order(state, batch, index, events, count):
     return replace(state.book, change, slot, events.orders, count)
 
 
-@kernel
+@inlined
 def check_new_order(state, order):
     """0, or the first rule that a new order breaks."""
     if state.clock[0]["is_halted"]:
@@ -75,7 +75,7 @@ def check_new_order(state, order):
     return check_cost(state, order["account_id"], slot, side, limit_ticks, order["quantity_lots"], np.int64(0))
 
 
-@kernel
+@inlined
 def check_changed_order(state, change, slot):
     """0, or the first rule that a replace breaks."""
     if state.clock[0]["is_halted"]:
@@ -99,9 +99,11 @@ def check_changed_order(state, change, slot):
     return check_cost(state, change["account_id"], instrument_slot, side, limit_ticks, leaves_lots, released_nano)
 
 
-@kernel
+@inlined
 def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
-    """What an order holds at worst: a buy its limit, a sell the best bid if that is higher, since it would trade there."""
+    """What an order holds at worst: a buy its limit, a sell the best bid if that is higher, since it would trade
+    there.
+    """
     worst_ticks = np.int64(limit_ticks)
     if side == Side.SELL:
         best_bid = np.int64(state.book.sides[2 * slot]["best_level"])
@@ -112,13 +114,13 @@ def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
     return check_hold(state.ledger, account_id, worst_ticks, lots, tick_value_nano, released_nano, makers_max)
 
 
-@kernel
+@inlined
 def notional(state, slot, price_ticks, lots):
     """Price times lots over the window, in nano-USD."""
     return np.int64(price_ticks) * np.int64(lots) * state.tranches[slot]["tick_value_nano"]
 
 
-@kernel
+@inlined
 def absorb(state, event):
     """Carry an event of matching into the ledger."""
     kind = event["kind"]
@@ -137,7 +139,7 @@ def absorb(state, event):
         add_hold(state.ledger, event["account_id"], -moved_nano)
 
 
-@kernel
+@inlined
 def settle_trade(state, event, slot, cost_nano):
     """Both positions of a trade, equal and opposite."""
     tranche = state.tranches[slot]

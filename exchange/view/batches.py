@@ -6,12 +6,12 @@ import numpy as np
 
 from exchange.published import Published
 from exchange.venue.schema import CONTINUATION, Command
-from kernels.records import RECORD_BYTES
+from kernels.records import RECORD_BYTES, names_of, offset_of
 from matching.schema import ORDER_COMMAND, ORDER_EVENT
 
-_KIND = ORDER_COMMAND.names.index("kind")
-_LENGTH_OFFSET = CONTINUATION.fields["length"][1]
-_TEXT_OFFSET = CONTINUATION.fields["text"][1]
+_KIND = names_of(ORDER_COMMAND).index("kind")
+_LENGTH_OFFSET = offset_of(CONTINUATION, "length")
+_TEXT_OFFSET = offset_of(CONTINUATION, "text")
 
 
 class OrderEvent(NamedTuple):
@@ -27,7 +27,7 @@ class OrderEvent(NamedTuple):
     account_id: int
     counter_account_id: int
     price_ticks: int
-    index: int
+    index: int  # type: ignore[assignment]  # a field, not the method of tuples
     quantity_lots: int
     leaves_lots: int
 
@@ -101,4 +101,4 @@ class BatchReader:
 
 
 def _fields(array: np.ndarray, position: int, layout: np.dtype) -> dict[str, int]:
-    return dict(zip(layout.names, array[position : position + 1].view(layout).item(), strict=True))
+    return dict(zip(names_of(layout), array[position : position + 1].view(layout).item(), strict=True))

@@ -1,7 +1,8 @@
 """What each event of matching does to the read model: orders, levels of the book, holds, positions, the tape.
 
 An order is entered when its command's first event is no refusal, and joins its account's resting orders when it rests.
-Levels follow `matching.schema.LEVEL_EFFECT`: each function below that moves a level says so by calling `_move_level`.
+What is left of an incoming order, and its total, are told by the outcome; until then only its fills are counted. Levels
+follow `matching.schema.LEVEL_EFFECT`: each function below that moves a level says so by calling `_move_level`.
 """
 
 from __future__ import annotations
@@ -98,7 +99,6 @@ def _killed(view: MarketView, event: OrderEvent) -> None:
 def _cancelled(view: MarketView, event: OrderEvent) -> None:
     """A resting order left the book for good."""
     order = _changed_order(view, event)
-    order.quantity_lots = order.filled_lots + event.quantity_lots
     _move_level(view, event, order, -event.quantity_lots, orders=-1)
     _finish(view, order, CANCELLED, event.reason)
 
@@ -121,7 +121,6 @@ def _traded(view: MarketView, event: OrderEvent) -> None:
     """The incoming order took lots from a resting one, at the resting one's price."""
     taker = _changed_order(view, event)
     taker.filled_lots += event.quantity_lots
-    taker.leaves_lots = event.leaves_lots
     maker = view.orders.by_id[event.counter_order_id]
     maker.filled_lots += event.quantity_lots
     if _take_from_maker(view, event, maker):
@@ -150,9 +149,6 @@ def _traded(view: MarketView, event: OrderEvent) -> None:
 
 def _prevented(view: MarketView, event: OrderEvent) -> None:
     """Self-trade prevention took lots off both orders instead of a trade."""
-    taker = _changed_order(view, event)
-    taker.quantity_lots -= event.quantity_lots
-    taker.leaves_lots = event.leaves_lots
     maker = view.orders.by_id[event.counter_order_id]
     maker.quantity_lots -= event.quantity_lots
     if _take_from_maker(view, event, maker):

@@ -48,7 +48,7 @@ class TradeView(NamedTuple):
     """One trade, as the tape tells it."""
 
     sequence: int
-    index: int
+    index: int  # type: ignore[assignment]  # a field, not the method of tuples
     instrument_id: int
     symbol: str
     price_ticks: int
