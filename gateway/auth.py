@@ -29,6 +29,14 @@ from gateway.signing import (
 
 NANO_PER_MS = 1_000_000
 
+FIELD_OF_HEADER = {
+    KEY_HEADER: "key",
+    TIMESTAMP_HEADER: "timestamp",
+    NONCE_HEADER: "nonce",
+    SIGNATURE_HEADER: "signature",
+}
+"""The same four things in a login on a socket."""
+
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _NONCE = re.compile(r"[!-~]{1,64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
@@ -45,11 +53,10 @@ class Credentials(NamedTuple):
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> "Credentials":
         """The four headers of a request. Raises ApiError when one is missing."""
-        names = (KEY_HEADER, TIMESTAMP_HEADER, NONCE_HEADER, SIGNATURE_HEADER)
-        for name in names:
+        for name in FIELD_OF_HEADER:
             if name not in headers:
                 raise ApiError(DoorError.NOT_SIGNED, param=name)
-        return cls(*(headers[name] for name in names))
+        return cls(*(headers[name] for name in FIELD_OF_HEADER))
 
     @classmethod
     def from_login(cls, request: LoginRequest) -> "Credentials":
@@ -84,7 +91,11 @@ class Authenticator:
 
     def verify_login(self, request: LoginRequest) -> ApiKey:
         """The key that logs in on a socket. Raises ApiError."""
-        return self.verify(Credentials.from_login(request), LOGIN_METHOD, LOGIN_PATH, b"")
+        try:
+            return self.verify(Credentials.from_login(request), LOGIN_METHOD, LOGIN_PATH, b"")
+        except ApiError as error:
+            error.param = FIELD_OF_HEADER.get(error.param or "")
+            raise
 
     def _check_time(self, timestamp: str, now_ms: int) -> None:
         if not _TIMESTAMP.fullmatch(timestamp):

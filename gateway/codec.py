@@ -15,6 +15,7 @@ from exchange.service import Reply
 from exchange.units import PRICE_DECIMALS, format_ticks
 from exchange.venue.schema import REPEAT_EVENT, Event, Reject
 from exchange.view import MarketView, TradeView
+from exchange.view.batches import OrderEvent
 from exchange.view.records import TRADES_KEPT
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
@@ -125,13 +126,17 @@ def outcome_of(events: np.ndarray) -> Outcome:
     """What became of a command. Raises ApiError for a refusal, also for one that is told again."""
     kind = int(events[-1]["kind"])
     is_repeated = kind == Event.REPEATED
-    layout = REPEAT_EVENT if is_repeated else ORDER_EVENT
-    fields = dict(zip(layout.names, events[-1:].view(layout).item(), strict=True))
+    last = events[-1:].view(REPEAT_EVENT if is_repeated else ORDER_EVENT)[0]
     outcome = Outcome(
-        fields["original_kind"] if is_repeated else kind,
-        fields["original_sequence"] if is_repeated else fields["sequence"],
-        *(fields[name] for name in Outcome._fields[2:-1]),
-        is_repeated,
+        kind=int(last["original_kind"]) if is_repeated else kind,
+        sequence=int(last["original_sequence"] if is_repeated else last["sequence"]),
+        reason=int(last["reason"]),
+        order_id=int(last["order_id"]),
+        instrument_id=int(last["instrument_id"]),
+        price_ticks=int(last["price_ticks"]),
+        quantity_lots=int(last["quantity_lots"]),
+        leaves_lots=int(last["leaves_lots"]),
+        is_repeated=is_repeated,
     )
     if outcome.kind == Event.REJECTED:
         refusal = ApiError(Reject(outcome.reason))
@@ -211,9 +216,9 @@ def _answer(reply: Reply, outcome: Outcome, fills: list[Fill] | None) -> Row:
 def _fills(view: MarketView, outcome: Outcome, reply: Reply) -> list[Fill] | None:
     """All trades of the command, or None when it is told again and they are no longer remembered."""
     if not outcome.is_repeated:
-        trades = reply.events[reply.events["kind"] == Event.TRADE]
-        columns = (trades[name].tolist() for name in ("index", "price_ticks", "quantity_lots"))
-        return [Fill(f"{outcome.sequence}-{index}", price, lots) for index, price, lots in zip(*columns, strict=True)]
+        events = map(OrderEvent._make, reply.events.tolist())
+        trades = (event for event in events if event.kind == Event.TRADE)
+        return [Fill(f"{trade.sequence}-{trade.index}", trade.price_ticks, trade.quantity_lots) for trade in trades]
     tranche = view.tranches.get(outcome.instrument_id)
     if tranche is None or not _reaches_back_to(tranche.trades, outcome.sequence):
         return None

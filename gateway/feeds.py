@@ -86,6 +86,8 @@ class Feed:
         subscribers.discard(subscriber)
         if not subscribers:
             self._subscribers[topic.channel].pop(topic.subject, None)
+            if topic.channel == "book":
+                self._book_sequences.pop(topic.subject, None)
 
     async def reached(self, sequence: int) -> bool:
         """Wait until readers see a sequence, for a bounded time; whether they do."""

@@ -5,7 +5,7 @@ Ranges that the core refuses under a name of its own carry the core's name, so t
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
@@ -29,14 +29,14 @@ _CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
 _ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9._-]{0,47}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _UTC_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # UTC like everything here, and cheaper without saying so each time
 
 
 def refusal(error: DoorError | Reject, message: str | None = None) -> PydanticCustomError:
     """A named refusal of one field, to be raised inside a model."""
     answer = DOOR_ANSWERS[error] if isinstance(error, DoorError) else CORE_ANSWERS[error]
     text = message or answer.message
-    return PydanticCustomError(error.name.lower(), "{text}", {"text": text})  # type: ignore[arg-type]
+    return PydanticCustomError(error.name.lower(), "{text}", {"text": text})
 
 
 def order_id_of(text: str) -> int | None:
@@ -47,7 +47,7 @@ def order_id_of(text: str) -> int | None:
 
 def time_text(time_ns: int) -> str:
     """A UTC time in ISO 8601 with microseconds; `time_ns` beside it has the rest."""
-    return f"{_EPOCH + timedelta(microseconds=time_ns // 1_000):%Y-%m-%dT%H:%M:%S.%fZ}"
+    return (_EPOCH + timedelta(microseconds=time_ns // 1_000)).isoformat(timespec="microseconds") + "Z"
 
 
 def _price(value: Any) -> int:
@@ -100,7 +100,7 @@ def _time(value: Any) -> int:
     if match is None:
         raise refusal(DoorError.MALFORMED_TIME)
     try:
-        moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(match[1])
     except ValueError:
         raise refusal(DoorError.MALFORMED_TIME) from None
     whole_s = (moment - _EPOCH) // timedelta(seconds=1)

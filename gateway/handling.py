@@ -1,6 +1,5 @@
 """What REST handlers have in common: reading a request, knowing who signed it, waiting for a sequence, answering."""
 
-import asyncio
 from typing import TypeVar
 
 import structlog
@@ -14,14 +13,15 @@ from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
-from gateway.requests import ReadQuery, Role, parse
+from gateway.requests import TEXT_LENGTH_MAX, ReadQuery, Role, parse
 from gateway.rows import Row
 
 log = structlog.get_logger()
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ReadT = TypeVar("ReadT", bound=ReadQuery)
 
-SECURITY_HEADERS = {
+HEADERS = {
+    "Server": "bwx",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -44,8 +44,6 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return _named(error)
     except web.RequestPayloadError:
         return _refusal(ApiError(DoorError.BAD_REQUEST, "the body broke off or was not encoded as its headers say"))
-    except asyncio.CancelledError:
-        raise
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path)
         return _refusal(ApiError(DoorError.INTERNAL_ERROR))
@@ -53,7 +51,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
 
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     """Tell browsers what our pages may load, and caches to keep nothing without asking."""
-    response.headers.update(SECURITY_HEADERS)
+    response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 
 
@@ -64,11 +62,12 @@ def answer(row: Row, status: int = 200) -> web.Response:
 
 def query_of(request: web.Request, model: type[ModelT]) -> ModelT:
     """The query of a request, each name once. Raises ApiError."""
-    names = list(request.query)
-    for name in names:
-        if names.count(name) > 1:
-            raise ApiError(DoorError.DUPLICATE_KEY, param=name[:64])
-    return parse(model, dict(request.query))
+    fields: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name in fields:
+            raise ApiError(DoorError.DUPLICATE_KEY, param=name[:TEXT_LENGTH_MAX])
+        fields[name] = value
+    return parse(model, fields)
 
 
 async def read_query(request: web.Request, model: type[ReadT]) -> ReadT:

@@ -211,7 +211,6 @@ def _named(details: ErrorDetails) -> ApiError:
     kind, message = details["type"], details["msg"]
     param = str(details["loc"][0])[:TEXT_LENGTH_MAX] if details["loc"] else None
     if kind in _TOLD_AS:
-        error, message = _TOLD_AS[kind]
-    else:
-        error = error_named(kind) or DoorError.INVALID_VALUE
-    return ApiError(error, f"{param}: {message}", param)
+        door_error, message = _TOLD_AS[kind]
+        return ApiError(door_error, f"{param}: {message}", param)
+    return ApiError(error_named(kind) or DoorError.INVALID_VALUE, f"{param}: {message}", param)

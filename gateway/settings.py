@@ -27,3 +27,5 @@ class GatewaySettings(BaseSettings):
     heartbeat_interval_s: float = 5.0
     ping_interval_s: float = 30.0
     shutdown_wait_s: float = 2.0
+    # How long a peer may take to answer a close, or to read what was sent before it.
+    close_wait_s: float = 5.0

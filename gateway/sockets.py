@@ -8,7 +8,7 @@ the peer has answered: a socket closed over unread bytes resets, and the peer wo
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
@@ -16,10 +16,8 @@ from gateway.outbox import Outbox
 from gateway.settings import GatewaySettings
 
 SLOW_CONSUMER_CODE = 4008
-CLOSE_WAIT_S = 5.0
-"""How long a peer may take to answer a close, or to read what was sent before it."""
-HARD_LIMIT_FRAMES = 4
-"""Up to this many times the frame limit a frame is read and refused by name; beyond, the connection ends at once."""
+FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
+"""A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
 
 
 class Ending(NamedTuple):
@@ -41,11 +39,12 @@ class Socket:
     """A connection to one peer. `run` serves it to its end; `offer` and `end` are for anyone, and never wait."""
 
     def __init__(self, settings: GatewaySettings) -> None:
+        self._close_wait_s = settings.close_wait_s
         self._response = web.WebSocketResponse(
-            timeout=CLOSE_WAIT_S,
+            timeout=settings.close_wait_s,
             heartbeat=settings.ping_interval_s,
             compress=False,
-            max_msg_size=HARD_LIMIT_FRAMES * settings.frame_bytes_max,
+            max_msg_size=FRAME_BYTES_READ_MAX,
             decode_text=False,
         )
         self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max)
@@ -69,7 +68,8 @@ class Socket:
         reader = asyncio.create_task(self._read(hear, refuse_binary))
         writer = asyncio.create_task(self._outbox.send_all(self._send))
         try:
-            await asyncio.wait([reader, writer, self._ending], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [reader, writer, self._ending]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             self.end(PEER_LEFT)
             if self._ending.result().is_flushed:
                 await self._flush(writer)
@@ -90,12 +90,12 @@ class Socket:
 
     async def _flush(self, writer: asyncio.Task[None]) -> None:
         sent = asyncio.create_task(self._outbox.sent())
-        await asyncio.wait([sent, writer], timeout=CLOSE_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([sent, writer], timeout=self._close_wait_s, return_when=asyncio.FIRST_COMPLETED)
         await _stop(sent)
 
     async def _close(self, request: web.Request, ending: Ending) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_WAIT_S):
+            async with asyncio.timeout(self._close_wait_s):
                 await self._response.close(code=ending.code, message=ending.reason.encode(), drain=False)
         if request.transport is not None and request.transport.get_write_buffer_size():
             request.transport.abort()

@@ -3,7 +3,8 @@
     python -m load_tests.flow OUT.bin --instruments 1000 --operations 1000000 --seed 1
 
 Instruments are picked by a power law, so that a few are busy and most are quiet. Passive orders come at exponential
-distances from the middle; one in eight crosses it. Most cancels hit young orders, and may come too late, as they do in life.
+distances from the middle; one in eight crosses it. Most cancels hit young orders, and may come too late, as they do
+in life.
 """
 
 import argparse
@@ -39,7 +40,11 @@ def fill_flow(flow, instruments, accounts, seed):
                 live += 1
             next_id += 1
             continue
-        pick = live - 1 - np.random.randint(0, min(live, YOUNG)) if np.random.random() < 0.8 else np.random.randint(0, live)
+        pick = (
+            live - 1 - np.random.randint(0, min(live, YOUNG))
+            if np.random.random() < 0.8
+            else np.random.randint(0, live)
+        )
         write_change(flow[at], flow[placed[pick]], CANCEL if draw < 0.95 else REPLACE, middle_ticks)
         if draw < 0.95:
             live -= 1

@@ -1,7 +1,7 @@
 """`make bench`: matching on generated flows, against the slow twin on the head of the same flow, in the same run.
 
-Each flow is run several times, in turn with the twin, and the medians are shown. The ratio is the figure to compare between
-machines; the rate says what this one does.
+Each flow is run several times, in turn with the twin, and the medians are shown. The ratio is the figure to compare
+between machines; the rate says what this one does.
 """
 
 import argparse

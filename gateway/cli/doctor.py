@@ -66,7 +66,9 @@ def look_at_packages() -> Finding:
             version(name)
         except PackageNotFoundError:
             missing.append(name)
-    return Finding("packages", not missing, f"{len(names)} needed, missing: {', '.join(missing) or 'none'}", "run `make setup`")
+    return Finding(
+        "packages", not missing, f"{len(names)} needed, missing: {', '.join(missing) or 'none'}", "run `make setup`"
+    )
 
 
 def look_at_cores() -> Finding:
@@ -103,11 +105,15 @@ def look_at_port() -> Finding:
 
 def look_at_kernels() -> Finding:
     """Whether the next start is a fast one."""
-    from matching.compile import CACHE_FOLDER, is_compiled
+    from kernels.compile import CACHE_FOLDER, is_compiled
 
     state = "compiled" if is_compiled() else "not compiled yet: the first start takes about half a minute more"
-    return Finding("kernels", os.access(_nearest_folder(CACHE_FOLDER), os.W_OK), f"{state} ({CACHE_FOLDER})",
-                   "set BWX_CACHE_DIR to a folder that can be written")
+    return Finding(
+        "kernels",
+        os.access(_nearest_folder(CACHE_FOLDER), os.W_OK),
+        f"{state} ({CACHE_FOLDER})",
+        "set BWX_CACHE_DIR to a folder that can be written",
+    )
 
 
 def _nearest_folder(path: Path) -> Path:

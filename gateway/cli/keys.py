@@ -18,7 +18,9 @@ def keys() -> None:
 
 @keys_app.command(epilog="Example: bwx keys create alice --directory .bwx/exchange")
 def create(
-    account: Annotated[str, typer.Argument(help="The account's name; it is opened if there is none.", show_default=False)],
+    account: Annotated[
+        str, typer.Argument(help="The account's name; it is opened if there is none.", show_default=False)
+    ],
     directory: Annotated[Path, typer.Option(help="Where the market is stored.")] = Path(".bwx/exchange"),
     role: Annotated[list[str] | None, typer.Option(help="trader, provider or admin; may be repeated.")] = None,
 ) -> None:

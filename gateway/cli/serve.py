@@ -29,12 +29,15 @@ def serve(
     host: Annotated[str, typer.Option(envvar="BWX_HOST", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="BWX_PORT", help="The port to listen on; 0 takes a free one.")] = 8080,
     market: Annotated[Path | None, typer.Option(help="A TOML file of regions and calendars to list.")] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="List a market with real prices, with bots that trade it.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="List a market with real prices, with bots that trade it.")
+    ] = False,
     accept_clock: Annotated[
         bool, typer.Option("--accept-clock", help="Trust a system clock that disagrees with the market's last time.")
     ] = False,
 ) -> None:
-    """Open the exchange: recover the market in a directory, or begin one, and serve REST, WebSocket and the market page.
+    """Open the exchange: recover the market in a directory, or begin one, and serve REST, WebSocket and the market
+    page.
 
     Example: bwx serve --demo
 
@@ -88,7 +91,7 @@ async def _serve(
 
 async def _prepare_kernels() -> None:
     """Load the compiled kernels, or compile them and say so, for that takes a while on a new machine."""
-    from matching.compile import is_compiled
+    from kernels.compile import is_compiled
 
     if is_compiled():
         _say("loading the compiled market")

@@ -57,8 +57,10 @@ def instruments(
         rows = await client.instruments(state="open", region=region, tier=tier)
         _table(
             ("symbol", "bid", "ask", "last", "traded", "gate closes"),
-            ((row.symbol, row.best_bid, row.best_ask, row.last_price, row.traded_quantity, _clock(row.gate_closure))
-             for row in rows),
+            (
+                (row.symbol, row.best_bid, row.best_ask, row.last_price, row.traded_quantity, _clock(row.gate_closure))
+                for row in rows
+            ),
         )
 
     _with_client(key, show)
@@ -72,8 +74,8 @@ def book(symbol: Symbol, depth: Annotated[int, typer.Option(help="Levels a side.
         instrument = await _find(client, symbol)
         levels = await client.book(instrument.symbol, depth)
         typer.echo(f"{instrument.symbol}, sequence {levels.sequence}")
-        asks = [("", "", price, quantity) for price, quantity in reversed(levels.asks)]
-        bids = [(quantity, price, "", "") for price, quantity in levels.bids]
+        asks: list[tuple[object, ...]] = [("", "", price, quantity) for price, quantity in reversed(levels.asks)]
+        bids: list[tuple[object, ...]] = [(quantity, price, "", "") for price, quantity in levels.bids]
         _table(("bid lots", "bid", "ask", "ask lots"), asks + bids)
 
     _with_client(key, show)
@@ -110,8 +112,18 @@ def orders(key: KeyFile = None) -> None:
     async def show(client: "Client") -> None:
         _table(
             ("order", "symbol", "side", "price", "lots", "filled", "left"),
-            ((row.order_id, row.symbol, row.side, row.price, row.quantity, row.filled_quantity, row.remaining_quantity)
-             for row in await client.orders()),
+            (
+                (
+                    row.order_id,
+                    row.symbol,
+                    row.side,
+                    row.price,
+                    row.quantity,
+                    row.filled_quantity,
+                    row.remaining_quantity,
+                )
+                for row in await client.orders()
+            ),
         )
 
     _with_client(key, show)
@@ -124,8 +136,8 @@ def account(key: KeyFile = None) -> None:
     async def show(client: "Client") -> None:
         own = await client.account()
         money = own.balances
-        typer.echo(f"{own.name}: {money.available} USD available of {money.cash} USD")
-        typer.echo(f"  held by orders {money.order_hold} USD, by positions {money.position_hold} USD")
+        typer.echo(f"{own.name}: {money.available:f} USD available of {money.cash:f} USD")
+        typer.echo(f"  held by orders {money.order_hold:f} USD, by positions {money.position_hold:f} USD")
         _table(
             ("symbol", "lots", "cost USD", "held USD"),
             ((row.symbol, row.quantity, row.cost, row.hold) for row in own.positions),
@@ -134,9 +146,7 @@ def account(key: KeyFile = None) -> None:
     _with_client(key, show)
 
 
-async def _place(
-    client: "Client", side: "Side", symbol: str, lots: int, price_text: str | None, dry_run: bool
-) -> None:
+async def _place(client: "Client", side: "Side", symbol: str, lots: int, price_text: str | None, dry_run: bool) -> None:
     instrument = await _find(client, symbol)
     price = _parse_price(price_text)
     if dry_run:
@@ -158,7 +168,9 @@ def _show_cost(instrument: "Instrument", side: str, lots: int, price: Decimal | 
 
 
 def _show_answer(answer: "OrderAnswer") -> None:
-    typer.echo(f"order {answer.order_id} on {answer.symbol}: {answer.status}" + (f", {answer.reason}" if answer.reason else ""))
+    typer.echo(
+        f"order {answer.order_id} on {answer.symbol}: {answer.status}" + (f", {answer.reason}" if answer.reason else "")
+    )
     for fill in answer.trades or ():
         typer.echo(f"  traded {fill.quantity} at {fill.price}  ({fill.id})")
     if answer.remaining_quantity:
@@ -176,7 +188,9 @@ async def _find(client: "Client", symbol: str) -> "Instrument":
     found = await client.instruments(state="open", region=region, tier=tier)
     matching = [each for each in found if each.symbol.startswith(symbol)]
     if not matching:
-        raise RefusedError("unknown_symbol", 0, f"no open tranche begins with {symbol!r}: bwx trade instruments", "symbol")
+        raise RefusedError(
+            "unknown_symbol", 0, f"no open tranche begins with {symbol!r}: bwx trade instruments", "symbol"
+        )
     return min(matching, key=lambda each: (each.start - each.end, each.gate_closure))
 
 
@@ -235,9 +249,18 @@ def _clock(time: datetime) -> str:
 def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Columns as wide as their content, numbers to the right, so that the output can also be cut and searched."""
     headings = tuple(headings)
-    lines = [headings, *(tuple("" if cell is None else f"{cell}" for cell in row) for row in rows)]
+    lines = [headings, *(tuple(_cell(value) for value in row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     is_text = [any(line[column][:1].isalpha() for line in lines[1:]) for column in range(len(headings))]
     for line in lines:
-        cells = (cell.ljust(width) if text else cell.rjust(width) for cell, width, text in zip(line, widths, is_text, strict=True))
+        cells = (
+            cell.ljust(width) if text else cell.rjust(width)
+            for cell, width, text in zip(line, widths, is_text, strict=True)
+        )
         typer.echo("  ".join(cells).rstrip())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

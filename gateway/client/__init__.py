@@ -5,8 +5,8 @@
         async with client.stream() as stream:
             book = await stream.subscribe_book(answer.symbol)
 
-Prices are `Decimal`, quantities `int`. A refusal raises `RefusedError`. What changes something carries an id of its own,
-so that a retry after a lost answer finds the first one instead of doing it twice.
+Prices are `Decimal`, quantities `int`. A refusal raises `RefusedError`. What changes something carries an id of its
+own, so that a retry after a lost answer finds the first one instead of doing it twice.
 """
 
 from gateway.client.book import LocalBook

@@ -18,14 +18,15 @@ class InboxFullError(Exception):
 class Inbox:
     """Filled by the reader without waiting; one consumer iterates until the stream ends, then gets its error."""
 
-    def __init__(self) -> None:
+    def __init__(self, messages_max: int = UNREAD_MESSAGES_MAX) -> None:
+        self._messages_max = messages_max
         self._messages: deque[Message] = deque()
         self._has_news = asyncio.Event()
         self._ending: StreamClosedError | None = None
 
     def put(self, message: Message) -> None:
         """Take a message. Raises InboxFullError."""
-        if len(self._messages) >= UNREAD_MESSAGES_MAX:
+        if len(self._messages) >= self._messages_max:
             raise InboxFullError
         self._messages.append(message)
         self._has_news.set()

@@ -187,7 +187,7 @@ class Client:
                 if attempt == ATTEMPTS:
                     raise
             else:
-                if status != SERVICE_UNAVAILABLE or attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or not _is_worth_another(status, answer):
                     break
             await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
         if status >= ERROR_STATUS_MIN:
@@ -220,6 +220,17 @@ class Client:
     async def _move(self, path: str, account: str, amount: Price | int, client_id: str | None) -> int:
         fields = {"account": account, "amount": decimal_text(amount), "client_id": client_id or new_id()}
         return int((await self.ask("POST", path, fields))["sequence"])
+
+
+def _is_worth_another(status: int, answer: Fields) -> bool:
+    """Whether the same request, signed anew, may fare better.
+
+    A nonce of ours can only have been used by ourselves: when a kept connection breaks, aiohttp sends most requests a
+    second time by itself, and the first copy had arrived.
+    """
+    if status < ERROR_STATUS_MIN:
+        return False
+    return status == SERVICE_UNAVAILABLE or answer["error"]["code"] == "nonce_reused"
 
 
 def _order_path(order_id: int | None, client_id: str | None) -> str:

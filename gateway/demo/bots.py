@@ -29,7 +29,7 @@ PROVIDER_LEVELS = 3
 PROVIDER_PAUSE_S = 0.6
 BUYER_PAUSE_S = 0.35
 REFRESH_S = 5.0
-ORDER_LIFE_S = 90
+ORDER_LIFE_S = 240
 RECONNECT_S = 1.0
 HALF_SPREAD = 0.012
 LEVEL_SPREAD = 0.006
@@ -83,6 +83,8 @@ async def run_buyer(url: str, credential: "Credential", calibration: Calibration
 
         async def session() -> None:
             async with client.stream() as stream:
+                for instrument in await client.instruments(state="open"):
+                    await _unless_refused(_bid(stream, instrument, calibration, moods, chance))
                 while True:
                     instruments = await client.instruments(state="open")
                     until = asyncio.get_running_loop().time() + REFRESH_S
@@ -97,18 +99,34 @@ async def _act(
     stream: Stream, instrument: Instrument, calibration: Calibration, moods: dict[str, Mood], chance: random.Random
 ) -> None:
     """One order of a buyer: two times in three a bid that rests, else one that takes from either side."""
-    mood = moods[instrument.region]
-    mood.step()
-    fair_usd = fair_price_usd(calibration, float(instrument.reference_price), instrument.start, mood)
-    lots = 1 + int(chance.expovariate(1 / 20))
     if chance.random() < 0.67:
-        price = _price(fair_usd * (1 - HALF_SPREAD - abs(chance.gauss(0.0, LEVEL_SPREAD))))
-        expires = min(datetime.now(UTC) + timedelta(seconds=ORDER_LIFE_S), instrument.gate_closure)
-        await stream.place(instrument.symbol, "buy", lots, price, time_in_force="gtd", expires_time=expires)
+        await _bid(stream, instrument, calibration, moods, chance)
         return
     side: Side = "buy" if chance.random() < 0.7 else "sell"
     slack = 1 + 3 * HALF_SPREAD if side == "buy" else 1 - 3 * HALF_SPREAD
-    await stream.place(instrument.symbol, side, lots, _price(fair_usd * slack), time_in_force="ioc")
+    price = _price(_fair_usd(instrument, calibration, moods) * slack)
+    await stream.place(instrument.symbol, side, _lots(chance), price, time_in_force="ioc")
+
+
+async def _bid(
+    stream: Stream, instrument: Instrument, calibration: Calibration, moods: dict[str, Mood], chance: random.Random
+) -> None:
+    """A bid below the fair price, good for a few minutes."""
+    discount = HALF_SPREAD + abs(chance.gauss(0.0, LEVEL_SPREAD))
+    price = _price(_fair_usd(instrument, calibration, moods) * (1 - discount))
+    life = timedelta(seconds=ORDER_LIFE_S * chance.uniform(0.5, 1.5))
+    expires = min(datetime.now(UTC) + life, instrument.gate_closure)
+    await stream.place(instrument.symbol, "buy", _lots(chance), price, time_in_force="gtd", expires_time=expires)
+
+
+def _fair_usd(instrument: Instrument, calibration: Calibration, moods: dict[str, Mood]) -> float:
+    mood = moods[instrument.region]
+    mood.step()
+    return fair_price_usd(calibration, float(instrument.reference_price), instrument.start, mood)
+
+
+def _lots(chance: random.Random) -> int:
+    return 1 + int(chance.expovariate(1 / 20))
 
 
 async def _unless_refused(asked: Awaitable[Answer]) -> Answer | None:

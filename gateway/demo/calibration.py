@@ -203,15 +203,11 @@ def _region(route: Route) -> Region:
     )
 
 
-def _typical(
-    samples: list[_Sample], source: Metro, destination: Metro, counts: Callable[[_Sample], bool]
-) -> Decimal:
+def _typical(samples: list[_Sample], source: Metro, destination: Metro, counts: Callable[[_Sample], bool]) -> Decimal:
     values = [
         sample.value
         for sample in samples
-        if sample.source in source.cloud_regions
-        and sample.destination in destination.cloud_regions
-        and counts(sample)
+        if sample.source in source.cloud_regions and sample.destination in destination.cloud_regions and counts(sample)
     ]
     if not values:
         raise ValueError(f"no figure from {source.code} to {destination.code}")

@@ -1,4 +1,6 @@
-"""The demo market: real prices and a real demand curve, with providers and buyers that come through the ordinary doors."""
+"""The demo market: real prices and a real demand curve, with providers and buyers that come through the ordinary
+doors.
+"""
 
 import asyncio
 import os

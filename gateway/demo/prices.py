@@ -6,8 +6,10 @@ from datetime import datetime
 from gateway.demo.calibration import Calibration
 
 DEMAND_WEIGHT = 0.15
-"""How much of a window's price follows the demand of its hour: the curve is one address's and far too steep for a market."""
-MOOD_STEP = 0.004
+"""How much of a window's price follows the demand of its hour: the curve is one address's and far too steep for a
+market.
+"""
+MOOD_STEP = 0.0015
 MOOD_PULL = 0.02
 
 
@@ -16,7 +18,7 @@ class Mood:
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
-        self.deviation = chance.gauss(0.0, 0.03)
+        self.deviation = chance.gauss(0.0, 0.008)
 
     def step(self) -> None:
         """A little time passes."""

@@ -1,8 +1,7 @@
-// The board: a row for each region and tier, a column for each window, a cell with bid, ask, last price and traded lots.
+// The board: a row for each region and tier, a column for each window, a cell with its prices and its traded lots.
 
 import { element } from "./dom.js";
 import {
-  count,
   countdown,
   day,
   decimalsOf,
@@ -14,10 +13,13 @@ import {
   shortCount,
   tierName,
 } from "./format.js";
+import { describe, midOf } from "./quote.js";
 
+const PARTS = ["bid", "ask", "last", "lots"];
 const TIERS = ["ef", "af", "be"];
 const SHOWN_STATES = new Set(["open", "halted"]);
 const GATE_SOON_MS = 5 * 60_000;
+const ONE_SIDED_SHARE = 0.1;
 const HEAT_POWER = 1.6; // the dear windows stand out, the others stay calm
 const QUIET = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -63,7 +65,7 @@ export class Board {
     for (const instrument of instruments) {
       const before = this.#instruments.get(instrument.symbol);
       if (!SHOWN_STATES.has(instrument.state)) {
-        this.#isBuildDue ||= this.#instruments.delete(instrument.symbol);
+        if (this.#instruments.delete(instrument.symbol)) this.#isBuildDue = true;
         continue;
       }
       this.#instruments.set(instrument.symbol, instrument);
@@ -105,15 +107,18 @@ export class Board {
     this.#cells.get(symbol)?.button.focus();
   }
 
-  /** The window where most is traded, of those with a bid and an ask: what a first visitor should see. */
+  /** Of the windows in sight, the one where most is traded and both sides are quoted: what to show first. */
   liveliest() {
-    let best;
-    for (const instrument of this.#instruments.values()) {
-      if (this.#length && lengthOf(instrument) !== this.#length) continue;
-      const score = Number(instrument.traded_quantity) + (instrument.best_bid && instrument.best_ask ? 0.5 : 0);
-      if (best === undefined || score > best.score) best = { score, symbol: instrument.symbol };
+    const frame = this.#place.getBoundingClientRect();
+    let best = { score: -1, symbol: "" };
+    for (const { symbol, button } of this.#cells.values()) {
+      const { right, bottom } = button.getBoundingClientRect();
+      if (best.score >= 0 && (right > frame.right || bottom > frame.bottom)) continue;
+      const { traded_quantity: traded, best_bid: bid, best_ask: ask } = this.#instruments.get(symbol);
+      const score = Number(traded) * (bid && ask ? 1 : ONE_SIDED_SHARE);
+      if (score > best.score) best = { score, symbol };
     }
-    return best?.symbol;
+    return best.symbol;
   }
 
   /** The windows of a region and tier that have this length, by start. */
@@ -135,6 +140,7 @@ export class Board {
 
   #build() {
     this.#isBuildDue = false;
+    const focused = document.activeElement?.dataset.symbol;
     this.#buildTabs();
     const shown = [...this.#instruments.values()].filter((instrument) => this.#isShown(instrument));
     this.#decimals = decimalsNeeded(this.#instruments.values());
@@ -145,6 +151,7 @@ export class Board {
     this.#place.replaceChildren(shown.length ? this.#table(shown) : this.#emptiness());
     this.#place.scrollTo(scrollLeft, scrollTop);
     this.#mark(this.#selected, true);
+    if (focused) this.focus(focused);
   }
 
   #isShown(instrument) {
@@ -155,7 +162,8 @@ export class Board {
     const lengths = [...new Set([...this.#instruments.values()].map(lengthOf))].sort((one, other) => one - other);
     if (!lengths.includes(this.#length)) this.#length = lengths.includes(3_600) ? 3_600 : (lengths[0] ?? 0);
     const buttons = lengths.map((seconds) => {
-      const button = element("button", { type: "button", "aria-pressed": seconds === this.#length }, lengthName(seconds));
+      const isShown = seconds === this.#length;
+      const button = element("button", { type: "button", "aria-pressed": isShown }, lengthName(seconds));
       button.addEventListener("click", () => this.showLength(seconds));
       return button;
     });
@@ -219,7 +227,7 @@ export class Board {
 
   #cell(instrument, row) {
     if (!instrument) return element("td", { class: "none" });
-    const parts = Object.fromEntries(["bid", "ask", "last", "lots"].map((name) => [name, element("span", { class: name })]));
+    const parts = Object.fromEntries(PARTS.map((name) => [name, element("span", { class: name })]));
     const button = element("button", { type: "button", "data-symbol": instrument.symbol, tabindex: -1 });
     button.append(...Object.values(parts));
     const cell = { button, row, symbol: instrument.symbol, ...parts };
@@ -288,25 +296,10 @@ export class Board {
   }
 }
 
-export function midOf(instrument) {
-  if (!instrument) return null;
-  const { best_bid: bid, best_ask: ask } = instrument;
-  if (bid && ask) return (Number(bid) + Number(ask)) / 2;
-  return bid || ask ? Number(bid || ask) : null;
-}
-
 function write(place, text, isNews = false) {
   if (place.textContent === text) return;
   place.textContent = text;
   if (isNews && !QUIET.matches) place.animate({ opacity: [0.25, 1] }, { duration: 450, easing: "ease-out" });
-}
-
-function describe(instrument, decimals) {
-  const { region, tier, start, best_bid: bid, best_ask: ask, last_price: last } = instrument;
-  const window = `${regionName(region)} ${tierName(tier)}, ${day(new Date(start))} ${hourMinute(new Date(start))}`;
-  const sizes = [instrument.best_bid_quantity, instrument.best_ask_quantity].map((size) => (size ? ` for ${count(size)}` : ""));
-  const quote = `bid ${bid ? price(bid, decimals) + sizes[0] : "none"}, ask ${ask ? price(ask, decimals) + sizes[1] : "none"}`;
-  return `${window}, ${quote}, last ${last ? price(last, decimals) : "none"}${instrument.state === "halted" ? ", halted" : ""}`;
 }
 
 // Two cells, since narrow screens have no column of regions.

@@ -1,4 +1,4 @@
-// One WebSocket to the exchange that outlives its failures: it reconnects with back-off, subscribes again, and notices silence.
+// One WebSocket to the exchange that outlives its failures: it reconnects with back-off and subscribes again.
 
 const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 const STALE_MS = 12_000; // heartbeats come every 5 s
@@ -6,8 +6,8 @@ const SILENCE_MS = 25_000;
 const WATCH_MS = 1_000;
 
 /**
- * States that `onState(state, retryAt)` hears: "connecting", "live", "stale" and "waiting"; a waiting link tries again at
- * `retryAt`, in milliseconds of `performance.now()`.
+ * `onState(state, retryAt)` hears of "connecting", "live", "stale" (nothing was heard for a while) and "waiting"; a
+ * waiting link tries again at `retryAt`, in milliseconds of `performance.now()`.
  */
 export class Connection {
   #url;

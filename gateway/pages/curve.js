@@ -1,8 +1,8 @@
 // The forward curve of a region and tier: what its windows cost one after the other, with the chosen one marked.
 
-import { midOf } from "./board.js";
 import { drawing } from "./dom.js";
 import { windowLabel } from "./format.js";
+import { midOf } from "./quote.js";
 
 const WIDTH = 400;
 const HEIGHT = 64;
@@ -35,7 +35,8 @@ export class Curve {
     const range = [Math.min(...mids), Math.max(...mids)].map((mid) => mid.toFixed(decimals)).join(" to ");
     this.#range.textContent = range;
     this.#drawing.setAttribute("aria-label", `${points.length} windows from ${points[0].label}, mid prices ${range}`);
-    this.#drawing.replaceChildren(...curve(points), ...mark(points.find((point) => point.symbol === symbol)), ...ends(points));
+    const chosen = points.find((point) => point.symbol === symbol);
+    this.#drawing.replaceChildren(...curve(points), ...mark(chosen), ...ends(points));
   }
 }
 

@@ -32,7 +32,7 @@ export class Ladder {
     this.#drawSoon();
   }
 
-  /** Take in a message of the book channel; false when it does not follow the last one, and a new snapshot is needed. */
+  /** Take in a message of the book channel; false when it does not follow the last one and a snapshot is needed. */
   take(message) {
     if (message.type === "snapshot") {
       this.#book = emptyBook();
@@ -89,7 +89,10 @@ export class Ladder {
     const sign = side === "bids" ? -1 : 1;
     const sorted = [...this.#book[side]].sort(([one], [other]) => sign * (Number(one) - Number(other)));
     let total = 0;
-    return sorted.slice(0, this.#rows.length).map(([level, quantity]) => ({ level, quantity, total: (total += quantity) }));
+    return sorted.slice(0, this.#rows.length).map(([level, quantity]) => {
+      total += quantity;
+      return { level, quantity, total };
+    });
   }
 }
 
@@ -100,16 +103,19 @@ function emptyBook() {
 function sideTable(side, rows) {
   const names = side === "bids" ? ["Total", "Quantity", "Bid"] : ["Ask", "Quantity", "Total"];
   const head = element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name))));
-  return element("table", { class: side, "aria-label": side }, head, element("tbody", {}, ...rows.map(({ line }) => line)));
+  const body = element("tbody", {}, ...rows.map(({ line }) => line));
+  return element("table", { class: side, "aria-label": side }, head, body);
 }
 
 function levelRow(side) {
-  const cells = { level: element("td", { class: "price" }), quantity: element("td"), total: element("td", { class: "total" }) };
   const bar = drawing("rect", { width: 100, height: 10 });
-  cells.level.append(element("span"), drawing("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": true }, bar));
-  const order = side === "bids" ? ["total", "quantity", "level"] : ["level", "quantity", "total"];
-  const line = element("tr", {}, ...order.map((name) => cells[name]));
-  return { line, bar, side, level: cells.level.firstChild, quantity: cells.quantity, total: cells.total };
+  const frame = { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": true };
+  const level = element("span");
+  const quantity = element("td");
+  const total = element("td", { class: "total" });
+  const cells = [element("td", { class: "price" }, level, drawing("svg", frame, bar)), quantity, total];
+  const line = element("tr", {}, ...(side === "bids" ? cells.reverse() : cells));
+  return { line, bar, side, level, quantity, total };
 }
 
 function drawLevel(row, level, deepest, decimals) {

@@ -78,7 +78,7 @@ function chooseAtFirst() {
 // The chosen window
 
 function followAddress() {
-  const symbol = decodeURIComponent(location.hash.slice(1));
+  const symbol = location.hash.slice(1);
   if (symbol !== chosen) chooseByHand(symbol);
 }
 

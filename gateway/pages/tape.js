@@ -81,5 +81,6 @@ function shortSymbol(symbol) {
   const parts = SYMBOL.exec(symbol);
   if (!parts) return symbol || NOTHING;
   const [, region, tier, year, month, day, hour, minute] = parts;
-  return `${regionName(region)} ${tier.toUpperCase()} ${hourMinute(new Date(Date.UTC(year, month - 1, day, hour, minute)))}`;
+  const start = new Date(Date.UTC(year, month - 1, day, hour, minute));
+  return `${regionName(region)} ${tier.toUpperCase()} ${hourMinute(start)}`;
 }
