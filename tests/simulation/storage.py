@@ -29,7 +29,9 @@ SQLite does not write, such as the journal's head. A head that survives is the h
 ahead of the journal. Tests of an old, torn or missing head alter that file by hand.
 """
 
+import os
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -43,9 +45,9 @@ SYSTEM_VFS = apsw.vfs_names()[0]
 _installed: dict[str, "UnsyncedLoss"] = {}
 
 
-def install(name: str, mode: str, seed: int) -> None:
+def install(name: str, mode: str, seed: int, *, sync_s: float = 0) -> None:
     """Put the layer beneath every connection that this process opens from now on."""
-    _installed[name] = UnsyncedLoss(name, mode, seed, make_default=True)
+    _installed[name] = UnsyncedLoss(name, mode, seed, sync_s=sync_s, make_default=True)
 
 
 @dataclass
@@ -70,11 +72,13 @@ class CachedFile:
 class UnsyncedLoss(apsw.VFS):
     """The layer itself. Operations that count are reads, writes, truncations and syncs, of all files."""
 
-    def __init__(self, name: str, mode: str, seed: int, *, make_default: bool = False) -> None:
+    def __init__(self, name: str, mode: str, seed: int, *, sync_s: float = 0, make_default: bool = False) -> None:
+        """A sync takes `sync_s`, as on a disk, so that a kill can fall into it: its work is done half way through."""
         assert mode in MODES, mode
         super().__init__(name, SYSTEM_VFS, make_default)
         self.name = name
         self.tears = mode == "tear"
+        self.sync_s = sync_s
         self.random = random.Random(seed)
         self.files: dict[str, CachedFile] = {}
         self.counts = {"read": 0, "write": 0, "sync": 0}
@@ -132,9 +136,11 @@ class UnsyncedLossFile(apsw.VFSFile):
     """One open file: locks and sizes of sectors are those of the real one beneath."""
 
     def __init__(self, storage: UnsyncedLoss, name, flags) -> None:
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        if not os.path.exists(path):  # moved away or removed by somebody other than SQLite
+            storage.files.pop(path, None)
         super().__init__(SYSTEM_VFS, name, flags)
         self._storage = storage
-        path = name.filename() if isinstance(name, apsw.URIFilename) else name
         if path not in storage.files:
             storage.files[path] = CachedFile(bytearray(super().xRead(super().xFileSize(), 0)))
         self._file = storage.files[path]
@@ -166,7 +172,9 @@ class UnsyncedLossFile(apsw.VFSFile):
             # After a sync that failed the system believes the pages clean: no later sync writes them.
             self._file.unsynced.clear()
             raise
+        time.sleep(self._storage.sync_s / 2)
         self._write_back()
+        time.sleep(self._storage.sync_s / 2)
 
     def xFileSize(self):  # noqa: N802
         return len(self._file.content)

@@ -1,0 +1,232 @@
+"""Commands as records: every value in its field, texts behind their head, and a named error for what fits no field."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange import commands
+from exchange.commands import CommandError
+from exchange.venue.schema import (
+    ACCOUNT_COMMAND,
+    CHANGE_COMMAND,
+    CLOCK_COMMAND,
+    CONTINUATION,
+    CONTINUATIONS_MAX,
+    INSTRUMENT_COMMAND,
+    ORDER_COMMAND,
+    SERIES_COMMAND,
+    TEXT_BYTES_MAX,
+    Command,
+    Tier,
+)
+
+TEXT_MAX = CONTINUATIONS_MAX * TEXT_BYTES_MAX
+HIGH, LOW = commands.client_key("mine")
+TARGET_HIGH, TARGET_LOW = commands.client_key("target")
+
+
+@pytest.mark.parametrize(
+    ("group", "layout", "expected"),
+    [
+        (
+            commands.place(
+                7,
+                8,
+                1,
+                9,
+                10,
+                client_id="mine",
+                time_in_force=1,
+                flags=4,
+                self_trade=3,
+                expires_ns=11,
+                order_id=12,
+            ),
+            ORDER_COMMAND,
+            {
+                "kind": Command.PLACE,
+                "continuations": 1,
+                "side": 1,
+                "time_in_force": 1,
+                "instrument_id": 8,
+                "account_id": 7,
+                "price_ticks": 9,
+                "quantity_lots": 10,
+                "order_id": 12,
+                "client_id_high": HIGH,
+                "client_id_low": LOW,
+                "expires_ns": 11,
+                "flags": 4,
+                "self_trade": 3,
+            },
+        ),
+        (
+            commands.cancel(7, target_client_id="target"),
+            CHANGE_COMMAND,
+            {"kind": Command.CANCEL, "account_id": 7, "target_high": TARGET_HIGH, "target_low": TARGET_LOW},
+        ),
+        (
+            commands.replace(7, 9, 10, order_id=12, client_id="mine", flags=3),
+            CHANGE_COMMAND,
+            {
+                "kind": Command.REPLACE,
+                "continuations": 1,
+                "flags": 3,
+                "account_id": 7,
+                "price_ticks": 9,
+                "quantity_lots": 10,
+                "order_id": 12,
+                "client_id_high": HIGH,
+                "client_id_low": LOW,
+            },
+        ),
+        (commands.tick(5), CLOCK_COMMAND, {"kind": Command.TICK, "time_ns": 5}),
+        (
+            commands.open_account(7, "alice", 2),
+            ACCOUNT_COMMAND,
+            {"kind": Command.OPEN_ACCOUNT, "continuations": 1, "account_id": 7, "group": 2},
+        ),
+        (
+            commands.deposit(7, 1 << 60),
+            ACCOUNT_COMMAND,
+            {"kind": Command.DEPOSIT, "account_id": 7, "amount_nano": 1 << 60},
+        ),
+        (
+            commands.withdraw(7, 3, client_id="mine"),
+            ACCOUNT_COMMAND,
+            {
+                "kind": Command.WITHDRAW,
+                "continuations": 1,
+                "account_id": 7,
+                "amount_nano": 3,
+                "client_id_high": HIGH,
+                "client_id_low": LOW,
+            },
+        ),
+        (
+            commands.define_region(4, "eu-fra"),
+            INSTRUMENT_COMMAND,
+            {"kind": Command.DEFINE_REGION, "continuations": 1, "region_id": 4},
+        ),
+        (
+            commands.define_series(
+                3,
+                4,
+                Tier.BE,
+                first_start_ns=60,
+                duration_s=180,
+                gate_lead_s=6,
+                horizon_s=7,
+                reference_ticks=8,
+                price_step_ticks=9,
+                quantity_step_lots=10,
+                quantity_max_lots=11,
+                band_bps=12,
+            ),
+            SERIES_COMMAND,
+            {
+                "kind": Command.DEFINE_SERIES,
+                "tier": Tier.BE,
+                "series_id": 3,
+                "region_id": 4,
+                "reference_ticks": 8,
+                "first_start_ns": 60,
+                "duration_s": 180,
+                "gate_lead_s": 6,
+                "horizon_s": 7,
+                "price_step_ticks": 9,
+                "quantity_step_lots": 10,
+                "quantity_max_lots": 11,
+                "band_bps": 12,
+            },
+        ),
+        (
+            commands.set_reference(8, 9),
+            INSTRUMENT_COMMAND,
+            {"kind": Command.SET_REFERENCE, "instrument_id": 8, "price_ticks": 9},
+        ),
+        (commands.halt(8), INSTRUMENT_COMMAND, {"kind": Command.HALT, "instrument_id": 8}),
+        (commands.resume(8), INSTRUMENT_COMMAND, {"kind": Command.RESUME, "instrument_id": 8}),
+        (commands.halt_market(), INSTRUMENT_COMMAND, {"kind": Command.HALT_MARKET}),
+        (commands.resume_market(), INSTRUMENT_COMMAND, {"kind": Command.RESUME_MARKET}),
+    ],
+    ids=lambda value: Command(value["kind"]).name if isinstance(value, dict) else "",
+)
+def test_every_value_stands_in_its_field_and_the_rest_is_zero(
+    group: np.ndarray, layout: np.dtype, expected: dict[str, int]
+) -> None:
+    head = dict(zip(layout.names, group[:1].view(layout).item(), strict=True))
+    assert head == dict.fromkeys(layout.names, 0) | expected
+    assert len(group) == 1 + expected.get("continuations", 0)
+
+
+@given(st.text(st.characters(min_codepoint=0, max_codepoint=127), max_size=TEXT_MAX))
+def test_a_text_travels_behind_its_head_whatever_its_length(text: str) -> None:
+    group = commands.open_account(1, text)
+    assert len(group) == 1 + -(-len(text) // TEXT_BYTES_MAX)
+    assert commands.text_of(group) == text
+    tail = group[1:].view(CONTINUATION)
+    assert tail["position"].tolist() == list(range(len(tail)))
+    assert (tail["kind"] == Command.CONTINUATION).all()
+
+
+@pytest.mark.parametrize("text", ["x" * (TEXT_MAX + 1), "café", "\u0661"])
+def test_a_text_that_fits_no_records_is_refused(text: str) -> None:
+    with pytest.raises(CommandError, match="ASCII characters"):
+        commands.open_account(1, text)
+
+
+@pytest.mark.parametrize("client_id", ["a", "0123456789abcdefghijklmnopqrstuvwxyz", "a!~/\\\"'"])
+def test_a_client_id_is_known_by_its_digest_and_travels_as_text(client_id: str) -> None:
+    group = commands.place(1, 1, 0, 1, 1, client_id=client_id)
+    assert commands.text_of(group) == client_id
+    assert (int(group["client_id_high"][0]), int(group["client_id_low"][0])) == commands.client_key(client_id) != (0, 0)
+
+
+@pytest.mark.parametrize("client_id", ["a b", " a", "a\n", "é", "x" * 37, "\x7f", "\0"])
+def test_a_client_id_with_other_characters_or_too_many_is_refused(client_id: str) -> None:
+    with pytest.raises(CommandError, match="a client id is 1 to 36 printable"):
+        commands.client_key(client_id)
+
+
+def test_no_client_id_is_no_digest_and_no_record() -> None:
+    assert commands.client_key("") == (0, 0)
+    assert len(commands.place(1, 1, 0, 1, 1)) == 1
+
+
+def test_client_ids_that_differ_have_digests_that_differ() -> None:
+    assert len({commands.client_key(f"id-{at}") for at in range(1_000)}) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_fitting"),
+    [
+        ({"quantity_lots": (1 << 63) - 1}, True),
+        ({"quantity_lots": 1 << 63}, False),
+        ({"price_ticks": -(1 << 31)}, True),
+        ({"price_ticks": 1 << 31}, False),
+        ({"account_id": -1}, False),
+        ({"account_id": 1 << 32}, False),
+        ({"side": 256}, False),
+        ({"quantity_lots": 1.5}, False),
+        ({"quantity_lots": "5"}, False),
+        ({"quantity_lots": None}, False),
+    ],
+)
+def test_a_number_that_fits_no_field_is_refused(changes: dict[str, Any], is_fitting: bool) -> None:
+    values = {"account_id": 1, "instrument_id": 1, "side": 0, "price_ticks": 1, "quantity_lots": 1} | changes
+    if is_fitting:
+        assert commands.place(**values)["quantity_lots"][0] == values["quantity_lots"]
+        return
+    with pytest.raises(CommandError, match="does not fit its field"):
+        commands.place(**values)
+
+
+def test_several_commands_become_one_array_that_can_be_written_to() -> None:
+    batch = commands.concatenate(commands.tick(1), commands.deposit(1, 5, client_id="a"), commands.halt_market())
+    assert batch["kind"].tolist() == [Command.TICK, Command.DEPOSIT, Command.CONTINUATION, Command.HALT_MARKET]
+    assert batch.flags.writeable
+    assert len(commands.concatenate()) == 0

@@ -1,0 +1,291 @@
+"""The one writer: order, group commit, time, back-pressure, and what happens when the disk fails."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exchange import commands
+from exchange.clock import Anchor, VenueClock
+from exchange.journal import Journal
+from exchange.sequencer import (
+    BATCH_RECORDS_MAX,
+    QUEUED_RECORDS_MAX,
+    UNDELIVERED_BATCHES_MAX,
+    Delivery,
+    ExchangeStopped,
+    Overloaded,
+    Request,
+    Sequencer,
+    stamp_order_ids,
+)
+from exchange.store_errors import JournalFailed
+from exchange.venue.machine import Venue
+from exchange.venue.schema import CLOCK_COMMAND, Command, Event
+from tests.exchange.stores import RULES
+from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, opening
+from tests.simulation.storage import UnsyncedLoss
+
+PATIENCE_S = 20
+
+
+class Line:
+    """A sequencer on a real journal, and all that came out of it."""
+
+    def __init__(self, directory: Path, *, vfs: str | None = None, takes: bool = True, **options: Any) -> None:
+        self.journal = Journal.open(directory, rules_version=RULES, vfs=vfs)
+        self.venue = Venue(LIMITS)
+        self.deliveries: list[Delivery] = []
+        self.failures: list[tuple[BaseException, list[Any]]] = []
+        self.takes = takes
+        self.news = threading.Condition()
+        self.sequencer = Sequencer(
+            self.venue, self.journal, VenueClock(Anchor(START_NS, None)), self.deliver, self.fail, **options
+        )
+
+    def deliver(self, delivery: Delivery) -> None:
+        with self.news:
+            self.deliveries.append(delivery)
+            self.news.notify_all()
+        if self.takes:
+            self.sequencer.delivered()
+
+    def fail(self, error: BaseException, tickets: list[Any]) -> None:
+        with self.news:
+            self.failures.append((error, tickets))
+            self.news.notify_all()
+
+    def submit(self, *groups: np.ndarray) -> None:
+        """Each command's ticket is its number among all so far."""
+        count = sum(len(delivery.tickets) for delivery in self.deliveries)
+        self.sequencer.submit([Request(group, count + at) for at, group in enumerate(groups)])
+
+    def write(self, *groups: np.ndarray) -> None:
+        """A row from before the start."""
+        records = commands.concatenate(*groups)
+        first_sequence = self.journal.last_sequence + 1
+        self.journal.append(first_sequence, START_NS, records.tobytes())
+        self.venue.apply(records, first_sequence)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        with self.news:
+            assert self.news.wait_for(condition, PATIENCE_S), "the sequencer is stuck"
+
+    def tickets(self) -> list[Any]:
+        return [ticket for delivery in self.deliveries for ticket in delivery.tickets]
+
+    def close(self) -> None:
+        if self.sequencer._thread.ident is not None:
+            self.sequencer.stop()
+        self.journal.close()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    line = Line(tmp_path)
+    yield line
+    line.close()
+
+
+def batch_of(delivery: Delivery) -> list[int]:
+    return delivery.published.commands["kind"].tolist()
+
+
+# Order and batches.
+
+
+def test_what_waits_together_is_committed_together_behind_one_tick(line: Line) -> None:
+    line.submit(*opening()[1:])
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == 8)
+    first = line.deliveries[0]
+    assert batch_of(first)[0] == Command.TICK
+    assert first.tickets == list(range(8))
+    assert next(line.journal.read()).count == len(first.published.commands) == 1 + 8 + 4
+
+
+def test_each_ticket_comes_with_the_sequence_of_its_head(line: Line) -> None:
+    line.submit(commands.open_account(1, "x" * 130), commands.deposit(1, 5, client_id="a"), commands.halt_market())
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == 3)
+    first = line.deliveries[0]
+    assert first.sequences.tolist() == [2, 6, 8]
+    heads = first.published.commands[first.sequences.astype(np.int64) - 1]
+    assert heads["kind"].tolist() == [Command.OPEN_ACCOUNT, Command.DEPOSIT, Command.HALT_MARKET]
+    assert set(first.sequences.tolist()) <= set(first.published.events["sequence"].tolist())
+
+
+def test_what_is_delivered_is_in_the_journal(line: Line) -> None:
+    line.submit(commands.open_account(1, "alice"))
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == 1)
+    published = line.deliveries[0].published
+    (row,) = (row for row in line.journal.read() if row.first_sequence == published.first_sequence)
+    assert row.payload == published.commands.tobytes()
+    assert row.time_ns == published.time_ns == published.commands.view(CLOCK_COMMAND)["time_ns"][0]
+    assert row.hash == line.deliveries[0].chain_hash
+
+
+def test_a_batch_holds_no_more_records_than_it_may_and_no_group_is_cut(line: Line) -> None:
+    groups = [commands.open_account(0, "x" * 100)] * 3_000
+    line.submit(*groups)
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == 3_000)
+    assert line.tickets() == list(range(3_000))
+    sizes = [len(delivery.published.commands) for delivery in line.deliveries if delivery.tickets]
+    assert sizes[:2] == [1 + (BATCH_RECORDS_MAX - 1) // 3 * 3] * 2
+    assert {size % 3 for size in sizes} == {1}
+
+
+def test_time_and_sequence_only_grow(line: Line) -> None:
+    line.sequencer.start()
+    for count in range(1, 6):
+        line.submit(commands.halt_market())
+        line.wait(lambda count=count: len(line.tickets()) == count)
+    times = [delivery.published.time_ns for delivery in line.deliveries]
+    firsts = [delivery.published.first_sequence for delivery in line.deliveries]
+    assert times == sorted(times)
+    assert all(following > first for first, following in itertools.pairwise(firsts))
+
+
+def test_a_clock_behind_the_venue_does_not_turn_its_time_back(line: Line) -> None:
+    ahead_ns = START_NS + 10**15
+    line.write(commands.tick(ahead_ns))
+    line.submit(commands.halt_market())
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == 1)
+    assert line.deliveries[0].published.time_ns == ahead_ns
+
+
+def test_time_passes_without_any_request_when_something_is_due(line: Line) -> None:
+    line.submit(*opening()[1:])
+    line.sequencer.start()
+    line.wait(lambda: len(line.deliveries) > 1)
+    assert (line.deliveries[0].tickets, line.deliveries[1].tickets) == (list(range(8)), [])
+    assert Event.TRANCHE_LISTED in line.deliveries[1].published.events["kind"]
+
+
+def test_an_idle_venue_is_told_the_time_about_once_a_second(line: Line) -> None:
+    line.sequencer.start()
+    line.wait(lambda: len(line.deliveries) == 2)
+    gap_ns = line.deliveries[1].published.time_ns - line.deliveries[0].published.time_ns
+    assert 1_000_000_000 <= gap_ns < 3_000_000_000
+
+
+# Order ids.
+
+
+def test_new_orders_are_named_by_their_sequence() -> None:
+    records = commands.concatenate(
+        commands.tick(1),
+        commands.place(ALICE, 1, BUY, 1, 1, client_id="a"),
+        commands.place(ALICE, 1, BUY, 1, 1, order_id=77),
+        commands.cancel(ALICE),
+        commands.place(ALICE, 1, BUY, 1, 1),
+    )
+    others = records.copy()
+    stamp_order_ids(records, 100)
+    assert records["order_id"][[1, 3, 5]].tolist() == [101, 77, 105]
+    others["order_id"][[1, 5]] = [101, 105]
+    assert records.tobytes() == others.tobytes(), "nothing else is touched"
+
+
+# Too much.
+
+
+def test_a_full_queue_refuses_all_of_a_submission_and_takes_more_once_it_is_worked_off(line: Line) -> None:
+    group = commands.halt_market()
+    line.submit(*[group] * (QUEUED_RECORDS_MAX - 1))
+    with pytest.raises(Overloaded, match=f"{QUEUED_RECORDS_MAX - 1} records are waiting"):
+        line.submit(group, group)
+    line.sequencer.submit([Request(group, "last")])
+    with pytest.raises(Overloaded):
+        line.submit(group)
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == QUEUED_RECORDS_MAX)
+    assert line.tickets()[-1] == "last"
+    line.submit(group)
+    line.wait(lambda: len(line.tickets()) == QUEUED_RECORDS_MAX + 1)
+
+
+def test_the_sequencer_waits_for_a_reader_that_is_far_behind(tmp_path: Path) -> None:
+    line = Line(tmp_path, takes=False)
+    line.sequencer.start()
+    while len(line.deliveries) < UNDELIVERED_BATCHES_MAX:
+        before = len(line.deliveries)
+        line.submit(commands.halt_market())
+        line.wait(lambda before=before: len(line.deliveries) > before)
+    line.submit(commands.halt_market())
+    time.sleep(0.05)
+    assert len(line.deliveries) == UNDELIVERED_BATCHES_MAX
+    line.sequencer.delivered()
+    line.wait(lambda: len(line.deliveries) > UNDELIVERED_BATCHES_MAX)
+    for _ in range(UNDELIVERED_BATCHES_MAX):
+        line.sequencer.delivered()
+    line.close()
+
+
+@pytest.mark.parametrize("records", [0, 6])
+def test_a_request_that_is_no_command_is_a_bug(line: Line, records: int) -> None:
+    with pytest.raises(AssertionError, match="one command"):
+        line.submit(np.concatenate([commands.halt_market()[:0], *[commands.halt_market()] * records]))
+    line.sequencer.start()
+
+
+# Ends.
+
+
+def test_stopping_finishes_what_was_submitted_and_takes_a_last_image(line: Line) -> None:
+    line.submit(*opening()[1:])
+    line.sequencer.start()
+    line.sequencer.stop()
+    assert line.tickets() == list(range(8))
+    assert line.deliveries[-1].image is not None
+    assert line.deliveries[-1].published.first_sequence == line.journal.last_sequence
+    with pytest.raises(ExchangeStopped):
+        line.submit(commands.halt_market())
+
+
+def test_images_are_taken_every_so_many_records(tmp_path: Path) -> None:
+    line = Line(tmp_path, snapshot_every_records=10)
+    line.sequencer.start()
+    for count in range(1, 13):
+        line.submit(commands.halt_market())
+        line.wait(lambda count=count: len(line.tickets()) == count)
+    ends = [
+        delivery.published.first_sequence + len(delivery.published.commands) - 1
+        for delivery in line.deliveries
+        if delivery.image is not None
+    ]
+    assert len(ends) >= 2
+    assert all(following >= end + 10 for end, following in itertools.pairwise([0, *ends]))
+    line.close()
+
+
+@pytest.mark.parametrize("operation", ["write", "sync"])
+def test_a_failed_append_stops_by_name_with_nothing_applied(tmp_path: Path, operation: str) -> None:
+    """More is submitted than one batch takes: those who wait for a later one are told as well."""
+    storage = UnsyncedLoss(f"sequencer-{operation}", "drop", 1)
+    line = Line(tmp_path, vfs=storage.name)
+    line.write(*opening())
+    digest, last_sequence = line.venue.digest(), line.journal.last_sequence
+    line.submit(*[commands.deposit(ALICE, 1)] * (BATCH_RECORDS_MAX + 100))
+    storage.fail_at(operation, 1)
+    line.sequencer.start()
+    line.wait(lambda: bool(line.failures))
+    ((error, tickets),) = line.failures
+    assert isinstance(error, JournalFailed)
+    assert tickets == list(range(BATCH_RECORDS_MAX + 100))
+    assert line.deliveries == []
+    assert line.venue.digest() == digest
+    with pytest.raises(ExchangeStopped):
+        line.submit(commands.halt_market())
+    line.close()
+    storage.power_loss()
+    with Journal.open(tmp_path, rules_version=RULES, vfs=storage.name) as reopened:
+        assert reopened.last_sequence == last_sequence

@@ -1,0 +1,98 @@
+"""Whether the state of a venue is what its twin made of the events."""
+
+import numpy as np
+
+from exchange.venue.agenda import SERIES_DUE, TRANCHE_DUE
+from exchange.venue.image import take_image
+from exchange.venue.machine import Venue
+from tests.exchange.venue.twin import VenueTwin
+from tests.exchange.venue.twin_parts import Order
+
+
+def check_agreement(twin: VenueTwin, venue: Venue) -> None:
+    """Compare with the state."""
+    image = take_image(venue.state)
+    check_sums(twin)
+    check_summary(twin, image["summary"][0])
+    assert image["accounts"].tolist() == [
+        (
+            account_id,
+            account.group,
+            account.cash_nano,
+            twin.order_hold_nano(account_id),
+            twin.position_hold_nano(account_id),
+        )
+        for account_id, account in sorted(twin.accounts.items())
+    ]
+    check_orders(twin, image["orders"])
+    check_tranches(twin, image["tranches"])
+    check_positions(twin, image["positions"])
+    check_clients(twin, image["clients"])
+    check_agenda(twin, venue)
+
+
+def check_sums(twin: VenueTwin) -> None:
+    """Nothing is made and nothing lost."""
+    cash_nano = sum(account.cash_nano for account in twin.accounts.values())
+    assert cash_nano == twin.deposits_nano - twin.withdrawals_nano
+    for tranche in twin.tranches.values():
+        assert sum(position.lots for position in tranche.positions.values()) == 0
+        assert sum(position.cost_nano for position in tranche.positions.values()) == 0
+
+
+def check_summary(twin: VenueTwin, summary: np.void) -> None:
+    assert summary["time_ns"] == twin.time_ns
+    assert summary["commands"] == twin.commands
+    assert summary["trades"] == twin.trades
+    assert summary["deposits_nano"] == twin.deposits_nano
+    assert summary["withdrawals_nano"] == twin.withdrawals_nano
+    assert summary["region_count"] == twin.regions
+    assert summary["series_count"] == len(twin.series)
+    assert summary["is_halted"] == twin.is_halted
+    assert summary["next_instrument_id"] > twin.highest_instrument_id
+
+
+def check_orders(twin: VenueTwin, rows: np.ndarray) -> None:
+    names = ("account_id", "instrument_id", "side", "price_ticks", "leaves_lots")
+    assert {int(row["order_id"]): Order(*(int(row[name]) for name in names)) for row in rows} == twin.orders
+
+
+def check_tranches(twin: VenueTwin, rows: np.ndarray) -> None:
+    names = ("start_ns", "end_ns", "gate_ns", "tick_value_nano", "reference_ticks", "state", "last_trade_ticks")
+    names = (*names, "traded_lots", "was_held")
+    assert {int(row["instrument_id"]): tuple(int(row[name]) for name in names) for row in rows} == {
+        instrument_id: tuple(int(getattr(tranche, name)) for name in names)
+        for instrument_id, tranche in twin.tranches.items()
+    }
+
+
+def check_positions(twin: VenueTwin, rows: np.ndarray) -> None:
+    """In the order in which each tranche's positions were opened."""
+    found: dict[int, list[tuple[int, ...]]] = {instrument_id: [] for instrument_id in twin.tranches}
+    for row in rows:
+        found[int(row["instrument_id"])].append(
+            tuple(int(row[name]) for name in ("account_id", "lots", "cost_nano", "hold_nano"))
+        )
+    assert found == {
+        instrument_id: [
+            (account_id, position.lots, position.cost_nano, position.hold_nano)
+            for account_id, position in tranche.positions.items()
+        ]
+        for instrument_id, tranche in twin.tranches.items()
+    }
+
+
+def check_clients(twin: VenueTwin, rows: np.ndarray) -> None:
+    names = ("account_id", "client_id_high", "client_id_low", "time_ns", "sequence", "outcome")
+    assert [tuple(int(row[name]) for name in names) for row in rows] == [
+        (*key, known.time_ns, known.outcome["sequence"], known.outcome["kind"]) for key, known in twin.clients.items()
+    ]
+
+
+def check_agenda(twin: VenueTwin, venue: Venue) -> None:
+    """One entry for each tranche and series, in the order of a heap."""
+    entries = venue.state.agenda[: int(venue.state.clock[0]["agenda_count"])].tolist()
+    tranches = [(each.deadline_ns, TRANCHE_DUE, each_id) for each_id, each in twin.tranches.items()]
+    series = [(each.due_ns, SERIES_DUE, each_id) for each_id, each in twin.series.items()]
+    assert sorted(entries) == sorted(tranches + series)
+    assert all(entries[(at - 1) // 2] <= entries[at] for at in range(1, len(entries)))

@@ -1,0 +1,339 @@
+"""Hypothesis strategies for all that can come to a venue, biased to where its rules meet.
+
+A session is a list of steps. A step knows what it wants, such as an order in the third of the tranches that are open by
+then; the records follow when it is its turn, from what the twin knows. So sessions are plain data that shrink well, yet
+most orders find their tranche and most changes their order.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+from exchange import commands
+from exchange.venue.lifecycle import LifeState
+from exchange.venue.schema import (
+    ACCOUNT_COMMAND,
+    CLOCK_COMMAND,
+    CONTINUATION,
+    SERIES_COMMAND,
+    TIME_NS_MAX,
+    Command,
+    Tier,
+)
+from kernels.records import RECORD_BYTES
+from matching.schema import ORDER_COMMAND, OrderFlag, SelfTrade, Side, TimeInForce
+from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, define_series, opening
+from tests.exchange.venue.told import client_key
+from tests.matching.streams import long_lists, weighted
+
+Draw = Callable[[st.SearchStrategy], Any]
+GTC, GTD, IOC, FOK = TimeInForce
+MARKET, POST_ONLY, SLIDE = OrderFlag
+INT64_MAX = (1 << 63) - 1
+HORIZON_S_SPARED = 3_600
+"""Records of random bytes list no windows further ahead than this, nor bring time: a tick could last for minutes."""
+
+
+class Step(NamedTuple):
+    """One command in the making: a function of the market as it is by then, and what it was drawn with."""
+
+    make: Callable[..., np.ndarray]
+    choices: tuple[Any, ...]
+
+    def records(self, market: Market) -> np.ndarray:
+        return self.make(market, *self.choices)
+
+
+def step(make: Callable[..., np.ndarray], *choices: st.SearchStrategy) -> st.SearchStrategy[Step]:
+    return st.tuples(*choices).map(lambda drawn: Step(make, drawn))
+
+
+class Placing(NamedTuple):
+    """The choices of a new order."""
+
+    account_id: int
+    pick: int
+    side: Side
+    distance_ticks: int
+    quantity_lots: int
+    client_id: str
+    terms: tuple[TimeInForce, int]
+    self_trade: SelfTrade
+    lifetime_s: int
+
+
+ACCOUNTS = weighted({st.sampled_from([1, 2, 3]): 24, st.sampled_from([4, 7, 8, 0, (1 << 32) - 1]): 1})
+PICKS = st.sampled_from([*[0] * 12, *[1] * 5, 2, 3, 5])
+CLIENT_IDS = st.sampled_from([*[""] * 16, *"abcdefghijklmno", "p" * 36])
+TERMS = st.sampled_from(
+    [
+        *[(GTC, 0)] * 12,
+        *[(GTD, 0)] * 5,
+        (IOC, 0),
+        (FOK, 0),
+        (GTC, POST_ONLY),
+        (GTC, SLIDE),
+        (GTD, SLIDE),
+        (IOC, MARKET),
+        (FOK, MARKET),
+        (GTC, MARKET),
+    ]
+)
+DISTANCES = st.sampled_from([*[0] * 8, 1, -1, 1, -1, 2, -3, 10, 400, -400, -990, 501, 10_000])
+QUANTITIES = st.sampled_from([1, 2, 3, 5, 5, 8, 1, 2, 3, 5, 5, 8, 13, 21, 40, 100, 1_001])
+PLACINGS = st.builds(
+    Placing,
+    ACCOUNTS,
+    PICKS,
+    st.sampled_from(Side),
+    DISTANCES,
+    QUANTITIES,
+    CLIENT_IDS,
+    TERMS,
+    st.sampled_from([*[SelfTrade.NONE] * 4, *SelfTrade]),
+    st.sampled_from([1, 5, 30, 60, 200, 200, -1]),
+)
+
+
+def place(market: Market, placing: Placing) -> np.ndarray:
+    time_in_force, flags = placing.terms
+    return commands.place(
+        placing.account_id,
+        tranche_at(market, placing.pick),
+        placing.side,
+        0 if flags == MARKET else REFERENCE_TICKS + placing.distance_ticks,
+        placing.quantity_lots,
+        client_id=placing.client_id,
+        time_in_force=time_in_force,
+        flags=flags,
+        self_trade=placing.self_trade,
+        expires_ns=market.twin.time_ns + placing.lifetime_s * NANO_PER_S if time_in_force == GTD else 0,
+    )
+
+
+def cancel(market: Market, pick: int, is_thief: bool, client_id: str, names_by_client_id: bool) -> np.ndarray:
+    account_id, target = target_at(market, pick, is_thief, names_by_client_id)
+    return with_target(commands.cancel(account_id, client_id=client_id), target)
+
+
+def replace(
+    market: Market,
+    pick: int,
+    distance_ticks: int,
+    quantity_lots: int,
+    client_id: str,
+    names_by_client_id: bool,
+    flags: int,
+) -> np.ndarray:
+    account_id, target = target_at(market, pick, False, names_by_client_id)
+    price_ticks = REFERENCE_TICKS + distance_ticks
+    change = commands.replace(account_id, price_ticks, quantity_lots, client_id=client_id, flags=flags)
+    return with_target(change, target)
+
+
+def tranche_at(market: Market, pick: int) -> int:
+    """One of the live tranches, those that trade first; from a pick beyond them on, an id that is over or never was."""
+    live = sorted(market.twin.tranches, key=lambda each: market.twin.tranches[each].state > LifeState.HALTED)
+    return live[pick] if pick < len(live) else 8 * (pick - len(live))
+
+
+def target_at(market: Market, pick: int, is_thief: bool, by_client_id: bool) -> tuple[int, tuple[int, int, int]]:
+    """An account, and (order id, target high, target low) of one of the resting orders or of none."""
+    resting = list(market.twin.orders.items())
+    if not resting:
+        return 1, (pick, 0, 0)
+    order_id, order = resting[pick % len(resting)]
+    account_id = order.account_id % 3 + 1 if is_thief else order.account_id
+    names = [key[1:] for key, known in market.twin.clients.items() if known.outcome.get("order_id") == order_id]
+    return account_id, (0, *names[0]) if by_client_id and names else (order_id, 0, 0)
+
+
+def with_target(group: np.ndarray, target: tuple[int, int, int]) -> np.ndarray:
+    changed = group.copy()
+    head = changed[:1].view(commands.CHANGE_COMMAND)
+    head["order_id"], head["target_high"], head["target_low"] = target
+    return changed
+
+
+def move_money(_: Market, is_deposit: bool, account_id: int, amount_nano: int, client_id: str) -> np.ndarray:
+    build = commands.deposit if is_deposit else commands.withdraw
+    return build(account_id, amount_nano, client_id=client_id)
+
+
+def withdraw_all(market: Market, account_id: int, more_nano: int) -> np.ndarray:
+    is_open = account_id in market.twin.accounts
+    return commands.withdraw(account_id, (market.twin.available_nano(account_id) if is_open else 0) + more_nano)
+
+
+def retry(market: Market, pick: int, lots_more: int) -> np.ndarray:
+    """An earlier command with a client id once more, mostly as it was."""
+    sent = [group for group in market.sent if client_key(group) is not None]
+    if not sent:
+        return commands.tick(market.twin.time_ns)
+    again = sent[pick % len(sent)].copy()
+    if again["kind"][0] == Command.PLACE:
+        again["order_id"][0] = 0
+        again["quantity_lots"][0] += lots_more
+    return again
+
+
+def tick(market: Market, seconds: int) -> np.ndarray:
+    return commands.tick(market.twin.time_ns + seconds * NANO_PER_S)
+
+
+def tick_at(_: Market, time_ns: int) -> np.ndarray:
+    return commands.tick(time_ns)
+
+
+def tick_to_deadline(market: Market, nanoseconds_off: int) -> np.ndarray:
+    """Just to, or one before, the instant at which something falls due."""
+    due_ns = [*(each.deadline_ns for each in market.twin.tranches.values()), market.twin.time_ns + 1]
+    return commands.tick(min(due_ns) + nanoseconds_off)
+
+
+def halt(market: Market, halts: bool, pick: int) -> np.ndarray:
+    return (commands.halt if halts else commands.resume)(tranche_at(market, pick))
+
+
+def halt_market(_: Market, halts: bool) -> np.ndarray:
+    return commands.halt_market() if halts else commands.resume_market()
+
+
+def set_reference(market: Market, pick: int, price_ticks: int) -> np.ndarray:
+    return commands.set_reference(tranche_at(market, pick), price_ticks)
+
+
+def open_account(_: Market, account_id: int, group: int) -> np.ndarray:
+    return commands.open_account(account_id, f"account-{account_id}", group)
+
+
+def define_region(market: Market, distance: int) -> np.ndarray:
+    return commands.define_region(market.twin.regions + 1 + distance, "eu-fra")
+
+
+def another_series(market: Market, distance: int, terms: dict[str, int]) -> np.ndarray:
+    return define_series(len(market.twin.series) + 1 + distance, **terms)
+
+
+def damaged(market: Market, sound: Step, changes: list[tuple[int, int]], keeps: int) -> np.ndarray:
+    """A command with some bytes changed and perhaps some records missing."""
+    records = bytearray(sound.records(market).tobytes())
+    for at, value in changes:
+        records[at % len(records)] = value
+    return spared(market, np.frombuffer(records[: keeps * RECORD_BYTES], ORDER_COMMAND))
+
+
+def noise(market: Market, payload: bytes) -> np.ndarray:
+    return spared(market, np.frombuffer(bytearray(payload), ORDER_COMMAND))
+
+
+def spared(market: Market, records: np.ndarray) -> np.ndarray:
+    """The same records, without those that would make the venue list windows for hours of venue time on end."""
+    clocks, series = records.view(CLOCK_COMMAND), records.view(SERIES_COMMAND)
+    clocks["time_ns"][records["kind"] == Command.TICK] = market.twin.time_ns
+    is_far = (records["kind"] == Command.DEFINE_SERIES) & (series["horizon_s"] > HORIZON_S_SPARED)
+    series["horizon_s"][is_far] = HORIZON_S_SPARED
+    return records
+
+
+def stray_continuation(_: Market, position: int) -> np.ndarray:
+    records = np.zeros(1, CONTINUATION)
+    records["kind"], records["position"] = Command.CONTINUATION, position
+    return records.view(ORDER_COMMAND)
+
+
+def unknown_kind(_: Market, kind: int, account_id: int) -> np.ndarray:
+    records = np.zeros(1, ACCOUNT_COMMAND)
+    records["kind"], records["account_id"], records["client_id_high"] = kind, account_id, 1
+    return records.view(ORDER_COMMAND)
+
+
+AMOUNTS_NANO = st.sampled_from([1, 1_000_000, 50_000_000, 1 << 60, (1 << 60) + 1, INT64_MAX, 0, -1, -INT64_MAX - 1])
+SERIES_TERMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "duration_s": st.sampled_from([180, 360, 360, 540, 181, 0, 86_580]),
+        "gate_lead_s": st.sampled_from([0, 30, 120]),
+        "horizon_s": st.sampled_from([300, 700, 1_200, 60, 0]),
+        "tier": st.sampled_from([*Tier, 3]),
+        "first_start_ns": st.sampled_from([0, START_NS, START_NS + 600 * NANO_PER_S, START_NS + 1, -1]),
+        "price_step_ticks": st.sampled_from([1, 5, 7, 0]),
+        "quantity_step_lots": st.sampled_from([1, 2, 0]),
+        "band_bps": st.sampled_from([0, 100, 5_000, 999_999, 1_000_000]),
+        "region_id": st.sampled_from([1, 1, 2, 0]),
+    },
+)
+NEAR = st.sampled_from([0, 0, 0, 0, 1, -1])
+PLACES = step(place, PLACINGS)
+CHANGES = weighted(
+    {
+        step(cancel, st.integers(0, 9), NEAR.map(lambda drawn: drawn == 1), CLIENT_IDS, st.booleans()): 2,
+        step(
+            replace,
+            st.integers(0, 9),
+            DISTANCES,
+            QUANTITIES,
+            CLIENT_IDS,
+            st.booleans(),
+            st.sampled_from([0, 0, 1, 2, 3, 4]),
+        ): 3,
+    }
+)
+MONEY = weighted(
+    {
+        step(move_money, st.booleans(), ACCOUNTS, AMOUNTS_NANO, CLIENT_IDS): 2,
+        step(withdraw_all, ACCOUNTS, st.sampled_from([0, 1, -1])): 1,
+    }
+)
+SMALL_TICKS = step(tick, st.sampled_from([0, 1, 1, 7, 29, 30]))
+LATE_TICKS = step(tick, st.sampled_from([60, 119, 120, 121, 121, 180, 2_000]))
+ODD_TICKS = step(tick_at, st.sampled_from([0, START_NS, -1, TIME_NS_MAX + 1, INT64_MAX]))
+DEADLINE_TICKS = step(tick_to_deadline, st.sampled_from([0, 0, -1]))
+TICKS = weighted({SMALL_TICKS: 5, LATE_TICKS: 2, ODD_TICKS: 1, DEADLINE_TICKS: 6})
+HALTS = weighted(
+    {
+        step(halt, st.just(True), PICKS): 2,
+        step(halt, st.just(False), PICKS): 3,
+        step(halt_market, st.just(True)): 1,
+        step(halt_market, st.just(False)): 3,
+    }
+)
+LISTINGS = weighted(
+    {
+        step(set_reference, PICKS, st.sampled_from([1, 800, 1_000, 1_200, 0, (1 << 30) - 1, 1 << 30])): 2,
+        step(another_series, NEAR, SERIES_TERMS): 2,
+        step(define_region, NEAR): 1,
+        step(open_account, st.integers(0, 9), st.integers(0, 2)): 2,
+    }
+)
+SOUND = weighted({PLACES: 24, CHANGES: 8, MONEY: 2, TICKS: 7, HALTS: 2, LISTINGS: 2, step(retry, PICKS, NEAR): 3})
+BYTES = st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2, 4, 127, 128, 255]))
+BROKEN = weighted(
+    {
+        step(damaged, SOUND, st.lists(BYTES, min_size=1, max_size=4), st.integers(1, 3)): 5,
+        step(damaged, SOUND, st.just([(1, 2)]), st.integers(1, 2)): 1,
+        step(noise, st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES)): 1,
+        step(stray_continuation, st.integers(0, 5)): 1,
+        step(unknown_kind, st.sampled_from([0, 4, 15, 27, 30, 32, 255]), ACCOUNTS): 1,
+    }
+)
+STEPS = weighted({SOUND: 14, BROKEN: 1})
+
+
+def sessions(length: int = 50) -> st.SearchStrategy[list[Step]]:
+    """Days of a venue, after its opening."""
+    return long_lists(STEPS, length)
+
+
+def rehearse(session: list[Step], *, checks: bool = False) -> Market:
+    """A market that went through an opening and a session, each command in a batch of its own."""
+    market = Market(LIMITS)
+    market.send(*opening(), checks=checks)
+    market.send(commands.tick(START_NS + NANO_PER_S), checks=checks)
+    for each in session:
+        market.send(each.records(market), checks=checks)
+    if not checks:
+        market.check()
+    return market

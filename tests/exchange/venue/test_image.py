@@ -1,0 +1,141 @@
+"""The logical state: complete, without a trace of memory, and enough to begin again from."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exchange import commands
+from exchange.venue import image
+from exchange.venue.agenda import TRANCHE_DUE
+from exchange.venue.lifecycle import LifeState
+from exchange.venue.machine import Venue
+from exchange.venue.schema import Event
+from matching.schema import TimeInForce
+from tests.exchange.venue.market import ALICE, BOB, BUY, CAROL, LIMITS, NANO_PER_S, SELL, START_NS, Market, open_market
+from tests.exchange.venue.told import told
+
+
+def busy_market() -> Market:
+    """Something in every part of the image: orders with and without expiry, positions, ids, a halted tranche."""
+    market = open_market()
+    market.place(ALICE, SELL, 1_000, 5, client_id="mine")
+    market.place(BOB, BUY, 1_000, 3)
+    market.place(CAROL, BUY, 990, 2, time_in_force=TimeInForce.GTD, expires_ns=START_NS + 90 * NANO_PER_S)
+    market.place(CAROL, BUY, 990, 2, instrument_id=2)
+    market.send(commands.halt(3), commands.withdraw(BOB, 5, client_id="back"))
+    return market
+
+
+def test_a_busy_venue_has_rows_in_every_part() -> None:
+    rows = busy_market().venue.image()
+    assert list(rows) == list(image.LAYOUTS)
+    assert all(len(rows[name]) for name in image.LAYOUTS)
+
+
+def test_a_restored_venue_has_the_same_image_and_goes_on_alike() -> None:
+    market = busy_market()
+    restored = Venue.from_image(market.venue.image(), LIMITS)
+    assert restored.digest() == market.venue.digest()
+    further = commands.concatenate(
+        commands.place(ALICE, 1, SELL, 1_000, 5, client_id="mine"),
+        commands.cancel(ALICE, target_client_id="mine"),
+        commands.resume(3),
+        commands.tick(START_NS + 2_000 * NANO_PER_S),
+    )
+    events = [venue.apply(further, market.next_sequence).tobytes() for venue in (market.venue, restored)]
+    assert events[0] == events[1]
+    assert restored.digest() == market.venue.digest()
+
+
+def test_an_image_of_an_image_is_the_same_bytes() -> None:
+    first = busy_market().venue.image()
+    second = Venue.from_image(first, LIMITS).image()
+    assert {name: rows.tobytes() for name, rows in first.items()} == {
+        name: rows.tobytes() for name, rows in second.items()
+    }
+
+
+def test_an_image_keeps_what_it_was_though_the_venue_goes_on() -> None:
+    market = busy_market()
+    rows = market.venue.image()
+    before = image.digest(rows)
+    market.tick(2_000)
+    assert image.digest(rows) == before != market.venue.digest()
+
+
+@pytest.mark.parametrize("name", image.LAYOUTS)
+def test_the_digest_covers_every_part(name: str) -> None:
+    rows = {each: part.copy() for each, part in busy_market().venue.image().items()}
+    before = image.digest(rows)
+    rows[name].view(np.uint8)[-1] ^= 1
+    assert image.digest(rows) != before
+
+
+def test_rows_of_another_layout_are_a_bug() -> None:
+    rows = dict(Venue(LIMITS).image())
+    rows["orders"] = rows["positions"]
+    with pytest.raises(AssertionError, match="orders has another layout"):
+        image.digest(rows)
+
+
+@pytest.mark.parametrize(
+    ("limits", "complaint"),
+    [
+        ({"orders": 2}, "3 orders"),
+        ({"positions": 1}, "2 positions"),
+        ({"client_ids": 1 << 1}, None),
+        ({"accounts": 3}, "accounts"),
+        ({"instruments": 2}, "3 tranches"),
+    ],
+)
+def test_limits_too_small_for_an_image_are_an_error(limits: dict[str, int], complaint: str | None) -> None:
+    rows = busy_market().venue.image()
+    small = LIMITS._replace(**limits)
+    if complaint is None:
+        assert Venue.from_image(rows, small).digest() == image.digest(rows)
+        return
+    with pytest.raises(ValueError, match=complaint):
+        image.restore(rows, small)
+
+
+def test_more_client_ids_than_fit_are_an_error() -> None:
+    market = busy_market()
+    market.send(commands.deposit(BOB, 1, client_id="third"))
+    with pytest.raises(ValueError, match="3 clients"):
+        image.restore(market.venue.image(), LIMITS._replace(client_ids=2))
+
+
+def test_an_empty_venue_is_restored_as_an_empty_venue() -> None:
+    empty = Venue(LIMITS)
+    assert Venue.from_image(empty.image(), LIMITS).digest() == empty.digest()
+
+
+@pytest.mark.parametrize(
+    ("state", "deadline"),
+    [
+        (LifeState.OPEN, "gate_ns"),
+        (LifeState.HALTED, "gate_ns"),
+        (LifeState.GATE_CLOSED, "start_ns"),
+        (LifeState.DELIVERING, "end_ns"),
+    ],
+)
+def test_a_restored_tranche_waits_for_its_next_deadline(state: LifeState, deadline: str) -> None:
+    market = open_market()
+    market.tick({LifeState.GATE_CLOSED: 120, LifeState.DELIVERING: 180}.get(state, 0))
+    if state == LifeState.HALTED:
+        market.send(commands.halt(1))
+    rows: dict[str, Any] = market.venue.image()
+    (tranche,) = rows["tranches"][rows["tranches"]["instrument_id"] == 1]
+    restored = image.restore(rows, LIMITS)
+    entries = restored.agenda[: int(restored.clock[0]["agenda_count"])].tolist()
+    assert (int(tranche[deadline]), TRANCHE_DUE, 1) in entries
+
+
+def test_a_restored_queue_keeps_the_order_of_time() -> None:
+    market = open_market()
+    ids = [market.place(account_id, BUY, 1_000, 1)["order_id"] for account_id in (CAROL, ALICE, BOB)]
+    restored = Venue.from_image(market.venue.image(), LIMITS)
+    taker = commands.concatenate(commands.place(ALICE, 1, SELL, 1_000, 3, order_id=99))
+    trades = [event for event in told(restored.apply(taker, market.next_sequence)) if event["kind"] == Event.TRADE]
+    assert [event["counter_order_id"] for event in trades] == ids

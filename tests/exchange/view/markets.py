@@ -1,0 +1,109 @@
+"""A real venue whose every batch goes to a read model."""
+
+import numpy as np
+
+from exchange import commands
+from exchange.published import Published
+from exchange.symbols import NANO_PER_S
+from exchange.venue.machine import Venue
+from exchange.venue.schema import Command, Tier
+from exchange.venue.state import VenueLimits
+from exchange.view import MarketView
+from matching.export import level_rows
+from matching.schema import Side
+
+BUY, SELL = Side
+LIMITS = VenueLimits(instruments=64, orders=500, nodes=400, accounts=64, positions=500, client_ids=256)
+HOUR_S = 3_600
+START_NS = 1_800_000_000 * NANO_PER_S
+FIRST_WINDOW_NS = START_NS + HOUR_S * NANO_PER_S
+GATE_LEAD_S = 300
+FIRST_GATE_NS = FIRST_WINDOW_NS - GATE_LEAD_S * NANO_PER_S
+TICK_VALUE_NANO = 1_000  # of one lot over an hour
+CASH_NANO = 1_000_000 * 1_000_000_000
+ALICE, BOB, CAROL = 1, 2, 3
+WINDOW = 1
+"""The instrument id of the first tranche listed."""
+
+
+class Market:
+    """A venue whose every batch goes to a view, as the exchange does it."""
+
+    def __init__(self) -> None:
+        self.venue = Venue(LIMITS)
+        self.view = MarketView()
+        self.sequence = 0
+        self.time_ns = START_NS
+        self.published: list[Published] = []
+
+    def send(self, *groups: np.ndarray, time_ns: int | None = None) -> Published:
+        """One batch: a tick, then the commands."""
+        self.time_ns = time_ns or self.time_ns + 1_000
+        batch = commands.concatenate(commands.tick(self.time_ns), *groups)
+        first_sequence = self.sequence + 1
+        places = np.flatnonzero(batch["kind"] == Command.PLACE)
+        batch["order_id"][places] = first_sequence + places
+        published = Published(first_sequence, self.time_ns, batch, self.venue.apply(batch, first_sequence))
+        self.sequence += len(batch)
+        self.view.apply(published)
+        self.published.append(published)
+        return published
+
+    def place(self, account_id: int, side: Side, price_ticks: int, quantity_lots: int, **terms: object) -> int:
+        """Place one order in a batch of its own; return its id."""
+        self.send(commands.place(account_id, WINDOW, side, price_ticks, quantity_lots, **terms))
+        return self.venue.sequence
+
+    def book(self) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+        """What the view tells of the first tranche's book."""
+        return self.view.tranches[WINDOW].book.depth()
+
+
+def open_market(horizon_s: int = 2 * HOUR_S - 1) -> Market:
+    market = Market()
+    accounts = [commands.open_account(ALICE, "alice"), commands.open_account(BOB, "bob", 7)]
+    accounts.append(commands.open_account(CAROL, "carol", 7))
+    market.send(commands.define_region(1, "eu-fra"), *accounts)
+    market.send(*(commands.deposit(account_id, CASH_NANO) for account_id in (ALICE, BOB, CAROL)))
+    market.send(define_windows(horizon_s))
+    market.send()
+    return market
+
+
+def define_windows(horizon_s: int) -> np.ndarray:
+    return commands.define_series(
+        1,
+        1,
+        Tier.EF,
+        first_start_ns=FIRST_WINDOW_NS,
+        duration_s=HOUR_S,
+        gate_lead_s=GATE_LEAD_S,
+        horizon_s=horizon_s,
+        reference_ticks=40_000,
+        price_step_ticks=100,
+        quantity_step_lots=1,
+        quantity_max_lots=500,
+        band_bps=5_000,
+    )
+
+
+def assert_agrees_with_venue(market: Market) -> None:
+    """Levels, holds, positions, counts: the view says what the venue knows."""
+    view, state = market.view, market.venue.state
+    for tranche in view.tranches.values():
+        for side in Side:
+            assert tranche.book.levels(side) == [
+                tuple(row) for row in level_rows(state.book, tranche.instrument_id, side).tolist()
+            ]
+    for account_id in view.accounts:
+        account = state.ledger.accounts[account_id]
+        balances = view.balances(account_id)
+        assert balances.cash_nano == account["cash_nano"]
+        assert balances.order_hold_nano == account["order_hold_nano"]
+        assert balances.position_hold_nano == account["position_hold_nano"]
+        assert len(view.positions(account_id)) == account["position_count"]
+    assert view.resting_orders == state.book.counters[0]["resting_orders"]
+    assert view.resting_orders == sum(len(view.open_orders(account_id)) for account_id in view.accounts)
+    assert view.trades == state.book.counters[0]["trades"]
+    assert view.commands == state.clock[0]["commands"]
+    assert MarketView.load(view.dump()) == view

@@ -1,0 +1,98 @@
+"""What the venue's own events do to the read model."""
+
+import pytest
+
+from exchange import commands
+from exchange.symbols import NANO_PER_S
+from exchange.venue.lifecycle import LifeState
+from exchange.venue.schema import Reason, Tier
+from exchange.view import venue_flow
+from tests.exchange.view.markets import (
+    ALICE,
+    BOB,
+    BUY,
+    CAROL,
+    CASH_NANO,
+    FIRST_GATE_NS,
+    FIRST_WINDOW_NS,
+    HOUR_S,
+    SELL,
+    TICK_VALUE_NANO,
+    WINDOW,
+    Market,
+    assert_agrees_with_venue,
+    open_market,
+)
+
+
+def test_a_listed_tranche_shows_its_terms(market: Market) -> None:
+    tranche = market.view.tranches[market.view.tranche_by_symbol["eu-fra.ef.20270115T0900Z.PT1H"]]
+    assert (tranche.region, tranche.tier, tranche.state) == ("eu-fra", Tier.EF, LifeState.OPEN)
+    assert (tranche.start_ns, tranche.gate_ns) == (FIRST_WINDOW_NS, FIRST_GATE_NS)
+    assert (tranche.end_ns, tranche.duration_s) == (FIRST_WINDOW_NS + HOUR_S * NANO_PER_S, HOUR_S)
+    assert (tranche.price_step_ticks, tranche.quantity_step_lots, tranche.quantity_max_lots) == (100, 1, 500)
+    assert (tranche.reference_ticks, tranche.band_low_ticks, tranche.band_high_ticks) == (40_000, 20_000, 60_000)
+    assert tranche.tick_value_nano == TICK_VALUE_NANO
+
+
+def test_accounts_are_found_by_name_and_number(market: Market) -> None:
+    assert market.view.account_by_name == {"alice": ALICE, "bob": BOB, "carol": CAROL}
+    assert (market.view.accounts[BOB].name, market.view.accounts[BOB].group) == ("bob", 7)
+    assert market.view.regions == {1: "eu-fra"}
+
+
+def test_a_refused_definition_leaves_no_trace(market: Market) -> None:
+    market.send(commands.define_region(9, "us-nyc"), commands.open_account(ALICE, "mallory"))
+    assert market.view.regions == {1: "eu-fra"}
+    assert "mallory" not in market.view.account_by_name
+    assert market.view.accounts[ALICE].name == "alice"
+
+
+def test_a_new_reference_brings_a_new_band(market: Market) -> None:
+    market.send(commands.set_reference(WINDOW, 50_000))
+    tranche = market.view.tranches[WINDOW]
+    assert (tranche.reference_ticks, tranche.band_low_ticks, tranche.band_high_ticks) == (50_000, 25_000, 75_000)
+
+
+def test_halts_show_on_the_tranche_and_on_the_market(market: Market) -> None:
+    market.send(commands.halt(WINDOW), commands.halt_market())
+    assert market.view.tranches[WINDOW].state is LifeState.HALTED
+    assert market.view.market_halted
+    market.send(commands.resume(WINDOW), commands.resume_market())
+    assert market.view.tranches[WINDOW].state is LifeState.OPEN
+    assert not market.view.market_halted
+
+
+def test_money_in_and_out_moves_the_cash(market: Market) -> None:
+    market.send(commands.deposit(ALICE, 5), commands.withdraw(BOB, 7), commands.withdraw(BOB, CASH_NANO))
+    assert market.view.balances(ALICE).cash_nano == CASH_NANO + 5
+    assert market.view.balances(BOB).cash_nano == CASH_NANO - 7
+
+
+def test_gate_closure_turns_positions_into_cash(market: Market) -> None:
+    market.place(BOB, SELL, 40_000, 10)
+    market.place(ALICE, BUY, 40_000, 10)
+    market.place(BOB, SELL, 42_000, 1)
+    market.place(CAROL, BUY, 42_000, 1)
+    resting = market.place(CAROL, BUY, 39_000, 1)
+    market.send(time_ns=FIRST_GATE_NS)
+    tranche = market.view.tranches[WINDOW]
+    assert (tranche.state, tranche.final_ticks) == (LifeState.GATE_CLOSED, 42_000)
+    assert market.view.balances(ALICE).available_nano == CASH_NANO + 2_000 * 10 * TICK_VALUE_NANO
+    assert market.view.positions(ALICE) == market.view.positions(BOB) == []
+    assert market.view.order(resting).reason == Reason.GATE_CLOSED
+    assert_agrees_with_venue(market)
+
+
+def test_tranches_are_dropped_some_time_after_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(venue_flow, "ENDED_TRANCHES_KEPT", 2)
+    market = open_market(horizon_s=6 * HOUR_S)
+    order_id = market.place(ALICE, BUY, 39_000, 1)
+    symbol = market.view.tranches[WINDOW].symbol
+    for hour in range(1, 6):
+        market.send(time_ns=FIRST_WINDOW_NS + hour * HOUR_S * NANO_PER_S)
+    assert list(market.view.ended_tranches) == [4, 5]
+    assert min(market.view.tranches) == 4
+    assert symbol not in market.view.tranche_by_symbol
+    assert market.view.order(order_id).symbol == symbol
+    assert_agrees_with_venue(market)

@@ -1,0 +1,157 @@
+"""Commands as plain dictionaries, the records that they become, and books to run them."""
+
+from typing import Any
+
+import numpy as np
+
+from matching.book import Limits, OrderBook
+from matching.schema import (
+    CHANGE_COMMAND,
+    ORDER_COMMAND,
+    ORDER_EVENT,
+    ChangeFlag,
+    CommandKind,
+    EventKind,
+    OrderFlag,
+    OrderReason,
+    OrderReject,
+    Side,
+    TimeInForce,
+)
+from matching.twin import TwinBook
+
+Command = dict[str, int]
+Book = OrderBook | TwinBook
+
+GTC, GTD, IOC, FOK = TimeInForce
+MARKET, POST_ONLY, SLIDE = OrderFlag
+REQUEUE, NAMES_REMAINING = ChangeFlag
+RESTED, FILLED, KILLED, CANCELLED, REPLACED, REDUCED, REJECTED, TRADE, PREVENTED, WITHDRAWN = EventKind
+OUTCOMES = {RESTED, FILLED, KILLED, CANCELLED, REPLACED, REDUCED, REJECTED}
+
+BOOK_KINDS = ("twin", "compiled")
+
+PLAIN = 1
+STEPPED = 2
+WILD = 3
+COARSE = 6
+UNLISTED = 4
+SHARES_A_SLOT_WITH_PLAIN = 9
+
+INSTRUMENTS: dict[int, dict[str, int]] = {
+    PLAIN: {},
+    STEPPED: {
+        "price_step_ticks": 5,
+        "quantity_step_lots": 10,
+        "quantity_max_lots": 1_000,
+        "band_low_ticks": 90,
+        "band_high_ticks": 110,
+    },
+    WILD: {},
+    COARSE: {"price_step_ticks": 64, "quantity_max_lots": 50},
+}
+
+ORDER_CAPACITY = 8
+NODES_PER_ORDER = 6
+SPARE_NODES = 20
+
+
+def make_book(kind: str, orders: int = ORDER_CAPACITY, event_capacity: int = 4_096) -> Book:
+    """An empty book of either kind, with all INSTRUMENTS listed and open."""
+    limits = Limits(instruments=8, orders=orders, nodes=NODES_PER_ORDER * orders + SPARE_NODES, accounts=16)
+    book = OrderBook(limits, event_capacity) if kind == "compiled" else TwinBook(orders)
+    for instrument_id, terms in INSTRUMENTS.items():
+        book.list_instrument(instrument_id, **terms)
+    return book
+
+
+def place(order_id: int, side: Side, price_ticks: int, quantity_lots: int, **fields: int) -> Command:
+    """A new order, good till cancelled, of account 1 in PLAIN unless `fields` say otherwise."""
+    return {
+        "kind": CommandKind.PLACE,
+        "instrument_id": PLAIN,
+        "account_id": 1,
+        "side": side,
+        "price_ticks": price_ticks,
+        "quantity_lots": quantity_lots,
+        "order_id": order_id,
+        **fields,
+    }
+
+
+def buy(order_id: int, price_ticks: int, quantity_lots: int, **fields: int) -> Command:
+    return place(order_id, Side.BUY, price_ticks, quantity_lots, **fields)
+
+
+def sell(order_id: int, price_ticks: int, quantity_lots: int, **fields: int) -> Command:
+    return place(order_id, Side.SELL, price_ticks, quantity_lots, **fields)
+
+
+def cancel(order_id: int, **fields: int) -> Command:
+    """A cancel by account 1 unless `fields` say otherwise."""
+    return {
+        "kind": CommandKind.CANCEL,
+        "instrument_id": PLAIN,
+        "account_id": 1,
+        "order_id": order_id,
+        **fields,
+    }
+
+
+def replace(order_id: int, price_ticks: int, quantity_lots: int, **fields: int) -> Command:
+    """A change by account 1 unless `fields` say otherwise."""
+    return {
+        **cancel(order_id),
+        "kind": CommandKind.REPLACE,
+        "price_ticks": price_ticks,
+        "quantity_lots": quantity_lots,
+        **fields,
+    }
+
+
+def records(*commands: Command) -> np.ndarray:
+    """Commands as the array that a book executes."""
+    rows = np.zeros(len(commands), ORDER_COMMAND)
+    changes = rows.view(CHANGE_COMMAND)
+    for index, command in enumerate(commands):
+        layout = rows if command["kind"] == CommandKind.PLACE else changes
+        for name, value in command.items():
+            layout[name][index] = value
+    return rows
+
+
+def run(book: Book, *commands: Command) -> list[dict[str, Any]]:
+    """Execute commands as one batch, and return the events as dictionaries."""
+    return told(book.execute(records(*commands)))
+
+
+def told(events: np.ndarray) -> list[dict[str, Any]]:
+    """Events as dictionaries, with kind and reason by name."""
+    return [dict(zip(events.dtype.names, row, strict=True)) | named(row) for row in events.tolist()]
+
+
+def named(row: tuple[int, ...]) -> dict[str, Any]:
+    """The kind and the reason of an event as members of their enumerations."""
+    kind, _, reason = row[:3]
+    return {
+        "kind": EventKind(kind),
+        "reason": OrderReject(reason) if kind == EventKind.REJECTED else OrderReason(reason),
+    }
+
+
+def brief(events: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What most tests look at of each event, in the order of `names`."""
+    names = ("kind", "order_id", "counter_order_id", "price_ticks", "quantity_lots", "leaves_lots")
+    return [tuple(event[name] for name in names) for event in events]
+
+
+def event(kind: EventKind, **fields: Any) -> dict[str, Any]:
+    """A whole event; what is not named is 0, and account 1 in PLAIN."""
+    whole = dict.fromkeys(ORDER_EVENT.names, 0) | {"instrument_id": PLAIN, "account_id": 1, "sequence": 1}
+    return whole | {"kind": kind, "reason": OrderReason.NONE} | fields
+
+
+def outcome(book: Book, command: Command) -> tuple[EventKind, OrderReason | OrderReject]:
+    """Kind and reason of the last event of a command."""
+    last = run(book, command)[-1]
+    return last["kind"], last["reason"]

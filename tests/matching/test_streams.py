@@ -1,0 +1,26 @@
+"""The random sessions must reach every corner, or the comparison with the twin says little."""
+
+from hypothesis import HealthCheck, given, settings
+
+from matching.schema import EventKind, OrderReason, OrderReject
+from tests.matching.commands import make_book, told
+from tests.matching.streams import Step, in_batches, sessions
+
+EXAMPLES = 200
+
+
+def test_a_few_hundred_sessions_reach_every_kind_and_every_reason() -> None:
+    seen: set[str] = set()
+
+    @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(sessions())
+    def walk(session: list[Step]) -> None:
+        twin = make_book("twin")
+        for step in in_batches(session):
+            events = step.apply(twin)
+            for row in told(events) if events is not None else []:
+                seen.update((row["kind"].name, row["reason"].name))
+
+    walk()
+    expected = {member.name for names in (EventKind, OrderReason, OrderReject) for member in names}
+    assert expected - seen == {"TOO_MANY_PRICE_LEVELS"}, "only the compiled book has this limit"

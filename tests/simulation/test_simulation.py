@@ -1,0 +1,108 @@
+"""The embedded exchange through many lives in worlds of its own, each decided by a seed.
+
+After every recovery the state equals a replay, from the first row, of what was acknowledged. `BWX_SIM_SEEDS` says how
+many worlds there are; a seed that fails fails again.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from exchange import commands
+from exchange.recovery import verify
+from exchange.service import Exchange
+from matching.schema import Side, TimeInForce
+from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS, Traffic
+from tests.simulation.world import EPOCH_NS, SimulatedTime, World, simulate
+
+SEEDS = int(os.environ.get("BWX_SIM_SEEDS", "4"))
+LIVES = 12
+WORLDS_MAX = 30
+DANGERS = {
+    "power loss while opening",
+    "power loss while trading",
+    "power loss while closing",
+    "stop",
+    "answers lost",
+    "durable, and nobody was told",
+    "retry of what was lost",
+    "retry of what was durable",
+    "clock doubted",
+    "snapshot used",
+    "snapshot left out",
+}
+
+
+@pytest.fixture
+def simulated_time(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
+    """Clocks that the test moves, and an exchange whose work repeats itself."""
+    return simulate(monkeypatch)
+
+
+async def lead(world: World, lives: int) -> World:
+    """Through all lives, then a last look at the store by the tools."""
+    for number in range(lives):
+        await world.live(number)
+    world.audit.read(world.directory)
+    world.audit.check(world.acknowledged)
+    verdict = verify(world.directory, LIMITS)
+    assert verdict.records == world.audit.view.sequence
+    assert verdict.state_digest == world.audit.venue.digest().hex()
+    assert all("belongs to another journal" in fault for fault in verdict.faults), "only snapshots were damaged"
+    return world
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_every_recovery_equals_a_replay_of_what_was_acknowledged(seed, tmp_path, simulated_time):
+    world = await lead(World(seed, tmp_path, simulated_time), LIVES)
+    assert len(world.acknowledged) > 10 * LIVES
+
+
+async def test_the_worlds_meet_every_danger(tmp_path, monkeypatch):
+    met: Counter[str] = Counter()
+    for seed in range(1_000, 1_000 + WORLDS_MAX):
+        world = await lead(World(seed, tmp_path / str(seed), simulate(monkeypatch)), LIVES)
+        met += world.met
+        if met.keys() >= DANGERS:
+            return
+    pytest.fail(f"{DANGERS - met.keys()} did not come up in {WORLDS_MAX} worlds")
+
+
+async def test_a_seed_repeats_itself(tmp_path, monkeypatch):
+    first = await lead(World(7, tmp_path / "first", simulate(monkeypatch)), LIVES)
+    second = await lead(World(7, tmp_path / "second", simulate(monkeypatch)), LIVES)
+    assert first.audit.venue.digest() == second.audit.venue.digest()
+    assert first.acknowledged == second.acknowledged
+    assert first.met == second.met
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+async def test_a_wall_clock_that_jumps_while_trading_alerts_once_and_changes_nothing(tmp_path, simulated_time, jump_s):
+    exchange = await founded(tmp_path)
+    order = commands.place(
+        1, 1, Side.BUY, REFERENCE_TICKS, 1, time_in_force=TimeInForce.GTD, expires_ns=EPOCH_NS + 600 * NANO_PER_S
+    )
+    order_id = (await exchange.submit(order)).sequence
+    simulated_time.set_wrong(jump_s)
+    with capture_logs() as logs:
+        for second in range(1, 4):
+            simulated_time.spend(NANO_PER_S)
+            reply = await exchange.submit(commands.cancel(1, order_id=1_000_000))
+            assert reply.time_ns == EPOCH_NS + second * NANO_PER_S
+    assert [log["event"] for log in logs] == ["clock_drift"]
+    assert exchange.view.order(order_id).status == "open"
+    simulated_time.spend(600 * NANO_PER_S)
+    await exchange.submit(commands.cancel(1, order_id=1_000_000))
+    assert exchange.view.order(order_id).status == "cancelled"
+    await exchange.close()
+
+
+async def founded(directory: Path) -> Exchange:
+    """An exchange with accounts, money and a calendar."""
+    exchange = await Exchange.open(directory, limits=LIMITS)
+    for reply in exchange.submit_many(Traffic(0, EPOCH_NS).founding()):
+        await reply
+    return exchange

@@ -1,0 +1,142 @@
+"""Commands made from a seed: each a function of its number alone, so that a retry after a crash says the very same.
+
+A store lives several lives, one after each crash. Command `index` of a life has the client id `life-index`, and what it
+asks for depends on the seed, the life and the index, never on what was answered before.
+"""
+
+import random
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from exchange import commands
+from exchange.venue.schema import REPEAT_EVENT, Event, Tier
+from exchange.venue.state import VenueLimits
+from matching.schema import ORDER_EVENT, ChangeFlag, OrderFlag, SelfTrade, Side, TimeInForce
+
+LIMITS = VenueLimits(instruments=64, orders=1 << 14, nodes=1 << 14, accounts=16, positions=1 << 15, client_ids=1 << 18)
+ACCOUNTS = 4
+UNKNOWN_INSTRUMENT = 1_000_000
+REFERENCE_TICKS = 1_000
+NANO_PER_S = 1_000_000_000
+HOUR_S = 3_600
+CASH_NANO = 1_000_000 * NANO_PER_S
+
+
+class CommandId(NamedTuple):
+    """Which command: everything else about it follows from the seed."""
+
+    life: int
+    index: int
+
+    @property
+    def account_id(self) -> int:
+        """Who sends it."""
+        return 1 + self.index % ACCOUNTS
+
+    @property
+    def client_id(self) -> str:
+        """The name by which the exchange knows it again."""
+        return f"{self.life}-{self.index}"
+
+
+class Answer(NamedTuple):
+    """What became of a command. A retry must be answered alike, by whoever still knows."""
+
+    sequence: int
+    kind: int
+    reason: int
+    order_id: int
+    price_ticks: int
+    quantity_lots: int
+    leaves_lots: int
+
+    @classmethod
+    def of(cls, outcome: np.ndarray) -> tuple[Self, bool]:
+        """The answer that the last event of a command gives, an array of one, and whether it repeats an earlier one."""
+        is_repeat = bool(outcome[0]["kind"] == Event.REPEATED)
+        event = outcome.view(REPEAT_EVENT if is_repeat else ORDER_EVENT)[0]
+        names = ("original_sequence", "original_kind") if is_repeat else ("sequence", "kind")
+        return cls(*(int(event[name]) for name in (*names, *cls._fields[2:]))), is_repeat
+
+
+class Traffic:
+    """The commands of all lives of one store: on its first few instruments, expiring not long after its epoch."""
+
+    def __init__(self, seed: int, epoch_ns: int, *, instruments: int = 3, expiry_s_max: int = 40) -> None:
+        self.seed = seed
+        self.epoch_ns = epoch_ns
+        self._instruments = [*range(1, instruments + 1)] * 20 + [UNKNOWN_INSTRUMENT]
+        self._expiry_ns_max = expiry_s_max * NANO_PER_S
+
+    def founding(self) -> list[np.ndarray]:
+        """What makes a market of an empty venue; sent again it changes nothing."""
+        accounts = range(1, ACCOUNTS + 1)
+        first_start_ns = (self.epoch_ns // (HOUR_S * NANO_PER_S) + 1) * HOUR_S * NANO_PER_S
+        return [
+            *(commands.open_account(account_id, f"trader-{account_id}", account_id // 3) for account_id in accounts),
+            *(commands.deposit(account_id, CASH_NANO, client_id=f"cash-{account_id}") for account_id in accounts),
+            commands.define_region(1, "eu-fra"),
+            commands.define_series(
+                1,
+                1,
+                Tier.EF,
+                first_start_ns=first_start_ns,
+                duration_s=HOUR_S,
+                gate_lead_s=300,
+                horizon_s=4 * HOUR_S,
+                reference_ticks=REFERENCE_TICKS,
+            ),
+        ]
+
+    def command(self, which: CommandId) -> np.ndarray:
+        """The command of this name."""
+        generator = random.Random(f"{self.seed}/{which.life}/{which.index}")
+        choice = generator.random()
+        if choice < 0.03:
+            return _money(which, generator)
+        target_index = which.index - ACCOUNTS * generator.randint(1, 30)
+        if choice < 0.68 or target_index < 0:
+            return self._place(which, generator)
+        target = CommandId(which.life, target_index)
+        if choice < 0.86:
+            return commands.cancel(which.account_id, target_client_id=target.client_id, client_id=which.client_id)
+        return _replace(which, target, generator)
+
+    def _place(self, which: CommandId, generator: random.Random) -> np.ndarray:
+        """Mostly a limit order near the reference; some are timed, immediate, without a price, or not to be had."""
+        time_in_force = generator.choices(list(TimeInForce), (70, 15, 10, 5))[0]
+        is_timed = time_in_force == TimeInForce.GTD
+        is_market = time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and generator.random() < 0.3
+        rests = time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
+        post_only = OrderFlag.POST_ONLY_SLIDE if rests and generator.random() < 0.2 else 0
+        return commands.place(
+            which.account_id,
+            generator.choice(self._instruments),
+            generator.choice(list(Side)),
+            0 if is_market else REFERENCE_TICKS + generator.randint(-40, 40),
+            generator.randint(1, 30),
+            client_id=which.client_id,
+            time_in_force=time_in_force,
+            flags=OrderFlag.MARKET if is_market else post_only,
+            self_trade=generator.choice(list(SelfTrade)),
+            expires_ns=self.epoch_ns + generator.randrange(1, self._expiry_ns_max) if is_timed else 0,
+        )
+
+
+def _replace(which: CommandId, target: CommandId, generator: random.Random) -> np.ndarray:
+    return commands.replace(
+        which.account_id,
+        REFERENCE_TICKS + generator.randint(-40, 40),
+        generator.randint(1, 30),
+        target_client_id=target.client_id,
+        client_id=which.client_id,
+        flags=generator.choice((0, ChangeFlag.REQUEUE, ChangeFlag.NAMES_REMAINING)),
+    )
+
+
+def _money(which: CommandId, generator: random.Random) -> np.ndarray:
+    """In or out, and sometimes more out than there is."""
+    move = generator.choice((commands.deposit, commands.withdraw))
+    amount_nano = generator.choice((1, 7 * NANO_PER_S, 2 * CASH_NANO))
+    return move(which.account_id, amount_nano, client_id=which.client_id)
