@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test setup check bench sim lock clean
+.PHONY: help run test setup check bench sim docs lock clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 10
@@ -28,6 +28,9 @@ bench: $(VENV)/.dev  ## Measure matching on three generated flows
 
 sim: $(VENV)/.dev  ## The long simulations: thousands of crashes and generated markets
 	@BWX_SIM_KILLS=1000 BWX_SIM_SEEDS=200 BWX_HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q tests/simulation tests/matching tests/exchange/venue
+
+docs: $(VENV)/.dev  ## Write the reference of the command line again
+	@$(BIN)/python -m typer gateway.cli utils docs --name bwx --output docs/cli.md
 
 lock:  ## Pin the dependencies again
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements/runtime.txt

@@ -1,7 +1,7 @@
 """Habits that a reviewer should not have to check: what may import what, and what stays out of the core.
 
-Imports point one way: gateway -> exchange -> {risk, matching} -> kernels. The core, which decides what becomes of orders
-and money, knows no clock, no files or sockets, no randomness and no floats.
+Imports point one way: gateway -> exchange -> {risk, matching} -> kernels. The core, which decides what becomes of
+orders and money, knows no clock, no files or sockets, no randomness and no floats.
 """
 
 import ast

@@ -9,9 +9,10 @@ from exchange.venue.apply import apply_commands
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
 from exchange.venue.state import VenueLimits
+from matching.check import check_book
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.schema import ORDER_COMMAND, ORDER_EVENT
-from tests.exchange.venue.market import ALICE, LIMITS, START_NS, open_market
+from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, open_market
 from tests.exchange.venue.told import told
 
 
@@ -64,11 +65,11 @@ def test_tables_grow_with_what_a_batch_could_add() -> None:
     """More client ids and orders than the tables first hold, in one batch."""
     limits = VenueLimits(instruments=8, orders=4_096, nodes=100, accounts=8, positions=64, client_ids=8_192)
     market = open_market(limits)
-    answers = market.send(
+    batch = commands.concatenate(
         *(commands.deposit(ALICE, 1, client_id=f"id-{at}") for at in range(3_000)),
-        *(commands.place(ALICE, 1, 0, 1, 1) for _ in range(3_000)),
-        checks=False,
+        *(commands.place(ALICE, 1, BUY, 1, 1, order_id=10_000 + at) for at in range(3_000)),
+        commands.deposit(ALICE, 1, client_id="id-0"),
     )
-    assert {answer[-1]["kind"] for answer in answers} == {Event.DEPOSITED, Event.RESTED}
-    (again,) = market.send(commands.deposit(ALICE, 1, client_id="id-0"), checks=False)
-    assert again[-1]["kind"] == Event.REPEATED
+    kinds = market.venue.apply(batch, market.next_sequence)["kind"].tolist()
+    assert kinds == [*[Event.DEPOSITED] * 3_000, *[Event.RESTED] * 3_000, Event.REPEATED]
+    check_book(market.venue.state.book)
