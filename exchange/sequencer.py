@@ -70,6 +70,7 @@ class Sequencer:
         fail: Callable[[BaseException, list[Any]], None],
         *,
         snapshot_every_records: int = 1_000_000,
+        last_snapshot_sequence: int = 0,
     ) -> None:
         """`deliver` is called in the sequencer's thread after each batch, `fail` once if it has to stop."""
         self._venue = venue
@@ -78,7 +79,7 @@ class Sequencer:
         self._deliver = deliver
         self._fail = fail
         self._snapshot_every_records = snapshot_every_records
-        self._next_snapshot = journal.last_sequence + snapshot_every_records
+        self._next_snapshot = last_snapshot_sequence + snapshot_every_records
         self._requests: deque[Request] = deque()
         self._queued_records = 0
         self._wake = threading.Condition()

@@ -74,6 +74,7 @@ class Exchange:
             lambda delivery: self._on_loop(self._receive, delivery),
             lambda error, tickets: self._on_loop(self._stop_on, error, tickets),
             snapshot_every_records=snapshot_every_records,
+            last_snapshot_sequence=recovered.sequence - recovered.replayed_records,
         )
 
     @classmethod

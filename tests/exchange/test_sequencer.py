@@ -267,6 +267,17 @@ def test_images_are_taken_every_so_many_records(tmp_path: Path) -> None:
     line.close()
 
 
+def test_records_since_the_last_snapshot_count_across_restarts(tmp_path: Path) -> None:
+    """Otherwise an exchange that dies again and again would replay more each time, and never take an image."""
+    line = Line(tmp_path, snapshot_every_records=20, last_snapshot_sequence=0)
+    line.write(*[commands.halt_market()] * 25)
+    line.sequencer.start()
+    line.submit(commands.halt_market())
+    line.wait(lambda: len(line.tickets()) == 1)
+    assert line.deliveries[0].image is not None
+    line.close()
+
+
 @pytest.mark.parametrize("operation", ["write", "sync"])
 def test_a_failed_append_stops_by_name_with_nothing_applied(tmp_path: Path, operation: str) -> None:
     """More is submitted than one batch takes: those who wait for a later one are told as well."""
