@@ -1,6 +1,7 @@
 """`bwx serve`: the exchange with its doors open, until Ctrl-C."""
 
 import asyncio
+import shutil
 import signal
 import sys
 import time
@@ -177,8 +178,7 @@ def _say(text: str) -> None:
 
 
 def _say_what_to_try(url: str, directory: Path) -> None:
-    bwx = Path(sys.argv[0])
-    command = bwx.relative_to(Path.cwd()) if bwx.is_relative_to(Path.cwd()) else bwx.name
+    command = _own_command()
     key = directory / "trader.json"
     typer.echo(
         f"""
@@ -191,3 +191,12 @@ def _say_what_to_try(url: str, directory: Path) -> None:
   Stop     Ctrl-C
 """
     )
+
+
+def _own_command() -> str:
+    """How this program is called from here: by its name if a shell finds it, else by its path."""
+    path = Path(sys.argv[0]).absolute()
+    found = shutil.which(path.name)
+    if found is not None and Path(found).absolute() == path:
+        return path.name
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
