@@ -24,7 +24,7 @@ check: $(VENV)/.dev  ## Format, lint, types
 	@$(BIN)/mypy
 
 bench: $(VENV)/.dev  ## Measure matching on three generated flows
-	@$(BIN)/python -m load_tests.match
+	@$(BIN)/python -m load_tests.match --charts docs
 
 sim: $(VENV)/.dev  ## The long simulations: thousands of crashes and generated markets
 	@BWX_SIM_KILLS=1000 BWX_SIM_SEEDS=200 BWX_HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q tests/simulation tests/matching tests/exchange/venue

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from exchange.bench.flow import Flow
 from exchange.bench.match import run_match
+from load_tests.chart import write_charts
 from load_tests.flow import write_flow
 from matching.twin import TwinBook
 
@@ -28,8 +29,10 @@ def main() -> None:
     parser.add_argument("--operations", type=int, default=2_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--charts", type=Path, help="also draw the rates, as SVG files in this folder")
     arguments = parser.parse_args()
     console = Console()
+    rates: dict[str, float] = {}
     table = Table(title=f"matching, {arguments.operations:,} operations, medians of {arguments.runs} runs")
     for heading in ("instruments", "operations/s", "ns/operation", "twin operations/s", "ratio", "trades", "resting"):
         table.add_column(heading, justify="right")
@@ -38,12 +41,21 @@ def main() -> None:
             status.update(f"measuring {instruments:,} instruments")
             path = Path(folder) / "flow.bin"
             write_flow(path, arguments.operations, instruments, arguments.seed)
-            table.add_row(*measure(path, instruments, arguments.runs))
+            row, rates[f"{instruments:,} instrument" + "s" * (instruments > 1)] = measure(
+                path, instruments, arguments.runs
+            )
+            table.add_row(*row)
     console.print(table)
+    if arguments.charts is not None:
+        method = (
+            f"{arguments.operations:,} operations a flow, one core, every event written; "
+            f"medians of {arguments.runs} runs of make bench"
+        )
+        write_charts(arguments.charts, "Orders, cancels and replaces matched a second", method, rates)
 
 
-def measure(path: Path, instruments: int, runs: int) -> tuple[str, ...]:
-    """One row of the table."""
+def measure(path: Path, instruments: int, runs: int) -> tuple[tuple[str, ...], float]:
+    """One row of the table, and the rate in it."""
     rates, twin_rates = [], []
     result: dict[str, int | float | str] = {}
     for _ in range(runs):
@@ -51,7 +63,7 @@ def measure(path: Path, instruments: int, runs: int) -> tuple[str, ...]:
         rates.append(float(result["operations_per_second"]))
         twin_rates.append(twin_rate(path, instruments))
     rate, twin = statistics.median(rates), statistics.median(twin_rates)
-    return (
+    row = (
         f"{instruments:,}",
         f"{rate:,.0f}",
         f"{1e9 / rate:.1f}",
@@ -60,6 +72,7 @@ def measure(path: Path, instruments: int, runs: int) -> tuple[str, ...]:
         f"{result['trades']:,}",
         f"{result['resting']:,}",
     )
+    return row, rate
 
 
 def twin_rate(path: Path, instruments: int) -> float:

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 TICKS_PER_USD = 1_000_000
-PROVIDER_LEVELS = 3
-PROVIDER_PAUSE_S = 0.6
+PROVIDER_LEVELS = 9
+PROVIDER_PAUSE_S = 1.2
 BUYER_PAUSE_S = 0.35
 REFRESH_S = 5.0
 ORDER_LIFE_S = 240
 RECONNECT_S = 1.0
 HALF_SPREAD = 0.012
-LEVEL_SPREAD = 0.006
+LEVEL_SPREAD = 0.004
 PROVIDER_SHARE = 0.02
 """The part of a region's capacity that a provider offers in one order."""
 
