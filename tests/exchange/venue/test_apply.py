@@ -1,5 +1,11 @@
 """The venue as a function: the same commands give the same events and the same state, however they come."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +16,7 @@ from exchange.venue.machine import Venue
 from exchange.venue.schema import CONTINUATION, TIME_NS_MAX, Command, Event, Reject
 from kernels.records import RECORD_BYTES
 from matching.events import EVENTS_PER_STEP_MAX
-from matching.schema import ORDER_COMMAND
+from matching.schema import ORDER_COMMAND, SelfTrade
 from tests.exchange.venue.market import (
     ALICE,
     BOB,
@@ -229,3 +235,30 @@ def test_the_digest_tells_one_lot_from_two() -> None:
     one.place(ALICE, BUY, 1_000, 1)
     two.place(ALICE, BUY, 1_000, 2)
     assert one.venue.digest() != two.venue.digest()
+
+
+IN_PLAIN_PYTHON = """
+import sys
+import numpy as np
+from exchange.venue.machine import Venue
+from matching.schema import ORDER_COMMAND, SelfTrade
+from tests.exchange.venue.market import LIMITS
+venue = Venue(LIMITS)
+events = venue.apply(np.frombuffer(sys.stdin.buffer.read(), ORDER_COMMAND), 1)
+sys.stdout.buffer.write(venue.digest() + events.tobytes())
+"""
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+def test_plain_python_gives_the_same_events_and_the_same_digest_as_compiled_code() -> None:
+    market = open_market()
+    for at in range(40):
+        side, price_ticks = (BUY, 1_000 - at % 3) if at % 2 else (SELL, 999 + at % 4)
+        market.place(at % 3 + 1, side, price_ticks, at % 5 + 1, client_id=f"id-{at % 10}", self_trade=SelfTrade(at % 5))
+    market.tick(400)
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
+    run_plainly = [sys.executable, "-W", "ignore", "-c", IN_PLAIN_PYTHON]
+    answered = subprocess.run(
+        run_plainly, input=np.concatenate(market.sent).tobytes(), capture_output=True, env=environment, check=True
+    )
+    assert answered.stdout == market.venue.digest() + np.concatenate(market.events).tobytes()

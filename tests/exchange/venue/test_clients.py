@@ -135,6 +135,16 @@ def test_accounts_do_not_see_each_others_ids(market: Market) -> None:
     assert market.place(BOB, BUY, 900, 1, client_id="mine")["kind"] == Event.RESTED
 
 
+def test_hundreds_of_accounts_may_use_one_id() -> None:
+    """Enough of them that some stand side by side in the table."""
+    market = open_market(LIMITS._replace(accounts=512, client_ids=512))
+    newcomers = range(4, 504)
+    market.send(*(commands.open_account(account_id, "x") for account_id in newcomers), checks=False)
+    deposits = [commands.deposit(account_id, 1, client_id="same") for account_id in newcomers]
+    assert {answer[-1]["kind"] for answer in market.send(*deposits, checks=False)} == {Event.DEPOSITED}
+    assert {answer[-1]["kind"] for answer in market.send(*deposits, checks=False)} == {Event.REPEATED}
+
+
 # For how long.
 
 

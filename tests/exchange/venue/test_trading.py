@@ -193,3 +193,12 @@ def test_an_order_that_could_open_more_positions_than_there_is_room_for_is_refus
     assert market.place(4, BUY, 1_000, 1)["reason"] == Reject.TOO_MANY_POSITIONS
     market.tick(120)
     assert market.place(4, BUY, 1_000, 1, instrument_id=2)["kind"] == Event.RESTED
+
+
+def test_an_order_is_replaced_away_though_no_position_is_left() -> None:
+    market = open_market(LIMITS._replace(positions=2))
+    order_id = market.place(ALICE, SELL, 1_000, 5)["order_id"]
+    market.place(BOB, BUY, 1_000, 3)
+    assert market.ask(commands.replace(ALICE, 1_000, 8, order_id=order_id))["reason"] == Reject.TOO_MANY_POSITIONS
+    outcome = market.ask(commands.replace(ALICE, 1_000, 3, order_id=order_id))
+    assert (outcome["kind"], outcome["reason"]) == (Event.CANCELLED, Reason.REPLACED_BELOW_FILLED)
