@@ -1,4 +1,4 @@
-"""Names of tranches: `eu-fra.ef.20261122T1400Z.PT1H` is region, tier, UTC start and length, in ISO 8601's basic form."""
+"""Names of tranches: `eu-fra.ef.20261122T1400Z.PT1H` is region, tier, UTC start and length, as ISO 8601 has them."""
 
 import re
 from datetime import UTC, datetime, timedelta
