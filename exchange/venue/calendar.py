@@ -261,9 +261,7 @@ def open_tranche(state, series, series_id, instrument_id):
 
 @inlined
 def set_band(instrument, tranche):
-    """What an order may pay: so far from the reference, on whole price steps, never below one or above the highest
-    price.
-    """
+    """What an order may pay: so far from the reference, on whole price steps, within what prices can be."""
     reference_ticks = np.int64(tranche["reference_ticks"])
     step_ticks = np.int64(instrument["price_step_ticks"])
     width_ticks = reference_ticks * np.int64(tranche["band_bps"]) // BASIS_POINTS

@@ -24,9 +24,7 @@ FNV_PRIME = np.uint64(0x100000001B3)
 
 @inlined
 def content_of(words, record_index, kind):
-    """A digest of what a command says, without its client id and, for a new order, without the id that the venue gave
-    it.
-    """
+    """A digest of what a command says, less its client id and, for a new order, less the id it was given."""
     digest = FNV_OFFSET
     for word in range(WORDS_PER_RECORD):
         is_client_id = word in CLIENT_ID_WORDS

@@ -18,9 +18,7 @@ ENGINE_VERSION = "1"
 
 
 class VenueLimits(NamedTuple):
-    """How much the venue can hold. Refusals depend on them, so a journal is only replayed under the limits it was
-    made with.
-    """
+    """How much the venue can hold. Refusals depend on it, so it is part of the rules that a journal names."""
 
     instruments: int = 65_536
     orders: int = 4_000_000

@@ -101,9 +101,7 @@ def check_changed_order(state, change, slot):
 
 @inlined
 def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
-    """What an order holds at worst: a buy its limit, a sell the best bid if that is higher, since it would trade
-    there.
-    """
+    """Whether an account can hold an order at worst: a buy at its limit, a sell at the best bid if that is higher."""
     worst_ticks = np.int64(limit_ticks)
     if side == Side.SELL:
         best_bid = np.int64(state.book.sides[2 * slot]["best_level"])
