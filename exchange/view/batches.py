@@ -97,7 +97,7 @@ class BatchReader:
     def _text_part(self, at: int) -> str:
         offset = at * RECORD_BYTES
         start = offset + _TEXT_OFFSET
-        return self._payload[start : start + self._payload[offset + _LENGTH_OFFSET]].decode("ascii")
+        return self._payload[start : start + self._payload[offset + _LENGTH_OFFSET]].decode("ascii", errors="replace")
 
 
 def _fields(array: np.ndarray, position: int, layout: np.dtype) -> dict[str, int]:

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from risk import accounts
-from risk.accounts import Ledger, allocate
+from risk.accounts import (
+    Ledger,
+    add_hold,
+    allocate,
+    available_nano,
+    check_deposit,
+    check_hold,
+    check_withdrawal,
+    is_account,
+    move_cash,
+)
 from risk.schema import AMOUNT_NANO_MAX, TOTAL_NANO_MAX, RiskReject
-from tests.kernels.parts import called_from_python
-
-is_account = called_from_python(accounts.is_account)
-available_nano = called_from_python(accounts.available_nano)
-check_hold = called_from_python(accounts.check_hold)
-add_hold = called_from_python(accounts.add_hold)
-check_deposit = called_from_python(accounts.check_deposit)
-check_withdrawal = called_from_python(accounts.check_withdrawal)
-move_cash = called_from_python(accounts.move_cash)
 
 ALICE, NOBODY = 1, 2
 CASH_NANO = 1_000

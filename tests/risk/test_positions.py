@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 
 from exchange.venue.schema import TRANCHE
 from kernels.table import grown_table
-from risk import positions
 from risk.accounts import Ledger, allocate
-from risk.positions import NIL
-from tests.kernels.parts import called_from_python
+from risk.positions import NIL, fill_position, find_position, position_hold, position_of, settle_first
 
 CAPACITY = 24
 ACCOUNTS = 6
@@ -20,13 +18,6 @@ TICK_VALUE_NANO = 50
 INSTRUMENTS = (1, 2, 9, 4_000_000_000)
 
 Key = tuple[int, int]
-
-
-position_of = called_from_python(positions.position_of)
-fill_position = called_from_python(positions.fill_position)
-find_position = called_from_python(positions.find_position)
-settle_first = called_from_python(positions.settle_first)
-position_hold = called_from_python(positions.position_hold)
 
 
 class Books:
