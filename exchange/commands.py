@@ -209,7 +209,9 @@ def client_key(client_id: str) -> tuple[int, int]:
 def text_of(group: np.ndarray) -> str:
     """The text that travels in the continuation records behind a head, or ''."""
     tail = group[1:].view(CONTINUATION)
-    return b"".join(row["text"][: row["length"]].ljust(row["length"], b"\0") for row in tail).decode("ascii", errors="replace")
+    return b"".join(row["text"][: row["length"]].ljust(row["length"], b"\0") for row in tail).decode(
+        "ascii", errors="replace"
+    )
 
 
 def concatenate(*groups: np.ndarray) -> np.ndarray:
