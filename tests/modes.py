@@ -1,0 +1,31 @@
+"""Running tests again in the two other ways in which numba can run kernels: with bounds checks, and as plain Python."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT")
+TIMEOUT_SECONDS = 400
+# Plain Python warns where an integer of numpy wraps, which compiled code does in silence.
+AS_ERRORS = ["-W", "error::RuntimeWarning"]
+
+
+def check_under(flag: str, selection: Sequence[Path], warnings: Sequence[str] = AS_ERRORS) -> None:
+    """Run test files in a process with this flag, on fewer examples; all must pass, and be more than their number."""
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *warnings, *map(str, selection)],
+        cwd=ROOT,
+        env=os.environ | {flag: "1", "BWX_HYPOTHESIS_PROFILE": "reduced"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    passed = re.search(r"(\d+) passed", run.stdout)
+    assert passed is not None, run.stdout
+    assert int(passed[1]) > len(selection), "nearly nothing was run"
