@@ -7,15 +7,10 @@ from hypothesis import strategies as st
 
 from kernels.compile import kernel
 from kernels.table import ENTRY, TABLE_SIZE_MIN, following, grown_table, home, insert_entry, remove_entry
-from tests.kernels.parts import called_from_python
 
 SIZE = 16
 TAGS = st.sampled_from([0, 1, 2, 14, 15, 16, 17, 31, 32, 0xFFFFFFFF, 0xFFFFFFF0])
 """Many of them share a home in a table of 16, some at its very end, so that probes wrap around."""
-
-
-insert = called_from_python(insert_entry)
-remove = called_from_python(remove_entry)
 
 
 @kernel
@@ -54,13 +49,13 @@ def test_entries_come_and_go_as_in_a_dictionary(steps: list[tuple[bool, int]]) -
     table, expected, next_slot = empty_table(), {}, 1
     for adds, tag in steps:
         if adds and len(expected) < SIZE // 2:
-            insert(table, tag, next_slot)
+            insert_entry(table, tag, next_slot)
             expected[next_slot] = tag
             next_slot += 1
         elif not adds:
             slots = probed(table, tag)
             if slots:
-                remove(table, tag, slots[len(slots) // 2])
+                remove_entry(table, tag, slots[len(slots) // 2])
                 del expected[slots[len(slots) // 2]]
         check(table, expected)
 
@@ -70,36 +65,36 @@ def test_a_table_that_was_emptied_in_any_order_holds_nothing(tags: list[int], ra
     table = empty_table()
     entries = list(enumerate(tags, start=1))
     for slot, tag in entries:
-        insert(table, tag, slot)
+        insert_entry(table, tag, slot)
     random.shuffle(entries)
     for slot, tag in entries:
-        remove(table, tag, slot)
+        remove_entry(table, tag, slot)
     assert not table["slot"].any()
 
 
 def test_a_removal_shifts_back_entries_that_wrapped_around_the_end() -> None:
     table = empty_table()
     for slot, tag in enumerate([15, 31, 15 + 16 * 4, 0], start=1):
-        insert(table, tag, slot)
+        insert_entry(table, tag, slot)
     assert [int(table[at]["slot"]) for at in (15, 0, 1, 2)] == [1, 2, 3, 4]
-    remove(table, 15, 1)
+    remove_entry(table, 15, 1)
     assert [int(table[at]["slot"]) for at in (15, 0, 1, 2)] == [2, 3, 4, 0]
 
 
 def test_a_removal_leaves_an_entry_that_stands_at_its_home() -> None:
     table = empty_table()
     for slot, tag in enumerate([3, 4, 3 + SIZE], start=1):
-        insert(table, tag, slot)
-    remove(table, 3, 1)
+        insert_entry(table, tag, slot)
+    remove_entry(table, 3, 1)
     check(table, {2: 4, 3: 3 + SIZE})
     assert table[4]["slot"] == 2
 
 
 def test_removing_what_is_not_there_is_a_bug() -> None:
     table = empty_table()
-    insert(table, 3, 1)
+    insert_entry(table, 3, 1)
     with pytest.raises(AssertionError, match="missing from a table"):
-        remove(table, 3, 2)
+        remove_entry(table, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +121,7 @@ def test_a_larger_table_holds_the_same_entries(tags: list[int]) -> None:
     table = empty_table()
     expected = dict(enumerate(tags, start=1))
     for slot, tag in expected.items():
-        insert(table, tag, slot)
+        insert_entry(table, tag, slot)
     larger = grown_table(table, len(expected), SIZE)
     assert len(larger) > SIZE
     check(larger, expected)

@@ -6,10 +6,7 @@ from hypothesis import strategies as st
 from exchange.venue.agenda import add_entry, drop_first
 from exchange.venue.machine import Venue
 from tests.exchange.venue.market import LIMITS
-from tests.kernels.parts import called_from_python
 
-enter = called_from_python(add_entry)
-leave = called_from_python(drop_first)
 ENTRIES = st.tuples(st.integers(0, 5), st.sampled_from([1, 2]), st.integers(1, 20))
 
 
@@ -19,10 +16,10 @@ def test_what_is_due_first_comes_first_by_time_kind_and_id(steps: list[tuple[int
     state, expected = Venue(LIMITS).state, []
     for step in steps:
         if step is not None:
-            enter(state, *step)
+            add_entry(state, *step)
             expected.append(step)
         elif expected:
-            leave(state)
+            drop_first(state)
             expected.remove(min(expected))
         entries = state.agenda[: int(state.clock[0]["agenda_count"])].tolist()
         assert sorted(entries) == sorted(expected)
