@@ -37,6 +37,8 @@ class Book(ArrayGroup):
     counters: np.ndarray  # (1,) COUNTERS
     working: np.ndarray  # (1,) ORDER_COMMAND: the order at work, its quantity the total and its price the limit
     taker: np.ndarray  # (1,) TAKER: the progress of the order at work
+    cursor: np.ndarray  # (1,) CURSOR: the progress of a command that touches many orders
+    reducible: np.ndarray  # (1 + LEGS_MAX,) i8: lots that a reduce-only order, or each leg of a basket, may take
     instruments: np.ndarray  # (instruments,) INSTRUMENT, at instrument id modulo their number
     sides: np.ndarray  # (2 x instruments,) BOOK_SIDE, at 2 x instrument slot + side
     nodes: np.ndarray  # (nodes,) NODE
@@ -46,6 +48,7 @@ class Book(ArrayGroup):
     terms: np.ndarray  # (orders,) ORDER_TERMS, what matching rarely reads of an order
     ids: np.ndarray  # (power of two,) u4: buckets of the table from order ids to slots
     timers: np.ndarray  # (orders,) TIMER: a heap by (due time, order id)
+    icebergs: np.ndarray  # (orders,) ICEBERG, at the slot of an order that is one
     groups: np.ndarray  # (accounts,) u4: self-trade group of an account, 0 for none
 
 
@@ -64,6 +67,8 @@ def allocate(limits: Limits) -> Book:
         counters=counters,
         working=aligned_zeros(1, schema.ORDER_COMMAND),
         taker=aligned_zeros(1, schema.TAKER),
+        cursor=aligned_zeros(1, schema.CURSOR),
+        reducible=aligned_zeros(1 + schema.LEGS_MAX, np.int64),
         instruments=aligned_zeros(limits.instruments, schema.INSTRUMENT),
         sides=sides,
         nodes=aligned_zeros(limits.nodes + 1, schema.NODE),
@@ -73,6 +78,7 @@ def allocate(limits: Limits) -> Book:
         terms=aligned_zeros(limits.orders + 1, schema.ORDER_TERMS),
         ids=aligned_zeros(ID_TABLE_WORDS_MIN, np.uint32),
         timers=aligned_zeros(limits.orders + 1, schema.TIMER),
+        icebergs=aligned_zeros(limits.orders + 1, schema.ICEBERG),
         groups=aligned_zeros(limits.accounts, np.uint32),
     )
 

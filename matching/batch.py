@@ -10,21 +10,22 @@ from matching.timers import due_slot
 
 
 @kernel
-def execute_batch(book, orders, changes, first, events):
-    """Run commands from `first` on; return how many are done in all, and the number of events in the buffer.
+def execute_batch(book, batch, first, events):
+    """Run commands from the head at `first` on; return how many records are done in all, and the number of events.
 
-    Fewer done than given means that the buffer is full: empty it and call again.
+    Fewer done than given means that the buffer is full: empty it and call again. Every group in the batch is whole.
     """
     count = np.int64(0)
-    for index in range(first, len(orders)):
+    index = np.int64(first)
+    while index < len(batch.orders):
         if count + EVENTS_PER_STEP_MAX > len(events):
             return index, count
-        look_ahead(book, orders, index)
-        at = np.uint32(index)
-        count = execute(book, orders[at], changes[at], events, count)
+        look_ahead(book, batch.orders, index)
+        count = execute(book, batch, index, events, count)
         if is_paused(book):
             return index, count
-    return len(orders), count
+        index += 1 + np.int64(batch.orders[np.uint32(index)]["continuations"])
+    return index, count
 
 
 @kernel

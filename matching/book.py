@@ -10,7 +10,6 @@ from matching.check import check_book
 from matching.export import export_orders, level_rows
 from matching.identifiers import grown
 from matching.schema import (
-    CHANGE_COMMAND,
     ORDER_EVENT,
     PRICE_TICKS_MAX,
     QUANTITY_LOTS_MAX,
@@ -18,6 +17,7 @@ from matching.schema import (
     OrderReason,
     Phase,
     Side,
+    view_commands,
 )
 
 __all__ = ["Limits", "OrderBook"]
@@ -69,12 +69,14 @@ class OrderBook:
     def execute(self, commands: np.ndarray) -> np.ndarray:
         """Run commands (ORDER_COMMAND records, changes among them) and return all their events."""
         self.book = grown(self.book, len(commands))
-        changes = commands.view(CHANGE_COMMAND)
+        if not len(commands):
+            return self._buffer[:0].copy()
+        batch = view_commands(commands)
         done = 0
 
         def step() -> int:
             nonlocal done
-            done, count = execute_batch(self.book, commands, changes, done, self._buffer)
+            done, count = execute_batch(self.book, batch, done, self._buffer)
             return count
 
         return self._collect(step, lambda: done < len(commands))

@@ -49,28 +49,31 @@ ACCOUNT_MASK = 0xFFFFFF
 
 
 @inlined
-def execute(book, order_command, change_command, events, count):
-    """Run one command, given in both layouts, and return the number of events in the buffer.
+def execute(book, batch, index, events, count):
+    """Run the command whose head is at an index, and return the number of events in the buffer.
 
     The caller has seen that the buffer has room for one step. `is_paused` says whether the command must be run again.
     """
     if not is_paused(book):
-        count = begin(book, order_command, change_command, events, count)
+        count = begin(book, batch, index, events, count)
     if book.taker[0]["progress"] != Progress.IDLE:
         count = work(book, events, count)
     return count
 
 
 @inlined
-def begin(book, order_command, change_command, events, count):
+def begin(book, batch, index, events, count):
     """Check a command, and do all of it but the matching, which is left to `work`."""
     begin_command(book)
-    if order_command["kind"] == CommandKind.PLACE:
-        return place(book, order_command, events, count)
-    slot = slot_of_account(book, change_command["order_id"], change_command["account_id"])
-    if order_command["kind"] == CommandKind.CANCEL:
-        return cancel(book, change_command, slot, events, count)
-    return replace(book, change_command, slot, events, count)
+    at = np.uint32(index)
+    kind = batch.orders[at]["kind"]
+    if kind == CommandKind.PLACE:
+        return place(book, batch.orders[at], events, count)
+    change = batch.changes[at]
+    slot = slot_of_account(book, change["order_id"], change["account_id"])
+    if kind == CommandKind.CANCEL:
+        return cancel(book, change, slot, events, count)
+    return replace(book, change, slot, events, count)
 
 
 @inlined

@@ -3,12 +3,19 @@
 The dtype is the schema: commands and events are fixed-width records of 64 bytes without padding, so that a
 batch is one array, a journal row is its bytes, and a digest never reads uninitialised memory.
 
-Two command layouts share their first 48 bytes. An `ORDER_COMMAND` brings a new order; a `CHANGE_COMMAND` cancels or
-replaces one, and names it by `order_id` or, when that is 0, by the client id in its last 16 bytes.
+Command layouts share the places of what they have in common. An `ORDER_COMMAND` brings a new order, and heads a mass
+quote or a basket; a `CHANGE_COMMAND` cancels or replaces one order, and names it by `order_id` or, when that is 0, by
+the client id in its last 16 bytes; a `MASS_CANCEL_COMMAND` says which orders go. What needs more than 64 bytes is a
+group: the head counts the records behind it in `continuations`. An `EXTRA` brings the further terms of one order, a
+`QUOTE` both sides of one instrument, a `LEG` one leg of a basket; they come right behind the head.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
+import numpy as np
+
+from kernels.arrays import ArrayGroup
 from kernels.records import RECORD_BYTES, names_of, offset_of, record
 
 INSTRUMENT_CAPACITY = 65_536
@@ -21,6 +28,11 @@ TREE_DIGIT_BITS = 6
 TREE_DEPTH_MAX = 5
 PRICE_TICKS_MAX = (1 << 30) - 1
 assert PRICE_TICKS_MAX < 1 << (TREE_DIGIT_BITS * TREE_DEPTH_MAX)
+
+QUOTES_MAX = 64
+"""Instruments in one mass quote."""
+LEGS_MAX = 16
+"""Legs of one basket."""
 
 QUANTITY_LOTS_MAX = 1 << 40
 # A level's total must fit int64 even when every resting order of the venue is in it, each of the largest size.
@@ -62,6 +74,14 @@ class OrderFlag(IntFlag):
     MARKET = 1
     POST_ONLY = 2
     POST_ONLY_SLIDE = 4
+    ICEBERG = 8
+    """Shows `display_lots` at a time; each new clip goes to the back of the queue."""
+    MINIMUM = 16
+    """Trades at least `minimum_lots` on entry, or is killed."""
+    REDUCE_ONLY = 32
+    """Never grows a position: whoever calls matching says how many lots that leaves."""
+    QUOTE = 64
+    """Came by a mass quote; nobody may ask for it by itself."""
 
 
 class ChangeFlag(IntFlag):
@@ -71,12 +91,24 @@ class ChangeFlag(IntFlag):
     NAMES_REMAINING = 2
 
 
+class MassFlag(IntFlag):
+    """What a mass cancel goes by, beside the scope of instruments. Without BY_ACCOUNT it takes everybody's orders."""
+
+    BY_ACCOUNT = 1
+    BY_SESSION = 2
+    BY_LABEL = 4
+    BY_SIDE = 8
+    BY_INSTRUMENT = 16
+
+
 class Phase(IntEnum):
     """What an instrument's book accepts now."""
 
     CLOSED = 0
     OPEN = 1
     HALTED = 2
+    AUCTION = 3
+    """Orders collect without trading, until an uncrossing."""
 
 
 class CommandKind(IntEnum):
@@ -85,17 +117,27 @@ class CommandKind(IntEnum):
     PLACE = 1
     CANCEL = 2
     REPLACE = 3
+    MASS_CANCEL = 4
+    MASS_QUOTE = 5
+    BASKET = 6
+    EXTRA = 12
+    """Further terms, behind a PLACE with the flags ICEBERG or MINIMUM."""
+    QUOTE = 13
+    """One instrument, behind a MASS_QUOTE."""
+    LEG = 14
+    """One leg, behind a BASKET."""
 
 
 class EventKind(IntEnum):
     """What happened to an order. Never renumber.
 
     `quantity_lots` is always what this event moved and `leaves_lots` what is left of `order_id` after it. Every command
-    ends with exactly one outcome event; TRADE, PREVENTED, WITHDRAWN and other orders' CANCELLED come before it.
+    ends with exactly one outcome event; TRADE, PREVENTED, WITHDRAWN and other orders' CANCELLED come before it. The
+    orders of a mass quote or a basket have outcomes of their own before that of the command.
     """
 
     RESTED = 1
-    """Outcome of a place: `quantity_lots` joined the book at `price_ticks`."""
+    """Outcome of a place: `quantity_lots` joined the book at `price_ticks`; what `leaves_lots` has more is reserve."""
     FILLED = 2
     """Outcome of a place or replace: nothing is left, all of it traded. `quantity_lots` is 0."""
     KILLED = 3
@@ -105,7 +147,8 @@ class EventKind(IntEnum):
     REPLACED = 5
     """Outcome of a replace that lost its priority: `quantity_lots` joined the book at `price_ticks`."""
     REDUCED = 6
-    """Outcome of a replace that kept its priority: `quantity_lots` left the book, perhaps 0."""
+    """Outcome of a replace that kept its priority: `quantity_lots` left the book, perhaps 0. With the reason
+    REDUCE_ONLY the venue took them, because the position had become smaller."""
     REJECTED = 7
     """Outcome: nothing changed; `reason` is the first rule broken."""
     TRADE = 8
@@ -114,6 +157,29 @@ class EventKind(IntEnum):
     """Self-trade prevention took `quantity_lots` off both orders instead of a trade."""
     WITHDRAWN = 10
     """`quantity_lots` left the book for a moment, to lose their priority in a replace."""
+    REFRESHED = 11
+    """The next clip of an iceberg: `quantity_lots` of its reserve joined the back of the queue at `price_ticks`."""
+    RESERVE_REMOVED = 12
+    """`quantity_lots` of an iceberg's reserve went, before what is in the book follows with the same reason."""
+    TRIMMED = 13
+    """`quantity_lots` of an incoming reduce-only order were given up, because the position is smaller."""
+    ALLOTTED = 14
+    """`quantity_lots` left the book at the order's own `price_ticks`, to trade in an auction."""
+    AUCTION_TRADE = 15
+    """The buyer `order_id` and the seller `counter_order_id` traded allotted lots at the auction's price."""
+    UNCROSSED = 16
+    """An auction ended: `quantity_lots` traded at `price_ticks`, both 0 if nothing did. `leaves_lots` is what more
+    there was to buy at that price, negative for more to sell."""
+    INDICATIVE = 17
+    """What an uncrossing would give now, in the same fields."""
+    MASS_CANCELLED = 18
+    """Outcome of a mass cancel, a SUMMARY_EVENT: `order_count` orders with `quantity_lots` went."""
+    MASS_QUOTED = 19
+    """Outcome of a mass quote, a SUMMARY_EVENT: `order_count` of its quotes rest, with `quantity_lots`."""
+    BASKET_FILLED = 20
+    """Outcome of a basket, a SUMMARY_EVENT: all `order_count` legs were filled, `quantity_lots` in all."""
+    BASKET_KILLED = 21
+    """Outcome of a basket: nothing happened, because the leg `order_id` could not be filled."""
 
 
 # The sign with which an event changes the quantity of a level of the book, and whether that level is on the side of
@@ -126,6 +192,8 @@ LEVEL_EFFECT = {
     EventKind.WITHDRAWN: (-1, "own"),
     EventKind.TRADE: (-1, "other"),
     EventKind.PREVENTED: (-1, "other"),
+    EventKind.REFRESHED: (+1, "own"),
+    EventKind.ALLOTTED: (-1, "own"),
 }
 
 
@@ -139,7 +207,10 @@ class Progress(IntEnum):
 
 
 class OrderReject(IntEnum):
-    """Why matching refuses a command, in order of precedence: the first rule broken is the answer. Never renumber."""
+    """Why matching refuses a command: the first rule broken is the answer. Never renumber.
+
+    In order of precedence, but for what came later, which says its place.
+    """
 
     UNKNOWN_INSTRUMENT = 101
     INSTRUMENT_CLOSED = 102
@@ -156,6 +227,14 @@ class OrderReject(IntEnum):
     TOO_MANY_ORDERS = 113
     TOO_MANY_PRICE_LEVELS = 114
     POST_ONLY_WOULD_TRADE = 115
+    NOT_IN_AUCTION = 116
+    """An auction takes limit orders that may rest; asked after INVALID_ORDER_TERMS."""
+    REDUCE_ONLY_WITHOUT_POSITION = 117
+    """There is nothing to reduce; asked before POST_ONLY_WOULD_TRADE."""
+    DUPLICATE_INSTRUMENT = 118
+    """A group names an instrument twice; asked after UNKNOWN_INSTRUMENT."""
+    QUOTE_CROSSED = 119
+    """The bid of a quote reaches its own ask; asked after PRICE_OUTSIDE_BAND."""
 
 
 class OrderReason(IntEnum):
@@ -170,6 +249,8 @@ class OrderReason(IntEnum):
     REPLACED_BELOW_FILLED = 6
     GATE_CLOSED = 7
     ACCOUNT_CANCELLED = 8
+    MASS_CANCELLED = 9
+    REDUCE_ONLY = 10
 
 
 ORDER_COMMAND = record(
@@ -189,6 +270,60 @@ ORDER_COMMAND = record(
     ("session_id", "u2"),
     ("flags", "u1"),
     ("self_trade", "u1"),
+)
+
+EXTRA = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("reserved_2", "u4"),
+    ("display_lots", "i8"),  # ICEBERG: what is shown at a time, else 0
+    ("minimum_lots", "i8"),  # MINIMUM: what must trade on entry, else 0
+    *((f"reserved_{n}", "i8") for n in range(3, 8)),
+)
+
+QUOTE = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("instrument_id", "u4"),
+    ("bid_ticks", "i4"),  # 0 for a side without lots
+    ("ask_ticks", "i4"),
+    ("bid_lots", "i8"),  # what shall rest or trade from now on; 0 takes the bid away
+    ("ask_lots", "i8"),
+    *((f"reserved_{n}", "i8") for n in range(2, 6)),
+)
+
+LEG = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("side", "u1"),
+    ("flags", "u1"),  # REDUCE_ONLY or none
+    ("instrument_id", "u4"),
+    ("reserved", "u4"),
+    ("price_ticks", "i4"),
+    ("quantity_lots", "i8"),
+    ("order_id", "u8"),
+    *((f"reserved_{n}", "i8") for n in range(2, 6)),
+)
+
+MASS_CANCEL_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("side", "u1"),
+    ("flags", "u1"),  # MassFlag
+    ("instrument_id", "u4"),
+    ("account_id", "u4"),
+    ("label", "u4"),
+    ("scope", "u4"),  # of the instruments, as far as scope_mask has bits
+    ("scope_mask", "u4"),
+    ("reserved", "u8"),
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("session_id", "u2"),
+    ("reserved_2", "u2"),
+    ("reserved_3", "u4"),
+    ("reserved_4", "i8"),
 )
 
 CHANGE_COMMAND = record(
@@ -223,13 +358,30 @@ ORDER_EVENT = record(
     ("leaves_lots", "i8"),
 )
 
+SUMMARY_EVENT = record(
+    ("kind", "u1"),
+    ("side", "u1"),
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("order_id", "u8"),
+    ("order_count", "u8"),  # in the place of counter_order_id
+    ("account_id", "u4"),
+    ("counter_account_id", "u4"),
+    ("price_ticks", "i4"),
+    ("index", "u4"),
+    ("quantity_lots", "i8"),
+    ("leaves_lots", "i8"),
+)
+"""An ORDER_EVENT that tells of many orders at once."""
+
 INSTRUMENT = record(
     ("instrument_id", "u4"),
     ("phase", "u4"),
     ("price_step_ticks", "i4"),
     ("band_low_ticks", "i4"),
     ("band_high_ticks", "i4"),
-    ("reserved", "u4"),
+    ("scope", "u4"),  # what a mass cancel may go by; its meaning is the caller's
     ("quantity_step_lots", "i8"),
     ("quantity_max_lots", "i8"),
     ("reserved_2", "i8"),
@@ -245,7 +397,7 @@ BOOK_SIDE = record(
     ("recent_leaf", "u4"),  # the leaf used last; most orders come near it
     ("recent_prefix", "i4"),
     ("level_count", "u4"),
-    ("reserved", "u4"),
+    ("iceberg_count", "u4"),  # orders with something in reserve, or that once had: probes then look at each order
 )
 
 NODE = record(
@@ -270,10 +422,17 @@ ORDER = record(
     ("next", "u4"),
     ("previous", "u4"),
     ("level", "u4"),
-    ("holder", "u4"),  # account id in the low 24 bits, HOLDER_TIMED above
+    ("holder", "u4"),  # account id in the low 24 bits, HOLDER_TIMED and HOLDER_ICEBERG above
 )
 HOLDER_TIMED = 1 << 31
 """Marks an order that has an entry in the timer heap, so that most cancels never read its terms."""
+HOLDER_ICEBERG = 1 << 30
+"""Marks an order whose `leaves_lots` is what it shows, with more in `icebergs`."""
+
+ICEBERG = record(
+    ("display_lots", "i8"),  # the size of a clip
+    ("reserve_lots", "i8"),  # what is not shown
+)
 
 # The command that brought an order, kept while it rests, but for what is said of the fields here. It is rarely read.
 ORDER_TERMS = record(
@@ -315,6 +474,8 @@ RESTING = record(
     ("flags", "u1"),
     ("self_trade", "u1"),
     ("reserved", "u2"),
+    ("visible_lots", "i8"),  # what of leaves_lots is shown: all, but for an iceberg
+    ("display_lots", "i8"),  # 0 for an order that is no iceberg
 )
 """A resting order as digests, snapshots and readers see it: no slot, no link."""
 
@@ -329,8 +490,22 @@ TAKER = record(
     ("reason", "u2"),  # an OrderReason other than NONE ends the order
     ("progress", "u1"),  # a Progress
     ("reserved", "u1"),
+    ("display_lots", "i8"),  # 0 for an order that is no iceberg
+    ("limit_key", "i8"),  # the worst key of the other side that it takes; -1 in an auction, where nothing trades
 )
 """What becomes of the order at work, beside the command that brought it or that it would be placed with now."""
+
+CURSOR = record(
+    ("entry", "u4"),  # of a group: the record at work, counted from the head
+    ("stage", "u4"),
+    ("place", "u4"),  # a slot, level or instrument at which a pass goes on
+    ("price_ticks", "i4"),
+    ("lots", "i8"),
+    ("buy_lots", "i8"),
+    ("sell_lots", "i8"),
+    ("order_count", "u8"),
+)
+"""How far a command that touches many orders has come; all zero between commands."""
 
 COUNTERS = record(
     ("time_ns", "i8"),
@@ -348,7 +523,33 @@ COUNTERS = record(
     ("timer_count", "i8"),
 )
 
-for _dtype in (ORDER_COMMAND, CHANGE_COMMAND, ORDER_EVENT, INSTRUMENT, ORDER_TERMS):
+for _dtype in (
+    *(ORDER_COMMAND, CHANGE_COMMAND, MASS_CANCEL_COMMAND, EXTRA, QUOTE, LEG),
+    *(ORDER_EVENT, SUMMARY_EVENT, INSTRUMENT, ORDER_TERMS),
+):
     assert _dtype.itemsize == RECORD_BYTES
 for _dtype in (ORDER, LEVEL, BOOK_SIDE):
     assert _dtype.itemsize == 32
+
+
+@dataclass(frozen=True, eq=False)
+class Commands(ArrayGroup):
+    """One array of commands in every layout that matching reads."""
+
+    orders: np.ndarray
+    changes: np.ndarray
+    extras: np.ndarray
+    quotes: np.ndarray
+    legs: np.ndarray
+    mass_cancels: np.ndarray
+
+
+def view_commands(commands: np.ndarray) -> Commands:
+    """Every layout of a contiguous array of 64-byte records."""
+    layouts = (ORDER_COMMAND, CHANGE_COMMAND, EXTRA, QUOTE, LEG, MASS_CANCEL_COMMAND)
+    return Commands(*(commands.view(layout) for layout in layouts))
+
+
+def quote_order_id(account_id: int, instrument_id: int, side: int) -> int:
+    """The id under which an account's quote of an instrument rests, for ever the same."""
+    return 1 << 63 | account_id << 33 | instrument_id << 1 | side
