@@ -181,7 +181,8 @@ class Sequencer:
 
 
 def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:
-    """Give every new order that has no id its sequence as id."""
+    """Give every new order that has no id its sequence as id, and so every leg of a basket."""
     assert records.dtype == ORDER_COMMAND, "commands in another layout"
-    unnamed = np.flatnonzero((records["kind"] == Command.PLACE) & (records["order_id"] == 0))
+    brings_order = (records["kind"] == Command.PLACE) | (records["kind"] == Command.LEG)
+    unnamed = np.flatnonzero(brings_order & (records["order_id"] == 0))
     records["order_id"][unnamed] = first_sequence + unnamed

@@ -60,9 +60,15 @@ def check_hold(ledger, account_id, price_ticks, lots, tick_value_nano, released_
     tick_nano = np.int64(price_ticks) * tick_value_nano
     if lots > AMOUNT_NANO_MAX // max(tick_nano, np.int64(1)):
         return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    if tick_nano * lots - released_nano > max(available_nano(ledger, account_id), np.int64(0)):
+    return check_amount(ledger, account_id, tick_nano * lots - released_nano, 1 + makers_max)
+
+
+@inlined
+def check_amount(ledger, account_id, more_nano, positions_max):
+    """Whether an account can hold so much more, or less, and the ledger has room for so many positions."""
+    if more_nano > max(available_nano(ledger, account_id), np.int64(0)):
         return np.int64(RiskReject.INSUFFICIENT_FUNDS)
-    if ledger.totals[0]["live_positions"] + 1 + makers_max > len(ledger.positions) - 1:
+    if ledger.totals[0]["live_positions"] + positions_max > len(ledger.positions) - 1:
         return np.int64(RiskReject.TOO_MANY_POSITIONS)
     return np.int64(0)
 

@@ -36,7 +36,7 @@ POSITION = record(
     ("cost_nano", "i8"),  # the exact signed sum of price x lots
     ("hold_nano", "i8"),
     ("next", "u4"),  # the position of the same instrument that was opened next, or the next free slot
-    ("reserved", "u4"),
+    ("reduce_only_sides", "u4"),  # a bit for each side on which the account may have reduce-only orders
 )
 
 LEDGER = record(

@@ -16,7 +16,7 @@ from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import is_paused
 from matching.prefetch import look_ahead
-from matching.schema import NIL
+from matching.schema import NIL, MassFlag
 from risk.accounts import is_account
 
 
@@ -47,9 +47,15 @@ def group_size(batch, index):
     if size > 1 + CONTINUATIONS_MAX or index + size > len(batch.orders):
         return np.int64(0)
     for at in range(index + 1, index + size):
-        if batch.orders[at]["kind"] != Command.CONTINUATION:
+        if not is_continuation(batch.orders[at]["kind"]):
             return np.int64(0)
     return size
+
+
+@inlined
+def is_continuation(kind):
+    """Whether a record belongs to the head before it."""
+    return (kind == Command.CONTINUATION) | (kind == Command.EXTRA) | (kind == Command.QUOTE) | (kind == Command.LEG)
 
 
 @inlined
@@ -70,10 +76,10 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
     kind = batch.orders[index]["kind"]
     if kind == Command.TICK:
         return tick(state, batch.clocks[index], events, count)
-    if kind == Command.PLACE or kind == Command.CANCEL or kind == Command.REPLACE:
-        return apply_once(state, batch, index, True, events, count)
+    if kind >= Command.PLACE and kind <= Command.BASKET:
+        return apply_once(state, batch, index, size, True, events, count)
     if kind == Command.DEPOSIT or kind == Command.WITHDRAW:
-        return apply_once(state, batch, index, False, events, count)
+        return apply_once(state, batch, index, size, False, events, count)
     return administer(state, batch, index, events, count)
 
 
@@ -101,16 +107,16 @@ def tick(state, command, events, count):
 
 
 @inlined
-def apply_once(state, batch, index, trades, events, count):
+def apply_once(state, batch, index, size, trades, events, count):
     """Run a command that moves orders or money; with a client id, only the first time that it comes."""
     command = batch.orders[index]
     account_id = np.int64(command["account_id"])
     has_client_id = command["client_id_high"] | command["client_id_low"] != 0
     content = np.uint64(0)
     if has_client_id:
-        content = content_of(batch.words, index, command["kind"])
+        content = content_of(batch, index, size)
     if not is_waiting(state):
-        if not is_account(state.ledger, account_id):
+        if not is_account(state.ledger, account_id) and not is_for_everybody(batch, index):
             return refuse(state, np.int64(VenueReject.UNKNOWN_ACCOUNT), account_id, events, count)
         if has_client_id:
             known = find_client(state, account_id, command["client_id_high"], command["client_id_low"])
@@ -126,6 +132,13 @@ def apply_once(state, batch, index, trades, events, count):
         outcome = events.orders[count - 1]
         remember(state, account_id, command["client_id_high"], command["client_id_low"], content, outcome)
     return count
+
+
+@inlined
+def is_for_everybody(batch, index):
+    """Whether a command is a mass cancel of all accounts' orders, which no account stands for."""
+    is_mass_cancel = batch.orders[index]["kind"] == Command.MASS_CANCEL
+    return is_mass_cancel and batch.mass_cancels[index]["flags"] & MassFlag.BY_ACCOUNT == 0
 
 
 @inlined

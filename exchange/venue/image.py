@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from exchange.venue import schema
+from exchange.venue.agenda import INDICATIVE_DUE, add_entry
 from exchange.venue.calendar import schedule, schedule_series
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
@@ -134,8 +135,11 @@ def _check_room(image: Image, limits: VenueLimits) -> None:
 def restore_agenda(state):
     """Enter the next deadline of every live tranche and of every series."""
     for slot in range(len(state.tranches)):
-        if state.tranches[slot]["state"] != LifeState.NONE:
-            schedule(state, state.tranches[slot])
+        tranche = state.tranches[slot]
+        if tranche["state"] != LifeState.NONE:
+            schedule(state, tranche)
+            if tranche["indicative_due_ns"] != 0:
+                add_entry(state, tranche["indicative_due_ns"], INDICATIVE_DUE, tranche["instrument_id"])
     for series_id in range(1, np.int64(state.clock[0]["series_count"]) + 1):
         schedule_series(state, series_id)
 
@@ -155,7 +159,7 @@ def export_positions(state, rows):
             row["cost_nano"] = position["cost_nano"]
             row["hold_nano"] = position["hold_nano"]
             row["next"] = 0
-            row["reserved"] = 0
+            row["reduce_only_sides"] = position["reduce_only_sides"]
             count += 1
             at = np.int64(position["next"])
 
@@ -170,6 +174,7 @@ def restore_positions(state, rows):
         position["lots"] = row["lots"]
         position["cost_nano"] = row["cost_nano"]
         position["hold_nano"] = row["hold_nano"]
+        position["reduce_only_sides"] = row["reduce_only_sides"]
         tranche = state.tranches[np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)]
         append_position(state.ledger, tranche, slot)
 

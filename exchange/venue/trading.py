@@ -122,12 +122,16 @@ def notional(state, slot, price_ticks, lots):
 def absorb(state, event):
     """Carry an event of matching into the ledger."""
     kind = event["kind"]
-    if kind == Event.FILLED or kind == Event.KILLED or kind == Event.REJECTED:
+    if moves_nothing(kind):
         return
     slot = np.int64(event["instrument_id"]) & np.int64(len(state.tranches) - 1)
-    moved_nano = notional(state, slot, event["price_ticks"], event["quantity_lots"])
     if kind == Event.RESTED or kind == Event.REPLACED:
-        add_hold(state.ledger, event["account_id"], moved_nano)
+        held_nano = notional(state, slot, event["price_ticks"], event["leaves_lots"])
+        add_hold(state.ledger, event["account_id"], held_nano)
+        return
+    moved_nano = notional(state, slot, event["price_ticks"], event["quantity_lots"])
+    if kind == Event.AUCTION_TRADE:
+        settle_trade(state, event, slot, moved_nano)
     elif kind == Event.TRADE:
         add_hold(state.ledger, event["counter_account_id"], -moved_nano)
         settle_trade(state, event, slot, moved_nano)
@@ -135,6 +139,19 @@ def absorb(state, event):
         add_hold(state.ledger, event["counter_account_id"], -moved_nano)
     else:
         add_hold(state.ledger, event["account_id"], -moved_nano)
+
+
+@inlined
+def moves_nothing(kind):
+    """Whether an event of matching leaves holds and positions as they are."""
+    return (
+        (kind == Event.FILLED)
+        | (kind == Event.KILLED)
+        | (kind == Event.REJECTED)
+        | (kind == Event.REFRESHED)
+        | (kind == Event.TRIMMED)
+        | (kind >= Event.UNCROSSED)
+    )
 
 
 @inlined

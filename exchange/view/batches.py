@@ -7,11 +7,13 @@ import numpy as np
 from exchange.published import Published
 from exchange.venue.schema import CONTINUATION, Command
 from kernels.records import RECORD_BYTES, names_of, offset_of
-from matching.schema import ORDER_COMMAND, ORDER_EVENT
+from matching.schema import EXTRA, LEG, ORDER_COMMAND, ORDER_EVENT, QUOTE
 
 _KIND = names_of(ORDER_COMMAND).index("kind")
 _LENGTH_OFFSET = offset_of(CONTINUATION, "length")
 _TEXT_OFFSET = offset_of(CONTINUATION, "text")
+_ENTRY_LAYOUTS = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
+_BEHIND_A_HEAD = frozenset({Command.CONTINUATION, *_ENTRY_LAYOUTS})
 
 
 class OrderEvent(NamedTuple):
@@ -73,7 +75,7 @@ class BatchReader:
         return self.commands[sequence - self.first_sequence][_KIND]
 
     def order(self, sequence: int) -> OrderCommand:
-        """The PLACE command at a sequence."""
+        """The PLACE command at a sequence, or the head of a mass quote or basket."""
         return OrderCommand._make(self.commands[sequence - self.first_sequence])
 
     def command(self, sequence: int, layout: np.dtype) -> dict[str, int]:
@@ -87,12 +89,19 @@ class BatchReader:
     def text(self, sequence: int) -> str:
         """The text in the continuation records behind the head at a sequence, or ''."""
         at = sequence - self.first_sequence
-        continuations = self.commands[at][1]
-        return "".join(self._text_part(at + 1 + part) for part in range(continuations))
+        behind = range(at + 1, at + 1 + self.commands[at][1])
+        return "".join(self._text_part(each) for each in behind if self.commands[each][_KIND] == Command.CONTINUATION)
+
+    def entries(self, sequence: int) -> list[dict[str, int]]:
+        """The further terms, quotes or legs behind the head at a sequence, in their layouts."""
+        at = sequence - self.first_sequence
+        behind = range(at + 1, at + 1 + self.commands[at][1])
+        layouts = [(each, _ENTRY_LAYOUTS.get(self.commands[each][_KIND])) for each in behind]
+        return [_fields(self._command_array, each, layout) for each, layout in layouts if layout is not None]
 
     def head_count(self) -> int:
         """How many commands there are, each group counted once."""
-        return sum(row[_KIND] != Command.CONTINUATION for row in self.commands)
+        return sum(row[_KIND] not in _BEHIND_A_HEAD for row in self.commands)
 
     def _text_part(self, at: int) -> str:
         offset = at * RECORD_BYTES

@@ -27,7 +27,7 @@ from matching.schema import Side
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
 
-VIEW_FORMAT = 1
+VIEW_FORMAT = 2
 """Raise it when the rows below change: a dump of another format is refused, and recovery replays the journal."""
 
 _COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted")
