@@ -102,14 +102,18 @@ def check_changed_order(state, change, slot):
 @inlined
 def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
     """Whether an account can hold an order at worst: a buy at its limit, a sell at the best bid if that is higher."""
-    worst_ticks = np.int64(limit_ticks)
-    if side == Side.SELL:
-        best_bid = np.int64(state.book.sides[2 * slot]["best_level"])
-        if best_bid != NIL:
-            worst_ticks = max(worst_ticks, np.int64(state.book.levels[best_bid]["price_ticks"]))
+    ticks = worst_ticks(state, slot, side, np.int64(limit_ticks))
     tick_value_nano = state.tranches[slot]["tick_value_nano"]
     makers_max = min(np.int64(lots), state.book.counters[0]["resting_orders"])
-    return check_hold(state.ledger, account_id, worst_ticks, lots, tick_value_nano, released_nano, makers_max)
+    return check_hold(state.ledger, account_id, ticks, lots, tick_value_nano, released_nano, makers_max)
+
+
+@inlined
+def worst_ticks(state, slot, side, limit_ticks):
+    """The price that costs an order most: a buy's limit; for a sell the best bid, if that is higher than its limit."""
+    if side == Side.BUY or state.book.sides[2 * slot]["best_level"] == NIL:
+        return limit_ticks
+    return max(limit_ticks, np.int64(state.book.levels[state.book.sides[2 * slot]["best_level"]]["price_ticks"]))
 
 
 @inlined
