@@ -127,7 +127,7 @@ class TwinBook:
             for side in (Side.BUY, Side.SELL)
             for order in instrument.orders(side)
         ]
-        return as_records([vars(order) for order in orders], RESTING)
+        return as_records([vars(order) | {"visible_lots": order.leaves_lots} for order in orders], RESTING)
 
     def _place(self, command: SimpleNamespace) -> None:
         """Bring a new order: trade what crosses, then rest or give up the remainder."""

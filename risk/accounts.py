@@ -45,6 +45,12 @@ def is_account(ledger, account_id):
 
 
 @inlined
+def uses_reduce_only(ledger, account_id):
+    """Whether an account may have reduce-only orders."""
+    return ledger.accounts[account_id]["uses_reduce_only"] != 0
+
+
+@inlined
 def available_nano(ledger, account_id):
     """The cash that nothing holds."""
     account = ledger.accounts[account_id]

@@ -25,7 +25,8 @@ ACCOUNT = record(
     ("cash_nano", "i8"),
     ("order_hold_nano", "i8"),  # what the resting orders could cost
     ("position_hold_nano", "i8"),  # what the positions could cost
-    ("is_open", "u4"),
+    ("is_open", "u2"),
+    ("uses_reduce_only", "u2"),  # 1 once any position may have reduce-only orders: others never pay for the question
     ("position_count", "u4"),
 )
 

@@ -10,8 +10,9 @@ import numpy as np
 from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
+from exchange.venue.groups import trade_group
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
-from exchange.venue.trading import trade_command
+from exchange.venue.trading import absorb, trade_order
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import is_paused
@@ -125,12 +126,26 @@ def apply_once(state, batch, index, size, trades, events, count):
             if is_full(state):
                 return refuse(state, np.int64(VenueReject.TOO_MANY_CLIENT_IDS), account_id, events, count)
     if trades:
-        count = trade_command(state, batch, index, events, count)
+        count = trade(state, batch, index, events, count)
     else:
         count = administer(state, batch, index, events, count)
     if has_client_id and not is_waiting(state):
         outcome = events.orders[count - 1]
         remember(state, account_id, command["client_id_high"], command["client_id_low"], content, outcome)
+    return count
+
+
+@inlined
+def trade(state, batch, index, events, count):
+    """Carry a command of matching on, and its events into the ledger."""
+    first = count
+    state.clock[0]["is_paused"] = 0
+    if batch.orders[index]["kind"] <= Command.REPLACE:
+        count = trade_order(state, batch, index, events, count)
+    else:
+        count = trade_group(state, batch, index, events, count)
+    for at in range(first, count):
+        absorb(state, events.orders[at])
     return count
 
 

@@ -175,6 +175,8 @@ def restore_positions(state, rows):
         position["cost_nano"] = row["cost_nano"]
         position["hold_nano"] = row["hold_nano"]
         position["reduce_only_sides"] = row["reduce_only_sides"]
+        if row["reduce_only_sides"]:
+            state.ledger.accounts[row["account_id"]]["uses_reduce_only"] = 1
         tranche = state.tranches[np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)]
         append_position(state.ledger, tranche, slot)
 

@@ -11,7 +11,8 @@ import numpy as np
 from kernels.compile import inlined, outlined
 from matching.arena import KEY_NONE
 from matching.events import EVENTS_PER_STEP_MAX
-from matching.execute import ACCOUNT_MASK, total_leaves, trim_resting
+from matching.execute import ACCOUNT_MASK, trim_resting
+from matching.icebergs import total_leaves
 from matching.prices import next_level
 from matching.schema import NIL, OrderFlag, Side
 from risk.positions import find_position
@@ -28,6 +29,7 @@ def allow_reducing(state, entry, account_id, instrument_slot, side, without_slot
         lots = max(lots - resting_lots, np.int64(0))
         position = state.ledger.positions[position_slot(state, account_id, instrument_slot)]
         position["reduce_only_sides"] |= np.uint32(1) << np.uint32(side)
+        state.ledger.accounts[account_id]["uses_reduce_only"] = 1
     state.book.reducible[entry] = lots
 
 

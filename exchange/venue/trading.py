@@ -8,10 +8,12 @@ events of matching say exactly what is held and released; the incoming order hol
 import numpy as np
 
 from exchange.venue.clients import target_order_id
+from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
-from kernels.compile import inlined
+from kernels.compile import inlined, outlined
 from matching.events import write_rejected
 from matching.execute import cancel, is_paused, place, replace, slot_of_account, work
+from matching.icebergs import total_leaves
 from matching.rules import (
     NAMES_REMAINING,
     NO_REJECT,
@@ -22,20 +24,17 @@ from matching.rules import (
     limit_of,
 )
 from matching.schema import NIL, Progress, Side
-from risk.accounts import add_hold, check_hold
+from risk.accounts import add_hold, check_hold, uses_reduce_only
 from risk.positions import fill_position, position_of
 
 
 @inlined
-def trade_command(state, batch, index, events, count):
+def trade_order(state, batch, index, events, count):
     """Run an order, a cancel or a replace to its outcome, or until the buffer is full."""
-    first = count
     if not is_paused(state.book):
         count = begin_order(state, batch, index, events, count)
     if state.book.taker[0]["progress"] != Progress.IDLE:
         count = work(state.book, events.orders, count)
-    for at in range(first, count):
-        absorb(state, events.orders[at])
     return count
 
 
@@ -44,10 +43,14 @@ def begin_order(state, batch, index, events, count):
     """Check a command against the book and the ledger, and do all of it but the matching."""
     order = batch.orders[index]
     if order["kind"] == Command.PLACE:
-        reject = check_new_order(state, order)
+        reject = check_new_order(state, batch, index)
         if reject != NO_REJECT:
             return write_rejected(state.book, events.orders, count, order, order["side"], reject)
-        return place(state.book, order, events.orders, count)
+        if uses_reduce_only(state.ledger, order["account_id"]):
+            count = make_room_for_order(state, order, events, count)
+            if state.clock[0]["is_paused"]:
+                return count
+        return place(state.book, batch, index, events.orders, count)
     change = batch.changes[index]
     slot = slot_of_account(state.book, target_order_id(state, change), change["account_id"])
     if order["kind"] == Command.CANCEL:
@@ -55,24 +58,33 @@ def begin_order(state, batch, index, events, count):
     reject = check_changed_order(state, change, slot)
     if reject != NO_REJECT:
         return write_rejected(state.book, events.orders, count, change, 0, reject)
+    if uses_reduce_only(state.ledger, change["account_id"]):
+        count = make_room_for_change(state, change, slot, events, count)
+        if state.clock[0]["is_paused"]:
+            return count
     return replace(state.book, change, slot, events.orders, count)
 
 
 @inlined
-def check_new_order(state, order):
+def check_new_order(state, batch, index):
     """0, or the first rule that a new order breaks."""
+    order = batch.orders[index]
     if state.clock[0]["is_halted"]:
         return np.int64(VenueReject.MARKET_HALTED)
-    reject = check_place(state.book, order)
-    if reject != NO_REJECT:
-        return reject
     slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
     side = np.int64(order["side"])
+    lots = order["quantity_lots"]
+    if order["flags"] & REDUCE_ONLY:
+        allow_reducing(state, 0, np.int64(order["account_id"]), slot, side & 1, np.int64(NIL))
+        lots = min(lots, state.book.reducible[0])
+    reject = check_place(state.book, batch, index)
+    if reject != NO_REJECT:
+        return reject
     limit_ticks = limit_of(state.book.instruments[slot], order)
     limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
     if limit_ticks == REJECTED:
         return np.int64(NO_REJECT)  # matching refuses it by name
-    return check_cost(state, order["account_id"], slot, side, limit_ticks, order["quantity_lots"], np.int64(0))
+    return check_cost(state, order["account_id"], slot, side, limit_ticks, lots, np.int64(0))
 
 
 @inlined
@@ -87,16 +99,55 @@ def check_changed_order(state, change, slot):
     level = state.book.levels[order["level"]]
     instrument_slot = np.int64(level["book_side"] >> 1)
     side = np.int64(level["book_side"] & 1)
-    leaves_lots = np.int64(change["quantity_lots"])
-    if change["flags"] & NAMES_REMAINING == 0:
-        leaves_lots -= state.book.terms[slot]["quantity_lots"] - order["leaves_lots"]
+    leaves_lots = changed_leaves(state, change, slot)
+    if state.book.terms[slot]["flags"] & REDUCE_ONLY:
+        allow_reducing(state, 0, np.int64(change["account_id"]), instrument_slot, side, slot)
+        leaves_lots = min(leaves_lots, state.book.reducible[0])
     limit_ticks = limit_after_post_only(
         state.book, instrument_slot, side, np.int64(change["price_ticks"]), state.book.terms[slot]["flags"]
     )
     if leaves_lots <= 0 or limit_ticks == REJECTED:
         return np.int64(NO_REJECT)
-    released_nano = notional(state, instrument_slot, level["price_ticks"], order["leaves_lots"])
+    released_nano = notional(state, instrument_slot, level["price_ticks"], total_leaves(state.book, slot))
     return check_cost(state, change["account_id"], instrument_slot, side, limit_ticks, leaves_lots, released_nano)
+
+
+@inlined
+def changed_leaves(state, change, slot):
+    """What an order is to have left after a replace."""
+    leaves_lots = np.int64(change["quantity_lots"])
+    if change["flags"] & NAMES_REMAINING == 0:
+        leaves_lots -= state.book.terms[slot]["quantity_lots"] - total_leaves(state.book, slot)
+    return leaves_lots
+
+
+@outlined
+def make_room_for_order(state, order, events, count):
+    """Let reduce-only orders of the account give way to a new order that is not one, if matching will take it."""
+    slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    side = np.int64(order["side"])
+    limit_ticks = limit_of(state.book.instruments[slot], order)
+    limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
+    if order["flags"] & REDUCE_ONLY or limit_ticks == REJECTED:
+        return count
+    return make_room(
+        state, np.int64(order["account_id"]), slot, side, order["quantity_lots"], np.int64(NIL), events, count
+    )
+
+
+@outlined
+def make_room_for_change(state, change, slot, events, count):
+    """The same for a replace."""
+    level = state.book.levels[state.book.orders[slot]["level"]]
+    flags = state.book.terms[slot]["flags"]
+    instrument_slot = np.int64(level["book_side"] >> 1)
+    side = np.int64(level["book_side"] & 1)
+    limit_ticks = np.int64(change["price_ticks"])
+    limit_ticks = limit_after_post_only(state.book, instrument_slot, side, limit_ticks, flags)
+    if flags & REDUCE_ONLY or limit_ticks == REJECTED:
+        return count
+    lots = max(changed_leaves(state, change, slot), np.int64(0))
+    return make_room(state, np.int64(change["account_id"]), instrument_slot, side, lots, slot, events, count)
 
 
 @inlined
