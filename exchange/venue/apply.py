@@ -125,10 +125,7 @@ def apply_once(state, batch, index, size, trades, events, count):
                 return answer_again(state, known, content, account_id, events, count)
             if is_full(state):
                 return refuse(state, np.int64(VenueReject.TOO_MANY_CLIENT_IDS), account_id, events, count)
-    if trades:
-        count = trade(state, batch, index, events, count)
-    else:
-        count = administer(state, batch, index, events, count)
+    count = trade(state, batch, index, events, count) if trades else administer(state, batch, index, events, count)
     if has_client_id and not is_waiting(state):
         outcome = events.orders[count - 1]
         remember(state, account_id, command["client_id_high"], command["client_id_low"], content, outcome)

@@ -152,7 +152,7 @@ def add_cost(state, cost_nano, slot, side, price_ticks, lots):
 
 @inlined
 def check_sum(state, account_id, more_nano, lots_sum):
-    """Whether an account can hold so much more. Each lot may meet a maker of its own, and each entry open a position."""
+    """Whether an account can hold so much more; each lot may meet another maker, each entry open a position."""
     makers_max = min(lots_sum, state.book.counters[0]["resting_orders"])
     return check_amount(state.ledger, account_id, more_nano, makers_max + POSITIONS_MAX)
 
