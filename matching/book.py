@@ -7,6 +7,7 @@ import numpy as np
 from matching.arena import Book, Limits, allocate
 from matching.batch import cancel_batch, execute_batch, expire_batch
 from matching.check import check_book
+from matching.events import EVENTS_PER_STEP_MAX
 from matching.export import export_orders, level_rows
 from matching.identifiers import grown
 from matching.schema import (
@@ -14,6 +15,7 @@ from matching.schema import (
     PRICE_TICKS_MAX,
     QUANTITY_LOTS_MAX,
     RESTING,
+    CommandKind,
     OrderReason,
     Phase,
     Side,
@@ -28,8 +30,8 @@ class OrderBook:
 
     def __init__(self, limits: Limits = Limits(), event_capacity: int = 65_536) -> None:  # noqa: B008
         """Raises ValueError for limits that cannot be served or a buffer smaller than one step's events."""
-        if event_capacity < 8:
-            raise ValueError(f"an event buffer needs room for 8 events, not {event_capacity}")
+        if event_capacity < EVENTS_PER_STEP_MAX:
+            raise ValueError(f"an event buffer needs room for {EVENTS_PER_STEP_MAX} events, not {event_capacity}")
         self.book: Book = allocate(limits)
         self._buffer = np.zeros(event_capacity, ORDER_EVENT)
 
@@ -43,6 +45,7 @@ class OrderBook:
         band_low_ticks: int = 1,
         band_high_ticks: int = PRICE_TICKS_MAX,
         phase: Phase = Phase.OPEN,
+        scope: int = 0,
     ) -> None:
         """Begin to trade an instrument, in the slot that its id falls on."""
         instrument = self._instrument(instrument_id)
@@ -53,6 +56,7 @@ class OrderBook:
         instrument["band_low_ticks"] = band_low_ticks
         instrument["band_high_ticks"] = band_high_ticks
         instrument["phase"] = phase
+        instrument["scope"] = scope
 
     def set_phase(self, instrument_id: int, phase: Phase) -> None:
         """Open, halt or close an instrument's book."""
@@ -66,9 +70,13 @@ class OrderBook:
         """Put an account into a self-trade group; 0 is none."""
         self.book.groups[account_id] = group
 
+    def set_reducible(self, lots: int) -> None:
+        """Say how many lots a reduce-only order, and each leg of a basket, may take."""
+        self.book.reducible[:] = lots
+
     def execute(self, commands: np.ndarray) -> np.ndarray:
         """Run commands (ORDER_COMMAND records, changes among them) and return all their events."""
-        self.book = grown(self.book, len(commands))
+        self.book = grown(self.book, len(commands) + np.count_nonzero(commands["kind"] == CommandKind.QUOTE))
         if not len(commands):
             return self._buffer[:0].copy()
         batch = view_commands(commands)
