@@ -32,7 +32,7 @@ def execute_batch(book, batch, first, events):
 def expire_batch(book, events):
     """Cancel orders that are due until none is left or the buffer is full; return the number of events."""
     count = np.int64(0)
-    while count < len(events) and due_slot(book) != 0:
+    while count + EVENTS_PER_STEP_MAX <= len(events) and due_slot(book) != 0:
         count = expire_next(book, events, count)
     return count
 
@@ -41,7 +41,7 @@ def expire_batch(book, events):
 def cancel_batch(book, instrument_id, reason, events):
     """Cancel orders of an instrument until none is left or the buffer is full; return the number of events."""
     count = np.int64(0)
-    while count < len(events):
+    while count + EVENTS_PER_STEP_MAX <= len(events):
         before = count
         count = cancel_next(book, instrument_id, reason, events, count)
         if count == before:

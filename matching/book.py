@@ -7,6 +7,7 @@ import numpy as np
 from matching.arena import Book, Limits, allocate
 from matching.batch import cancel_batch, execute_batch, expire_batch
 from matching.check import check_book
+from matching.events import EVENTS_PER_STEP_MAX
 from matching.export import export_orders, level_rows
 from matching.identifiers import grown
 from matching.schema import (
@@ -28,8 +29,8 @@ class OrderBook:
 
     def __init__(self, limits: Limits = Limits(), event_capacity: int = 65_536) -> None:  # noqa: B008
         """Raises ValueError for limits that cannot be served or a buffer smaller than one step's events."""
-        if event_capacity < 8:
-            raise ValueError(f"an event buffer needs room for 8 events, not {event_capacity}")
+        if event_capacity < EVENTS_PER_STEP_MAX:
+            raise ValueError(f"an event buffer needs room for {EVENTS_PER_STEP_MAX} events, not {event_capacity}")
         self.book: Book = allocate(limits)
         self._buffer = np.zeros(event_capacity, ORDER_EVENT)
 
@@ -42,6 +43,7 @@ class OrderBook:
         quantity_max_lots: int = QUANTITY_LOTS_MAX,
         band_low_ticks: int = 1,
         band_high_ticks: int = PRICE_TICKS_MAX,
+        scope: int = 0,
         phase: Phase = Phase.OPEN,
     ) -> None:
         """Begin to trade an instrument, in the slot that its id falls on."""
@@ -52,6 +54,7 @@ class OrderBook:
         instrument["quantity_max_lots"] = quantity_max_lots
         instrument["band_low_ticks"] = band_low_ticks
         instrument["band_high_ticks"] = band_high_ticks
+        instrument["scope"] = scope
         instrument["phase"] = phase
 
     def set_phase(self, instrument_id: int, phase: Phase) -> None:
@@ -65,6 +68,10 @@ class OrderBook:
     def set_group(self, account_id: int, group: int) -> None:
         """Put an account into a self-trade group; 0 is none."""
         self.book.groups[account_id] = group
+
+    def set_reducible(self, lots: int) -> None:
+        """Tell how many lots a reduce-only order, and each reduce-only leg, may take from now on."""
+        self.book.reducible[:] = lots
 
     def execute(self, commands: np.ndarray) -> np.ndarray:
         """Run commands (ORDER_COMMAND records, changes among them) and return all their events."""

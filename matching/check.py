@@ -6,7 +6,16 @@ from kernels.intrinsics import hash_tag_twin
 from matching.arena import FANOUT, KEY_NONE, Book
 from matching.identifiers import PASSED, SLOTS
 from matching.prices import key_of
-from matching.schema import BUCKET_WORDS, HOLDER_TIMED, NIL, TREE_DIGIT_BITS, Side, TimeInForce
+from matching.schema import (
+    BUCKET_WORDS,
+    HOLDER_ICEBERG,
+    HOLDER_TIMED,
+    NIL,
+    TREE_DIGIT_BITS,
+    OrderFlag,
+    Side,
+    TimeInForce,
+)
 
 
 def check_book(book: Book) -> None:
@@ -22,6 +31,7 @@ def check_book(book: Book) -> None:
     check_counts(book, slots, nodes)
     check_ids(book, slots)
     check_timers(book, slots)
+    check_icebergs(book, slots)
 
 
 def check_side(book: Book, book_side: int, slots: set[int]) -> int:
@@ -78,9 +88,8 @@ def check_level(book: Book, book_side: int, index: int, leaf: int, slots: set[in
         assert slot not in slots, "an order stands in two queues"
         slots.add(slot)
         assert order["level"] == index, "an order names another level"
-        assert 0 < order["leaves_lots"] <= book.terms[slot]["quantity_lots"], (
-            "an order has no lots, or more than its total"
-        )
+        assert order["leaves_lots"] > 0, "an order shows nothing"
+        assert total_lots_of(book, slot) <= book.terms[slot]["quantity_lots"], "an order has more than its total"
         total_lots += int(order["leaves_lots"])
         count += 1
         if slot == level["newest"]:
@@ -89,6 +98,13 @@ def check_level(book: Book, book_side: int, index: int, leaf: int, slots: set[in
         slot = int(order["next"])
     assert level["quantity_lots"] == total_lots, "a level's total drifted"
     assert level["order_count"] == count, "a level's count drifted"
+
+
+def total_lots_of(book: Book, slot: int) -> int:
+    """What is left of an order, shown or not."""
+    order = book.orders[slot]
+    reserve_lots = book.icebergs[slot]["reserve_lots"] if order["holder"] & HOLDER_ICEBERG else 0
+    return int(order["leaves_lots"] + reserve_lots)
 
 
 def check_uncrossed(book: Book) -> None:
@@ -143,6 +159,20 @@ def check_timers(book: Book, slots: set[int]) -> None:
         assert (parent["due_ns"], parent["order_id"]) <= (entry["due_ns"], entry["order_id"]), (
             "the heap is out of order"
         )
+
+
+def check_icebergs(book: Book, slots: set[int]) -> None:
+    """Marked are exactly the orders that came as icebergs, each side counts its own, and no clip is too large."""
+    counts = np.zeros(len(book.sides), np.int64)
+    for slot in slots:
+        order, iceberg = book.orders[slot], book.icebergs[slot]
+        marked = bool(order["holder"] & HOLDER_ICEBERG)
+        assert marked == bool(book.terms[slot]["flags"] & OrderFlag.ICEBERG), "an iceberg's mark is wrong"
+        if marked:
+            counts[book.levels[order["level"]]["book_side"]] += 1
+            assert iceberg["reserve_lots"] >= 0, "a reserve is negative"
+            assert order["leaves_lots"] <= iceberg["display_lots"], "an iceberg shows more than a clip"
+    assert (book.sides["iceberg_count"] == counts).all(), "the number of icebergs drifted"
 
 
 assert Side.SELL == 1, "book_side is 2 x slot + side"

@@ -17,21 +17,35 @@ from matching.events import (
     write_resting_event,
     write_taker_event,
 )
+from matching.icebergs import (
+    drop_reserve,
+    is_iceberg,
+    reduce_reserve,
+    refresh,
+    show_clip,
+    total_leaves,
+    unmark,
+)
 from matching.identifiers import find_slot, insert_id, remove_id
 from matching.prices import key_of, key_of_level, next_level
 from matching.queues import join, leave, leave_head, shorten
 from matching.rules import (
+    ICEBERG,
+    MINIMUM,
     NAMES_REMAINING,
     NO_REJECT,
+    REDUCE_ONLY,
     REJECTED,
     REQUEUE,
     check_nodes,
     check_place,
+    check_reducible,
     check_replace,
     limit_after_post_only,
     limit_of,
 )
 from matching.schema import (
+    HOLDER_ICEBERG,
     HOLDER_TIMED,
     NIL,
     CommandKind,
@@ -68,7 +82,7 @@ def begin(book, batch, index, events, count):
     at = np.uint32(index)
     kind = batch.orders[at]["kind"]
     if kind == CommandKind.PLACE:
-        return place(book, batch.orders[at], events, count)
+        return place(book, batch, at, events, count)
     change = batch.changes[at]
     slot = slot_of_account(book, change["order_id"], change["account_id"])
     if kind == CommandKind.CANCEL:
@@ -90,9 +104,10 @@ def begin_command(book):
 
 
 @inlined
-def place(book, command, events, count):
+def place(book, batch, index, events, count):
     """Bring a new order: trade what crosses, then rest or give up the remainder."""
-    reject = check_place(book, command)
+    command = batch.orders[index]
+    reject = check_place(book, batch, index)
     if reject != NO_REJECT:
         return write_rejected(book, events, count, command, command["side"], reject)
     slot = np.int64(command["instrument_id"]) & np.int64(len(book.instruments) - 1)
@@ -102,8 +117,43 @@ def place(book, command, events, count):
         reject = np.int64(OrderReject.POST_ONLY_WOULD_TRADE)
         return write_rejected(book, events, count, command, command["side"], reject)
     load_order(book, command, limit_ticks)
-    if command["time_in_force"] == TimeInForce.FOK and not is_fillable(book):
-        book.taker[0]["reason"] = OrderReason.NOT_FILLABLE
+    if command["flags"] != 0 or command["time_in_force"] == TimeInForce.FOK:
+        return weigh(book, batch, index, events, count)
+    return count
+
+
+@outlined
+def weigh(book, batch, index, events, count):
+    """What an order at work asks for beyond its limit: how much it may take, must find, and shows."""
+    taker = book.taker[0]
+    flags = np.int64(book.working[0]["flags"])
+    allowed_lots = taker["leaves_lots"]
+    needed_lots = np.int64(0)
+    if flags & REDUCE_ONLY:
+        allowed_lots = min(allowed_lots, book.reducible[0])
+    if flags & ICEBERG:
+        taker["display_lots"] = batch.extras[index + 1]["display_lots"]
+    if flags & MINIMUM:
+        needed_lots = batch.extras[index + 1]["minimum_lots"]
+    if book.working[0]["time_in_force"] == TimeInForce.FOK:
+        needed_lots = taker["leaves_lots"]
+    if needed_lots <= allowed_lots:
+        count = trim(book, allowed_lots, events, count)
+    if needed_lots > allowed_lots or not is_fillable(book, needed_lots):
+        taker["reason"] = OrderReason.NOT_FILLABLE
+    return count
+
+
+@outlined
+def trim(book, allowed_lots, events, count):
+    """Give up what a reduce-only order at work may not take."""
+    excess_lots = book.taker[0]["leaves_lots"] - allowed_lots
+    if excess_lots <= 0:
+        return count
+    book.taker[0]["leaves_lots"] = allowed_lots
+    book.working[0]["quantity_lots"] -= excess_lots
+    count = write_taker_event(book, events, count, EventKind.TRIMMED, excess_lots, allowed_lots)
+    events[count - 1]["reason"] = OrderReason.REDUCE_ONLY
     return count
 
 
@@ -121,7 +171,7 @@ def replace(book, command, slot, events, count):
     reject = check_replace(book, command, slot)
     if reject != NO_REJECT:
         return write_rejected(book, events, count, command, 0, reject)
-    leaves_lots = book.orders[slot]["leaves_lots"]
+    leaves_lots = total_leaves(book, slot)
     filled_lots = book.terms[slot]["quantity_lots"] - leaves_lots
     new_leaves_lots = np.int64(command["quantity_lots"])
     if command["flags"] & NAMES_REMAINING == 0:
@@ -130,19 +180,29 @@ def replace(book, command, slot, events, count):
         return remove(book, slot, OrderReason.REPLACED_BELOW_FILLED, events, count)
     same_price = book.levels[book.orders[slot]["level"]]["price_ticks"] == command["price_ticks"]
     if same_price and new_leaves_lots <= leaves_lots and command["flags"] & REQUEUE == 0:
-        return reduce(book, slot, leaves_lots - new_leaves_lots, events, count)
+        return reduce(book, slot, leaves_lots - new_leaves_lots, OrderReason.REQUESTED, events, count)
     return requeue(book, command, slot, new_leaves_lots, filled_lots, events, count)
 
 
+@outlined
+def trim_resting(book, slot, quantity_lots, events, count):
+    """Take lots that a position no longer covers off a resting order, which keeps its place if any are left."""
+    if quantity_lots >= total_leaves(book, slot):
+        return remove(book, slot, OrderReason.REDUCE_ONLY, events, count)
+    return reduce(book, slot, quantity_lots, OrderReason.REDUCE_ONLY, events, count)
+
+
 @inlined
-def reduce(book, slot, quantity_lots, events, count):
-    """Shorten an order without touching its place in the queue."""
-    shorten(book, slot, quantity_lots)
+def reduce(book, slot, quantity_lots, reason, events, count):
+    """Shorten an order without touching its place in the queue; an iceberg loses of its reserve first."""
     book.terms[slot]["quantity_lots"] -= quantity_lots
-    leaves_lots = book.orders[slot]["leaves_lots"]
-    return write_resting_event(
-        book, events, count, EventKind.REDUCED, OrderReason.REQUESTED, slot, quantity_lots, leaves_lots
-    )
+    if is_iceberg(book.orders[slot]):
+        hidden_lots = min(quantity_lots, book.icebergs[slot]["reserve_lots"])
+        count = reduce_reserve(book, slot, hidden_lots, reason, events, count)
+        quantity_lots -= hidden_lots
+    shorten(book, slot, quantity_lots)
+    leaves_lots = total_leaves(book, slot)
+    return write_resting_event(book, events, count, EventKind.REDUCED, reason, slot, quantity_lots, leaves_lots)
 
 
 @inlined
@@ -152,6 +212,8 @@ def requeue(book, command, slot, new_leaves_lots, filled_lots, events, count):
     instrument_slot = np.int64(level["book_side"] >> 1)
     side = np.int64(level["book_side"] & 1)
     reject = check_nodes(book)
+    if reject == NO_REJECT:
+        reject = check_reducible(book, book.terms[slot]["flags"])
     limit_ticks = limit_after_post_only(
         book, instrument_slot, side, np.int64(command["price_ticks"]), book.terms[slot]["flags"]
     )
@@ -159,9 +221,22 @@ def requeue(book, command, slot, new_leaves_lots, filled_lots, events, count):
         reject = np.int64(OrderReject.POST_ONLY_WOULD_TRADE)
     if reject != NO_REJECT:
         return write_rejected(book, events, count, command, 0, reject)
+    load_resting(book, slot, limit_ticks, new_leaves_lots, filled_lots)
+    count = withdraw(book, slot, events, count)
+    if book.working[0]["flags"] & REDUCE_ONLY:
+        count = trim(book, book.reducible[0], events, count)
+    return count
+
+
+@inlined
+def withdraw(book, slot, events, count):
+    """Take an order out of its queue, but not out of all that knows it."""
+    if is_iceberg(book.orders[slot]):
+        count = drop_reserve(book, slot, OrderReason.REQUESTED, events, count)
     leaves_lots = book.orders[slot]["leaves_lots"]
     count = write_resting_event(book, events, count, EventKind.WITHDRAWN, OrderReason.REQUESTED, slot, leaves_lots, 0)
-    load_resting(book, slot, limit_ticks, new_leaves_lots, filled_lots)
+    if is_iceberg(book.orders[slot]):
+        unmark(book, slot)
     leave(book, slot)
     return count
 
@@ -185,6 +260,8 @@ def load_resting(book, slot, limit_ticks, leaves_lots, filled_lots):
     working["instrument_id"] = book.instruments[level["book_side"] >> np.uint32(1)]["instrument_id"]
     working["price_ticks"] = limit_ticks
     working["quantity_lots"] = filled_lots + leaves_lots
+    if is_iceberg(book.orders[slot]):
+        book.taker[0]["display_lots"] = book.icebergs[slot]["display_lots"]
     start(book, slot, leaves_lots)
 
 
@@ -244,8 +321,7 @@ def meet(book, maker, kind, events, count):
     count = write_match_event(
         book, events, count, kind, order["order_id"], maker_account_id, price_ticks, quantity_lots
     )
-    take_from(book, maker, quantity_lots)
-    return count
+    return take_from(book, maker, quantity_lots, events, count)
 
 
 @outlined
@@ -271,13 +347,17 @@ def cancel_self_trade(book, maker, mode, events, count):
 
 
 @inlined
-def take_from(book, maker, quantity_lots):
-    """Shorten a resting order, and let it go when nothing is left."""
-    if book.orders[maker]["leaves_lots"] > quantity_lots:
+def take_from(book, maker, quantity_lots, events, count):
+    """Shorten the oldest order at its price, and let it go when nothing is left."""
+    order = book.orders[maker]
+    if order["leaves_lots"] > quantity_lots:
         shorten(book, maker, quantity_lots)
-    else:
-        leave_head(book, maker)
-        forget(book, maker)
+        return count
+    if is_iceberg(order) and book.icebergs[maker]["reserve_lots"] > 0:
+        return refresh(book, maker, events, count)
+    leave_head(book, maker)
+    forget(book, maker)
+    return count
 
 
 @inlined
@@ -304,9 +384,9 @@ def finish(book, events, count):
     working = book.working[0]
     leaves_lots = taker["leaves_lots"]
     if taker["reason"] == OrderReason.NONE and leaves_lots > 0 and working["time_in_force"] <= TimeInForce.GTD:
-        rest(book)
+        shown_lots = rest(book)
         kind = EventKind.RESTED if working["kind"] == CommandKind.PLACE else EventKind.REPLACED
-        return write_taker_event(book, events, count, kind, leaves_lots, leaves_lots)
+        return write_taker_event(book, events, count, kind, shown_lots, leaves_lots)
     if taker["slot"] != NIL:
         forget(book, np.int64(taker["slot"]))
     if taker["reason"] == OrderReason.NONE and leaves_lots == 0:
@@ -318,14 +398,18 @@ def finish(book, events, count):
 
 @inlined
 def rest(book):
-    """Put what is left of the order at work into the book."""
+    """Put what is left of the order at work into the book; return how much of it is shown."""
     working = book.working[0]
     slot = np.int64(book.taker[0]["slot"])
     if slot == NIL:
         slot = admit(book)
     else:
         book.terms[slot]["quantity_lots"] = working["quantity_lots"]
-    join(book, slot, own_side(book), np.int64(working["price_ticks"]), book.taker[0]["leaves_lots"])
+    shown_lots = book.taker[0]["leaves_lots"]
+    if working["flags"] & ICEBERG:
+        shown_lots = show_clip(book, slot, own_side(book))
+    join(book, slot, own_side(book), np.int64(working["price_ticks"]), shown_lots)
+    return shown_lots
 
 
 @inlined
@@ -356,7 +440,9 @@ def slot_of_account(book, order_id, account_id):
 
 @inlined
 def remove(book, slot, reason, events, count):
-    """Cancel a resting order."""
+    """Cancel a resting order, an iceberg's reserve before what it shows."""
+    if is_iceberg(book.orders[slot]):
+        count = drop_reserve(book, slot, reason, events, count)
     leaves_lots = book.orders[slot]["leaves_lots"]
     count = write_resting_event(book, events, count, EventKind.CANCELLED, reason, slot, leaves_lots, 0)
     release(book, slot)
@@ -374,22 +460,32 @@ def release(book, slot):
 def forget(book, slot):
     """Free the slot of an order that has left its queue."""
     order = book.orders[slot]
-    if order["holder"] & np.uint32(HOLDER_TIMED):
-        remove_timer(book, slot)
+    if order["holder"] & np.uint32(HOLDER_TIMED | HOLDER_ICEBERG):
+        forget_marks(book, slot)
     remove_id(book, order["order_id"], slot)
     give_order_slot(book, slot)
     book.counters[0]["resting_orders"] -= 1
 
 
 @outlined
-def is_fillable(book):
-    """Whether an all-or-nothing order would trade in full, less what self-trade prevention takes away."""
+def forget_marks(book, slot):
+    """What an order with an expiry or a reserve has beyond others."""
+    if book.orders[slot]["holder"] & np.uint32(HOLDER_TIMED):
+        remove_timer(book, slot)
+    if is_iceberg(book.orders[slot]):
+        unmark(book, slot)
+
+
+@outlined
+def is_fillable(book, needed_lots):
+    """Whether the order at work would trade so many lots, less what self-trade prevention takes away."""
     opposite = own_side(book) ^ 1
     limit_key = key_of(opposite & 1, book.working[0]["price_ticks"])
-    missing_lots = np.int64(book.taker[0]["leaves_lots"])
+    missing_lots = np.int64(needed_lots)
+    totals_tell = book.working[0]["self_trade"] == SelfTrade.NONE and book.sides[opposite]["iceberg_count"] == 0
     level = np.int64(book.sides[opposite]["best_level"])
     while level != NIL and key_of_level(book.levels[level]) <= limit_key and missing_lots > 0:
-        if book.working[0]["self_trade"] == SelfTrade.NONE:
+        if totals_tell:
             missing_lots -= book.levels[level]["quantity_lots"]
         else:
             available_lots, goes_on = probe_level(book, level)
@@ -402,17 +498,23 @@ def is_fillable(book):
 
 @inlined
 def probe_level(book, level):
-    """How many lots of a level the order at work could take, and whether it gets past the level."""
+    """How many lots of a level the order at work could take, and whether it gets past the level.
+
+    An order that stops it stands before every next clip of the icebergs at its price.
+    """
+    mode = book.working[0]["self_trade"]
     newest = np.int64(book.levels[level]["newest"])
-    available_lots = np.int64(0)
+    shown_lots = np.int64(0)
+    total_lots = np.int64(0)
     slot = np.int64(book.levels[level]["head"])
     while True:
-        if not is_self_trade(book, slot):
-            available_lots += book.orders[slot]["leaves_lots"]
-        elif book.working[0]["self_trade"] != SelfTrade.CANCEL_OLDEST:
-            return available_lots, False
+        if mode == SelfTrade.NONE or not is_self_trade(book, slot):
+            shown_lots += book.orders[slot]["leaves_lots"]
+            total_lots += total_leaves(book, slot)
+        elif mode != SelfTrade.CANCEL_OLDEST:
+            return shown_lots, False
         if slot == newest:
-            return available_lots, True
+            return total_lots, True
         slot = np.int64(book.orders[slot]["next"])
 
 

@@ -6,6 +6,7 @@ from kernels.compile import inlined, kernel
 from kernels.records import record
 from matching.arena import Book
 from matching.execute import ACCOUNT_MASK
+from matching.icebergs import is_iceberg, total_leaves
 from matching.prices import next_level
 from matching.schema import NIL
 
@@ -58,7 +59,9 @@ def copy_order(book, slot, row):
     level = book.levels[order["level"]]
     terms = book.terms[slot]
     row["order_id"] = order["order_id"]
-    row["leaves_lots"] = order["leaves_lots"]
+    row["leaves_lots"] = total_leaves(book, slot)
+    row["visible_lots"] = order["leaves_lots"]
+    row["display_lots"] = book.icebergs[slot]["display_lots"] if is_iceberg(order) else 0
     row["quantity_lots"] = terms["quantity_lots"]
     row["expires_ns"] = terms["expires_ns"]
     row["client_id_high"] = terms["client_id_high"]

@@ -66,6 +66,27 @@ def leave_head(book, slot):
 
 
 @inlined
+def rejoin(book, slot, leaves_lots):
+    """Move an order to the back of the queue that it stands in, with other lots than it had."""
+    order = book.orders[slot]
+    level = book.levels[order["level"]]
+    level["quantity_lots"] += leaves_lots - order["leaves_lots"]
+    order["leaves_lots"] = leaves_lots
+    newest = np.int64(level["newest"])
+    if newest == slot:
+        return
+    following = order["next"]
+    if np.int64(level["head"]) == slot:
+        level["head"] = following
+    else:
+        book.orders[order["previous"]]["next"] = following
+        book.orders[following]["previous"] = order["previous"]
+    book.orders[newest]["next"] = slot
+    order["previous"] = newest
+    level["newest"] = slot
+
+
+@inlined
 def shorten(book, slot, quantity_lots):
     """Take lots off an order that keeps its place."""
     order = book.orders[slot]

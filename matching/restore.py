@@ -2,6 +2,9 @@
 
 from kernels.compile import inlined, kernel
 from matching.execute import rest
+from matching.icebergs import narrow_clip
+from matching.identifiers import find_slot
+from matching.rules import ICEBERG
 from matching.schema import NIL, CommandKind
 
 
@@ -9,8 +12,11 @@ from matching.schema import NIL, CommandKind
 def restore_orders(book, rows):
     """Let every RESTING row rest again. The instruments are listed and the id table has room."""
     for at in range(len(rows)):
-        load_row(book, rows[at])
-        rest(book)
+        row = rows[at]
+        load_row(book, row)
+        shown_lots = rest(book)
+        if row["flags"] & ICEBERG:
+            narrow_clip(book, find_slot(book, row["order_id"]), shown_lots - row["visible_lots"])
 
 
 @inlined
@@ -18,6 +24,7 @@ def load_row(book, row):
     """Put an order to work that is about to rest."""
     book.taker[0]["slot"] = NIL
     book.taker[0]["leaves_lots"] = row["leaves_lots"]
+    book.taker[0]["display_lots"] = row["display_lots"]
     working = book.working[0]
     working["kind"] = CommandKind.PLACE
     working["continuations"] = 0

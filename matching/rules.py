@@ -10,6 +10,7 @@ from matching.schema import (
     NIL,
     PRICE_TICKS_MAX,
     ChangeFlag,
+    CommandKind,
     OrderFlag,
     OrderReject,
     Phase,
@@ -21,7 +22,10 @@ from matching.schema import (
 MARKET = int(OrderFlag.MARKET)
 POST_ONLY = int(OrderFlag.POST_ONLY)
 POST_ONLY_SLIDE = int(OrderFlag.POST_ONLY_SLIDE)
-ORDER_FLAGS = MARKET | POST_ONLY | POST_ONLY_SLIDE
+ICEBERG = int(OrderFlag.ICEBERG)
+MINIMUM = int(OrderFlag.MINIMUM)
+REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
+ORDER_FLAGS = MARKET | POST_ONLY | POST_ONLY_SLIDE | ICEBERG | MINIMUM | REDUCE_ONLY
 REQUEUE = int(ChangeFlag.REQUEUE)
 NAMES_REMAINING = int(ChangeFlag.NAMES_REMAINING)
 CHANGE_FLAGS = REQUEUE | NAMES_REMAINING
@@ -31,10 +35,11 @@ REJECTED = -1
 
 
 @inlined
-def check_place(book, command):
+def check_place(book, batch, index):
     """A new order against all rules but post-only."""
+    command = batch.orders[index]
     if not is_plain(book, command):
-        return check_unusual(book, command)
+        return check_unusual(book, batch, index)
     if find_slot(book, command["order_id"]) != NIL:
         return np.int64(OrderReject.DUPLICATE_ORDER_ID)
     if command["time_in_force"] == TimeInForce.GTC:
@@ -72,24 +77,29 @@ def is_plain(book, command):
 
 
 @outlined
-def check_unusual(book, command):
+def check_unusual(book, batch, index):
     """A new order of any kind: the first rule broken, if any."""
+    command = batch.orders[index]
     if not is_listed(book, command["instrument_id"]):
         return np.int64(OrderReject.UNKNOWN_INSTRUMENT)
     instrument = instrument_of(book, command["instrument_id"])
     reject = check_phase(instrument)
-    if reject == NO_REJECT and not terms_are_valid(command):
+    if reject == NO_REJECT and not (terms_are_valid(command) and further_terms_are_valid(batch, index)):
         return np.int64(OrderReject.INVALID_ORDER_TERMS)
     if reject == NO_REJECT and command["flags"] & MARKET == 0:
         reject = check_price(instrument, command["price_ticks"])
     if reject == NO_REJECT:
         reject = check_quantity(instrument, command["quantity_lots"])
+    if reject == NO_REJECT and command["flags"] & ICEBERG:
+        reject = check_quantity(instrument, batch.extras[index + 1]["display_lots"])
     if reject == NO_REJECT and command["flags"] & MARKET == 0:
         reject = check_band(instrument, command["side"], command["price_ticks"])
     if reject == NO_REJECT:
         reject = check_identity(book, command)
     if reject == NO_REJECT and command["time_in_force"] <= TimeInForce.GTD:
         reject = check_capacity(book)
+    if reject == NO_REJECT:
+        reject = check_reducible(book, command["flags"])
     return reject
 
 
@@ -157,6 +167,37 @@ def terms_are_valid(command):
 
 
 @inlined
+def further_terms_are_valid(batch, index):
+    """Whether an order that asks for more than its own record holds has it right behind, and in bounds."""
+    command = batch.orders[index]
+    if np.int64(command["flags"]) & (ICEBERG | MINIMUM) == 0:
+        return True
+    if command["continuations"] == 0 or batch.extras[index + 1]["kind"] != CommandKind.EXTRA:
+        return False
+    extra = batch.extras[index + 1]
+    return display_is_valid(command, extra["display_lots"]) and minimum_is_valid(command, extra["minimum_lots"])
+
+
+@inlined
+def display_is_valid(command, display_lots):
+    """Whether an order shows a part of itself and may rest, or shows all."""
+    if np.int64(command["flags"]) & ICEBERG == 0:
+        return display_lots == 0
+    return command["time_in_force"] <= TimeInForce.GTD and 1 <= display_lots <= command["quantity_lots"]
+
+
+@inlined
+def minimum_is_valid(command, minimum_lots):
+    """Whether an order must find a part of itself and may trade at once, or need not find any."""
+    flags = np.int64(command["flags"])
+    if flags & MINIMUM == 0:
+        return minimum_lots == 0
+    if flags & (POST_ONLY | POST_ONLY_SLIDE) or command["time_in_force"] == TimeInForce.FOK:
+        return False
+    return 1 <= minimum_lots <= command["quantity_lots"]
+
+
+@inlined
 def check_price(instrument, price_ticks):
     """A price within the tree's keys and on the instrument's tick."""
     step = instrument["price_step_ticks"]
@@ -204,6 +245,14 @@ def check_capacity(book):
     if book.counters[0]["resting_orders"] >= len(book.orders) - 1:
         return np.int64(OrderReject.TOO_MANY_ORDERS)
     return check_nodes(book)
+
+
+@inlined
+def check_reducible(book, flags):
+    """Something that an order which only reduces may take."""
+    if np.int64(flags) & REDUCE_ONLY and book.reducible[0] <= 0:
+        return np.int64(OrderReject.REDUCE_ONLY_WITHOUT_POSITION)
+    return np.int64(NO_REJECT)
 
 
 @inlined

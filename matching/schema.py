@@ -490,7 +490,7 @@ TAKER = record(
     ("reason", "u2"),  # an OrderReason other than NONE ends the order
     ("progress", "u1"),  # a Progress
     ("reserved", "u1"),
-    ("display_lots", "i8"),  # 0 for an order that is no iceberg
+    ("display_lots", "i8"),  # of an iceberg; means nothing for others
     ("limit_key", "i8"),  # the worst key of the other side that it takes; -1 in an auction, where nothing trades
 )
 """What becomes of the order at work, beside the command that brought it or that it would be placed with now."""

@@ -14,6 +14,7 @@ from kernels.arrays import ArrayGroup
 from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
     CHANGE_COMMAND,
+    EXTRA,
     ORDER_COMMAND,
     ORDER_EVENT,
     CommandKind,
@@ -402,6 +403,7 @@ class Batch(ArrayGroup):
     accounts: np.ndarray
     series: np.ndarray
     instruments: np.ndarray
+    extras: np.ndarray
     words: np.ndarray  # (8 x commands,) u8
 
 
@@ -419,7 +421,10 @@ class EventBuffer(ArrayGroup):
 
 def view_commands(commands: np.ndarray) -> Batch:
     """Every layout of a contiguous array of 64-byte records."""
-    layouts = (ORDER_COMMAND, CHANGE_COMMAND, CLOCK_COMMAND, ACCOUNT_COMMAND, SERIES_COMMAND, INSTRUMENT_COMMAND)
+    layouts = (
+        *(ORDER_COMMAND, CHANGE_COMMAND, CLOCK_COMMAND, ACCOUNT_COMMAND),
+        *(SERIES_COMMAND, INSTRUMENT_COMMAND, EXTRA),
+    )
     return Batch(*(commands.view(layout) for layout in (*layouts, np.uint64)))
 
 

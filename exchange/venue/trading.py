@@ -44,10 +44,10 @@ def begin_order(state, batch, index, events, count):
     """Check a command against the book and the ledger, and do all of it but the matching."""
     order = batch.orders[index]
     if order["kind"] == Command.PLACE:
-        reject = check_new_order(state, order)
+        reject = check_new_order(state, batch, index)
         if reject != NO_REJECT:
             return write_rejected(state.book, events.orders, count, order, order["side"], reject)
-        return place(state.book, order, events.orders, count)
+        return place(state.book, batch, index, events.orders, count)
     change = batch.changes[index]
     slot = slot_of_account(state.book, target_order_id(state, change), change["account_id"])
     if order["kind"] == Command.CANCEL:
@@ -59,11 +59,12 @@ def begin_order(state, batch, index, events, count):
 
 
 @inlined
-def check_new_order(state, order):
+def check_new_order(state, batch, index):
     """0, or the first rule that a new order breaks."""
+    order = batch.orders[index]
     if state.clock[0]["is_halted"]:
         return np.int64(VenueReject.MARKET_HALTED)
-    reject = check_place(state.book, order)
+    reject = check_place(state.book, batch, index)
     if reject != NO_REJECT:
         return reject
     slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
