@@ -72,7 +72,7 @@ INSTRUMENTS: dict[int, dict[str, int]] = {
     COARSE: {"scope": 0x12, "price_step_ticks": 64, "quantity_max_lots": 50},
 }
 
-ORDER_CAPACITY = 8
+ORDER_CAPACITY = 12
 NODES_PER_ORDER = 6
 SPARE_NODES = 100
 """More than a mass quote of all INSTRUMENTS asks for, since the twin does not know this limit."""

@@ -2,7 +2,8 @@
 
 from hypothesis import strategies as st
 
-from matching.schema import LEGS_MAX, QUOTES_MAX, CommandKind, SelfTrade, Side
+from matching.schema import LEGS_MAX, QUOTES_MAX, CommandKind, SelfTrade, Side, quote_order_id
+from matching.twin import TwinBook
 from tests.matching.commands import (
     COARSE,
     FOK,
@@ -16,23 +17,24 @@ from tests.matching.commands import (
     Command,
 )
 from tests.matching.stream_orders import (
-    ACCOUNT_IDS,
+    ACCOUNTS,
     BAD_INSTRUMENTS,
     BAD_PRICES,
     BAD_QUANTITIES,
-    INSTRUMENT_IDS,
-    PLACE_IDS,
+    FEW_IN_MANY,
+    LABELS,
+    LISTED,
     Draw,
+    new_ids,
     prices,
     quantities,
     spoiled,
 )
 
-GROUP_ACCOUNTS = st.sampled_from(ACCOUNT_IDS)
 SOME_INSTRUMENTS = st.lists(
     st.sampled_from([PLAIN, PLAIN, STEPPED, STEPPED, WILD, COARSE]), min_size=1, max_size=4, unique=True
 )
-BY_NOTHING, BY_ACCOUNT, BY_ALL = 0, 1, 31
+BY_ACCOUNT, BY_ALL = 1, 31
 
 BAD_MASS_CANCELS: dict[str, list[int]] = {
     "flags": [8, 16, 24, 32, 64, 255],
@@ -63,15 +65,14 @@ BAD_HEADS: dict[str, list[int]] = {
 
 @st.composite
 def mass_cancels(draw: Draw) -> Command:
-    flags = draw(st.one_of(st.sampled_from([BY_NOTHING, BY_ACCOUNT]), st.integers(BY_NOTHING, BY_ALL)))
     command = {
         "kind": CommandKind.MASS_CANCEL,
-        "account_id": draw(GROUP_ACCOUNTS),
-        "flags": flags,
+        "account_id": draw(ACCOUNTS),
+        "flags": draw(st.one_of(st.just(BY_ACCOUNT), st.integers(0, BY_ALL))),
         "side": draw(st.sampled_from(Side)),
-        "instrument_id": draw(st.sampled_from(INSTRUMENT_IDS)),
-        "label": draw(st.integers(0, 3)),
-        "session_id": draw(st.integers(0, 3)),
+        "instrument_id": draw(LISTED),
+        "label": draw(LABELS),
+        "session_id": draw(LABELS),
         "scope": draw(st.sampled_from([0, 0x01, 0x02, 0x11, 0xFF])),
         "scope_mask": draw(st.sampled_from([0, 0, 0, 0x01, 0x03, 0x10])),
     }
@@ -79,20 +80,25 @@ def mass_cancels(draw: Draw) -> Command:
 
 
 @st.composite
-def mass_quotes(draw: Draw) -> Command:
-    quotes = [draw(quotes_of(instrument_id)) for instrument_id in draw(SOME_INSTRUMENTS)]
-    command = draw(heads(CommandKind.MASS_QUOTE))
-    command |= {"flags": draw(st.sampled_from([0, 0, POST_ONLY])), "behind": quotes}
+def mass_quotes(draw: Draw, twin: TwinBook) -> Command:
+    head = draw(heads(CommandKind.MASS_QUOTE))
+    quotes = [draw(quotes_of(twin, head["account_id"], instrument_id)) for instrument_id in draw(SOME_INSTRUMENTS)]
+    command = head | {"flags": draw(st.sampled_from([0, 0, POST_ONLY])), "behind": quotes}
     return draw(spoiled(with_other_length(draw, command, QUOTES_MAX), BAD_HEADS, one_in=20))
 
 
 @st.composite
-def quotes_of(draw: Draw, instrument_id: int) -> Command:
-    """A bid and a higher ask, or only one of them, or none."""
+def quotes_of(draw: Draw, twin: TwinBook, account_id: int, instrument_id: int) -> Command:
+    """A bid and a higher ask, or only one of them, or none. A side often stays at the price where it rests."""
     step = INSTRUMENTS[instrument_id].get("price_step_ticks", 1)
     bid_ticks, ask_ticks = sorted([draw(prices(instrument_id)), draw(prices(instrument_id))])
     if bid_ticks == ask_ticks > step and draw(st.integers(0, 7)):
         bid_ticks -= step
+    resting = [twin.resting.get(quote_order_id(account_id, instrument_id, side)) for side in Side]
+    bid_ticks, ask_ticks = (
+        order.price_ticks if order and draw(st.booleans()) else price_ticks
+        for order, price_ticks in zip(resting, (bid_ticks, ask_ticks), strict=True)
+    )
     has_bid, has_ask = draw(st.sampled_from([(True, True)] * 4 + [(True, False), (False, True), (False, False)]))
     quote = {
         "kind": CommandKind.QUOTE,
@@ -106,27 +112,30 @@ def quotes_of(draw: Draw, instrument_id: int) -> Command:
 
 
 @st.composite
-def baskets(draw: Draw) -> Command:
-    legs = [draw(legs_in(instrument_id)) for instrument_id in draw(SOME_INSTRUMENTS)]
+def baskets(draw: Draw, twin: TwinBook) -> Command:
+    there = sorted({order.instrument_id for order in twin.resting.values()})
+    instruments = draw(st.permutations(there)) if there and not draw(FEW_IN_MANY) else draw(SOME_INSTRUMENTS)
+    legs = [draw(legs_in(twin, instrument_id)) for instrument_id in instruments]
     command = draw(heads(CommandKind.BASKET)) | {"time_in_force": FOK, "behind": legs}
     return draw(spoiled(with_other_length(draw, command, LEGS_MAX), BAD_HEADS, one_in=20))
 
 
 @st.composite
-def legs_in(draw: Draw, instrument_id: int) -> Command:
-    """A small quantity, often at a limit that reaches far."""
-    terms = INSTRUMENTS[instrument_id]
-    side = draw(st.sampled_from(Side))
-    step = terms.get("price_step_ticks", 1)
-    far_ticks = (110 if side == Side.BUY else 90) // step * step or step
+def legs_in(draw: Draw, twin: TwinBook, instrument_id: int) -> Command:
+    """A small quantity, mostly against what rests and at the price of one of its orders."""
+    step = INSTRUMENTS[instrument_id].get("quantity_step_lots", 1)
+    sides = [side for side in Side if twin.instruments[instrument_id].orders(1 - side)]
+    side = draw(st.sampled_from(sides or list(Side)))
+    prices_met = [order.price_ticks for order in twin.instruments[instrument_id].orders(1 - side)]
+    meets = prices_met and not draw(FEW_IN_MANY)
     leg = {
         "kind": CommandKind.LEG,
         "instrument_id": instrument_id,
         "side": side,
         "flags": draw(st.sampled_from([0, 0, 0, REDUCE_ONLY])),
-        "price_ticks": draw(st.one_of(prices(instrument_id), st.just(far_ticks))),
-        "quantity_lots": terms.get("quantity_step_lots", 1) * draw(st.sampled_from([1, 1, 1, 2, 3, 8])),
-        "order_id": draw(PLACE_IDS),
+        "price_ticks": draw(st.sampled_from(prices_met) if meets else prices(instrument_id)),
+        "quantity_lots": step * draw(st.sampled_from([1, 1, 2, 3, 5, 12])),
+        "order_id": draw(new_ids(twin)),
     }
     return draw(spoiled(leg, BAD_LEGS, one_in=25))
 
@@ -136,10 +145,10 @@ def heads(draw: Draw, kind: CommandKind) -> Command:
     """What the heads of groups have in common."""
     return {
         "kind": kind,
-        "account_id": draw(GROUP_ACCOUNTS),
+        "account_id": draw(ACCOUNTS),
         "self_trade": draw(st.sampled_from(SelfTrade)),
-        "label": draw(st.integers(0, 3)),
-        "session_id": draw(st.integers(0, 3)),
+        "label": draw(LABELS),
+        "session_id": draw(LABELS),
         "client_id_low": draw(st.sampled_from([0, 1, (1 << 64) - 1])),
     }
 

@@ -5,19 +5,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from matching.schema import OrderReason, Phase
-from tests.matching.commands import INSTRUMENTS, Book, records, told
+from matching.schema import PRICE_TICKS_MAX, OrderReason, Phase
+from matching.twin import TwinBook
+from tests.matching.commands import INSTRUMENTS, ORDER_CAPACITY, PLAIN, Book, Command, make_book, records, told
 from tests.matching.stream_groups import baskets, mass_cancels, mass_quotes
 from tests.matching.stream_orders import (
-    CHANGE_IDS,
-    INSTRUMENT_IDS,
+    LISTED,
     MID_TICKS,
-    PRICE_TICKS_MAX,
     Draw,
     cancels,
+    names,
     places,
     replaces,
-    weighted,
 )
 
 
@@ -39,67 +38,103 @@ class Step(NamedTuple):
         return told(result) if isinstance(result, np.ndarray) else []
 
 
-COMMANDS = weighted({places(): 26, cancels(): 2, replaces(): 8, mass_quotes(): 5, baskets(): 3, mass_cancels(): 1})
+@st.composite
+def commands(draw: Draw, twin: TwinBook) -> Command:
+    """A command of any kind."""
+    number = draw(st.integers(0, 39))
+    if number < 22:
+        return draw(places(twin))
+    if number < 30:
+        return draw(replaces(twin))
+    if number < 34:
+        return draw(mass_quotes(twin))
+    if number < 37:
+        return draw(baskets(twin))
+    return draw(cancels(twin) if number < 39 else mass_cancels())
 
 
-def call(method: str, *arguments: st.SearchStrategy) -> st.SearchStrategy[Step]:
-    return st.tuples(*arguments).map(lambda drawn: Step(method, drawn))
-
-
-LISTED = st.sampled_from(INSTRUMENT_IDS)
-EXECUTE_ONE = call("execute", COMMANDS)
 REASONS = st.sampled_from([OrderReason.GATE_CLOSED, OrderReason.ACCOUNT_CANCELLED])
 REFERENCES = st.one_of(
     st.integers(MID_TICKS - 4, MID_TICKS + 4), st.sampled_from([0, 1, 64, 4_096, 1 << 18, PRICE_TICKS_MAX])
 )
-REOPEN = "reopen"
-EVENTFUL = weighted(
-    {
-        call("set_time", st.integers(1, 60)): 3,
-        call("expire_due"): 3,
-        call("cancel_book", LISTED, REASONS): 2,
-        call("set_phase", LISTED, st.sampled_from([Phase.HALTED, Phase.CLOSED])): 1,
-        call("set_phase", LISTED, st.just(Phase.AUCTION)): 3,
-        call(REOPEN, LISTED, REFERENCES): 5,
-        call("uncross", LISTED, REFERENCES): 2,
-        call("indicative", LISTED, REFERENCES): 5,
-        call("set_group", st.sampled_from([1, 2, 3, 15]), st.integers(0, 2)): 2,
-        call("set_reducible", st.sampled_from([-1, 0, 1, 2, 3, 5, 8, 20, 100])): 3,
-        call("trim_resting", CHANGE_IDS, st.sampled_from([1, 2, 3, 5, 10, 200])): 2,
-    }
-)
-STEPS = weighted({EXECUTE_ONE: 6, EVENTFUL: 1})
-OPENINGS = st.sampled_from([[], [], [], INSTRUMENT_IDS[:1], list(INSTRUMENTS)])
-
-
-def long_lists(elements: st.SearchStrategy, length: int) -> st.SearchStrategy[list]:
-    """Lists that are mostly long, since little happens in a young book.
-
-    Hypothesis prefers short lists. So this draws one of a fixed length, with gaps that are then left out: a failure
-    still shrinks to the few elements that matter.
-    """
-    gaps = st.lists(weighted({st.none(): 1, elements: 9}), min_size=length, max_size=length)
-    return gaps.map(lambda drawn: [element for element in drawn if element is not None])
+REDUCIBLE = st.sampled_from([3, 5, 8, 20, 100, 2, 1, 0, -1])
+OPENINGS = st.sampled_from([[], [], [], [], [PLAIN], list(INSTRUMENTS)])
+VENUE_STEPS = [
+    *["set_time"] * 3,
+    *["expire_due"] * 3,
+    *["cancel_book"] * 1,
+    *["halt"] * 1,
+    *["auction"] * 4,
+    *["reopen"] * 8,
+    *["uncross"] * 3,
+    *["indicative"] * 4,
+    *["set_group"] * 2,
+    *["set_reducible"] * 3,
+    *["trim_resting"] * 2,
+]
 
 
 @st.composite
-def sessions(draw: Draw) -> list[Step]:
-    """A day of a book: single commands, and between them what the venue does. Time never goes back.
+def venue_steps(draw: Draw, twin: TwinBook) -> list[Step]:
+    """What the venue does. Time never goes back, and no instrument opens before it was uncrossed."""
+    method = draw(st.sampled_from(VENUE_STEPS))
+    if method == "set_time":
+        return [Step(method, (twin.time_ns + draw(st.integers(0, 20)),))]
+    if method == "expire_due":
+        return [Step(method, ())]
+    if method == "set_group":
+        return [Step(method, (draw(st.sampled_from([1, 2, 3, 15])), draw(st.integers(0, 2))))]
+    if method == "set_reducible":
+        return [Step(method, (draw(REDUCIBLE),))]
+    if method == "trim_resting":
+        return [Step(method, (draw(names(twin))["order_id"], draw(st.sampled_from([1, 2, 3, 5, 10, 200]))))]
+    shut = [each for each in INSTRUMENTS if twin.instruments[each].phase != Phase.OPEN]
+    instrument_id = draw(st.sampled_from(shut) if method == "reopen" and shut else LISTED)
+    if method == "cancel_book":
+        return [Step(method, (instrument_id, draw(REASONS)))]
+    if method == "halt":
+        return [Step("set_phase", (instrument_id, draw(st.sampled_from([Phase.HALTED, Phase.CLOSED]))))]
+    if method == "auction":
+        return [Step("set_phase", (instrument_id, Phase.AUCTION))]
+    arguments = (instrument_id, draw(REFERENCES))
+    if method == "reopen":
+        return [Step("uncross", arguments), Step("set_phase", (instrument_id, Phase.OPEN))]
+    return [Step(method, arguments)]
 
-    Some instruments may begin with an auction, and none opens before it was uncrossed.
+
+@st.composite
+def sessions(draw: Draw, length: int = 60, orders: int = ORDER_CAPACITY) -> list[Step]:
+    """A day of a book: single commands, and between them what the venue does; some instruments begin in an auction.
+
+    Hypothesis prefers short lists. So this draws one of a fixed length with gaps: a failure still shrinks to the few
+    steps that matter.
     """
+    twin = make_book("twin", orders)
     steps = [Step("set_phase", (instrument_id, Phase.AUCTION)) for instrument_id in draw(OPENINGS)]
-    now_ns = 0
-    for step in draw(long_lists(STEPS, 60)):
-        if step.method == "set_time":
-            now_ns = max(now_ns, step.arguments[0])
-            steps.append(Step("set_time", (now_ns,)))
-        elif step.method == REOPEN:
-            instrument_id, _ = step.arguments
-            steps += [Step("uncross", step.arguments), Step("set_phase", (instrument_id, Phase.OPEN))]
-        else:
-            steps.append(step)
+    steps.append(Step("set_reducible", (draw(REDUCIBLE),)))
+    for step in steps:
+        step.apply(twin)
+    for _ in range(length):
+        number = draw(st.integers(0, 19))
+        if number == 0:
+            continue
+        fresh = draw(venue_steps(twin)) if number < 4 else [Step("execute", (draw(commands(twin)),))]
+        for step in fresh:
+            step.apply(twin)
+        steps += fresh
     return steps
+
+
+@st.composite
+def long_batches(draw: Draw, length: int, orders: int) -> list[Command]:
+    """Commands that follow each other without anything in between."""
+    twin = make_book("twin", orders)
+    drawn = []
+    for _ in range(length):
+        if draw(st.integers(0, 19)):
+            drawn.append(draw(commands(twin)))
+            Step("execute", (drawn[-1],)).apply(twin)
+    return drawn
 
 
 def in_batches(session: list[Step]) -> list[Step]:
