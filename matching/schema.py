@@ -557,7 +557,8 @@ QUOTE_ID_BIT = 1 << 52
 """Above every id that a sequence gives, and within the integers that JSON keeps exact."""
 QUOTED_INSTRUMENTS = 1 << 27
 """Instrument ids repeat in quote ids after so many: far more than can live at a time."""
-assert ACCOUNT_ID_MAX << 28 < QUOTE_ID_BIT and QUOTED_INSTRUMENTS > INSTRUMENT_CAPACITY
+assert ACCOUNT_ID_MAX << 28 < QUOTE_ID_BIT
+assert QUOTED_INSTRUMENTS > INSTRUMENT_CAPACITY
 
 
 def quote_order_id(account_id: int, instrument_id: int, side: int) -> int:

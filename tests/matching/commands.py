@@ -34,8 +34,10 @@ GTC, GTD, IOC, FOK = TimeInForce
 MARKET, POST_ONLY, SLIDE, ICEBERG, MINIMUM, REDUCE_ONLY, QUOTE = OrderFlag
 REQUEUE, NAMES_REMAINING = ChangeFlag
 RESTED, FILLED, KILLED, CANCELLED, REPLACED, REDUCED, REJECTED, TRADE, PREVENTED, WITHDRAWN = list(EventKind)[:10]
-REFRESHED, RESERVE_REMOVED, TRIMMED = list(EventKind)[10:13]
+REFRESHED, RESERVE_REMOVED, TRIMMED, ALLOTTED, AUCTION_TRADE, UNCROSSED, INDICATIVE = list(EventKind)[10:17]
+MASS_CANCELLED, MASS_QUOTED, BASKET_FILLED, BASKET_KILLED = list(EventKind)[17:]
 OUTCOMES = {RESTED, FILLED, KILLED, CANCELLED, REPLACED, REDUCED, REJECTED}
+OUTCOMES |= {MASS_CANCELLED, MASS_QUOTED, BASKET_FILLED, BASKET_KILLED}
 
 BOOK_KINDS = ("twin", "compiled")
 
@@ -57,21 +59,23 @@ UNLISTED = 4
 SHARES_A_SLOT_WITH_PLAIN = 9
 
 INSTRUMENTS: dict[int, dict[str, int]] = {
-    PLAIN: {},
+    PLAIN: {"scope": 0x01},
     STEPPED: {
+        "scope": 0x02,
         "price_step_ticks": 5,
         "quantity_step_lots": 10,
         "quantity_max_lots": 1_000,
         "band_low_ticks": 90,
         "band_high_ticks": 110,
     },
-    WILD: {},
-    COARSE: {"price_step_ticks": 64, "quantity_max_lots": 50},
+    WILD: {"scope": 0x11},
+    COARSE: {"scope": 0x12, "price_step_ticks": 64, "quantity_max_lots": 50},
 }
 
-ORDER_CAPACITY = 8
+ORDER_CAPACITY = 12
 NODES_PER_ORDER = 6
-SPARE_NODES = 20
+SPARE_NODES = 100
+"""More than a mass quote of all INSTRUMENTS asks for, since the twin does not know this limit."""
 
 
 def make_book(kind: str, orders: int = ORDER_CAPACITY, event_capacity: int = 4_096) -> Book:
