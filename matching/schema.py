@@ -491,7 +491,8 @@ TAKER = record(
     ("progress", "u1"),  # a Progress
     ("reserved", "u1"),
     ("display_lots", "i8"),  # of an iceberg; means nothing for others
-    ("limit_key", "i8"),  # the worst key of the other side that it takes; -1 in an auction, where nothing trades
+    ("reached_slot", "u4"),  # of the other side: where self-trade prevention goes on in an auction
+    ("reserved_2", "u4"),
 )
 """What becomes of the order at work, beside the command that brought it or that it would be placed with now."""
 
@@ -501,8 +502,10 @@ CURSOR = record(
     ("place", "u4"),  # a slot, level or instrument at which a pass goes on
     ("price_ticks", "i4"),
     ("lots", "i8"),
-    ("buy_lots", "i8"),
+    ("buy_lots", "i8"),  # of an uncrossing: what the buyer at work was allotted and has not traded yet
     ("sell_lots", "i8"),
+    ("missing_lots", "i8"),  # of an uncrossing: what is still to trade
+    ("imbalance_lots", "i8"),
     ("order_count", "u8"),
 )
 """How far a command that touches many orders has come; all zero between commands."""
@@ -550,6 +553,14 @@ def view_commands(commands: np.ndarray) -> Commands:
     return Commands(*(commands.view(layout) for layout in layouts))
 
 
+QUOTE_ID_BIT = 1 << 52
+"""Above every id that a sequence gives, and within the integers that JSON keeps exact."""
+QUOTED_INSTRUMENTS = 1 << 27
+"""Instrument ids repeat in quote ids after so many: far more than can live at a time."""
+assert ACCOUNT_ID_MAX << 28 < QUOTE_ID_BIT
+assert QUOTED_INSTRUMENTS > INSTRUMENT_CAPACITY
+
+
 def quote_order_id(account_id: int, instrument_id: int, side: int) -> int:
-    """The id under which an account's quote of an instrument rests, for ever the same."""
-    return 1 << 63 | account_id << 33 | instrument_id << 1 | side
+    """The id under which an account's quote of an instrument rests."""
+    return QUOTE_ID_BIT | account_id << 28 | (instrument_id % QUOTED_INSTRUMENTS) << 1 | side

@@ -1,6 +1,7 @@
-"""What the twin of the book holds and accepts: orders, instruments, and each rule as one plain function."""
+"""What an order and an instrument are to the twin of the book, and each rule of acceptance as one plain function."""
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ from sortedcontainers import SortedDict
 from matching.schema import (
     PRICE_TICKS_MAX,
     ChangeFlag,
+    CommandKind,
     OrderFlag,
     OrderReject,
     Phase,
@@ -18,14 +20,20 @@ from matching.schema import (
 )
 
 POST_ONLY_FLAGS = int(OrderFlag.POST_ONLY | OrderFlag.POST_ONLY_SLIDE)
+NEEDS_EXTRA = int(OrderFlag.ICEBERG | OrderFlag.MINIMUM)
 # Plain integers, because the complement of a flag enumeration leaves out every bit that it does not know.
-ORDER_FLAGS = int(OrderFlag.MARKET) | POST_ONLY_FLAGS
+ORDER_FLAGS = int(OrderFlag.MARKET | OrderFlag.REDUCE_ONLY) | POST_ONLY_FLAGS | NEEDS_EXTRA
+NOT_IN_AUCTION_FLAGS = ORDER_FLAGS & ~int(OrderFlag.ICEBERG)
 CHANGE_FLAGS = int(ChangeFlag.REQUEUE | ChangeFlag.NAMES_REMAINING)
 
 
 @dataclass(eq=False)
 class Order:
-    """An order at work or at rest; `quantity_lots` is its total, less what self-trade prevention took."""
+    """An order at work or at rest.
+
+    `quantity_lots` is its total, less what self-trade prevention took, and `leaves_lots` what is left of it. While it
+    rests `visible_lots` of them are shown, which is all unless it is an iceberg with clips of `display_lots`.
+    """
 
     order_id: int
     account_id: int
@@ -42,6 +50,13 @@ class Order:
     client_id_low: int
     label: int
     session_id: int
+    visible_lots: int = 0
+    display_lots: int = 0
+
+    @property
+    def reserve_lots(self) -> int:
+        """What is left but not shown, of an order at rest."""
+        return self.leaves_lots - self.visible_lots
 
 
 @dataclass(eq=False)
@@ -54,6 +69,7 @@ class Instrument:
     band_low_ticks: int
     band_high_ticks: int
     phase: Phase
+    scope: int
     sides: tuple[SortedDict, SortedDict] = field(default_factory=lambda: (SortedDict(), SortedDict()))
 
     def best_first(self, side: int) -> list[tuple[int, list[Order]]]:
@@ -71,7 +87,12 @@ def plain(record: np.void) -> SimpleNamespace:
     return SimpleNamespace(**{name: int(record[name]) for name in record.dtype.fields or ()})
 
 
-def new_order(command: SimpleNamespace, instrument: Instrument) -> Order:
+def leading(group: np.ndarray, kind: CommandKind, layout: np.dtype) -> list[SimpleNamespace]:
+    """The records right behind the head of a group, as long as they are of one kind."""
+    return [plain(row) for row in takewhile(lambda row: row["kind"] == kind, group[1:].view(layout))]
+
+
+def new_order(command: SimpleNamespace, extra: SimpleNamespace | None, instrument: Instrument) -> Order:
     """The order that a command brings; a market order's limit is the edge of the band."""
     price_ticks = command.price_ticks
     if command.flags & OrderFlag.MARKET:
@@ -92,10 +113,13 @@ def new_order(command: SimpleNamespace, instrument: Instrument) -> Order:
         client_id_low=command.client_id_low,
         label=command.label,
         session_id=command.session_id,
+        display_lots=extra.display_lots if extra and command.flags & OrderFlag.ICEBERG else 0,
     )
 
 
-def check_new(command: SimpleNamespace, instrument: Instrument | None) -> OrderReject | None:
+def check_new(
+    command: SimpleNamespace, extra: SimpleNamespace | None, instrument: Instrument | None
+) -> OrderReject | None:
     """The first rule that a new order breaks by itself, whatever else is in the book."""
     if instrument is None:
         return OrderReject.UNKNOWN_INSTRUMENT
@@ -103,8 +127,11 @@ def check_new(command: SimpleNamespace, instrument: Instrument | None) -> OrderR
     return (
         check_phase(instrument)
         or check_terms(command)
+        or check_extra(command, extra)
+        or check_auction(command, instrument)
         or (None if is_market else check_price(instrument, command.price_ticks))
         or check_quantity(instrument, command.quantity_lots)
+        or check_display(command, extra, instrument)
         or (None if is_market else check_band(instrument, command.side, command.price_ticks))
     )
 
@@ -123,11 +150,12 @@ def check_change(command: SimpleNamespace, order: Order, instrument: Instrument)
 
 
 def check_phase(instrument: Instrument) -> OrderReject | None:
-    """Only an open book takes orders."""
+    """Only an open book and an auction take orders."""
     return {
         Phase.CLOSED: OrderReject.INSTRUMENT_CLOSED,
         Phase.HALTED: OrderReject.INSTRUMENT_HALTED,
         Phase.OPEN: None,
+        Phase.AUCTION: None,
     }[instrument.phase]
 
 
@@ -151,6 +179,43 @@ def check_terms(command: SimpleNamespace) -> OrderReject | None:
         not is_gtd and command.expires_ns != 0,
     )
     return OrderReject.INVALID_ORDER_TERMS if any(broken) else None
+
+
+def check_extra(command: SimpleNamespace, extra: SimpleNamespace | None) -> OrderReject | None:
+    """Further terms must be there for a flag that asks for them, and only for such a flag."""
+    if not command.flags & NEEDS_EXTRA:
+        return None
+    if extra is None:
+        return OrderReject.INVALID_ORDER_TERMS
+    is_iceberg = bool(command.flags & OrderFlag.ICEBERG)
+    has_minimum = bool(command.flags & OrderFlag.MINIMUM)
+    may_rest = command.time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
+    broken = (
+        is_iceberg and not may_rest,
+        is_iceberg and not 1 <= extra.display_lots <= command.quantity_lots,
+        not is_iceberg and extra.display_lots != 0,
+        has_minimum and command.time_in_force == TimeInForce.FOK,
+        has_minimum and bool(command.flags & POST_ONLY_FLAGS),
+        has_minimum and not 1 <= extra.minimum_lots <= command.quantity_lots,
+        not has_minimum and extra.minimum_lots != 0,
+    )
+    return OrderReject.INVALID_ORDER_TERMS if any(broken) else None
+
+
+def check_auction(command: SimpleNamespace, instrument: Instrument) -> OrderReject | None:
+    """An auction takes limit orders that may rest, plain ones or icebergs."""
+    may_rest = command.time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
+    fits = may_rest and not command.flags & NOT_IN_AUCTION_FLAGS
+    return OrderReject.NOT_IN_AUCTION if instrument.phase == Phase.AUCTION and not fits else None
+
+
+def check_display(
+    command: SimpleNamespace, extra: SimpleNamespace | None, instrument: Instrument
+) -> OrderReject | None:
+    """What an iceberg shows is in whole lots of the instrument."""
+    is_iceberg = extra is not None and command.flags & OrderFlag.ICEBERG
+    off_lot = extra is not None and extra.display_lots % instrument.quantity_step_lots != 0
+    return OrderReject.QUANTITY_OFF_LOT if is_iceberg and off_lot else None
 
 
 def check_price(instrument: Instrument, price_ticks: int) -> OrderReject | None:

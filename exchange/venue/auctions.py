@@ -5,13 +5,13 @@ changed. An opening auction ends by itself; a closing one at the gate, where its
 """
 
 import numpy as np
-from matching.auction import indicative, uncross, write_indicative
 
 from exchange.venue.agenda import INDICATIVE_DUE, TRANCHE_DUE, add_entry, drop_first
 from exchange.venue.lifecycle import LifeState, Trigger
 from exchange.venue.schema import NANO_PER_S
 from exchange.venue.trading import absorb
 from kernels.compile import inlined, outlined
+from matching.auction import indicative, uncross, write_indicative
 from matching.execute import is_paused
 from matching.schema import Phase
 
@@ -48,12 +48,13 @@ def tell_indicative(state, instrument_id, events, count):
         return count
     tranche["indicative_due_ns"] += INDICATIVE_INTERVAL_NS
     add_entry(state, tranche["indicative_due_ns"], INDICATIVE_DUE, instrument_id)
-    price_ticks, volume_lots, imbalance_lots = indicative(state.book, slot, np.int64(tranche["reference_ticks"]))
+    reference_ticks = np.int64(tranche["reference_ticks"])
+    price_ticks, volume_lots, _ = indicative(state.book, slot, reference_ticks)
     if price_ticks == tranche["indicative_ticks"] and volume_lots == tranche["indicative_lots"]:
         return count
     tranche["indicative_ticks"] = price_ticks
     tranche["indicative_lots"] = volume_lots
-    return write_indicative(state.book, events.orders, count, instrument_id, price_ticks, volume_lots, imbalance_lots)
+    return write_indicative(state.book, instrument_id, reference_ticks, events.orders, count)
 
 
 @inlined

@@ -5,14 +5,21 @@ all its legs could cost. Before they begin, reduce-only orders of the account ma
 """
 
 import numpy as np
+
+from exchange.venue.reduce_only import allow_reducing, make_room
+from exchange.venue.schema import Command, VenueReject
+from exchange.venue.trading import notional, worst_ticks
+from kernels.compile import inlined, outlined
 from matching.basket import (
     check_basket,
-    fill_basket,
+    fill_legs,
     find_unfillable_leg,
     write_basket_killed,
     write_basket_rejected,
 )
+from matching.execute import is_paused
 from matching.groups import count_entries
+from matching.icebergs import total_leaves
 from matching.mass_cancel import cancel_matching, check_mass_cancel, write_mass_cancel_rejected
 from matching.mass_quote import (
     check_mass_quote,
@@ -21,13 +28,6 @@ from matching.mass_quote import (
     side_of_quote,
     write_mass_quote_rejected,
 )
-
-from exchange.venue.reduce_only import allow_reducing, make_room
-from exchange.venue.schema import Command, VenueReject
-from exchange.venue.trading import notional, worst_ticks
-from kernels.compile import inlined, outlined
-from matching.execute import is_paused
-from matching.icebergs import total_leaves
 from matching.rules import NO_REJECT
 from matching.schema import LEGS_MAX, NIL, QUOTES_MAX, OrderFlag
 from risk.accounts import check_amount
@@ -98,7 +98,7 @@ def basket(state, batch, index, events, count):
         count = make_room_for_legs(state, batch, index, events, count)
         if state.clock[0]["is_paused"]:
             return count
-    return fill_basket(state.book, batch, index, events.orders, count)
+    return fill_legs(state.book, batch, index, events.orders, count)
 
 
 @outlined

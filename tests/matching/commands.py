@@ -1,5 +1,6 @@
 """Commands as plain dictionaries, the records that they become, and books to run them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,9 @@ import numpy as np
 from matching.book import Limits, OrderBook
 from matching.schema import (
     CHANGE_COMMAND,
+    EXTRA,
+    LEG,
+    MASS_CANCEL_COMMAND,
     ORDER_COMMAND,
     ORDER_EVENT,
     ChangeFlag,
@@ -18,18 +22,34 @@ from matching.schema import (
     Side,
     TimeInForce,
 )
+from matching.schema import (
+    QUOTE as QUOTE_RECORD,
+)
 from matching.twin import TwinBook
 
-Command = dict[str, int]
+Command = dict[str, Any]
 Book = OrderBook | TwinBook
 
 GTC, GTD, IOC, FOK = TimeInForce
 MARKET, POST_ONLY, SLIDE, ICEBERG, MINIMUM, REDUCE_ONLY, QUOTE = OrderFlag
 REQUEUE, NAMES_REMAINING = ChangeFlag
 RESTED, FILLED, KILLED, CANCELLED, REPLACED, REDUCED, REJECTED, TRADE, PREVENTED, WITHDRAWN = list(EventKind)[:10]
+REFRESHED, RESERVE_REMOVED, TRIMMED, ALLOTTED, AUCTION_TRADE, UNCROSSED, INDICATIVE = list(EventKind)[10:17]
+MASS_CANCELLED, MASS_QUOTED, BASKET_FILLED, BASKET_KILLED = list(EventKind)[17:]
 OUTCOMES = {RESTED, FILLED, KILLED, CANCELLED, REPLACED, REDUCED, REJECTED}
+OUTCOMES |= {MASS_CANCELLED, MASS_QUOTED, BASKET_FILLED, BASKET_KILLED}
 
 BOOK_KINDS = ("twin", "compiled")
+
+LAYOUTS = {
+    CommandKind.CANCEL: CHANGE_COMMAND,
+    CommandKind.REPLACE: CHANGE_COMMAND,
+    CommandKind.MASS_CANCEL: MASS_CANCEL_COMMAND,
+    CommandKind.EXTRA: EXTRA,
+    CommandKind.QUOTE: QUOTE_RECORD,
+    CommandKind.LEG: LEG,
+}
+"""The layouts of what is no ORDER_COMMAND."""
 
 PLAIN = 1
 STEPPED = 2
@@ -39,21 +59,23 @@ UNLISTED = 4
 SHARES_A_SLOT_WITH_PLAIN = 9
 
 INSTRUMENTS: dict[int, dict[str, int]] = {
-    PLAIN: {},
+    PLAIN: {"scope": 0x01},
     STEPPED: {
+        "scope": 0x02,
         "price_step_ticks": 5,
         "quantity_step_lots": 10,
         "quantity_max_lots": 1_000,
         "band_low_ticks": 90,
         "band_high_ticks": 110,
     },
-    WILD: {},
-    COARSE: {"price_step_ticks": 64, "quantity_max_lots": 50},
+    WILD: {"scope": 0x11},
+    COARSE: {"scope": 0x12, "price_step_ticks": 64, "quantity_max_lots": 50},
 }
 
-ORDER_CAPACITY = 8
+ORDER_CAPACITY = 12
 NODES_PER_ORDER = 6
-SPARE_NODES = 20
+SPARE_NODES = 100
+"""More than a mass quote of all INSTRUMENTS asks for, since the twin does not know this limit."""
 
 
 def make_book(kind: str, orders: int = ORDER_CAPACITY, event_capacity: int = 4_096) -> Book:
@@ -109,15 +131,37 @@ def replace(order_id: int, price_ticks: int, quantity_lots: int, **fields: int) 
     }
 
 
+def iceberg(command: Command, display_lots: int) -> Command:
+    """The same order, which shows so many lots at a time."""
+    return with_terms(command, ICEBERG, display_lots=display_lots)
+
+
+def at_least(command: Command, minimum_lots: int) -> Command:
+    """The same order, which trades so many lots on entry or is killed."""
+    return with_terms(command, MINIMUM, minimum_lots=minimum_lots)
+
+
+def with_terms(command: Command, flag: OrderFlag, **terms: int) -> Command:
+    """The same order with a flag and with further terms in the record behind it."""
+    extras = command.get("behind") or [{"kind": CommandKind.EXTRA}]
+    flags = command.get("flags", 0) | flag
+    return command | {"flags": flags, "behind": [extra | terms for extra in extras]}
+
+
 def records(*commands: Command) -> np.ndarray:
-    """Commands as the array that a book executes."""
-    rows = np.zeros(len(commands), ORDER_COMMAND)
-    changes = rows.view(CHANGE_COMMAND)
-    for index, command in enumerate(commands):
-        layout = rows if command["kind"] == CommandKind.PLACE else changes
-        for name, value in command.items():
+    """Commands as the array that a book executes, each followed by the records that it lists as `behind` it."""
+    rows = [row for command in commands for row in in_group(**command)]
+    array = np.zeros(len(rows), ORDER_COMMAND)
+    for index, row in enumerate(rows):
+        layout = array.view(LAYOUTS.get(row["kind"], ORDER_COMMAND))
+        for name, value in row.items():
             layout[name][index] = value
-    return rows
+    return array
+
+
+def in_group(behind: Sequence[Command] = (), **head: Any) -> list[Command]:
+    """The records of a command: its head, which counts those behind it."""
+    return [{"continuations": len(behind)} | head, *behind]
 
 
 def run(book: Book, *commands: Command) -> list[dict[str, Any]]:
