@@ -12,7 +12,7 @@ from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
-from exchange.venue.trading import absorb, trade_order
+from exchange.venue.trading import absorb_from, trade_order
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import is_paused
@@ -141,8 +141,7 @@ def trade(state, batch, index, events, count):
         count = trade_order(state, batch, index, events, count)
     else:
         count = trade_group(state, batch, index, events, count)
-    for at in range(first, count):
-        absorb(state, events.orders[at])
+    absorb_from(state, events, first, count)
     return count
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from exchange.venue.agenda import INDICATIVE_DUE, TRANCHE_DUE, add_entry, drop_first
 from exchange.venue.lifecycle import LifeState, Trigger
 from exchange.venue.schema import NANO_PER_S
-from exchange.venue.trading import absorb
+from exchange.venue.trading import absorb_from
 from kernels.compile import inlined, outlined
 from matching.auction import indicative, uncross, write_indicative
 from matching.execute import is_paused
@@ -35,6 +35,12 @@ def begin_auction(state, tranche):
 def auction_ns(tranche):
     """How long an opening auction lasts."""
     return np.int64(tranche["opening_auction_s"]) * NANO_PER_S
+
+
+@inlined
+def last_call_ns(tranche):
+    """When continuous trading ends: at the closing auction, or at the gate if there is none."""
+    return tranche["gate_ns"] - np.int64(tranche["closing_auction_s"]) * NANO_PER_S
 
 
 @outlined
@@ -75,15 +81,15 @@ def uncross_step(state, tranche, trigger, events, count):
     if state.clock[0]["is_halted"] and trigger == Trigger.UNCROSS:
         drop_first(state)
         tranche["auction_end_ns"] += auction_ns(tranche)
-        add_entry(state, tranche["auction_end_ns"], TRANCHE_DUE, tranche["instrument_id"])
+        due_ns = min(tranche["auction_end_ns"], last_call_ns(tranche))
+        add_entry(state, due_ns, TRANCHE_DUE, tranche["instrument_id"])
         return count
     if not state.clock[0]["is_halted"]:
         first = count
         count = uncross(
             state.book, np.int64(tranche["instrument_id"]), np.int64(tranche["reference_ticks"]), events.orders, count
         )
-        for at in range(first, count):
-            absorb(state, events.orders[at])
+        absorb_from(state, events, first, count)
         if is_paused(state.book):
             return count
     state.book.instruments[slot]["phase"] = Phase.CLOSED

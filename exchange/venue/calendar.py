@@ -10,7 +10,7 @@ steps and is run again; a late tick over many deadlines does what many timely on
 import numpy as np
 
 from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE, add_entry, drop_first, move_entry
-from exchange.venue.auctions import begin_auction, ends_auction, tell_indicative, uncross_step
+from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import (
     BASIS_POINTS,
@@ -22,7 +22,7 @@ from exchange.venue.schema import (
     Reason,
     VenueReject,
 )
-from exchange.venue.trading import absorb
+from exchange.venue.trading import absorb_from
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import cancel_next, expire_next, is_paused
@@ -73,7 +73,7 @@ def step(state, events, count):
     if due_slot(state.book) != NIL:
         first = count
         count = expire_next(state.book, events.orders, count)
-        absorb(state, events.orders[first])
+        absorb_from(state, events, first, count)
         return count
     subject = np.int64(state.agenda[0]["subject"])
     if state.agenda[0]["kind"] == TRANCHE_DUE:
@@ -94,7 +94,7 @@ def step_tranche(state, instrument_id, events, count):
         first = count
         count = cancel_next(state.book, instrument_id, Reason.GATE_CLOSED, events.orders, count)
         if count > first:
-            absorb(state, events.orders[first])
+            absorb_from(state, events, first, count)
             return count
         if tranche["first_position"] != NIL:
             return settle_one(state, tranche, events, count)
@@ -130,12 +130,6 @@ def deadline_ns(tranche):
     if tranche["state"] == LifeState.OPEN:
         return last_call_ns(tranche)
     return tranche["gate_ns"]
-
-
-@inlined
-def last_call_ns(tranche):
-    """When continuous trading ends: at the closing auction, or at the gate if there is none."""
-    return tranche["gate_ns"] - np.int64(tranche["closing_auction_s"]) * NANO_PER_S
 
 
 @inlined

@@ -26,7 +26,7 @@ from matching.schema import ORDER_COMMAND, OrderFlag, SelfTrade, Side, TimeInFor
 from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, define_series, opening
 from tests.exchange.venue.told import client_key
 from tests.exchange.venue.twin_calendar import CLOSED_STATES
-from tests.matching.streams import long_lists, weighted
+from tests.matching.stream_orders import weighted
 
 Draw = Callable[[st.SearchStrategy], Any]
 GTC, GTD, IOC, FOK = TimeInForce
@@ -478,6 +478,16 @@ AUCTIONS = st.sampled_from(
 def sessions(length: int = 50, steps: st.SearchStrategy[Step] = STEPS) -> st.SearchStrategy[Session]:
     """Days of a venue, after its opening."""
     return st.builds(Session, AUCTIONS, long_lists(steps, length))
+
+
+def long_lists(elements: st.SearchStrategy[Step], length: int) -> st.SearchStrategy[list[Step]]:
+    """Lists that are mostly long, since little happens in a young market.
+
+    Hypothesis prefers short lists. So this draws one of a fixed length, with gaps that are then left out: a failure
+    still shrinks to the few elements that matter.
+    """
+    gaps = st.lists(weighted({st.none(): 1, elements: 9}), min_size=length, max_size=length)
+    return gaps.map(lambda drawn: [element for element in drawn if element is not None])
 
 
 def rehearse(session: Session, *, checks: bool = False) -> Market:
