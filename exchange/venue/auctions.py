@@ -9,7 +9,7 @@ import numpy as np
 from exchange.venue.agenda import INDICATIVE_DUE, TRANCHE_DUE, add_entry, drop_first
 from exchange.venue.lifecycle import LifeState, Trigger
 from exchange.venue.schema import NANO_PER_S
-from exchange.venue.trading import absorb
+from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.auction import indicative, uncross, write_indicative
 from matching.execute import is_paused
@@ -82,8 +82,7 @@ def uncross_step(state, tranche, trigger, events, count):
         count = uncross(
             state.book, np.int64(tranche["instrument_id"]), np.int64(tranche["reference_ticks"]), events.orders, count
         )
-        for at in range(first, count):
-            absorb(state, events.orders[at])
+        absorb_all(state, events, first, count)
         if is_paused(state.book):
             return count
     state.book.instruments[slot]["phase"] = Phase.CLOSED

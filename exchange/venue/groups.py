@@ -29,12 +29,11 @@ from matching.mass_quote import (
     write_mass_quote_rejected,
 )
 from matching.rules import NO_REJECT
-from matching.schema import LEGS_MAX, NIL, QUOTES_MAX, OrderFlag
+from matching.schema import NIL, OrderFlag
 from risk.accounts import check_amount
 from risk.schema import AMOUNT_NANO_MAX, RiskReject
 
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
-POSITIONS_MAX = max(QUOTES_MAX, LEGS_MAX)
 WHOLE = 0
 """Beside a refusal: the whole command is refused, not one of its entries."""
 
@@ -108,7 +107,8 @@ def check_quotes_cost(state, batch, index):
     cost_nano = np.int64(0)
     released_nano = np.int64(0)
     lots_sum = np.int64(0)
-    for entry in range(index + 1, index + 1 + count_entries(batch, index, Command.QUOTE)):
+    entries = count_entries(batch, index, Command.QUOTE)
+    for entry in range(index + 1, index + 1 + entries):
         quote = batch.quotes[entry]
         slot = slot_of(state, quote["instrument_id"])
         for side in range(2):
@@ -118,7 +118,7 @@ def check_quotes_cost(state, batch, index):
             lots_sum += lots
             if cost_nano > AMOUNT_NANO_MAX:
                 return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    return check_sum(state, account_id, cost_nano - released_nano, lots_sum)
+    return check_sum(state, account_id, cost_nano - released_nano, lots_sum, entries)
 
 
 @outlined
@@ -127,7 +127,8 @@ def check_legs_cost(state, batch, index):
     account_id = np.int64(batch.orders[index]["account_id"])
     cost_nano = np.int64(0)
     lots_sum = np.int64(0)
-    for entry in range(index + 1, index + 1 + count_entries(batch, index, Command.LEG)):
+    entries = count_entries(batch, index, Command.LEG)
+    for entry in range(index + 1, index + 1 + entries):
         leg = batch.legs[entry]
         slot = slot_of(state, leg["instrument_id"])
         side, lots = np.int64(leg["side"]), leg["quantity_lots"]
@@ -135,7 +136,7 @@ def check_legs_cost(state, batch, index):
         lots_sum += lots
         if cost_nano > AMOUNT_NANO_MAX:
             return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    return check_sum(state, account_id, cost_nano, lots_sum)
+    return check_sum(state, account_id, cost_nano, lots_sum, entries)
 
 
 @inlined
@@ -151,10 +152,10 @@ def add_cost(state, cost_nano, slot, side, price_ticks, lots):
 
 
 @inlined
-def check_sum(state, account_id, more_nano, lots_sum):
+def check_sum(state, account_id, more_nano, lots_sum, entries):
     """Whether an account can hold so much more; each lot may meet another maker, each entry open a position."""
     makers_max = min(lots_sum, state.book.counters[0]["resting_orders"])
-    return check_amount(state.ledger, account_id, more_nano, makers_max + POSITIONS_MAX)
+    return check_amount(state.ledger, account_id, more_nano, makers_max + entries)
 
 
 @inlined

@@ -174,6 +174,13 @@ def notional(state, slot, price_ticks, lots):
 
 
 @inlined
+def absorb_all(state, events, first, count):
+    """Carry the events of matching from one position to another into the ledger."""
+    for at in range(first, count):
+        absorb(state, events.orders[at])
+
+
+@inlined
 def absorb(state, event):
     """Carry an event of matching into the ledger."""
     kind = event["kind"]
