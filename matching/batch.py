@@ -3,6 +3,7 @@
 import numpy as np
 
 from kernels.compile import kernel
+from matching.auction import uncross
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.execute import cancel_next, execute, expire_next, is_paused
 from matching.prefetch import look_ahead
@@ -47,3 +48,9 @@ def cancel_batch(book, instrument_id, reason, events):
         if count == before:
             break
     return count
+
+
+@kernel
+def uncross_batch(book, instrument_id, reference_ticks, events):
+    """Uncross an instrument until it is done or the buffer is full, which `is_paused` tells; return the number of events."""
+    return uncross(book, instrument_id, reference_ticks, events, np.int64(0))

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from matching.arena import Book, Limits, allocate
-from matching.batch import cancel_batch, execute_batch, expire_batch
+from matching.auction import indicative
+from matching.batch import cancel_batch, execute_batch, expire_batch, uncross_batch
 from matching.check import check_book
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.export import export_orders, level_rows
@@ -17,6 +18,7 @@ from matching.schema import (
     RESTING,
     OrderReason,
     Phase,
+    Progress,
     Side,
     view_commands,
 )
@@ -96,6 +98,22 @@ class OrderBook:
         """Cancel every order of an instrument, and return the events."""
         return self._drain(lambda: cancel_batch(self.book, instrument_id, reason, self._buffer))
 
+    def indicative(self, instrument_id: int, reference_ticks: int) -> tuple[int, int, int]:
+        """(price_ticks, volume_lots, imbalance_lots) of an uncrossing now, all 0 if the two sides do not cross."""
+        return indicative(self.book, self._slot(instrument_id), reference_ticks)
+
+    def uncross(self, instrument_id: int, reference_ticks: int) -> np.ndarray:
+        """End an auction: trade what its two sides have in common, and return the events. The phase is left alone."""
+        self.book.counters["event_index"] = 0
+        begun = False
+
+        def step() -> int:
+            nonlocal begun
+            begun = True
+            return uncross_batch(self.book, instrument_id, reference_ticks, self._buffer)
+
+        return self._collect(step, lambda: not begun or self.book.taker[0]["progress"] == Progress.PAUSED)
+
     def levels(self, instrument_id: int, side: Side) -> list[tuple[int, int, int]]:
         """(price_ticks, quantity_lots, order_count) of one side, best first."""
         return [tuple(row) for row in level_rows(self.book, instrument_id, side).tolist()]
@@ -111,7 +129,10 @@ class OrderBook:
         check_book(self.book)
 
     def _instrument(self, instrument_id: int) -> np.void:
-        return self.book.instruments[instrument_id & (len(self.book.instruments) - 1)]
+        return self.book.instruments[self._slot(instrument_id)]
+
+    def _slot(self, instrument_id: int) -> int:
+        return instrument_id & (len(self.book.instruments) - 1)
 
     def _drain(self, step: Callable[[], int]) -> np.ndarray:
         self.book.counters["event_index"] = 0

@@ -13,6 +13,8 @@ from matching.schema import (
     NIL,
     TREE_DIGIT_BITS,
     OrderFlag,
+    Phase,
+    Progress,
     Side,
     TimeInForce,
 )
@@ -28,6 +30,7 @@ def check_book(book: Book) -> None:
         assert book.sides[book_side]["best_key"] == KEY_NONE, "an empty side has a best price"
         assert book.sides[book_side]["level_count"] == 0, "an empty side counts levels"
     check_uncrossed(book)
+    check_idle(book)
     check_counts(book, slots, nodes)
     check_ids(book, slots)
     check_timers(book, slots)
@@ -108,12 +111,19 @@ def total_lots_of(book: Book, slot: int) -> int:
 
 
 def check_uncrossed(book: Book) -> None:
-    """No resting bid reaches a resting ask."""
-    for slot in np.flatnonzero(book.sides["root"][0::2] & (book.sides["root"][1::2] != NIL)):
-        bids, asks = book.sides[2 * slot], book.sides[2 * slot + 1]
-        if bids["root"] != NIL and asks["root"] != NIL:
-            bid_ticks = book.levels[bids["best_level"]]["price_ticks"]
-            assert bid_ticks < book.levels[asks["best_level"]]["price_ticks"], "crossed at rest"
+    """No resting bid reaches a resting ask while a book trades continuously."""
+    bids, asks = book.sides[0::2], book.sides[1::2]
+    is_open = book.instruments["phase"] == Phase.OPEN
+    for slot in np.flatnonzero(is_open & (bids["root"] != NIL) & (asks["root"] != NIL)):
+        bid_ticks = book.levels[bids[slot]["best_level"]]["price_ticks"]
+        assert bid_ticks < book.levels[asks[slot]["best_level"]]["price_ticks"], "crossed at rest"
+
+
+def check_idle(book: Book) -> None:
+    """Between commands nothing is at work."""
+    assert book.taker[0]["progress"] == Progress.IDLE, "a command is at work"
+    assert book.taker[0]["reached_slot"] == NIL, "prevention waits at an order"
+    assert not any(book.cursor[0].item()), "a pass over many orders is at work"
 
 
 def check_counts(book: Book, slots: set[int], nodes: int) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.compile import inlined, outlined
-from matching.schema import EventKind, OrderReason
+from matching.schema import EventKind, OrderReason, Side
 
 EVENTS_PER_STEP_MAX = 4
 """Room that a command asks for before each step; without it the command pauses until the buffer is empty again."""
@@ -73,6 +73,41 @@ def write_resting_event(book, events, count, kind, reason, slot, quantity_lots, 
     event["price_ticks"] = level["price_ticks"]
     event["quantity_lots"] = quantity_lots
     event["leaves_lots"] = leaves_lots
+    return count + 1
+
+
+@inlined
+def write_auction_trade(book, events, count, buyer, seller, price_ticks, quantity_lots):
+    """Two resting orders traded what they were allotted."""
+    level = book.levels[book.orders[buyer]["level"]]
+    event = begin_event(book, events, count, EventKind.AUCTION_TRADE)
+    event["side"] = Side.BUY
+    event["reason"] = OrderReason.NONE
+    event["instrument_id"] = book.instruments[level["book_side"] >> 1]["instrument_id"]
+    event["order_id"] = book.orders[buyer]["order_id"]
+    event["counter_order_id"] = book.orders[seller]["order_id"]
+    event["account_id"] = book.orders[buyer]["holder"] & 0xFFFFFF
+    event["counter_account_id"] = book.orders[seller]["holder"] & 0xFFFFFF
+    event["price_ticks"] = price_ticks
+    event["quantity_lots"] = quantity_lots
+    event["leaves_lots"] = 0
+    return count + 1
+
+
+@outlined
+def write_auction(book, events, count, kind, instrument_id, price_ticks, volume_lots, imbalance_lots):
+    """What an auction gave, or would give."""
+    event = begin_event(book, events, count, kind)
+    event["side"] = 0
+    event["reason"] = OrderReason.NONE
+    event["instrument_id"] = instrument_id
+    event["order_id"] = 0
+    event["counter_order_id"] = 0
+    event["account_id"] = 0
+    event["counter_account_id"] = 0
+    event["price_ticks"] = price_ticks
+    event["quantity_lots"] = volume_lots
+    event["leaves_lots"] = imbalance_lots
     return count + 1
 
 

@@ -28,7 +28,7 @@ from matching.icebergs import (
 )
 from matching.identifiers import find_slot, insert_id, remove_id
 from matching.prices import key_of, key_of_level, next_level
-from matching.queues import join, leave, leave_head, shorten
+from matching.queues import is_newest, join, leave, leave_head, next_order, shorten
 from matching.rules import (
     ICEBERG,
     MINIMUM,
@@ -52,6 +52,7 @@ from matching.schema import (
     EventKind,
     OrderReason,
     OrderReject,
+    Phase,
     Progress,
     SelfTrade,
     Side,
@@ -280,6 +281,8 @@ def work(book, events, count):
     """Match the order at work until it is done, meets no more, or the buffer is full; then finish it."""
     taker = book.taker[0]
     opposite = own_side(book) ^ 1
+    if book.instruments[opposite >> 1]["phase"] == Phase.AUCTION:
+        return collect(book, opposite, events, count)
     resting_side = book.sides[opposite]
     limit_key = key_of(opposite & 1, book.working[0]["price_ticks"])
     while taker["leaves_lots"] > 0 and taker["reason"] == OrderReason.NONE and resting_side["best_key"] <= limit_key:
@@ -344,6 +347,83 @@ def cancel_self_trade(book, maker, mode, events, count):
     if mode != SelfTrade.CANCEL_OLDEST:
         book.taker[0]["reason"] = OrderReason.SELF_TRADE
     return count
+
+
+@outlined
+def collect(book, opposite, events, count):
+    """Let the order at work rest for an auction, after self-trade prevention with all that its limit reaches."""
+    taker = book.taker[0]
+    mode = np.int64(book.working[0]["self_trade"])
+    limit_key = key_of(opposite & 1, book.working[0]["price_ticks"])
+    slot = np.int64(NIL) if mode == SelfTrade.NONE else first_reached(book, opposite)
+    while is_reached(book, slot, limit_key) and taker["leaves_lots"] > 0 and taker["reason"] == OrderReason.NONE:
+        if count + EVENTS_PER_STEP_MAX > len(events):
+            taker["reached_slot"] = slot
+            taker["progress"] = Progress.PAUSED
+            return count
+        if not is_self_trade(book, slot):
+            slot = next_order(book, slot)
+            continue
+        following = order_after(book, slot, mode)
+        count = keep_apart(book, slot, mode, events, count)
+        slot = following
+    taker["reached_slot"] = NIL
+    taker["progress"] = Progress.IDLE
+    return finish(book, events, count)
+
+
+@inlined
+def first_reached(book, opposite):
+    """The order of the other side to look at first: the best one, or where the command paused."""
+    slot = np.int64(book.taker[0]["reached_slot"])
+    level = np.int64(book.sides[opposite]["best_level"])
+    if slot == NIL and level != NIL:
+        slot = np.int64(book.levels[level]["head"])
+    return slot
+
+
+@inlined
+def is_reached(book, slot, limit_key):
+    """Whether there is such an order and a limit of the other side reaches it."""
+    return slot != NIL and key_of_level(book.levels[book.orders[slot]["level"]]) <= limit_key
+
+
+@inlined
+def order_after(book, slot, mode):
+    """The order to look at when this one has been kept apart: an iceberg may come again at once with its next clip."""
+    if mode == SelfTrade.DECREMENT and is_newest(book, slot) and has_reserve(book, slot):
+        return slot
+    return next_order(book, slot)
+
+
+@inlined
+def keep_apart(book, slot, mode, events, count):
+    """Self-trade prevention between the order at work and a resting one anywhere in its queue."""
+    if mode != SelfTrade.DECREMENT:
+        return cancel_self_trade(book, slot, mode, events, count)
+    taker = book.taker[0]
+    order = book.orders[slot]
+    quantity_lots = min(taker["leaves_lots"], order["leaves_lots"])
+    taker["leaves_lots"] -= quantity_lots
+    forgo(book, slot, quantity_lots)
+    price_ticks = book.levels[order["level"]]["price_ticks"]
+    account_id = order["holder"] & ACCOUNT_MASK
+    count = write_match_event(
+        book, events, count, EventKind.PREVENTED, order["order_id"], account_id, price_ticks, quantity_lots
+    )
+    if order["leaves_lots"] > quantity_lots:
+        shorten(book, slot, quantity_lots)
+    elif has_reserve(book, slot):
+        count = refresh(book, slot, events, count)
+    else:
+        release(book, slot)
+    return count
+
+
+@inlined
+def has_reserve(book, slot):
+    """Whether another clip follows the one that an order shows."""
+    return total_leaves(book, slot) > book.orders[slot]["leaves_lots"]
 
 
 @inlined

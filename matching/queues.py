@@ -7,7 +7,7 @@ newest touches no other order. Index NIL takes the writes of an unlinking that h
 import numpy as np
 
 from kernels.compile import inlined
-from matching.prices import close_level, level_at
+from matching.prices import close_level, level_at, next_level
 from matching.schema import NIL
 
 
@@ -92,3 +92,18 @@ def shorten(book, slot, quantity_lots):
     order = book.orders[slot]
     order["leaves_lots"] -= quantity_lots
     book.levels[order["level"]]["quantity_lots"] -= quantity_lots
+
+
+@inlined
+def is_newest(book, slot):
+    """Whether an order is the last in its queue."""
+    return np.int64(book.levels[book.orders[slot]["level"]]["newest"]) == slot
+
+
+@inlined
+def next_order(book, slot):
+    """The order that comes after this one on its side, by price and then by time, or NIL."""
+    if not is_newest(book, slot):
+        return np.int64(book.orders[slot]["next"])
+    level = next_level(book, np.int64(book.orders[slot]["level"]))
+    return np.int64(book.levels[level]["head"]) if level != NIL else np.int64(NIL)

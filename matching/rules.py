@@ -28,6 +28,7 @@ REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 ORDER_FLAGS = MARKET | POST_ONLY | POST_ONLY_SLIDE | ICEBERG | MINIMUM | REDUCE_ONLY
 REQUEUE = int(ChangeFlag.REQUEUE)
 NAMES_REMAINING = int(ChangeFlag.NAMES_REMAINING)
+AUCTION_FLAGS = int(OrderFlag.ICEBERG)
 CHANGE_FLAGS = REQUEUE | NAMES_REMAINING
 NO_REJECT = 0
 REJECTED = -1
@@ -86,6 +87,8 @@ def check_unusual(book, batch, index):
     reject = check_phase(instrument)
     if reject == NO_REJECT and not (terms_are_valid(command) and further_terms_are_valid(batch, index)):
         return np.int64(OrderReject.INVALID_ORDER_TERMS)
+    if reject == NO_REJECT and instrument["phase"] == Phase.AUCTION and not may_collect(command):
+        return np.int64(OrderReject.NOT_IN_AUCTION)
     if reject == NO_REJECT and command["flags"] & MARKET == 0:
         reject = check_price(instrument, command["price_ticks"])
     if reject == NO_REJECT:
@@ -137,8 +140,8 @@ def is_listed(book, instrument_id):
 
 @inlined
 def check_phase(instrument):
-    """Only an open book takes orders."""
-    if instrument["phase"] == Phase.OPEN:
+    """Only a book that is open or collects for an auction takes orders."""
+    if instrument["phase"] == Phase.OPEN or instrument["phase"] == Phase.AUCTION:
         return np.int64(NO_REJECT)
     if instrument["phase"] == Phase.HALTED:
         return np.int64(OrderReject.INSTRUMENT_HALTED)
@@ -195,6 +198,12 @@ def minimum_is_valid(command, minimum_lots):
     if flags & (POST_ONLY | POST_ONLY_SLIDE) or command["time_in_force"] == TimeInForce.FOK:
         return False
     return 1 <= minimum_lots <= command["quantity_lots"]
+
+
+@inlined
+def may_collect(command):
+    """Whether an order may wait for an auction: it has a limit, may rest, and asks nothing of its arrival."""
+    return command["time_in_force"] <= TimeInForce.GTD and np.int64(command["flags"]) & ~AUCTION_FLAGS == 0
 
 
 @inlined
@@ -282,6 +291,8 @@ def crosses(book, instrument_slot, side, price_ticks):
 def limit_after_post_only(book, instrument_slot, side, price_ticks, flags):
     """The limit of an order that must not take: as it is, one step away from the other side, or REJECTED."""
     if not flags & (POST_ONLY | POST_ONLY_SLIDE) or not crosses(book, instrument_slot, side, price_ticks):
+        return price_ticks
+    if book.instruments[instrument_slot]["phase"] == Phase.AUCTION:
         return price_ticks
     if flags & POST_ONLY:
         return np.int64(REJECTED)

@@ -491,7 +491,8 @@ TAKER = record(
     ("progress", "u1"),  # a Progress
     ("reserved", "u1"),
     ("display_lots", "i8"),  # of an iceberg; means nothing for others
-    ("limit_key", "i8"),  # the worst key of the other side that it takes; -1 in an auction, where nothing trades
+    ("reached_slot", "u4"),  # of the other side: where self-trade prevention goes on in an auction
+    ("reserved_2", "u4"),
 )
 """What becomes of the order at work, beside the command that brought it or that it would be placed with now."""
 
@@ -501,8 +502,10 @@ CURSOR = record(
     ("place", "u4"),  # a slot, level or instrument at which a pass goes on
     ("price_ticks", "i4"),
     ("lots", "i8"),
-    ("buy_lots", "i8"),
+    ("buy_lots", "i8"),  # of an uncrossing: what the buyer at work was allotted and has not traded yet
     ("sell_lots", "i8"),
+    ("missing_lots", "i8"),  # of an uncrossing: what is still to trade
+    ("imbalance_lots", "i8"),
     ("order_count", "u8"),
 )
 """How far a command that touches many orders has come; all zero between commands."""

@@ -6,6 +6,9 @@ from tests.modes import FLAGS, ROOT, check_under
 
 SELECTION = [
     ROOT / "tests/matching/test_kernels.py",
+    ROOT / "tests/matching/test_icebergs.py",
+    ROOT / "tests/matching/test_minimum.py",
+    ROOT / "tests/matching/test_reduce_only.py",
     *sorted((ROOT / "tests/matching").glob("test_twin*.py")),
 ]
 
