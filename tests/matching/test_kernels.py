@@ -26,7 +26,7 @@ from tests.matching.commands import (
     run,
     sell,
 )
-from tests.matching.streams import ORDERS, Step, in_batches, long_batches, session_book, sessions
+from tests.matching.streams import Step, in_batches, long_batches, session_book, sessions
 
 TINY_BUFFER = EVENTS_PER_STEP_MAX
 
