@@ -6,7 +6,9 @@ from kernels.compile import kernel
 from matching.auction import uncross
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.execute import cancel_next, execute, expire_next, is_paused
+from matching.many import execute_many
 from matching.prefetch import look_ahead
+from matching.schema import CommandKind
 from matching.timers import due_slot
 
 
@@ -22,7 +24,10 @@ def execute_batch(book, batch, first, events):
         if count + EVENTS_PER_STEP_MAX > len(events):
             return index, count
         look_ahead(book, batch.orders, index)
-        count = execute(book, batch, index, events, count)
+        if batch.orders[np.uint32(index)]["kind"] <= CommandKind.REPLACE:
+            count = execute(book, batch, index, events, count)
+        else:
+            count = execute_many(book, batch, index, events, count)
         if is_paused(book):
             return index, count
         index += 1 + np.int64(batch.orders[np.uint32(index)]["continuations"])

@@ -126,3 +126,37 @@ def write_rejected(book, events, count, command, side, reject):
     event["quantity_lots"] = 0
     event["leaves_lots"] = 0
     return count + 1
+
+
+@outlined
+def write_entry_rejected(book, reject, account_id, instrument_id, side, events, count):
+    """A command that touches many orders is refused; what it does not say of the broken entry is 0."""
+    event = begin_event(book, events, count, EventKind.REJECTED)
+    event["side"] = side
+    event["reason"] = reject
+    event["instrument_id"] = instrument_id
+    event["order_id"] = 0
+    event["counter_order_id"] = 0
+    event["account_id"] = account_id
+    event["counter_account_id"] = 0
+    event["price_ticks"] = 0
+    event["quantity_lots"] = 0
+    event["leaves_lots"] = 0
+    return count + 1
+
+
+@outlined
+def write_summary(book, kind, account_id, instrument_id, side, order_count, quantity_lots, events, count):
+    """The outcome of a command that touched many orders: a SUMMARY_EVENT."""
+    event = begin_event(book, events, count, kind)
+    event["side"] = side
+    event["reason"] = OrderReason.NONE
+    event["instrument_id"] = instrument_id
+    event["order_id"] = 0
+    event["counter_order_id"] = order_count  # where a SUMMARY_EVENT has its order_count
+    event["account_id"] = account_id
+    event["counter_account_id"] = 0
+    event["price_ticks"] = 0
+    event["quantity_lots"] = quantity_lots
+    event["leaves_lots"] = 0
+    return count + 1

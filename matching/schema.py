@@ -553,6 +553,14 @@ def view_commands(commands: np.ndarray) -> Commands:
     return Commands(*(commands.view(layout) for layout in layouts))
 
 
+QUOTE_ID_BIT = 1 << 52
+"""Above every id that a sequence gives, and within the integers that JSON keeps exact."""
+QUOTED_INSTRUMENTS = 1 << 27
+"""Instrument ids repeat in quote ids after so many: far more than can live at a time."""
+assert ACCOUNT_ID_MAX << 28 < QUOTE_ID_BIT
+assert QUOTED_INSTRUMENTS > INSTRUMENT_CAPACITY
+
+
 def quote_order_id(account_id: int, instrument_id: int, side: int) -> int:
-    """The id under which an account's quote of an instrument rests, for ever the same."""
-    return 1 << 63 | account_id << 33 | instrument_id << 1 | side
+    """The id under which an account's quote of an instrument rests."""
+    return QUOTE_ID_BIT | account_id << 28 | (instrument_id % QUOTED_INSTRUMENTS) << 1 | side
