@@ -22,22 +22,24 @@ from tests.matching.commands import (
     PLAIN,
     POST_ONLY,
     REDUCE_ONLY,
+    REFRESHED,
     REJECTED,
     SHARES_A_SLOT_WITH_PLAIN,
     STEPPED,
     TRADE,
     UNLISTED,
     WILD,
+    Command,
     brief,
     buy,
     event,
+    iceberg,
     sell,
 )
 from tests.matching.groups import (
     BASKET_FILLED,
     BASKET_KILLED,
     BUFFERS,
-    Group,
     basket,
     ids_of,
     leg,
@@ -55,7 +57,7 @@ def book(request: pytest.FixtureRequest) -> OrderBook:
     return make_groups_book(request.param)
 
 
-def killed(number: int, order: Group, **fields: Any) -> dict[str, Any]:
+def killed(number: int, order: Command, **fields: Any) -> dict[str, Any]:
     """The outcome of a basket whose leg cannot be filled, as command `number` of a test."""
     names = ("instrument_id", "side", "order_id", "price_ticks", "quantity_lots")
     whole = {name: order[name] for name in names} | {"sequence": number, "reason": OrderReason.NOT_FILLABLE}
@@ -152,6 +154,22 @@ def test_own_orders_in_the_way_of_a_leg_are_cancelled_when_the_basket_says_so(bo
     ]
 
 
+def test_a_leg_takes_what_icebergs_do_not_show(book: OrderBook) -> None:
+    run_groups(book, iceberg(sell(1, 100, 5, **OTHER), 2), sell(2, 100, 1, **OTHER))
+    order = leg(11, PLAIN, BUY, 100, 7)
+    assert run_groups(book, basket(order)) == [killed(3, order)]
+    assert brief(run_groups(book, basket(leg(12, PLAIN, BUY, 100, 6)))) == [
+        (TRADE, 12, 1, 100, 2, 4),
+        (REFRESHED, 1, 0, 100, 2, 3),
+        (TRADE, 12, 2, 100, 1, 3),
+        (TRADE, 12, 1, 100, 2, 1),
+        (REFRESHED, 1, 0, 100, 1, 1),
+        (TRADE, 12, 1, 100, 1, 0),
+        (FILLED, 12, 0, 100, 0, 0),
+        (BASKET_FILLED, 0, 1, 0, 6, 0),
+    ]
+
+
 def test_own_orders_that_no_leg_reaches_stay(book: OrderBook) -> None:
     run_groups(book, sell(2, 100, 2, **OTHER), sell(1, 100, 1))
     run_groups(book, basket(leg(11, PLAIN, BUY, 100, 2), self_trade=SelfTrade.CANCEL_NEWEST))
@@ -201,7 +219,7 @@ LEG = leg(11, PLAIN, BUY, 100, 1)
     ],
     ids=str,
 )
-def test_a_broken_head_is_told_without_a_leg(book: OrderBook, command: Group) -> None:
+def test_a_broken_head_is_told_without_a_leg(book: OrderBook, command: Command) -> None:
     odd = {"instrument_id": PLAIN, "side": 1, "price_ticks": 5, "order_id": 9}
     run_groups(book, sell(1, 100, 9, **OTHER))
     expected = event(REJECTED, sequence=2, reason=OrderReject.INVALID_ORDER_TERMS, instrument_id=0)
@@ -229,7 +247,7 @@ def test_a_broken_head_is_told_without_a_leg(book: OrderBook, command: Group) ->
     ],
     ids=str,
 )
-def test_the_first_broken_rule_of_a_leg_refuses_the_whole(book: OrderBook, order: Group, reject: OrderReject) -> None:
+def test_the_first_broken_rule_of_a_leg_refuses_the_whole(book: OrderBook, order: Command, reject: OrderReject) -> None:
     run_groups(book, sell(1, 100, 9, **OTHER))
     names = ("instrument_id", "side", "order_id", "price_ticks")
     told_of_leg = {name: order[name] for name in names}
@@ -278,6 +296,6 @@ def test_the_largest_basket_goes_on_through_a_small_buffer(event_capacity: int) 
     assert outcomes == [BASKET_KILLED, BASKET_FILLED, BASKET_KILLED]
 
 
-def place_other(order_id: int, instrument_id: int, price_ticks: int) -> Group:
+def place_other(order_id: int, instrument_id: int, price_ticks: int) -> Command:
     """An offer of 3 lots, of account 1 or 2."""
     return sell(order_id, price_ticks, 3, instrument_id=instrument_id, account_id=1 + order_id // 3 % 2)

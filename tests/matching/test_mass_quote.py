@@ -38,6 +38,7 @@ from tests.matching.commands import (
     UNLISTED,
     WILD,
     WITHDRAWN,
+    Command,
     brief,
     buy,
     cancel,
@@ -48,7 +49,6 @@ from tests.matching.commands import (
 from tests.matching.groups import (
     BUFFERS,
     MASS_QUOTED,
-    Group,
     ids_of,
     make_groups_book,
     mass_quote,
@@ -74,8 +74,8 @@ def quoted(order_count: int, quantity_lots: int, **fields: Any) -> dict[str, Any
 
 
 def test_an_id_says_whose_quote_it_is_and_where() -> None:
-    assert quote_order_id(1, 1, 0) == 0x8000_0002_0000_0002
-    assert quote_order_id((1 << 24) - 1, (1 << 32) - 1, 1) == 0x81FF_FFFF_FFFF_FFFF
+    assert quote_order_id(1, 1, 0) == (1 << 52) + (1 << 28) + 2
+    assert quote_order_id((1 << 24) - 1, (1 << 32) - 1, 1) == (1 << 53) - 1
 
 
 def test_both_sides_of_all_instruments_come_to_rest(book: OrderBook) -> None:
@@ -313,7 +313,7 @@ HEAD_BROKEN = [
 
 
 @pytest.mark.parametrize("command", HEAD_BROKEN, ids=str)
-def test_a_broken_head_is_told_without_an_entry(book: OrderBook, command: Group) -> None:
+def test_a_broken_head_is_told_without_an_entry(book: OrderBook, command: Command) -> None:
     odd = {"instrument_id": PLAIN, "side": 1, "price_ticks": 5, "order_id": 9}
     expected = event(REJECTED, reason=OrderReject.INVALID_ORDER_TERMS, instrument_id=0)
     assert run_groups(book, command | odd) == [expected]
@@ -345,7 +345,7 @@ def test_a_broken_head_is_told_without_an_entry(book: OrderBook, command: Group)
     ],
 )
 def test_the_first_broken_rule_of_an_entry_refuses_the_whole(
-    book: OrderBook, entry: Group, reject: OrderReject
+    book: OrderBook, entry: Command, reject: OrderReject
 ) -> None:
     run_groups(book, sell(1, 50, 1, account_id=2), buy(2, 40, 1, account_id=2))
     command = mass_quote(quote((10, 1), (20, 1), WILD), entry, flags=POST_ONLY)
@@ -379,8 +379,22 @@ def test_an_auction_takes_quotes_that_may_trade(book: OrderBook) -> None:
     ]
 
 
+def test_quotes_cross_other_orders_in_an_auction_but_never_their_owners(book: OrderBook) -> None:
+    book.set_phase(PLAIN, Phase.AUCTION)
+    run_groups(book, sell(1, 8, 5, account_id=2), sell(2, 9, 5), mass_quote(quote((7, 1))))
+    mode = SelfTrade.CANCEL_OLDEST
+    assert brief(run_groups(book, mass_quote(quote((10, 3), (20, 1)), self_trade=mode))) == [
+        (WITHDRAWN, BID, 0, 7, 1, 0),
+        (CANCELLED, 2, BID, 9, 5, 0),
+        (REPLACED, BID, 0, 10, 3, 3),
+        (RESTED, ASK, 0, 20, 1, 1),
+        (MASS_QUOTED, 0, 2, 0, 4, 0),
+    ]
+    assert ids_of(book.orders()) == [BID, 1, ASK]
+
+
 @pytest.mark.parametrize("entry", [quote((10, 1), (20, 1)), quote((0, 0), (20, 1)), quote((10, 1))], ids=str)
-def test_an_order_that_is_no_quote_keeps_its_id(book: OrderBook, entry: Group) -> None:
+def test_an_order_that_is_no_quote_keeps_its_id(book: OrderBook, entry: Command) -> None:
     taken = BID if entry["bid_lots"] else ASK
     run_groups(book, buy(taken, 5, 1, instrument_id=WILD))
     assert run_groups(book, mass_quote(entry)) == [event(REJECTED, sequence=2, reason=OrderReject.DUPLICATE_ORDER_ID)]
