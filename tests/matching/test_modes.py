@@ -10,6 +10,8 @@ SELECTION = [
     ROOT / "tests/matching/test_minimum.py",
     ROOT / "tests/matching/test_reduce_only.py",
     *sorted((ROOT / "tests/matching").glob("test_twin*.py")),
+    *sorted((ROOT / "tests/matching").glob("test_mass_*.py")),
+    ROOT / "tests/matching/test_baskets.py",
 ]
 
 
