@@ -43,6 +43,7 @@ from tests.matching.commands import (
     sell,
     told,
 )
+from tests.matching.groups import BUFFERS, MASS_QUOTED, make_groups_book, mass_quote, quote, run_groups
 
 ALL_MODES = list(SelfTrade)
 
@@ -300,3 +301,21 @@ def test_keeping_apart_goes_on_through_a_small_buffer(mode: SelfTrade, event_cap
     assert large == small
     books[1].check()
     assert books[0].orders().tolist() == books[1].orders().tolist()
+
+
+@pytest.mark.parametrize("event_capacity", BUFFERS)
+def test_quotes_of_one_command_rest_in_an_auction_and_are_kept_apart(event_capacity: int) -> None:
+    book = make_groups_book(event_capacity)
+    collecting(book, sell(1, 100, 3), sell(2, 100, 3, account_id=2), sell(3, 101, 3), buy(4, 103, 2))
+    two_sided = mass_quote(quote(bid=(101, 5), ask=(102, 4)), self_trade=SelfTrade.CANCEL_OLDEST)
+    events = run_groups(book, two_sided)
+    assert [(row["kind"], row["price_ticks"], row["quantity_lots"]) for row in events[:-1]] == [
+        (CANCELLED, 100, 3),
+        (CANCELLED, 101, 3),
+        (RESTED, 101, 5),
+        (CANCELLED, 103, 2),
+        (RESTED, 102, 4),
+    ]
+    assert (events[-1]["kind"], events[-1]["quantity_lots"]) == (MASS_QUOTED, 9)
+    assert brief(uncrossed(book))[-1] == (EventKind.UNCROSSED, 0, 0, 100, 3, 2)
+    book.check()
