@@ -28,6 +28,8 @@ from matching.twin import TwinBook
 
 INSTRUMENTS = (1, 1_000, 50_000)
 TWIN_OPERATIONS = 20_000
+PAPER_WIDTH = 132
+"""Of tables that go into a file."""
 
 
 class Measured(NamedTuple):
@@ -76,45 +78,47 @@ class Bench:
     def plain_flows(self, status: Status) -> dict[int, Measured]:
         """The plain flow by number of instruments, shown as a table."""
         table = self._table(f"matching, {self.operations:,} operations, medians of {self.runs} runs", "instruments")
-        table.add_column("twin/s", justify="right")
-        table.add_column("to the twin", justify="right")
+        table.add_column("twin M/s", justify="right")
+        table.add_column("ratio", justify="right")
         measured = {}
         for instruments in INSTRUMENTS:
             status.update(f"measuring {instruments:,} instruments")
             one = measured[instruments] = self.measure("plain", instruments, with_twin=True)
             twin = one.twin_rate or 1.0
-            table.add_row(f"{instruments:,}", *self._cells(one), f"{twin:,.0f}", f"{one.rate / twin:,.0f}")
+            table.add_row(f"{instruments:,}", *self._cells(one), f"{twin / 1e6:.3f}", f"{one.rate / twin:,.0f}")
         self.console.print(table)
         return measured
 
     def other_flows(self, status: Status, plain: dict[int, Measured]) -> None:
         """Every other shape, beside the plain flow over as many instruments."""
         table = self._table("other flows", "flow", "over")
-        table.add_column("to the plain flow", justify="right")
+        table.add_column("plain M/s", justify="right")
+        table.add_column("ratio", justify="right")
         for name, shape in SHAPES.items():
             if name != "plain":
                 status.update(f"measuring {shape.about}")
                 one = self.measure(name, shape.instruments, with_twin=False)
-                beside = f"{one.rate / plain[shape.instruments].rate:.2f}"
-                table.add_row(shape.about, f"{shape.instruments:,}", *self._cells(one), beside)
+                usual = plain[shape.instruments].rate
+                beside = f"{usual / 1e6:.2f}", f"{one.rate / usual:.2f}"
+                table.add_row(shape.about, f"{shape.instruments:,}", *self._cells(one), *beside)
         self.console.print(table)
 
     def _table(self, title: str, *names: str) -> Table:
         table = Table(title=title)
         for name in names:
-            table.add_column(name, justify="left" if name == "flow" else "right")
-        for heading in ("operations/s", "ns each", "trades", "resting", "rejected"):
+            table.add_column(name, justify="left" if name == "flow" else "right", no_wrap=True)
+        for heading in ("M/s", "ns each", "trades", "resting"):
             table.add_column(heading, justify="right")
         if self.reference is not None:
-            for heading in ("reference/s", "to the reference", "the same"):
+            for heading in ("reference M/s", "ratio", "same"):
                 table.add_column(heading, justify="right")
         return table
 
     def _cells(self, one: Measured) -> list[str]:
-        counts = [f"{one.result[name]:,}" for name in ("trades", "resting", "rejected")]
-        cells = [f"{one.rate:,.0f}", f"{1e9 / one.rate:.1f}", *counts]
+        counts = [f"{one.result[name]:,}" for name in ("trades", "resting")]
+        cells = [f"{one.rate / 1e6:.2f}", f"{1e9 / one.rate:.1f}", *counts]
         if one.reference_rate is not None:
-            cells += [f"{one.reference_rate:,.0f}", f"{one.rate / one.reference_rate:.2f}"]
+            cells += [f"{one.reference_rate / 1e6:.2f}", f"{one.rate / one.reference_rate:.2f}"]
             cells.append("no" if one.differences else "yes")
         return cells
 
@@ -131,6 +135,8 @@ def main() -> None:
     if arguments.operations < 1 or arguments.runs < 1:
         parser.error("there is nothing to measure without operations and runs")
     console = Console()
+    if not console.is_terminal:
+        console.width = PAPER_WIDTH
     with tempfile.TemporaryDirectory() as folder, console.status("measuring") as status:
         bench = Bench(arguments, Path(folder), console)
         try:
