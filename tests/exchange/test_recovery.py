@@ -8,12 +8,13 @@ import orjson
 import pytest
 
 from exchange.journal import Journal
-from exchange.recovery import Recovered, pack, recover, replay, unpack, verify
+from exchange.recovery import Recovered, pack, recover, replay, unpack
 from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules
 from exchange.venue.image import LAYOUTS, digest
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CLOCK_COMMAND
+from exchange.verification import verify
 from tests.exchange.stores import RULES, Written
 from tests.exchange.venue.market import LIMITS
 
@@ -131,6 +132,11 @@ def flipped(payload: bytes | memoryview, at: int) -> bytes:
     return bytes(changed)
 
 
+def first_record(snapshot: Snapshot) -> int:
+    """Where the records of a payload begin."""
+    return bytes(snapshot.payload).index(b"\n") + 1
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -138,7 +144,10 @@ def flipped(payload: bytes | memoryview, at: int) -> bytes:
         (lambda whole: whole._replace(chain_hash=bytes(32)), "belongs to another journal"),
         (lambda whole: whole._replace(sequence=whole.sequence - 1), "belongs to another journal"),
         (lambda whole: whole._replace(state_digest=bytes(32)), "another digest than it says"),
-        (lambda whole: whole._replace(payload=flipped(whole.payload, len(whole.payload) // 4)), "another digest"),
+        (
+            lambda whole: whole._replace(payload=flipped(whole.payload, bytes(whole.payload).index(b"\n") + 50)),
+            "another digest",
+        ),
         (lambda whole: whole._replace(payload=bytes(whole.payload)[:-1]), "other bytes than its header says"),
         (lambda whole: whole._replace(payload=bytes(whole.payload)[:-1] + b"?"), "no dump of a market view"),
         (lambda whole: whole._replace(payload=b"[]\n"), "without the header"),

@@ -1,4 +1,4 @@
-"""Write the store of a small market, the same bytes of records every time: `python -m tests.simulation.stores.make FILE`.
+"""Write the store of a small market, the same every time: `python -m tests.simulation.stores.make FILE`.
 
 What it writes under one version of the rules is kept, and later versions are tested on it. See README.md.
 """
