@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from exchange.venue.image import LAYOUTS
+from exchange.venue.schema import TIER_BITS
 from exchange.view.storage import COLUMN_NAMES, COLUMNS, VIEW_FORMAT
 
 READABLE_ENGINES = frozenset({"1"})
@@ -61,6 +62,9 @@ def read_image(payload: bytes) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
     if len(body) - at != header["view_bytes"]:
         raise ValueError("a snapshot has other bytes than its header says")
     image = {name: _with_fields_of(stored.get(name), layout) for name, layout in LAYOUTS.items()}
+    if "scope" not in (stored["instruments"].dtype.names or ()):
+        # Engine 1 had no mass cancels, which go by region and tier.
+        image["instruments"]["scope"] = image["tranches"]["region_id"] << TIER_BITS | image["tranches"]["tier"]
     return stored, image, body[at:]
 
 
