@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange import commands
+from exchange.captures import Capture, Captures
 from exchange.clock import VenueClock
 from exchange.journal import Journal
 from exchange.published import Published
 from exchange.venue.calendar import next_due
-from exchange.venue.image import Image
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CONTINUATIONS_MAX, Command
 from matching.schema import ORDER_COMMAND
@@ -54,7 +54,7 @@ class Delivery(NamedTuple):
     published: Published
     tickets: list[Any]
     sequences: np.ndarray
-    image: Image | None
+    capture: Capture | None
     chain_hash: bytes
 
 
@@ -80,6 +80,8 @@ class Sequencer:
         self._fail = fail
         self._snapshot_every_records = snapshot_every_records
         self._next_snapshot = last_snapshot_sequence + snapshot_every_records
+        self._captures = Captures()
+        self._has_reserved = False
         self._requests: deque[Request] = deque()
         self._queued_records = 0
         self._wake = threading.Condition()
@@ -93,7 +95,7 @@ class Sequencer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what was submitted, take a last image, and end."""
+        """Finish what was submitted, take a last capture, and end."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
@@ -162,15 +164,23 @@ class Sequencer:
             Published(first_sequence, time_ns, records, events),
             [request.ticket for request in batch],
             sequences.astype(np.uint64),
-            self._image_if_due(is_last),
+            self._capture_if_due(is_last),
             self._journal.last_hash,
         )
 
-    def _image_if_due(self, is_last: bool) -> Image | None:
-        if not is_last and self._journal.last_sequence < self._next_snapshot:
+    def _capture_if_due(self, is_last: bool) -> Capture | None:
+        """Half-way to the next snapshot memory is got for it; one that finds it still in use is taken a batch later."""
+        left = self._next_snapshot - self._journal.last_sequence
+        if left > 0 and not is_last:
+            if not self._has_reserved and left <= self._snapshot_every_records // 2:
+                self._has_reserved = True
+                self._captures.reserve(self._venue.state, left + BATCH_RECORDS_MAX)
             return None
-        self._next_snapshot = self._journal.last_sequence + self._snapshot_every_records
-        return self._venue.image()
+        capture = self._captures.take(self._venue.state, is_urgent=is_last)
+        if capture is not None:
+            self._next_snapshot = self._journal.last_sequence + self._snapshot_every_records
+            self._has_reserved = False
+        return capture
 
     def _give_up(self, error: BaseException, batch: list[Request]) -> None:
         with self._wake:

@@ -154,7 +154,7 @@ class Exchange:
     def _receive(self, delivery: Delivery) -> None:
         try:
             self.view.apply(delivery.published)
-            if delivery.image is not None:
+            if delivery.capture is not None:
                 self._save(delivery)
             self._reply(delivery)
             for listener in tuple(self._listeners):
@@ -175,14 +175,13 @@ class Exchange:
                 future.set_result(Reply(sequence, time_ns, events[first:end]))
 
     def _save(self, delivery: Delivery) -> None:
-        """Write a snapshot in the background; if the one before is still being written, this one is left out."""
-        if self._saving is not None and not self._saving.done():
-            return
-        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump()))
+        """Write a snapshot in the background, after the one before."""
+        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump(), self._saving))
 
-    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes) -> None:
+    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before
         published = delivery.published
-        assert delivery.image is not None
         last_sequence = published.first_sequence + len(published.commands) - 1
         try:
             await asyncio.to_thread(self._write_snapshot, delivery, view_dump, last_sequence)
@@ -190,10 +189,11 @@ class Exchange:
             log.error("snapshot_failed", reason=str(error))
 
     def _write_snapshot(self, delivery: Delivery, view_dump: bytes, sequence: int) -> None:
-        assert delivery.image is not None
+        assert delivery.capture is not None
         rules = self.limits.rules_version()
         time_ns = delivery.published.time_ns
-        self._snapshots.save(snapshot_of(delivery.image, view_dump, delivery.chain_hash, sequence, time_ns, rules))
+        image = delivery.capture.image()
+        self._snapshots.save(snapshot_of(image, view_dump, delivery.chain_hash, sequence, time_ns, rules))
 
     def _stop_on(self, error: BaseException, tickets: list[asyncio.Future[Reply]]) -> None:
         self.failure = error

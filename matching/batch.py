@@ -57,5 +57,5 @@ def cancel_batch(book, instrument_id, reason, events):
 
 @kernel
 def uncross_batch(book, instrument_id, reference_ticks, events):
-    """Uncross an instrument until it is done or the buffer is full, which `is_paused` tells; return the number of events."""
+    """Uncross an instrument; return the number of events. `is_paused` tells if the buffer was full before the end."""
     return uncross(book, instrument_id, reference_ticks, events, np.int64(0))

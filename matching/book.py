@@ -78,7 +78,7 @@ class OrderBook:
 
     def execute(self, commands: np.ndarray) -> np.ndarray:
         """Run commands (ORDER_COMMAND records, changes among them) and return all their events."""
-        self.book = grown(self.book, len(commands) + np.count_nonzero(commands["kind"] == CommandKind.QUOTE))
+        self.book = grown(self.book, len(commands) + int(np.count_nonzero(commands["kind"] == CommandKind.QUOTE)))
         if not len(commands):
             return self._buffer[:0].copy()
         batch = view_commands(commands)

@@ -125,7 +125,7 @@ def check_quote_ids(book, account_id, quote):
     """Whatever rests under the id of a quote is that quote."""
     for side in range(2):
         slot = quote_slot(book, account_id, quote["instrument_id"], side)
-        # Only a mass quote sets the flag, and the id says account, instrument and side.
+        # Only a mass quote sets the flag, and under an id that no other account, live instrument or side has.
         if slot != NIL and book.terms[slot]["flags"] & QUOTE == 0:
             return np.int64(OrderReject.DUPLICATE_ORDER_ID)
     return np.int64(NO_REJECT)

@@ -39,3 +39,26 @@ def match(
     except (FlowError, OSError) as error:
         refuse(error)
     print_json(result)
+
+
+@bench_app.command(epilog="Example: bwx bench journal --directory .bwx")
+def journal(
+    directory: Annotated[Path, typer.Option(help="An existing folder on the disk to measure.")] = Path(),
+    batches: Annotated[int, typer.Option(help="How many batches are committed.")] = 2_000,
+    records: Annotated[int, typer.Option(help="Records of 64 bytes in each batch.")] = 1_000,
+) -> None:
+    """Append batches to a journal and to bare SQLite in turn, and print the rates as one line of JSON.
+
+    Bare means: write-ahead log, synchronous=FULL, the same bytes, one transaction a batch, and nothing else. `ratio`
+    is the journal's commit rate by the bare one's; checkpoints count. The files go into a folder of their own, which
+    is removed in the end.
+    """
+    from exchange.bench.journal import run_journal
+    from exchange.store_errors import StoreError
+
+    try:
+        with progress_bar("appending") as report:
+            result = run_journal(directory, batches, records, on_progress=report)
+    except (ValueError, OSError, StoreError) as error:
+        refuse(error)
+    print_json(result)

@@ -12,12 +12,13 @@ from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
-from exchange.venue.trading import absorb_from, trade_order
+from exchange.venue.trading import absorb_all, trade_order
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import is_paused
+from matching.mass_cancel import BY_ACCOUNT
 from matching.prefetch import look_ahead
-from matching.schema import NIL, MassFlag
+from matching.schema import NIL
 from risk.accounts import is_account
 
 
@@ -141,7 +142,7 @@ def trade(state, batch, index, events, count):
         count = trade_order(state, batch, index, events, count)
     else:
         count = trade_group(state, batch, index, events, count)
-    absorb_from(state, events, first, count)
+    absorb_all(state, events, first, count)
     return count
 
 
@@ -149,7 +150,7 @@ def trade(state, batch, index, events, count):
 def is_for_everybody(batch, index):
     """Whether a command is a mass cancel of all accounts' orders, which no account stands for."""
     is_mass_cancel = batch.orders[index]["kind"] == Command.MASS_CANCEL
-    return is_mass_cancel and batch.mass_cancels[index]["flags"] & MassFlag.BY_ACCOUNT == 0
+    return is_mass_cancel and batch.mass_cancels[index]["flags"] & BY_ACCOUNT == 0
 
 
 @inlined

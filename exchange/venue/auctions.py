@@ -9,7 +9,7 @@ import numpy as np
 from exchange.venue.agenda import INDICATIVE_DUE, TRANCHE_DUE, add_entry, drop_first
 from exchange.venue.lifecycle import LifeState, Trigger
 from exchange.venue.schema import NANO_PER_S
-from exchange.venue.trading import absorb_from
+from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.auction import indicative, uncross, write_indicative
 from matching.execute import is_paused
@@ -89,7 +89,7 @@ def uncross_step(state, tranche, trigger, events, count):
         count = uncross(
             state.book, np.int64(tranche["instrument_id"]), np.int64(tranche["reference_ticks"]), events.orders, count
         )
-        absorb_from(state, events, first, count)
+        absorb_all(state, events, first, count)
         if is_paused(state.book):
             return count
     state.book.instruments[slot]["phase"] = Phase.CLOSED

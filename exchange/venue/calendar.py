@@ -22,7 +22,7 @@ from exchange.venue.schema import (
     Reason,
     VenueReject,
 )
-from exchange.venue.trading import absorb_from
+from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.execute import cancel_next, expire_next, is_paused
@@ -73,7 +73,7 @@ def step(state, events, count):
     if due_slot(state.book) != NIL:
         first = count
         count = expire_next(state.book, events.orders, count)
-        absorb_from(state, events, first, count)
+        absorb_all(state, events, first, count)
         return count
     subject = np.int64(state.agenda[0]["subject"])
     if state.agenda[0]["kind"] == TRANCHE_DUE:
@@ -94,7 +94,7 @@ def step_tranche(state, instrument_id, events, count):
         first = count
         count = cancel_next(state.book, instrument_id, Reason.GATE_CLOSED, events.orders, count)
         if count > first:
-            absorb_from(state, events, first, count)
+            absorb_all(state, events, first, count)
             return count
         if tranche["first_position"] != NIL:
             return settle_one(state, tranche, events, count)

@@ -79,7 +79,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
         "orders": orders,
         "positions": positions,
-        "clients": _clients(state),
+        "clients": np.concatenate(live_clients(state)),
     }
 
 
@@ -89,7 +89,8 @@ def digest(image: Image) -> bytes:
     for name in LAYOUTS:
         rows = image[name]
         assert rows.dtype == LAYOUTS[name], f"{name} has another layout"
-        summed.update(f"{name}:{len(rows)}\n".encode() + rows.tobytes())
+        summed.update(f"{name}:{len(rows)}\n".encode())
+        summed.update(np.ascontiguousarray(rows).view(np.uint8).data)
     return summed.digest()
 
 
@@ -227,7 +228,9 @@ def _restore_accounts(state: State, rows: np.ndarray) -> None:
         state.ledger.accounts[name][ids] = rows[name]
 
 
-def _clients(state: State) -> np.ndarray:
-    clock = state.clock[0]
-    positions = np.arange(int(clock["oldest_client"]), int(clock["newest_client"]))
-    return state.clients[positions & (len(state.clients) - 1)]
+def live_clients(state: State) -> tuple[np.ndarray, np.ndarray]:
+    """The ring of client ids in order of time, as its two straight parts."""
+    clock, size = state.clock[0], len(state.clients)
+    oldest = int(clock["oldest_client"]) & (size - 1)
+    end = oldest + int(clock["newest_client"] - clock["oldest_client"])
+    return state.clients[oldest : min(end, size)], state.clients[: max(end - size, 0)]

@@ -39,7 +39,7 @@ class Venue:
         """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
         if not len(commands):
             return self._buffer[:0].copy()
-        self._grow(len(commands) + np.count_nonzero(commands["kind"] == Command.QUOTE))
+        self._grow(len(commands) + int(np.count_nonzero(commands["kind"] == Command.QUOTE)))
         # To the compiler a read-only array is another type, for which it would compile every kernel once more.
         batch = view_commands(np.require(commands, requirements=["C", "W"]))
         done, parts = 0, []

@@ -174,8 +174,8 @@ def notional(state, slot, price_ticks, lots):
 
 
 @inlined
-def absorb_from(state, events, first, count):
-    """Carry all events from one on into the ledger."""
+def absorb_all(state, events, first, count):
+    """Carry the events of matching from one position to another into the ledger."""
     for at in range(first, count):
         absorb(state, events.orders[at])
 

@@ -12,13 +12,14 @@ from exchange import commands
 from exchange.clock import BACKWARD_NS_MAX
 from exchange.journal import Journal
 from exchange.published import Published
-from exchange.recovery import Recovered, recover, verify
+from exchange.recovery import Recovered, recover
 from exchange.sequencer import QUEUED_RECORDS_MAX
 from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import JournalFailed, JournalOfOtherRules, StoreLocked
 from exchange.venue.schema import ACCOUNT_EVENT, Event, Reject, Tier
 from exchange.venue.state import VenueLimits
+from exchange.verification import verify
 from tests.exchange.venue.market import ALICE, BOB, BUY, NANO_PER_S, SELL
 from tests.simulation.storage import UnsyncedLoss
 

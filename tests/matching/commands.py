@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 
 from matching.book import Limits, OrderBook
+from matching.events import EVENTS_PER_STEP_MAX
+from matching.execute import trim_resting
+from matching.identifiers import find_slot
 from matching.schema import (
     CHANGE_COMMAND,
     EXTRA,
@@ -72,7 +75,7 @@ INSTRUMENTS: dict[int, dict[str, int]] = {
     COARSE: {"scope": 0x12, "price_step_ticks": 64, "quantity_max_lots": 50},
 }
 
-ORDER_CAPACITY = 12
+ORDER_CAPACITY = 8
 NODES_PER_ORDER = 6
 SPARE_NODES = 100
 """More than a mass quote of all INSTRUMENTS asks for, since the twin does not know this limit."""
@@ -167,6 +170,16 @@ def in_group(behind: Sequence[Command] = (), **head: Any) -> list[Command]:
 def run(book: Book, *commands: Command) -> list[dict[str, Any]]:
     """Execute commands as one batch, and return the events as dictionaries."""
     return told(book.execute(records(*commands)))
+
+
+def trim(book: Book, order_id: int, lots: int) -> np.ndarray:
+    """Take lots off a resting order, as the venue does when a position has become smaller; return the events."""
+    if isinstance(book, TwinBook):
+        return book.trim_resting(order_id, lots)
+    events = np.zeros(EVENTS_PER_STEP_MAX, ORDER_EVENT)
+    book.book.counters["event_index"] = 0
+    slot = find_slot(book.book, np.uint64(order_id))
+    return events[: trim_resting(book.book, slot, lots, events, 0) if slot else 0]
 
 
 def told(events: np.ndarray) -> list[dict[str, Any]]:

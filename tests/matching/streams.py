@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from matching.schema import PRICE_TICKS_MAX, OrderReason, Phase
 from matching.twin import TwinBook
-from tests.matching.commands import INSTRUMENTS, ORDER_CAPACITY, PLAIN, Book, Command, make_book, records, told
+from tests.matching.commands import INSTRUMENTS, PLAIN, Book, Command, make_book, records, told, trim
 from tests.matching.stream_groups import baskets, mass_cancels, mass_quotes
 from tests.matching.stream_orders import (
     LISTED,
@@ -21,7 +21,7 @@ from tests.matching.stream_orders import (
 
 
 class Step(NamedTuple):
-    """One call of a method that both books have."""
+    """One call of a method that both books have, or a trim."""
 
     method: str
     arguments: tuple[Any, ...]
@@ -30,12 +30,23 @@ class Step(NamedTuple):
         """Make the call; what `execute` takes is turned into records."""
         if self.method == "execute":
             return book.execute(records(*self.arguments))
+        if self.method == "trim":
+            return trim(book, *self.arguments)
         return getattr(book, self.method)(*self.arguments)
 
     def events(self, book: Book) -> list[dict[str, Any]]:
         """Make the call, and tell the events, if it gives any."""
         result = self.apply(book)
         return told(result) if isinstance(result, np.ndarray) else []
+
+
+ORDERS = 12
+"""Room for orders in the books of sessions: some mass quotes need more."""
+
+
+def session_book(kind: str, event_capacity: int = 4_096) -> Book:
+    """An empty book for a session."""
+    return make_book(kind, ORDERS, event_capacity)
 
 
 @st.composite
@@ -70,7 +81,7 @@ VENUE_STEPS = [
     *["indicative"] * 4,
     *["set_group"] * 2,
     *["set_reducible"] * 3,
-    *["trim_resting"] * 2,
+    *["trim"] * 2,
 ]
 
 
@@ -86,7 +97,7 @@ def venue_steps(draw: Draw, twin: TwinBook) -> list[Step]:
         return [Step(method, (draw(st.sampled_from([1, 2, 3, 15])), draw(st.integers(0, 2))))]
     if method == "set_reducible":
         return [Step(method, (draw(REDUCIBLE),))]
-    if method == "trim_resting":
+    if method == "trim":
         return [Step(method, (draw(names(twin))["order_id"], draw(st.sampled_from([1, 2, 3, 5, 10, 200]))))]
     shut = [each for each in INSTRUMENTS if twin.instruments[each].phase != Phase.OPEN]
     instrument_id = draw(st.sampled_from(shut) if method == "reopen" and shut else LISTED)
@@ -103,13 +114,13 @@ def venue_steps(draw: Draw, twin: TwinBook) -> list[Step]:
 
 
 @st.composite
-def sessions(draw: Draw, length: int = 60, orders: int = ORDER_CAPACITY) -> list[Step]:
+def sessions(draw: Draw, length: int = 60) -> list[Step]:
     """A day of a book: single commands, and between them what the venue does; some instruments begin in an auction.
 
     Hypothesis prefers short lists. So this draws one of a fixed length with gaps: a failure still shrinks to the few
     steps that matter.
     """
-    twin = make_book("twin", orders)
+    twin = session_book("twin")
     steps = [Step("set_phase", (instrument_id, Phase.AUCTION)) for instrument_id in draw(OPENINGS)]
     steps.append(Step("set_reducible", (draw(REDUCIBLE),)))
     for step in steps:
@@ -129,7 +140,7 @@ def sessions(draw: Draw, length: int = 60, orders: int = ORDER_CAPACITY) -> list
 def long_batches(draw: Draw, length: int, orders: int) -> list[Command]:
     """Commands that follow each other without anything in between."""
     twin = make_book("twin", orders)
-    drawn = []
+    drawn: list[Command] = []
     for _ in range(length):
         if draw(st.integers(0, 19)):
             drawn.append(draw(commands(twin)))

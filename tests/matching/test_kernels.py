@@ -1,6 +1,7 @@
 """The compiled book against its twin: the same events, levels and orders after every step of any day."""
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.book import Limits, OrderBook
+from matching.events import EVENTS_PER_STEP_MAX
+from matching.identifiers import grown
+from matching.restore import restore_orders
 from matching.schema import EventKind, OrderReason, OrderReject, SelfTrade, Side, TimeInForce
 from tests.matching.commands import (
     INSTRUMENTS,
@@ -22,40 +26,51 @@ from tests.matching.commands import (
     run,
     sell,
 )
-from tests.matching.streams import COMMANDS, Step, in_batches, long_lists, sessions
+from tests.matching.streams import Step, in_batches, long_batches, session_book, sessions
 
-TINY_BUFFER = 8
+TINY_BUFFER = EVENTS_PER_STEP_MAX
 
 
 @given(sessions())
 def test_the_compiled_book_does_exactly_what_its_twin_does(session: list[Step]) -> None:
-    compiled, twin = make_book("compiled"), make_book("twin")
+    compiled, twin = session_book("compiled"), session_book("twin")
     for step in session:
         assert_same_step(compiled, twin, step)
 
 
 @given(sessions())
 def test_a_tiny_event_buffer_gives_the_same_events(session: list[Step]) -> None:
-    compiled, twin = make_book("compiled", event_capacity=TINY_BUFFER), make_book("twin")
+    compiled, twin = session_book("compiled", event_capacity=TINY_BUFFER), session_book("twin")
     for step in in_batches(session):
         assert_same_step(compiled, twin, step)
 
 
 @given(sessions(), st.data())
 def test_any_split_into_batches_gives_the_same_events(session: list[Step], data: st.DataObject) -> None:
-    whole, split = make_book("compiled"), make_book("compiled")
+    whole, split = session_book("compiled"), session_book("compiled")
     for step in in_batches(session):
         expected = step.apply(whole)
         if step.method != "execute":
-            assert_same_events(step.apply(split), expected)
+            assert_same_answer(step.apply(split), expected)
             continue
-        commands = records(*step.arguments)
-        cut = data.draw(st.integers(0, len(commands)))
-        assert_same_events(np.concatenate([split.execute(commands[:cut]), split.execute(commands[cut:])]), expected)
+        cut = data.draw(st.integers(0, len(step.arguments)))
+        parts = (step.arguments[:cut], step.arguments[cut:])
+        assert_same_answer(np.concatenate([split.execute(records(*part)) for part in parts]), expected)
         assert_same_state(split, whole)
 
 
-@given(long_lists(COMMANDS, 120), st.integers(TINY_BUFFER, 3 * TINY_BUFFER))
+@given(sessions(), st.integers(0, 80))
+def test_a_restored_book_goes_on_like_the_one_that_was_exported(session: list[Step], cut: int) -> None:
+    exported = session_book("compiled")
+    for step in session[:cut]:
+        step.apply(exported)
+    restored = restored_from(exported)
+    assert_same_state(restored, exported)
+    for step in session[cut:]:
+        assert_same_step(restored, exported, step)
+
+
+@given(long_batches(length=120, orders=200), st.integers(TINY_BUFFER, 3 * TINY_BUFFER))
 def test_one_long_batch_through_a_small_buffer_gives_the_same_events(
     commands: list[Command], event_capacity: int
 ) -> None:
@@ -74,7 +89,7 @@ def test_a_sweep_that_fills_the_buffer_many_times_goes_on_where_it_stopped(
     lone_bid = buy(70, 90, 1, account_id=1, self_trade=mode)
     taker = buy(71, 104, 95, account_id=1, self_trade=mode)
     for commands in (makers, [lone_bid, taker, replace(70, 120, 200)]):
-        assert_same_events(compiled.execute(records(*commands)), twin.execute(records(*commands)))
+        assert_same_answer(compiled.execute(records(*commands)), twin.execute(records(*commands)))
         assert_same_state(compiled, twin)
 
 
@@ -111,7 +126,7 @@ def test_the_id_table_grows_with_the_book_and_forgets_what_is_cancelled() -> Non
     bids = [buy(order_id * far_apart, 1 + order_id % 50, 1) for order_id in range(1, 5_001)]
     cancels = [cancel(order_id * far_apart) for order_id in range(1, 5_001, 2)]
     for commands in (bids, cancels, bids):
-        assert_same_events(compiled.execute(records(*commands)), twin.execute(records(*commands)))
+        assert_same_answer(compiled.execute(records(*commands)), twin.execute(records(*commands)))
     assert_same_state(compiled, twin)
 
 
@@ -148,6 +163,21 @@ def test_levels_of_the_largest_quantities_do_not_overflow() -> None:
     assert compiled.levels(1, Side.BUY) == [(100, 14 * largest, 14)]
 
 
+def restored_from(exported: Book) -> OrderBook:
+    """A new book with the same instruments, time and orders."""
+    assert isinstance(exported, OrderBook)
+    restored = session_book("compiled")
+    assert isinstance(restored, OrderBook)
+    for name in ("instruments", "groups", "reducible"):
+        getattr(restored.book, name)[:] = getattr(exported.book, name)
+    for name in ("time_ns", "sequence"):
+        restored.book.counters[name] = exported.book.counters[name]
+    orders = exported.orders()
+    restored.book = grown(restored.book, len(orders))
+    restore_orders(restored.book, orders)
+    return restored
+
+
 def crowded_command(rng: random.Random, crowd: str) -> Command:
     """A command of a book with hundreds of prices: in one stretch, or of every magnitude."""
     order_id = rng.randrange(1, 600)
@@ -166,16 +196,17 @@ def crowded_command(rng: random.Random, crowd: str) -> Command:
 
 
 def assert_same_step(compiled: Book, twin: Book, step: Step) -> None:
-    assert_same_events(step.apply(compiled), step.apply(twin))
+    assert_same_answer(step.apply(compiled), step.apply(twin))
     assert_same_state(compiled, twin)
 
 
-def assert_same_events(actual: np.ndarray | None, expected: np.ndarray | None) -> None:
-    if actual is None or expected is None:
-        assert actual is expected
-        return
-    assert actual.dtype == expected.dtype
-    assert actual.tolist() == expected.tolist()
+def assert_same_answer(actual: Any, expected: Any) -> None:
+    """The same events, or whatever else a step gives."""
+    if isinstance(expected, np.ndarray):
+        assert actual.dtype == expected.dtype
+        assert actual.tolist() == expected.tolist()
+    else:
+        assert actual == expected
 
 
 def assert_same_state(compiled: Book, twin: Book) -> None:

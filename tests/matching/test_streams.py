@@ -3,8 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 
 from matching.schema import EventKind, OrderReason, OrderReject
-from tests.matching.commands import make_book
-from tests.matching.streams import Step, in_batches, sessions
+from tests.matching.streams import Step, in_batches, session_book, sessions
 
 EXAMPLES = 200
 UNREACHED = {
@@ -19,7 +18,7 @@ def test_a_few_hundred_sessions_reach_every_kind_and_every_reason() -> None:
     @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(sessions())
     def walk(session: list[Step]) -> None:
-        twin = make_book("twin")
+        twin = session_book("twin")
         for step in in_batches(session):
             for row in step.events(twin):
                 seen.update((row["kind"].name, row["reason"].name))
