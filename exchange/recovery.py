@@ -14,6 +14,7 @@ import orjson
 
 from exchange.journal import Journal
 from exchange.published import Published
+from exchange.read_ahead import ReadAhead
 from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.store_errors import JournalCorrupt, StoreError
 from exchange.venue.image import LAYOUTS, Image, digest
@@ -55,11 +56,15 @@ def recover(
 
 
 def replay(venue: Venue, journal: Journal, from_sequence: int) -> Iterator[Published]:
-    """Apply every row from a sequence on, and give what each one published."""
-    for row in journal.read(from_sequence):
-        commands = np.frombuffer(row.payload, ORDER_COMMAND)
-        events = venue.apply(commands, row.first_sequence)
-        yield Published(row.first_sequence, row.time_ns, commands, events)
+    """Apply every row from a sequence on, and give what each one published.
+
+    Rows are read and proved in another thread: until the end, the journal belongs to it.
+    """
+    with ReadAhead(journal.read(from_sequence)) as rows:
+        for row in rows:
+            commands = np.frombuffer(row.payload, ORDER_COMMAND)
+            events = venue.apply(commands, row.first_sequence)
+            yield Published(row.first_sequence, row.time_ns, commands, events)
 
 
 def snapshot_of(
@@ -133,14 +138,14 @@ def _verify_rows(
     journal: Journal, expected: dict[int, Snapshot], limits: VenueLimits, verdict: Verdict, progress: Progress | None
 ) -> None:
     venue = Venue(limits)
-    sequence = 0
+    chain_hashes = {sequence: journal.hash_at(sequence) for sequence in expected}
     for published in replay(venue, journal, 1):
         sequence = published.first_sequence + len(published.commands) - 1
         verdict.rows += 1
         verdict.records += len(published.commands)
         verdict.events += len(published.events)
         if sequence in expected:
-            _compare(journal, expected.pop(sequence), venue, verdict)
+            _compare(chain_hashes[sequence], expected.pop(sequence), venue, verdict)
         if progress is not None:
             progress(sequence, journal.last_sequence)
     verdict.trades = int(venue.state.book.counters[0]["trades"])
@@ -149,9 +154,9 @@ def _verify_rows(
     verdict.faults += [f"the snapshot at sequence {other} ends inside a row or after the journal" for other in expected]
 
 
-def _compare(journal: Journal, snapshot: Snapshot, venue: Venue, verdict: Verdict) -> None:
+def _compare(chain_hash: bytes | None, snapshot: Snapshot, venue: Venue, verdict: Verdict) -> None:
     verdict.snapshots_compared += 1
-    if snapshot.chain_hash != journal.hash_at(snapshot.sequence):
+    if snapshot.chain_hash != chain_hash:
         verdict.faults.append(f"the snapshot at sequence {snapshot.sequence} belongs to another journal")
     if snapshot.state_digest != venue.digest():
         verdict.faults.append(f"the replay differs from the snapshot at sequence {snapshot.sequence}")

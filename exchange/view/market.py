@@ -100,7 +100,7 @@ class MarketView:
         return dump_view(self)
 
     @classmethod
-    def load(cls, payload: bytes) -> Self:
+    def load(cls, payload: bytes | memoryview) -> Self:
         """The view that `dump` wrote. Raises ValueError for anything else."""
         view = cls()
         load_view(view, payload)

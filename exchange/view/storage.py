@@ -61,7 +61,7 @@ def dump_view(view: MarketView) -> bytes:
     return orjson.dumps(document, default=tuple)  # named tuples become rows
 
 
-def load_view(view: MarketView, payload: bytes) -> None:
+def load_view(view: MarketView, payload: bytes | memoryview) -> None:
     """Fill an empty view. Raises ValueError for what is not a dump of this format."""
     try:
         document = orjson.loads(payload)
