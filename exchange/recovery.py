@@ -14,6 +14,7 @@ import orjson
 from exchange.bases import newest_base
 from exchange.journal import Journal
 from exchange.published import Published
+from exchange.read_ahead import ReadAhead
 from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.store_errors import JournalCorrupt
 from exchange.venue.image import LAYOUTS, Image, digest
@@ -73,11 +74,15 @@ def beginning(journal: Journal, limits: VenueLimits) -> Recovered:
 
 
 def replay(venue: Venue, journal: Journal, from_sequence: int) -> Iterator[Published]:
-    """Apply every row from a sequence on, and give what each one published."""
-    for row in journal.read(from_sequence):
-        commands = np.frombuffer(row.payload, ORDER_COMMAND)
-        events = venue.apply(commands, row.first_sequence)
-        yield Published(row.first_sequence, row.time_ns, commands, events)
+    """Apply every row from a sequence on, and give what each one published.
+
+    Rows are read and proved in another thread: until the end, the journal belongs to it.
+    """
+    with ReadAhead(journal.read(from_sequence)) as rows:
+        for row in rows:
+            commands = np.frombuffer(row.payload, ORDER_COMMAND)
+            events = venue.apply(commands, row.first_sequence)
+            yield Published(row.first_sequence, row.time_ns, commands, events)
 
 
 def snapshot_of(

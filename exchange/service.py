@@ -7,6 +7,7 @@ own answer.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +31,7 @@ __all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply"]
 
 log = structlog.get_logger()
 Listener = Callable[[Published], None]
+PAUSES_KEPT = 100
 
 
 class Reply(NamedTuple):
@@ -58,6 +60,8 @@ class Exchange:
         self.replayed_records = recovered.replayed_records
         self.clock = clock
         self.started_ns = time.time_ns()
+        self.snapshot_pauses_ns: deque[int] = deque(maxlen=PAUSES_KEPT)
+        """How long the sequencer stood still for each of the latest snapshots."""
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self._closing = False
@@ -155,6 +159,7 @@ class Exchange:
         try:
             self.view.apply(delivery.published)
             if delivery.capture is not None:
+                self.snapshot_pauses_ns.append(delivery.capture.pause_ns)
                 self._save(delivery)
             self._reply(delivery)
             for listener in tuple(self._listeners):
