@@ -100,18 +100,17 @@ TERMS = st.sampled_from(
 )
 DISTANCES = st.sampled_from([*[0] * 8, 1, -1, 1, -1, 2, -3, 10, 400, -400, -990, 501, 10_000])
 QUANTITIES = st.sampled_from([1, 2, 3, 5, 5, 8, 1, 2, 3, 5, 5, 8, 13, 21, 40, 100, 1_001])
-FURTHER = st.sampled_from(
-    [
-        *[Further()] * 12,
-        *[Further(REDUCE_ONLY)] * 5,
-        *[Further(display_lots=1), Further(display_lots=2), Further(display_lots=3)] * 2,
-        Further(minimum_lots=1),
-        Further(minimum_lots=3),
-        Further(REDUCE_ONLY, display_lots=2),
-        Further(REDUCE_ONLY, minimum_lots=2),
-        Further(display_lots=2, minimum_lots=2),
-    ]
-)
+FURTHER_KINDS = [
+    Further(REDUCE_ONLY),
+    Further(display_lots=1),
+    Further(display_lots=3),
+    Further(minimum_lots=1),
+    Further(minimum_lots=3),
+    Further(REDUCE_ONLY, display_lots=2),
+    Further(REDUCE_ONLY, minimum_lots=2),
+    Further(display_lots=2, minimum_lots=2),
+]
+FURTHER = st.sampled_from([*[Further()] * 12, *[Further(REDUCE_ONLY)] * 4, *FURTHER_KINDS])
 LABELS = st.sampled_from([0, 0, 1, 2])
 PLACINGS = st.builds(
     Placing,
@@ -451,6 +450,29 @@ GROUPS = weighted(
 SOUND = weighted(
     {PLACES: 24, CHANGES: 8, GROUPS: 6, MONEY: 2, TICKS: 7, HALTS: 2, LISTINGS: 2, step(retry, PICKS, NEAR): 3}
 )
+BUSY_PLACES = step(
+    place,
+    st.builds(
+        Placing,
+        st.sampled_from([1, 2, 3]),
+        st.just(0),
+        st.sampled_from(Side),
+        st.integers(-2, 2),
+        st.integers(1, 9),
+        st.just(""),
+        st.sampled_from([*[(GTC, 0)] * 6, (GTD, 0), (IOC, 0)]),
+        st.sampled_from([*[SelfTrade.NONE] * 3, *SelfTrade]),
+        st.sampled_from([5, 30, 200]),
+        st.sampled_from(
+            [*[Further()] * 3, *[Further(REDUCE_ONLY)] * 3, *[Further(display_lots=2)] * 2, *FURTHER_KINDS]
+        ),
+        st.just(0),
+    ),
+)
+BUSY = weighted(
+    {BUSY_PLACES: 20, CHANGES: 4, GROUPS: 3, step(tick, st.sampled_from([0, 1, 2, 7])): 3, DEADLINE_TICKS: 1, HALTS: 1}
+)
+"""Three accounts that meet in one tranche all the time."""
 BYTES = st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2, 4, 127, 128, 255]))
 BROKEN = weighted(
     {
