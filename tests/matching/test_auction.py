@@ -8,7 +8,8 @@ import pytest
 from matching.auction import write_indicative
 from matching.batch import uncross_batch
 from matching.book import OrderBook
-from matching.schema import ORDER_EVENT, EventKind, OrderReason, Phase, Progress, Side
+from matching.layout import Progress
+from matching.schema import ORDER_EVENT, EventKind, OrderReason, Phase, Side
 from tests.matching.auctions import check, collecting, uncrossed
 from tests.matching.commands import (
     CANCELLED,
