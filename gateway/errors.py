@@ -138,6 +138,14 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.POST_ONLY_WOULD_TRADE: Answer(
         422, "the order would trade at once; move its price, or let it slide", "post_only"
     ),
+    Reject.NOT_IN_AUCTION: Answer(
+        422, "an auction is collecting orders: it takes limit orders that may rest, without further conditions", "type"
+    ),
+    Reject.REDUCE_ONLY_WITHOUT_POSITION: Answer(
+        422, "there is no position that this order would make smaller", "reduce_only"
+    ),
+    Reject.DUPLICATE_INSTRUMENT: Answer(422, "the command names an instrument twice", "symbol"),
+    Reject.QUOTE_CROSSED: Answer(422, "the bid of a quote must be below its ask", "price"),
     Reject.NOTIONAL_OUT_OF_RANGE: Answer(422, "price times quantity is too large for one account", "quantity"),
     Reject.INSUFFICIENT_FUNDS: Answer(422, "the account's available balance does not cover this"),
     Reject.TOO_MANY_POSITIONS: Answer(503, "the market holds as many positions as it can; try later"),

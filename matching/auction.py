@@ -15,11 +15,13 @@ from matching.events import (
     write_auction_trade,
     write_resting_event,
 )
-from matching.execute import forget, is_paused
 from matching.icebergs import reduce_reserve, total_leaves
+from matching.layout import Progress
 from matching.prices import next_level
 from matching.queues import is_newest, leave_head, shorten
-from matching.schema import NIL, EventKind, OrderReason, Progress, Side
+from matching.resting import forget
+from matching.schema import NIL, EventKind, OrderReason, Side
+from matching.working import is_paused
 
 
 @inlined

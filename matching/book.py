@@ -11,6 +11,7 @@ from matching.check import check_book
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.export import export_orders, level_rows
 from matching.identifiers import grown
+from matching.layout import Progress
 from matching.schema import (
     ORDER_EVENT,
     PRICE_TICKS_MAX,
@@ -19,7 +20,6 @@ from matching.schema import (
     CommandKind,
     OrderReason,
     Phase,
-    Progress,
     Side,
     view_commands,
 )

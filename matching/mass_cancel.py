@@ -8,10 +8,11 @@ import numpy as np
 
 from kernels.compile import inlined, outlined
 from matching.events import write_entry_rejected, write_summary
-from matching.execute import ACCOUNT_MASK, remove
 from matching.groups import end_command, has_room
 from matching.icebergs import total_leaves
+from matching.layout import ACCOUNT_MASK
 from matching.prices import next_level
+from matching.resting import remove
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from kernels.compile import inlined, outlined
 from matching.events import write_entry_rejected, write_resting_event, write_summary
-from matching.execute import is_paused, reduce, release, remove
 from matching.groups import (
     check_entry_phase,
     count_entries,
@@ -22,6 +21,7 @@ from matching.groups import (
 )
 from matching.identifiers import find_slot
 from matching.prices import NODES_PER_INSERT_MAX, key_of, key_of_level, next_level
+from matching.resting import reduce, release, remove
 from matching.rules import NO_REJECT, POST_ONLY, check_band, check_price, check_quantity, instrument_of, is_listed
 from matching.schema import (
     NIL,
@@ -37,6 +37,7 @@ from matching.schema import (
     Side,
     TimeInForce,
 )
+from matching.working import is_paused
 
 QUOTE = int(OrderFlag.QUOTE)
 NO_ENTRY = 0

@@ -15,10 +15,10 @@ from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event
 from exchange.venue.trading import absorb_all, trade_order
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
-from matching.execute import is_paused
 from matching.mass_cancel import BY_ACCOUNT
 from matching.prefetch import look_ahead
 from matching.schema import NIL
+from matching.working import is_paused
 from risk.accounts import is_account
 
 

@@ -12,8 +12,8 @@ from exchange.venue.schema import NANO_PER_S
 from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.auction import indicative, uncross, write_indicative
-from matching.execute import is_paused
 from matching.schema import Phase
+from matching.working import is_paused
 
 INDICATIVE_INTERVAL_NS = NANO_PER_S
 

@@ -25,9 +25,10 @@ from exchange.venue.schema import (
 from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
-from matching.execute import cancel_next, expire_next, is_paused
+from matching.resting import cancel_next, expire_next
 from matching.schema import NIL, PRICE_TICKS_MAX, Phase
 from matching.timers import due_slot
+from matching.working import is_paused
 from risk.positions import settle_first
 
 

@@ -17,7 +17,6 @@ from matching.basket import (
     write_basket_killed,
     write_basket_rejected,
 )
-from matching.execute import is_paused
 from matching.groups import count_entries
 from matching.icebergs import total_leaves
 from matching.mass_cancel import cancel_matching, check_mass_cancel, write_mass_cancel_rejected
@@ -30,6 +29,7 @@ from matching.mass_quote import (
 )
 from matching.rules import NO_REJECT
 from matching.schema import NIL, OrderFlag
+from matching.working import is_paused
 from risk.accounts import check_amount
 from risk.schema import AMOUNT_NANO_MAX, RiskReject
 

@@ -11,9 +11,10 @@ import numpy as np
 from kernels.compile import inlined, outlined
 from matching.arena import KEY_NONE
 from matching.events import EVENTS_PER_STEP_MAX
-from matching.execute import ACCOUNT_MASK, trim_resting
 from matching.icebergs import total_leaves
+from matching.layout import ACCOUNT_MASK
 from matching.prices import next_level
+from matching.resting import trim_resting
 from matching.schema import NIL, OrderFlag, Side
 from risk.positions import find_position
 

@@ -12,8 +12,11 @@ from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
 from kernels.compile import inlined, outlined
 from matching.events import write_rejected
-from matching.execute import cancel, is_paused, place, replace, slot_of_account, work
+from matching.execute import cancel, place, replace
 from matching.icebergs import total_leaves
+from matching.layout import Progress
+from matching.meeting import work
+from matching.resting import slot_of_account
 from matching.rules import (
     NAMES_REMAINING,
     NO_REJECT,
@@ -23,7 +26,8 @@ from matching.rules import (
     limit_after_post_only,
     limit_of,
 )
-from matching.schema import NIL, Progress, Side
+from matching.schema import NIL, Side
+from matching.working import is_paused
 from risk.accounts import add_hold, check_hold, uses_reduce_only
 from risk.positions import fill_position, position_of
 

@@ -27,7 +27,7 @@ from exchange.sequencer import (
 from exchange.store_errors import JournalFailed
 from exchange.venue.image import Image, digest
 from exchange.venue.machine import Venue
-from exchange.venue.schema import CLOCK_COMMAND, Command, Event
+from exchange.venue.schema import CLOCK_COMMAND, CONTINUATIONS_MAX, Command, Event
 from tests.exchange.stores import RULES
 from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
@@ -243,7 +243,7 @@ def test_the_sequencer_waits_for_a_reader_that_is_far_behind(tmp_path: Path) -> 
     line.close()
 
 
-@pytest.mark.parametrize("records", [0, 6])
+@pytest.mark.parametrize("records", [0, CONTINUATIONS_MAX + 2])
 def test_a_request_that_is_no_command_is_a_bug(line: Line, records: int) -> None:
     with pytest.raises(AssertionError, match="one command"):
         line.submit(np.concatenate([commands.halt_market()[:0], *[commands.halt_market()] * records]))

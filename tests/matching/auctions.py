@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from matching.book import OrderBook
 from matching.schema import Phase, Side
 from tests.matching.commands import PLAIN, Book, Command, records, told
 
@@ -24,6 +25,12 @@ def uncrossed(book: Book, reference_ticks: int = 100) -> list[dict[str, Any]]:
     events = told(book.uncross(PLAIN, reference_ticks))
     book.set_phase(PLAIN, Phase.OPEN)
     return events
+
+
+def check(book: Book) -> None:
+    """See that a compiled book keeps its promises; the twin has no structures that could break any."""
+    if isinstance(book, OrderBook):
+        book.check()
 
 
 def lots_by_price(orders: np.ndarray, side: Side) -> Lots:

@@ -8,8 +8,9 @@ import pytest
 from matching.auction import write_indicative
 from matching.batch import uncross_batch
 from matching.book import OrderBook
-from matching.schema import ORDER_EVENT, EventKind, OrderReason, Phase, Progress, Side
-from tests.matching.auctions import collecting, uncrossed
+from matching.layout import Progress
+from matching.schema import ORDER_EVENT, EventKind, OrderReason, Phase, Side
+from tests.matching.auctions import check, collecting, uncrossed
 from tests.matching.commands import (
     CANCELLED,
     FILLED,
@@ -37,12 +38,6 @@ from tests.matching.commands import (
 ALLOTTED, AUCTION_TRADE, UNCROSSED, INDICATIVE = list(EventKind)[13:17]
 STEP_EVENTS = 4
 """The smallest buffer."""
-
-
-@pytest.fixture
-def book() -> Book:
-    """An empty compiled book."""
-    return make_book("compiled")
 
 
 def test_an_uncrossing_tells_every_part_and_every_trade(book: Book) -> None:
@@ -90,8 +85,7 @@ def test_the_parts_of_both_sides_come_as_they_are_needed(book: Book) -> None:
     ]
     assert book.levels(PLAIN, Side.BUY) == [(103, 4, 1)]
     assert book.levels(PLAIN, Side.SELL) == [(104, 3, 1)]
-    assert book.book.counters[0]["trades"] == 3
-    book.check()
+    check(book)
 
 
 def test_two_orders_that_are_used_up_at_once_are_followed_by_a_buyer_first(book: Book) -> None:
@@ -113,7 +107,7 @@ def test_without_a_cross_nothing_trades(book: Book, asks: list[dict[str, int]]) 
     collecting(book, buy(1, 100, 3), *asks)
     assert brief(uncrossed(book)) == [(UNCROSSED, 0, 0, 0, 0, 0)]
     assert len(book.orders()) == 1 + len(asks)
-    book.check()
+    check(book)
 
 
 def test_time_decides_who_is_left_at_the_price_and_keeps_its_place(book: Book) -> None:
@@ -166,7 +160,7 @@ def test_after_the_uncrossing_the_book_trades_on(book: Book) -> None:
     uncrossed(book)
     assert brief(run(book, buy(3, 99, 2)))[0] == (TRADE, 3, 2, 99, 2, 0)
     assert len(book.orders()) == 0
-    book.check()
+    check(book)
 
 
 def test_an_iceberg_gives_of_its_reserve_first_and_goes_on_showing_its_clip(book: Book) -> None:
@@ -194,8 +188,8 @@ def test_an_iceberg_may_give_of_its_reserve_alone(book: Book) -> None:
     assert book.levels(PLAIN, Side.SELL) == [(100, 4, 1)]
 
 
-def test_an_indicative_event_says_what_the_uncrossing_would(book: Book) -> None:
-    assert isinstance(book, OrderBook)
+def test_an_indicative_event_says_what_the_uncrossing_would() -> None:
+    book = make_compiled()
     collecting(book, buy(1, 105, 4), sell(2, 99, 6, account_id=2))
     events = np.zeros(STEP_EVENTS, ORDER_EVENT)
     assert write_indicative(book.book, PLAIN, 101, events, 0) == 1
@@ -225,8 +219,7 @@ def test_a_flood_of_cancels_around_an_uncrossing_neither_stops_nor_changes_it(ev
 
 @pytest.mark.parametrize("orders", [1, 100, 400])
 def test_an_uncrossing_ends_after_no_more_calls_than_it_has_events(orders: int) -> None:
-    book = make_book("compiled", orders=2 * orders + 2, event_capacity=STEP_EVENTS)
-    assert isinstance(book, OrderBook)
+    book = make_compiled(orders=2 * orders + 2, event_capacity=STEP_EVENTS)
     bids = [buy(n, 2_000 - n, 2) for n in range(1, orders + 1)]
     asks = [sell(1_000 + n, 1_000 + n % 3, 3) for n in range(1, orders + 1)]
     collecting(book, *bids, *asks)
@@ -238,13 +231,13 @@ def test_an_uncrossing_ends_after_no_more_calls_than_it_has_events(orders: int) 
         assert count > 0
         told_events += count
     assert calls <= told_events <= 2 * 2 * orders + 2 * orders + 1
-    book.check()
+    check(book)
 
 
 @pytest.mark.parametrize("event_capacity", range(STEP_EVENTS, 12))
 def test_an_uncrossing_of_icebergs_goes_on_through_a_small_buffer(event_capacity: int) -> None:
     def run_through(capacity: int) -> list[Any]:
-        book = make_book("compiled", orders=100, event_capacity=capacity)
+        book = make_compiled(orders=100, event_capacity=capacity)
         orders = [place(n, Side(n % 2), 100 + n % 7, 5 + n % 11) for n in range(1, 61)]
         collecting(book, *[iceberg(order, 1 + n % 4) if n % 3 else order for n, order in enumerate(orders)])
         return [book.uncross(PLAIN, 103).tolist(), book.orders().tolist(), book.book.cursor.tolist()]
@@ -252,11 +245,25 @@ def test_an_uncrossing_of_icebergs_goes_on_through_a_small_buffer(event_capacity
     assert run_through(event_capacity) == run_through(4_096)
 
 
+def test_every_trade_of_an_uncrossing_is_counted() -> None:
+    book = make_compiled()
+    collecting(book, buy(1, 100, 5), buy(2, 100, 2), sell(3, 100, 6), sell(4, 100, 1))
+    kinds = [row["kind"] for row in uncrossed(book)]
+    assert book.book.counters[0]["trades"] == kinds.count(AUCTION_TRADE) == 3
+
+
 def test_an_order_that_meets_the_uncrossed_book_is_filled_at_resting_prices(book: Book) -> None:
     collecting(book, buy(1, 102, 1), sell(2, 98, 1), sell(3, 103, 2), buy(4, 97, 2))
     uncrossed(book)
     assert [row[0] for row in brief(run(book, buy(5, 103, 2)))] == [TRADE, FILLED]
-    book.check()
+    check(book)
+
+
+def make_compiled(orders: int = 8, event_capacity: int = 4_096) -> OrderBook:
+    """An empty compiled book."""
+    book = make_book("compiled", orders, event_capacity)
+    assert isinstance(book, OrderBook)
+    return book
 
 
 def flooded(book: Book, *parts: list[dict[str, int]]) -> list[dict[str, Any]]:
@@ -264,5 +271,5 @@ def flooded(book: Book, *parts: list[dict[str, int]]) -> list[dict[str, Any]]:
     orders, before, after = parts
     collecting(book, *orders)
     events = told(book.execute(records(*before))) + uncrossed(book, 1_050) + told(book.execute(records(*after)))
-    book.check()
+    check(book)
     return events
