@@ -4,9 +4,10 @@ import numpy as np
 
 from exchange import commands
 from exchange.published import Published
+from exchange.sequencer import stamp_order_ids
 from exchange.symbols import NANO_PER_S
 from exchange.venue.machine import Venue
-from exchange.venue.schema import Command, Tier
+from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 from matching.export import level_rows
@@ -41,8 +42,7 @@ class Market:
         self.time_ns = time_ns or self.time_ns + 1_000
         batch = commands.concatenate(commands.tick(self.time_ns), *groups)
         first_sequence = self.sequence + 1
-        places = np.flatnonzero(batch["kind"] == Command.PLACE)
-        batch["order_id"][places] = first_sequence + places
+        stamp_order_ids(batch, first_sequence)
         published = Published(first_sequence, self.time_ns, batch, self.venue.apply(batch, first_sequence))
         self.sequence += len(batch)
         self.view.apply(published)
@@ -59,18 +59,18 @@ class Market:
         return self.view.tranches[WINDOW].book.depth()
 
 
-def open_market(horizon_s: int = 2 * HOUR_S - 1) -> Market:
+def open_market(horizon_s: int = 2 * HOUR_S - 1, **auctions: int) -> Market:
     market = Market()
     accounts = [commands.open_account(ALICE, "alice"), commands.open_account(BOB, "bob", 7)]
     accounts.append(commands.open_account(CAROL, "carol", 7))
     market.send(commands.define_region(1, "eu-fra"), *accounts)
     market.send(*(commands.deposit(account_id, CASH_NANO) for account_id in (ALICE, BOB, CAROL)))
-    market.send(define_windows(horizon_s))
+    market.send(define_windows(horizon_s, **auctions))
     market.send()
     return market
 
 
-def define_windows(horizon_s: int) -> np.ndarray:
+def define_windows(horizon_s: int, **auctions: int) -> np.ndarray:
     return commands.define_series(
         1,
         1,
@@ -84,6 +84,7 @@ def define_windows(horizon_s: int) -> np.ndarray:
         quantity_step_lots=1,
         quantity_max_lots=500,
         band_bps=5_000,
+        **auctions,
     )
 
 
@@ -95,6 +96,7 @@ def assert_agrees_with_venue(market: Market) -> None:
             assert tranche.book.levels(side) == [
                 tuple(row) for row in level_rows(state.book, tranche.instrument_id, side).tolist()
             ]
+    assert_orders_agree(market)
     for account_id in view.accounts:
         account = state.ledger.accounts[account_id]
         balances = view.balances(account_id)
@@ -107,3 +109,17 @@ def assert_agrees_with_venue(market: Market) -> None:
     assert view.trades == state.book.counters[0]["trades"]
     assert view.commands == state.clock[0]["commands"]
     assert MarketView.load(view.dump()) == view
+
+
+def assert_orders_agree(market: Market) -> None:
+    """Every resting order, by its id, with all that its owner may ask for."""
+    names = ("account_id", "instrument_id", "side", "price_ticks", "quantity_lots", "leaves_lots", "flags")
+    names = (*names, "display_lots", "label", "session_id", "time_in_force")
+    shown = {
+        order.order_id: tuple(getattr(order, name) for name in names) for order in market.view.orders.open_orders()
+    }
+    rows = market.venue.image()["orders"]
+    assert shown == {int(row["order_id"]): tuple(int(row[name]) for name in names) for row in rows}
+    assert all(
+        order.filled_lots + order.leaves_lots == order.quantity_lots for order in market.view.orders.open_orders()
+    )

@@ -39,7 +39,13 @@ def groups(draw: st.DrawFn) -> np.ndarray:
     price_ticks = 40_000 + 100 * draw(st.integers(-3, 3))
     quantity_lots = draw(st.integers(1, 9))
     target = draw(st.sampled_from(["a", "b", "c", "d"]))
-    match draw(st.sampled_from(["place"] * 5 + ["cancel", "replace", "replace"])):
+    match draw(st.sampled_from(["place"] * 7 + ["cancel", "replace", "replace", "quote", "quote", "basket", "mass"])):
+        case "quote":
+            return draw(mass_quotes(account_id))
+        case "basket":
+            return draw(baskets(account_id))
+        case "mass":
+            return commands.mass_cancel(account_id, side=draw(st.sampled_from([None, *Side])), instrument_id=WINDOW)
         case "cancel":
             return commands.cancel(account_id, target_client_id=target)
         case "replace":
@@ -55,17 +61,55 @@ def groups(draw: st.DrawFn) -> np.ndarray:
         quantity_lots,
         client_id=draw(st.sampled_from(["", "", "a", "b", "c", "d"])),
         time_in_force=time_in_force,
-        flags=0 if time_in_force in (TimeInForce.IOC, TimeInForce.FOK) else flags,
+        flags=draw(REDUCING) | (0 if time_in_force in (TimeInForce.IOC, TimeInForce.FOK) else flags),
         self_trade=draw(st.sampled_from(SelfTrade)),
         expires_ns=START_NS + 200_000 if time_in_force == TimeInForce.GTD else 0,
+        display_lots=draw(st.sampled_from([0, 0, 0, 1, 2])),
+        minimum_lots=draw(st.sampled_from([0] * 9 + [1, 2])),
+        label=draw(st.integers(0, 2)),
+        session_id=draw(st.integers(0, 2)),
     )
 
 
-@given(st.lists(st.lists(groups(), max_size=6), min_size=1, max_size=25))
-def test_the_view_says_what_the_venue_knows(batches: list[list[np.ndarray]]) -> None:
-    market = open_market(horizon_s=3 * HOUR_S)
-    for batch in batches:
-        market.send(*batch, time_ns=market.time_ns + 20_000)
+REDUCING = st.sampled_from([0, 0, 0, OrderFlag.REDUCE_ONLY])
+
+
+@st.composite
+def mass_quotes(draw: st.DrawFn, account_id: int) -> np.ndarray:
+    """Both sides of one or both windows, some of them crossing what rests."""
+    quotes = []
+    for instrument_id in draw(st.sampled_from([[WINDOW], [WINDOW + 1], [WINDOW, WINDOW + 1]])):
+        middle_ticks = 40_000 + 100 * draw(st.integers(-1, 1))
+        bid_lots, ask_lots = draw(st.tuples(st.integers(0, 6), st.integers(0, 6)))
+        bid_ticks = middle_ticks - 100 if bid_lots else 0
+        quotes.append(commands.Quote(instrument_id, bid_ticks, bid_lots, middle_ticks if ask_lots else 0, ask_lots))
+    label = draw(st.integers(0, 2))
+    return commands.mass_quote(account_id, quotes, self_trade=draw(st.sampled_from(SelfTrade)), label=label)
+
+
+@st.composite
+def baskets(draw: st.DrawFn, account_id: int) -> np.ndarray:
+    """One leg or two that reach the other side, if there is one."""
+    legs = []
+    for instrument_id in draw(st.sampled_from([[WINDOW], [WINDOW, WINDOW + 1]])):
+        side = draw(st.sampled_from(Side))
+        price_ticks = 40_400 if side == BUY else 39_600
+        legs.append(commands.Leg(instrument_id, side, price_ticks, draw(st.integers(1, 4))))
+    return commands.basket(account_id, legs, self_trade=draw(st.sampled_from(SelfTrade)))
+
+
+AUCTIONS = st.sampled_from([{}, {}, {"opening_auction_s": 3}, {"closing_auction_s": 6_600}])
+"""None, one that ends after some batches, and one that lasts until the first gate."""
+PAUSES_NS = st.sampled_from([20_000, 20_000, 500_000_000])
+
+
+@given(st.lists(st.tuples(PAUSES_NS, st.lists(groups(), max_size=6)), min_size=1, max_size=25), AUCTIONS)
+def test_the_view_says_what_the_venue_knows(
+    batches: list[tuple[int, list[np.ndarray]]], auctions: dict[str, int]
+) -> None:
+    market = open_market(horizon_s=3 * HOUR_S, **auctions)
+    for pause_ns, batch in batches:
+        market.send(*batch, time_ns=market.time_ns + pause_ns)
         for tranche in market.view.take_changed():
             touched = tranche.book.take_changes()
             assert all(level_lots(tranche, side, price) == lots for (side, price), lots in touched.items())
