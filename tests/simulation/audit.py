@@ -15,7 +15,10 @@ from exchange.venue.schema import Command, Event
 from exchange.view import MarketView
 from tests.simulation.traffic import LIMITS, Answer, CommandId
 
-KINDS_WITH_CLIENT_ID = (Command.PLACE, Command.CANCEL, Command.REPLACE, Command.DEPOSIT, Command.WITHDRAW)
+KINDS_WITH_CLIENT_ID = (
+    *(Command.PLACE, Command.CANCEL, Command.REPLACE, Command.DEPOSIT, Command.WITHDRAW),
+    *(Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET),
+)
 
 
 class Audit:

@@ -12,15 +12,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from exchange import commands
+from exchange.sequencer import stamp_order_ids
 from exchange.service import Exchange
+from exchange.venue.machine import Venue
 from exchange.verification import verify
-from matching.schema import Side, TimeInForce
-from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS, Traffic
-from tests.simulation.world import EPOCH_NS, SimulatedTime, World, simulate
+from exchange.warm_up import warm_up
+from matching.schema import EventKind, Side, TimeInForce
+from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS, CommandId, Traffic
+from tests.simulation.world import EPOCH_NS, INSTRUMENTS, SimulatedTime, World, simulate
 
 SEEDS = int(os.environ.get("BWX_SIM_SEEDS", "4"))
 LIVES = 12
 WORLDS_MAX = 30
+COMMANDS = 5_000
+SECONDS_A_COMMAND = 3
 DANGERS = {
     "power loss while opening",
     "power loss while trading",
@@ -34,6 +39,12 @@ DANGERS = {
     "snapshot used",
     "snapshot left out",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """The first command of a world waits for no compiler."""
+    warm_up()
 
 
 @pytest.fixture
@@ -106,3 +117,18 @@ async def founded(directory: Path) -> Exchange:
     for reply in exchange.submit_many(Traffic(0, EPOCH_NS).founding()):
         await reply
     return exchange
+
+
+def test_the_traffic_brings_every_kind_of_event_that_matching_has():
+    traffic, venue = Traffic(3, EPOCH_NS, instruments=INSTRUMENTS, expiry_s_max=2 * HOUR_S), Venue(LIMITS)
+    told: set[int] = set()
+    sequence = 1
+    founding = [commands.tick(EPOCH_NS), *traffic.founding()]
+    for index in range(-1, COMMANDS):
+        passing = commands.tick(EPOCH_NS + index * SECONDS_A_COMMAND * NANO_PER_S)
+        groups = founding if index < 0 else [passing, traffic.command(CommandId(0, index))]
+        batch = commands.concatenate(*groups)
+        stamp_order_ids(batch, sequence)
+        told.update(venue.apply(batch, sequence)["kind"].tolist())
+        sequence += len(batch)
+    assert set(EventKind) <= told

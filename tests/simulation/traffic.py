@@ -21,6 +21,9 @@ REFERENCE_TICKS = 1_000
 NANO_PER_S = 1_000_000_000
 HOUR_S = 3_600
 CASH_NANO = 1_000_000 * NANO_PER_S
+OPENING_AUCTION_S = 2
+CLOSING_AUCTION_S = 1_200
+GROUP_KINDS = ("mass quote", "mass quote", "mass quote", "basket", "basket", "mass cancel")
 
 
 class CommandId(NamedTuple):
@@ -86,6 +89,18 @@ class Traffic:
                 gate_lead_s=300,
                 horizon_s=4 * HOUR_S,
                 reference_ticks=REFERENCE_TICKS,
+                closing_auction_s=CLOSING_AUCTION_S,
+            ),
+            commands.define_series(
+                2,
+                1,
+                Tier.AF,
+                first_start_ns=first_start_ns,
+                duration_s=HOUR_S,
+                gate_lead_s=300,
+                horizon_s=2 * HOUR_S,
+                reference_ticks=REFERENCE_TICKS,
+                opening_auction_s=OPENING_AUCTION_S,
             ),
         ]
 
@@ -96,32 +111,72 @@ class Traffic:
         if choice < 0.03:
             return _money(which, generator)
         target_index = which.index - ACCOUNTS * generator.randint(1, 30)
-        if choice < 0.68 or target_index < 0:
+        if choice < 0.60 or target_index < 0:
             return self._place(which, generator)
+        if choice < 0.70:
+            return self._group(which, generator)
         target = CommandId(which.life, target_index)
         if choice < 0.86:
             return commands.cancel(which.account_id, target_client_id=target.client_id, client_id=which.client_id)
         return _replace(which, target, generator)
 
     def _place(self, which: CommandId, generator: random.Random) -> np.ndarray:
-        """Mostly a limit order near the reference; some are timed, immediate, without a price, or not to be had."""
+        """Mostly a limit order near the reference; some are timed, immediate, without a price, or not to be had.
+
+        Some show a part of themselves, ask for a least fill, or only reduce a position.
+        """
         time_in_force = generator.choices(list(TimeInForce), (70, 15, 10, 5))[0]
         is_timed = time_in_force == TimeInForce.GTD
         is_market = time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and generator.random() < 0.3
         rests = time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
         post_only = OrderFlag.POST_ONLY_SLIDE if rests and generator.random() < 0.2 else 0
+        reduce_only = OrderFlag.REDUCE_ONLY if generator.random() < 0.15 else 0
+        lots = generator.randint(1, 30)
         return commands.place(
             which.account_id,
             generator.choice(self._instruments),
             generator.choice(list(Side)),
             0 if is_market else REFERENCE_TICKS + generator.randint(-40, 40),
-            generator.randint(1, 30),
+            lots,
             client_id=which.client_id,
             time_in_force=time_in_force,
-            flags=OrderFlag.MARKET if is_market else post_only,
+            flags=reduce_only | (OrderFlag.MARKET if is_market else post_only),
             self_trade=generator.choice(list(SelfTrade)),
             expires_ns=self.epoch_ns + generator.randrange(1, self._expiry_ns_max) if is_timed else 0,
+            display_lots=generator.randint(1, lots) if rests and generator.random() < 0.2 else 0,
+            minimum_lots=generator.randint(1, lots) if not post_only and generator.random() < 0.1 else 0,
+            label=generator.randint(0, 2),
         )
+
+    def _group(self, which: CommandId, generator: random.Random) -> np.ndarray:
+        """A command of many orders, in a few instruments."""
+        kind = generator.choice(GROUP_KINDS)
+        if kind == "mass cancel":
+            side = generator.choice((None, *Side))
+            return commands.mass_cancel(which.account_id, side=side, label=1, client_id=which.client_id)
+        instruments = generator.sample(sorted(set(self._instruments[:-1])), generator.randint(1, 2))
+        self_trade = generator.choice(list(SelfTrade))
+        if kind == "basket":
+            legs = [_leg(instrument_id, generator) for instrument_id in instruments]
+            return commands.basket(which.account_id, legs, client_id=which.client_id, self_trade=self_trade)
+        quotes = [_quote(instrument_id, generator) for instrument_id in instruments]
+        return commands.mass_quote(which.account_id, quotes, client_id=which.client_id, self_trade=self_trade, label=2)
+
+
+def _quote(instrument_id: int, generator: random.Random) -> commands.Quote:
+    """Both sides around a middle near the reference; now and then one of them is taken away."""
+    middle_ticks = REFERENCE_TICKS + generator.randint(-20, 20)
+    bid_lots, ask_lots = generator.choice((0, 5, 10, 20)), generator.choice((0, 5, 10, 20))
+    bid_ticks, ask_ticks = middle_ticks - generator.randint(1, 10), middle_ticks + generator.randint(0, 10)
+    return commands.Quote(instrument_id, bid_ticks if bid_lots else 0, bid_lots, ask_ticks if ask_lots else 0, ask_lots)
+
+
+def _leg(instrument_id: int, generator: random.Random) -> commands.Leg:
+    """A leg that mostly reaches the other side."""
+    side = generator.choice(list(Side))
+    distance_ticks = generator.randint(0, 60)
+    price_ticks = REFERENCE_TICKS + (distance_ticks if side == Side.BUY else -distance_ticks)
+    return commands.Leg(instrument_id, side, price_ticks, generator.randint(1, 8))
 
 
 def _replace(which: CommandId, target: CommandId, generator: random.Random) -> np.ndarray:
