@@ -61,7 +61,7 @@ def available_nano(ledger, account_id):
 def check_hold(ledger, account_id, price_ticks, lots, tick_value_nano, released_nano, makers_max):
     """Whether an account can hold a notional after something else was released; 0 or the refusal.
 
-    Holding no more than before is always allowed. A trade opens a position for the account and for each maker it meets.
+    Holding no more than before is always allowed. Beside the account, each of so many makers may need a position.
     """
     tick_nano = np.int64(price_ticks) * tick_value_nano
     if lots > AMOUNT_NANO_MAX // max(tick_nano, np.int64(1)):

@@ -9,7 +9,7 @@ AMOUNT_NANO_MAX = 1 << 60
 TOTAL_NANO_MAX = 1 << 62
 """The largest sum of all balances. Twice as much still fits int64."""
 ACCOUNT_CAPACITY = 1 << 20
-POSITION_CAPACITY = 1 << 22
+POSITION_CAPACITY = 1 << 23
 
 
 class RiskReject(IntEnum):

@@ -37,6 +37,12 @@ def auction_ns(tranche):
     return np.int64(tranche["opening_auction_s"]) * NANO_PER_S
 
 
+@inlined
+def last_call_ns(tranche):
+    """When continuous trading ends: at the closing auction, or at the gate if there is none."""
+    return tranche["gate_ns"] - np.int64(tranche["closing_auction_s"]) * NANO_PER_S
+
+
 @outlined
 def tell_indicative(state, instrument_id, events, count):
     """Tell what an auction would give now, if that changed, and enter when to look again."""
@@ -75,7 +81,8 @@ def uncross_step(state, tranche, trigger, events, count):
     if state.clock[0]["is_halted"] and trigger == Trigger.UNCROSS:
         drop_first(state)
         tranche["auction_end_ns"] += auction_ns(tranche)
-        add_entry(state, tranche["auction_end_ns"], TRANCHE_DUE, tranche["instrument_id"])
+        due_ns = min(tranche["auction_end_ns"], last_call_ns(tranche))
+        add_entry(state, due_ns, TRANCHE_DUE, tranche["instrument_id"])
         return count
     if not state.clock[0]["is_halted"]:
         first = count

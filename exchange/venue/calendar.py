@@ -10,7 +10,7 @@ steps and is run again; a late tick over many deadlines does what many timely on
 import numpy as np
 
 from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE, add_entry, drop_first, move_entry
-from exchange.venue.auctions import begin_auction, ends_auction, tell_indicative, uncross_step
+from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import (
     BASIS_POINTS,
@@ -131,12 +131,6 @@ def deadline_ns(tranche):
     if tranche["state"] == LifeState.OPEN:
         return last_call_ns(tranche)
     return tranche["gate_ns"]
-
-
-@inlined
-def last_call_ns(tranche):
-    """When continuous trading ends: at the closing auction, or at the gate if there is none."""
-    return tranche["gate_ns"] - np.int64(tranche["closing_auction_s"]) * NANO_PER_S
 
 
 @inlined

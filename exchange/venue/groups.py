@@ -106,7 +106,6 @@ def check_quotes_cost(state, batch, index):
     account_id = np.int64(batch.orders[index]["account_id"])
     cost_nano = np.int64(0)
     released_nano = np.int64(0)
-    lots_sum = np.int64(0)
     entries = count_entries(batch, index, Command.QUOTE)
     for entry in range(index + 1, index + 1 + entries):
         quote = batch.quotes[entry]
@@ -115,10 +114,9 @@ def check_quotes_cost(state, batch, index):
             price_ticks, lots = side_of_quote(quote, side)
             released_nano += quote_hold(state, account_id, quote["instrument_id"], slot, side)
             cost_nano = add_cost(state, cost_nano, slot, side, price_ticks, lots)
-            lots_sum += lots
             if cost_nano > AMOUNT_NANO_MAX:
                 return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    return check_sum(state, account_id, cost_nano - released_nano, lots_sum, entries)
+    return check_sum(state, account_id, cost_nano - released_nano, entries)
 
 
 @outlined
@@ -126,17 +124,15 @@ def check_legs_cost(state, batch, index):
     """0, or why an account cannot hold all legs together."""
     account_id = np.int64(batch.orders[index]["account_id"])
     cost_nano = np.int64(0)
-    lots_sum = np.int64(0)
     entries = count_entries(batch, index, Command.LEG)
     for entry in range(index + 1, index + 1 + entries):
         leg = batch.legs[entry]
         slot = slot_of(state, leg["instrument_id"])
         side, lots = np.int64(leg["side"]), leg["quantity_lots"]
         cost_nano = add_cost(state, cost_nano, slot, side, np.int64(leg["price_ticks"]), lots)
-        lots_sum += lots
         if cost_nano > AMOUNT_NANO_MAX:
             return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    return check_sum(state, account_id, cost_nano, lots_sum, entries)
+    return check_sum(state, account_id, cost_nano, entries)
 
 
 @inlined
@@ -152,9 +148,9 @@ def add_cost(state, cost_nano, slot, side, price_ticks, lots):
 
 
 @inlined
-def check_sum(state, account_id, more_nano, lots_sum, entries):
-    """Whether an account can hold so much more; each lot may meet another maker, each entry open a position."""
-    makers_max = min(lots_sum, state.book.counters[0]["resting_orders"])
+def check_sum(state, account_id, more_nano, entries):
+    """Whether an account can hold so much more. Each entry may open a position, and so may each order that rests."""
+    makers_max = state.book.counters[0]["resting_orders"]
     return check_amount(state.ledger, account_id, more_nano, makers_max + entries)
 
 

@@ -156,10 +156,13 @@ def make_room_for_change(state, change, slot, events, count):
 
 @inlined
 def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
-    """Whether an account can hold an order at worst: a buy at its limit, a sell at the best bid if that is higher."""
+    """Whether an account can hold an order at worst: a buy at its limit, a sell at the best bid if that is higher.
+
+    Every order that rests, wherever it does, may open a position in a trade to come: an uncrossing asks nobody.
+    """
     ticks = worst_ticks(state, slot, side, np.int64(limit_ticks))
     tick_value_nano = state.tranches[slot]["tick_value_nano"]
-    makers_max = min(np.int64(lots), state.book.counters[0]["resting_orders"])
+    makers_max = state.book.counters[0]["resting_orders"]
     return check_hold(state.ledger, account_id, ticks, lots, tick_value_nano, released_nano, makers_max)
 
 

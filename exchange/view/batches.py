@@ -1,5 +1,6 @@
 """Reading the arrays of a published batch as plain Python values, a whole array at a time."""
 
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from matching.schema import EXTRA, LEG, ORDER_COMMAND, ORDER_EVENT, QUOTE
 _KIND = names_of(ORDER_COMMAND).index("kind")
 _LENGTH_OFFSET = offset_of(CONTINUATION, "length")
 _TEXT_OFFSET = offset_of(CONTINUATION, "text")
-_ENTRY_LAYOUTS = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
+_ENTRY_LAYOUTS: dict[int, np.dtype] = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
 _BEHIND_A_HEAD = frozenset({Command.CONTINUATION, *_ENTRY_LAYOUTS})
 
 
@@ -92,12 +93,12 @@ class BatchReader:
         behind = range(at + 1, at + 1 + self.commands[at][1])
         return "".join(self._text_part(each) for each in behind if self.commands[each][_KIND] == Command.CONTINUATION)
 
-    def entries(self, sequence: int) -> list[dict[str, int]]:
-        """The further terms, quotes or legs behind the head at a sequence, in their layouts."""
+    def entries(self, sequence: int, kind: int) -> list[dict[str, int]]:
+        """The records of one kind right behind the head at a sequence: further terms, quotes or legs."""
         at = sequence - self.first_sequence
         behind = range(at + 1, at + 1 + self.commands[at][1])
-        layouts = [(each, _ENTRY_LAYOUTS.get(self.commands[each][_KIND])) for each in behind]
-        return [_fields(self._command_array, each, layout) for each, layout in layouts if layout is not None]
+        of_kind = takewhile(lambda each: self.commands[each][_KIND] == kind, behind)
+        return [_fields(self._command_array, each, _ENTRY_LAYOUTS[kind]) for each in of_kind]
 
     def head_count(self) -> int:
         """How many commands there are, each group counted once."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from exchange.venue.schema import Reason, Reject
+from exchange.venue.schema import Command, Reason, Reject
 from exchange.view.batches import BatchReader, OrderCommand, OrderEvent
 from exchange.view.records import (
     CANCELLED,
@@ -48,24 +48,30 @@ def reject_order(view: MarketView, reader: BatchReader, event: OrderEvent) -> No
 
 
 def begin_quotes(view: MarketView, reader: BatchReader, sequence: int) -> None:
-    """A mass quote was taken: its new quotes are orders from now on, the others take over its terms."""
+    """A mass quote was taken: its new quotes are orders from now on, those that rest take over its terms.
+
+    A quote that loses its place starts anew: what was filled of it before counts no more.
+    """
     head = reader.order(sequence)
     flags = head.flags | OrderFlag.QUOTE
-    for quote in reader.entries(sequence):
+    for quote in reader.entries(sequence, Command.QUOTE):
         for side, name in ((Side.BUY, "bid"), (Side.SELL, "ask")):
+            price_ticks, lots = quote[f"{name}_ticks"], quote[f"{name}_lots"]
             order_id = quote_order_id(head.account_id, quote["instrument_id"], side)
             order = view.accounts[head.account_id].orders.get(order_id)
             if order is not None:
                 order.label, order.session_id, order.flags = head.label, head.session_id, flags
-            elif quote[f"{name}_lots"]:
-                terms = (order_id, quote["instrument_id"], side, quote[f"{name}_ticks"], quote[f"{name}_lots"])
+                keeps_place = order.price_ticks == price_ticks and order.leaves_lots >= lots
+                order.filled_lots = order.filled_lots if keeps_place or not lots else 0
+            elif lots:
+                terms = (order_id, quote["instrument_id"], side, price_ticks, lots)
                 view.orders.add(_entered_order(view, head, sequence, *terms, flags))
 
 
 def begin_basket(view: MarketView, reader: BatchReader, sequence: int) -> None:
     """A basket was taken: each leg is an order, filled before the command ends."""
     head = reader.order(sequence)
-    for leg in reader.entries(sequence):
+    for leg in reader.entries(sequence, Command.LEG):
         terms = (leg["order_id"], leg["instrument_id"], leg["side"], leg["price_ticks"], leg["quantity_lots"])
         view.orders.add(_entered_order(view, head, sequence, *terms, leg["flags"]))
 
@@ -78,8 +84,9 @@ def _new_order(view: MarketView, reader: BatchReader, sequence: int, status: str
     order.reason = reason
     if command.continuations:
         order.client_id = reader.text(sequence)
-        for extra in reader.entries(sequence)[:1]:
-            order.display_lots, order.minimum_lots = extra["display_lots"], extra["minimum_lots"]
+        if command.flags & (OrderFlag.ICEBERG | OrderFlag.MINIMUM):
+            for extra in reader.entries(sequence, Command.EXTRA)[:1]:
+                order.display_lots, order.minimum_lots = extra["display_lots"], extra["minimum_lots"]
     return order
 
 
@@ -164,15 +171,10 @@ def _reduced(view: MarketView, event: OrderEvent) -> None:
 
 
 def _withdrawn(view: MarketView, event: OrderEvent) -> None:
-    """A resting order left the book to be matched anew; it ends or rests again within the same command.
-
-    A quote starts anew: what was filled of it before counts no more.
-    """
+    """A resting order left the book to be matched anew; it ends or rests again within the same command."""
     order = _changed_order(view, event)
     _move_level(view, event, order, -event.quantity_lots, orders=-1)
     _hold(view, event, order, -event.quantity_lots)
-    if order.flags & OrderFlag.QUOTE:
-        order.filled_lots = 0
 
 
 def _refreshed(view: MarketView, event: OrderEvent) -> None:

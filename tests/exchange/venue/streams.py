@@ -26,7 +26,7 @@ from matching.schema import ORDER_COMMAND, OrderFlag, SelfTrade, Side, TimeInFor
 from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, define_series, opening
 from tests.exchange.venue.told import client_key
 from tests.exchange.venue.twin_calendar import CLOSED_STATES
-from tests.matching.streams import long_lists, weighted
+from tests.matching.stream_orders import weighted
 
 Draw = Callable[[st.SearchStrategy], Any]
 GTC, GTD, IOC, FOK = TimeInForce
@@ -100,18 +100,17 @@ TERMS = st.sampled_from(
 )
 DISTANCES = st.sampled_from([*[0] * 8, 1, -1, 1, -1, 2, -3, 10, 400, -400, -990, 501, 10_000])
 QUANTITIES = st.sampled_from([1, 2, 3, 5, 5, 8, 1, 2, 3, 5, 5, 8, 13, 21, 40, 100, 1_001])
-FURTHER = st.sampled_from(
-    [
-        *[Further()] * 12,
-        *[Further(REDUCE_ONLY)] * 5,
-        *[Further(display_lots=1), Further(display_lots=2), Further(display_lots=3)] * 2,
-        Further(minimum_lots=1),
-        Further(minimum_lots=3),
-        Further(REDUCE_ONLY, display_lots=2),
-        Further(REDUCE_ONLY, minimum_lots=2),
-        Further(display_lots=2, minimum_lots=2),
-    ]
-)
+FURTHER_KINDS = [
+    Further(REDUCE_ONLY),
+    Further(display_lots=1),
+    Further(display_lots=3),
+    Further(minimum_lots=1),
+    Further(minimum_lots=3),
+    Further(REDUCE_ONLY, display_lots=2),
+    Further(REDUCE_ONLY, minimum_lots=2),
+    Further(display_lots=2, minimum_lots=2),
+]
+FURTHER = st.sampled_from([*[Further()] * 12, *[Further(REDUCE_ONLY)] * 4, *FURTHER_KINDS])
 LABELS = st.sampled_from([0, 0, 1, 2])
 PLACINGS = st.builds(
     Placing,
@@ -451,6 +450,29 @@ GROUPS = weighted(
 SOUND = weighted(
     {PLACES: 24, CHANGES: 8, GROUPS: 6, MONEY: 2, TICKS: 7, HALTS: 2, LISTINGS: 2, step(retry, PICKS, NEAR): 3}
 )
+BUSY_PLACES = step(
+    place,
+    st.builds(
+        Placing,
+        st.sampled_from([1, 2, 3]),
+        st.just(0),
+        st.sampled_from(Side),
+        st.integers(-2, 2),
+        st.integers(1, 9),
+        st.just(""),
+        st.sampled_from([*[(GTC, 0)] * 6, (GTD, 0), (IOC, 0)]),
+        st.sampled_from([*[SelfTrade.NONE] * 3, *SelfTrade]),
+        st.sampled_from([5, 30, 200]),
+        st.sampled_from(
+            [*[Further()] * 3, *[Further(REDUCE_ONLY)] * 3, *[Further(display_lots=2)] * 2, *FURTHER_KINDS]
+        ),
+        st.just(0),
+    ),
+)
+BUSY = weighted(
+    {BUSY_PLACES: 20, CHANGES: 4, GROUPS: 3, step(tick, st.sampled_from([0, 1, 2, 7])): 3, DEADLINE_TICKS: 1, HALTS: 1}
+)
+"""Three accounts that meet in one tranche all the time."""
 BYTES = st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2, 4, 127, 128, 255]))
 BROKEN = weighted(
     {
@@ -478,6 +500,16 @@ AUCTIONS = st.sampled_from(
 def sessions(length: int = 50, steps: st.SearchStrategy[Step] = STEPS) -> st.SearchStrategy[Session]:
     """Days of a venue, after its opening."""
     return st.builds(Session, AUCTIONS, long_lists(steps, length))
+
+
+def long_lists(elements: st.SearchStrategy[Step], length: int) -> st.SearchStrategy[list[Step]]:
+    """Lists that are mostly long, since little happens in a young market.
+
+    Hypothesis prefers short lists. So this draws one of a fixed length, with gaps that are then left out: a failure
+    still shrinks to the few elements that matter.
+    """
+    gaps = st.lists(weighted({st.none(): 1, elements: 9}), min_size=length, max_size=length)
+    return gaps.map(lambda drawn: [element for element in drawn if element is not None])
 
 
 def rehearse(session: Session, *, checks: bool = False) -> Market:

@@ -33,7 +33,7 @@ from tests.exchange.venue.market import (
 )
 from tests.exchange.venue.streams import BROKEN, STEPS, Session, rehearse, sessions
 from tests.exchange.venue.told import groups_of, told
-from tests.matching.streams import weighted
+from tests.matching.stream_orders import weighted
 
 
 def run(venue: Venue, history: np.ndarray, batch_sizes: list[int], first_sequence: int = 1) -> np.ndarray:

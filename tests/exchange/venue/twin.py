@@ -276,24 +276,21 @@ class VenueTwin(TwinCalendar):
         elif kind in (Command.PLACE, Command.REPLACE, Command.MASS_QUOTE, Command.BASKET):
             assert (outcome["reason"] == Reject.MARKET_HALTED) == self.is_halted
         if kind == Command.PLACE and not int(group["flags"][0]) & OrderFlag.POST_ONLY_SLIDE:
-            self.check_funds(group, outcome, self.worst_nano(group), int(group["quantity_lots"][0]), 1)
+            self.check_funds(group, outcome, self.worst_nano(group), 1)
         elif kind == Command.MASS_QUOTE:
             entries = entries_of(group, Command.QUOTE)
-            lots = sum(entry["bid_lots"] + entry["ask_lots"] for entry in entries)
-            self.check_funds(group, outcome, self.quotes_nano(group), lots, len(entries))
+            self.check_funds(group, outcome, self.quotes_nano(group), len(entries))
         elif kind == Command.BASKET:
             legs = entries_of(group, Command.LEG)
-            lots = sum(leg["quantity_lots"] for leg in legs)
-            self.check_funds(group, outcome, sum(self.order_nano(leg) for leg in legs), lots, len(legs))
+            self.check_funds(group, outcome, sum(self.order_nano(leg) for leg in legs), len(legs))
 
-    def check_funds(self, group: np.ndarray, outcome: Told, more_nano: int, lots: int, entries: int) -> None:
+    def check_funds(self, group: np.ndarray, outcome: Told, more_nano: int, entries: int) -> None:
         can_pay = more_nano <= max(self.available_nano(account_of(group)), 0)
         if outcome["reason"] == Reject.INSUFFICIENT_FUNDS:
             assert not can_pay, "a refused order could be paid for"
         elif outcome["reason"] == Reject.TOO_MANY_POSITIONS:
             positions = sum(len(tranche.positions) for tranche in self.tranches.values())
-            makers_max = min(lots, len(self.orders))
-            assert positions + entries + makers_max > self.limits.positions, "there was room for every position"
+            assert positions + entries + len(self.orders) > self.limits.positions, "there was room for every position"
         elif outcome["kind"] != Event.REJECTED:
             assert can_pay, "an order could not be paid for"
 
