@@ -111,9 +111,11 @@ async def _prepare_kernels() -> None:
 
 async def _open_exchange(directory: Path, accept_clock: bool) -> "Exchange":
     from exchange.service import Exchange
+    from exchange.settings import StoreSettings
 
+    reserve_bytes = StoreSettings().reserve_bytes
     with progress_bar("recovering") as report:
-        return await Exchange.open(directory, accept_clock=accept_clock, progress=report)
+        return await Exchange.open(directory, reserve_bytes=reserve_bytes, accept_clock=accept_clock, progress=report)
 
 
 async def _open_doors(
