@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from exchange.database import DAMAGE_ERRORS, READ_ERRORS
+from exchange.database import DAMAGE_ERRORS, READ_ERRORS, transaction
 from exchange.head import GENESIS_HASH
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreUnreadable
 
@@ -113,7 +113,7 @@ class JournalTable:
         if base is None:
             self._connection.execute(_INSERT, columns)
             return
-        with self._connection:
+        with transaction(self._connection):
             self._connection.execute(_BASES_SCHEMA)
             self._connection.execute(_INSERT, columns)
             self._connection.execute(_INSERT_BASE, (row.first_sequence, base))

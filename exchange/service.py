@@ -191,12 +191,17 @@ class Exchange:
                 future.set_result(Reply(sequence, time_ns, events[first:end]))
 
     def _save(self, delivery: Delivery) -> None:
-        """Write a snapshot in the background; if the one before is still being written, this one is left out."""
-        if self._saving is not None and not self._saving.done():
-            return
-        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump()))
+        """Write a snapshot in the background; if the one before is still being written, this one is left out.
 
-    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes) -> None:
+        The last one before the close never is: an upgrade begins with it.
+        """
+        earlier = self._saving if self._saving is not None and not self._saving.done() else None
+        if earlier is None or self._closing:
+            self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump(), earlier))
+
+    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes, earlier: asyncio.Task[None] | None) -> None:
+        if earlier is not None:
+            await earlier
         published = delivery.published
         assert delivery.image is not None
         last_sequence = published.first_sequence + len(published.commands) - 1
@@ -209,7 +214,10 @@ class Exchange:
         assert delivery.image is not None
         rules = self.limits.rules_version()
         time_ns = delivery.published.time_ns
+        known = len(self._snapshots.notices)
         self._snapshots.save(snapshot_of(delivery.image, view_dump, delivery.chain_hash, sequence, time_ns, rules))
+        for notice in self._snapshots.notices[known:]:
+            log.error("snapshots_set_aside", reason=notice)
 
     def _stop_on(self, error: BaseException, tickets: list[asyncio.Future[Reply]]) -> None:
         self.failure = error
