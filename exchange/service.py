@@ -16,6 +16,7 @@ import numpy as np
 import structlog
 
 from exchange import commands
+from exchange.backup import Copied, Source, copy_store
 from exchange.clock import DRIFT_ALERT_NS, VenueClock, anchor
 from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
@@ -24,7 +25,7 @@ from exchange.recovery import Progress, Recovered, recover, snapshot_of
 from exchange.reserve import Reserve
 from exchange.sequencer import Delivery, ExchangeStopped, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
-from exchange.store_errors import JournalFull, StoreError
+from exchange.store_errors import CopyRefused, JournalFull, StoreError
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 
@@ -70,6 +71,7 @@ class Exchange:
         self._journal = journal
         self._snapshots = snapshots
         self._saving: asyncio.Task[None] | None = None
+        self._copying: set[asyncio.Future[Copied]] = set()
         self._listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
         self._sequencer = Sequencer(
@@ -152,11 +154,26 @@ class Exchange:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    async def back_up(self, target: Path, copy_keys: Callable[[Path], None], progress: Progress) -> Copied:
+        """Copy the store to a new folder while trading goes on. Raises StoreError; then nothing is there."""
+
+        def report(done: int, total: int) -> None:
+            if self._closing:
+                raise CopyRefused(target, "the exchange is stopping")
+            progress(done, total)
+
+        source = Source(self._journal, self._snapshots, copy_keys)
+        copying = asyncio.ensure_future(asyncio.to_thread(copy_store, source, target, report))
+        self._copying.add(copying)
+        copying.add_done_callback(self._copying.discard)
+        return await asyncio.shield(copying)
+
     async def close(self) -> None:
         """Finish what was submitted, take a last snapshot, and release the store."""
         if self._closing:
             return
         self._closing = True
+        await asyncio.gather(*self._copying, return_exceptions=True)
         await asyncio.to_thread(self._sequencer.stop)
         if self._saving is not None:
             await self._saving

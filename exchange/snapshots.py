@@ -5,11 +5,14 @@ convenience and the journal is the record, so nothing here stands in the way of 
 read is left out with a notice, and an older snapshot plus more replay gives the same state. A file that can
 be opened and not saved into is set aside, and a new one is begun.
 
+A backup reads them while one is being saved: readers and the one writer take turns.
+
 Whoever restores a snapshot compares its `chain_hash` with `Journal.hash_at(sequence)`: the checksum proves
 that the snapshot is whole, only the chain proves that it belongs to this journal.
 """
 
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -78,6 +81,7 @@ class SnapshotStore:
         self._path = path
         self._connect = connect
         self._connection = connect()
+        self._lock = threading.Lock()
         self._failure: SnapshotFailed | None = None
         self.notices: list[str] = []
 
@@ -113,11 +117,8 @@ class SnapshotStore:
             reason = f"an earlier one failed: {self._failure.reason}"
             raise SnapshotFailed(self._path, snapshot.sequence, reason) from self._failure
         try:
-            try:
-                self._insert(snapshot)
-            except UNUSABLE_ERRORS as error:
-                self._begin_anew(error)
-                self._insert(snapshot)
+            with self._lock:
+                self._insert_somewhere(snapshot)
         except apsw.FullError as error:
             raise SnapshotFailed(self._path, snapshot.sequence, error) from error
         except (apsw.Error, OSError, StoreError) as error:
@@ -141,6 +142,13 @@ class SnapshotStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _insert_somewhere(self, snapshot: Snapshot) -> None:
+        try:
+            self._insert(snapshot)
+        except UNUSABLE_ERRORS as error:
+            self._begin_anew(error)
+            self._insert(snapshot)
+
     def _insert(self, snapshot: Snapshot) -> None:
         sequence, chain_hash, state_digest, rules_version, time_ns, payload = snapshot
         row = (sequence, chain_hash, state_digest, rules_version, time_ns, _checksum(snapshot), payload)
@@ -156,7 +164,8 @@ class SnapshotStore:
 
     def _sequences(self) -> list[int]:
         try:
-            rows: list[Any] = self._connection.execute(_SEQUENCES).fetchall()
+            with self._lock:
+                rows: list[Any] = self._connection.execute(_SEQUENCES).fetchall()
             return [sequence for (sequence,) in rows]
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self.notices.append(f"{self._path} cannot be read ({error}): no snapshot is used")
@@ -164,7 +173,8 @@ class SnapshotStore:
 
     def _load(self, sequence: int) -> Snapshot | None:
         try:
-            rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
+            with self._lock:
+                rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self._leave_out(sequence, error)
             return None

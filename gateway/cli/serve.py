@@ -130,6 +130,7 @@ async def _open_doors(
     """List what is planned, listen, and let the demo's bots in. Returns the address to open."""
     from aiohttp import web
 
+    from exchange.control import serve_control
     from exchange.plan import apply_plan
     from gateway.app import make_app
     from gateway.keys import KeyStore
@@ -137,6 +138,7 @@ async def _open_doors(
 
     keys = KeyStore.open(directory)
     stack.callback(keys.close)
+    await stack.enter_async_context(serve_control(exchange, directory, keys.copy_to))
     if plan is not None:
         await apply_plan(exchange, plan)
     if demo:
