@@ -48,10 +48,11 @@ def newest_base(journal: Journal) -> Snapshot | None:
 
     Raises JournalCorrupt where the base is not there, or is not the one that the chain names.
     """
-    first_sequence = journal.newest_base()
-    if first_sequence is None:
+    bases = journal.bases()
+    if not bases:
         _check_first_rules(journal)
         return None
+    first_sequence = bases[-1]
     encoded = journal.base_before(first_sequence) or b""
     if _named_at(journal, first_sequence) != _digest(encoded):
         raise JournalCorrupt(journal.path, first_sequence, "the state that its rules began with is another one")

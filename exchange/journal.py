@@ -155,9 +155,9 @@ class Journal:
             raise SequenceRefused(self.path, from_sequence, self._last_sequence)
         return self._table.walk(from_sequence, lambda: self._last_sequence, None if any_rules else self._rules_version)
 
-    def newest_base(self) -> int | None:
-        """The sequence of the first record that was decided by the newest rules, if others came before them."""
-        return self._table.newest_base()
+    def bases(self) -> list[int]:
+        """The sequences of the first records under each version of the rules, but for those that it began with."""
+        return self._table.bases()
 
     def base_before(self, first_sequence: int) -> bytes | None:
         """The state that the rules of the row with this sequence began with, if it was committed with the row."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from exchange.database import DAMAGE_ERRORS, READ_ERRORS
+from exchange.database import DAMAGE_ERRORS, READ_ERRORS, transaction
 from exchange.head import GENESIS_HASH
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreUnreadable
 
@@ -35,7 +35,7 @@ _BASES_SCHEMA = "CREATE TABLE IF NOT EXISTS bases (first_sequence INTEGER PRIMAR
 _TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
 _INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_BASE = "INSERT INTO bases VALUES (?, ?)"
-_NEWEST_BASE = "SELECT first_sequence FROM bases WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1"
+_BASES = "SELECT first_sequence FROM bases WHERE first_sequence <= ? ORDER BY first_sequence"
 _BASE = "SELECT state FROM bases WHERE first_sequence = ?"
 # The rules are read as bytes, because a damaged text may not decode.
 _SELECT = "SELECT first_sequence, count, time_ns, CAST(rules_version AS BLOB), hash, payload FROM journal"
@@ -113,7 +113,7 @@ class JournalTable:
         if base is None:
             self._connection.execute(_INSERT, columns)
             return
-        with self._connection:
+        with transaction(self._connection):
             self._connection.execute(_BASES_SCHEMA)
             self._connection.execute(_INSERT, columns)
             self._connection.execute(_INSERT_BASE, (row.first_sequence, base))
@@ -124,12 +124,11 @@ class JournalTable:
             return None
         return self._fetch(_ROW_UP_TO, _SEQUENCE_MAX, blamed_sequence=1)
 
-    def newest_base(self) -> int | None:
-        """The first sequence of the row that the newest base was committed with; None without bases."""
+    def bases(self) -> list[int]:
+        """The first sequences of the rows that bases were committed with, oldest first."""
         if not self._has_table("bases"):
-            return None
-        (sequence,) = self._query(_NEWEST_BASE, _SEQUENCE_MAX, blamed_sequence=1) or (None,)
-        return sequence
+            return []
+        return [sequence for (sequence,) in self._query_all(_BASES, _SEQUENCE_MAX, blamed_sequence=1)]
 
     def base_before(self, first_sequence: int) -> bytes | None:
         """The base that was committed with the row of this sequence, not proved; None without one."""
@@ -194,12 +193,14 @@ class JournalTable:
         return self._query(_TABLE, name, blamed_sequence=1) is not None
 
     def _query(self, statement: str, key: int | str, blamed_sequence: int) -> tuple[Any, ...] | None:
-        """Fetch one row, to the end of the statement: an open one would block checkpoints."""
+        return next(iter(self._query_all(statement, key, blamed_sequence)), None)
+
+    def _query_all(self, statement: str, key: int | str, blamed_sequence: int) -> list[Any]:
+        """Fetch rows, to the end of the statement: an open one would block checkpoints."""
         try:
             with self.lock:
-                rows = self._connection.execute(statement, (key,)).fetchall()
+                return self._connection.execute(statement, (key,)).fetchall()
         except DAMAGE_ERRORS as error:
             raise JournalCorrupt(self._path, blamed_sequence, error) from error
         except READ_ERRORS as error:
             raise StoreUnreadable(self._path, error) from error
-        return rows[0] if rows else None

@@ -143,9 +143,10 @@ class SnapshotFailed(StoreError):
     """A snapshot was not saved. Recovery takes an older one and replays more of the journal."""
 
     def __init__(self, path: Path, sequence: int, reason: object) -> None:
+        self.reason = reason
         super().__init__(
-            f"the snapshot at sequence {sequence} was not saved to {path} ({reason}): the journal is not "
-            "affected, but no further snapshot is saved until the store is reopened; mend the disk"
+            f"the snapshot at sequence {sequence} was not saved to {path} ({reason}): the journal is not affected, "
+            "but the next start replays more of it; make room on the disk, or mend it and restart"
         )
 
 

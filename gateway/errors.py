@@ -56,6 +56,7 @@ class DoorError(IntEnum):
     OVERLOADED = 450
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
+    STORAGE_FULL = 453
     INTERNAL_ERROR = 499
 
 
@@ -113,6 +114,9 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.OVERLOADED: Answer(503, "the queue of commands is full; retry with the same client id"),
     DoorError.EXCHANGE_STOPPED: Answer(503, "the exchange takes no commands now; retry with the same client id"),
     DoorError.SHUTTING_DOWN: Answer(503, "the gateway is closing; connect again and retry with the same client id"),
+    DoorError.STORAGE_FULL: Answer(
+        503, "the exchange's disk is full: cancels and halts are taken; retry with the same client id"
+    ),
     DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
 }
 

@@ -36,10 +36,6 @@ class Wish(NamedTuple):
         """The id of the quote that this is about."""
         return quote_order_id(self.account_id, self.instrument_id, self.side)
 
-    def refused(self, reject: OrderReject) -> Refusal:
-        """A rule that is broken on this side."""
-        return Refusal(reject, self.instrument_id, self.order_id, self.side, self.price_ticks)
-
 
 def mass_quote(book: TwinState, head: SimpleNamespace, quotes: list[SimpleNamespace]) -> None:
     """Let an account's quotes become what the command says, instrument by instrument."""
@@ -87,30 +83,44 @@ def check_head(head: SimpleNamespace, quotes: list[SimpleNamespace]) -> Refusal 
 
 
 def check_entries(book: TwinState, head: SimpleNamespace, entries: list[tuple[Wish, Wish]]) -> Refusal | None:
-    """The first rule that an entry breaks."""
+    """The first rule that an entry breaks; only its instrument is repeated."""
     seen: set[int] = set()
     for entry in entries:
         instrument_id = entry[Side.BUY].instrument_id
-        instrument = book.instruments.get(instrument_id)
-        if instrument is None:
-            return Refusal(OrderReject.UNKNOWN_INSTRUMENT, instrument_id)
-        if instrument_id in seen:
-            return Refusal(OrderReject.DUPLICATE_INSTRUMENT, instrument_id)
-        seen.add(instrument_id)
-        if reject := check_instrument(head, instrument) or check_form(entry):
+        reject = check_entry(book, head, entry, seen)
+        if reject:
             return Refusal(reject, instrument_id)
-        for wish in entry:
-            if reject := check_side(instrument, wish):
-                return wish.refused(reject)
-        bid, ask = entry
-        if bid.lots and ask.lots and bid.price_ticks >= ask.price_ticks:
-            return Refusal(OrderReject.QUOTE_CROSSED, instrument_id)
-        for wish in entry:
-            if wish.order_id in book.resting and not quote_at_rest(book, wish):
-                return wish.refused(OrderReject.DUPLICATE_ORDER_ID)
-        for wish in entry:
-            if head.flags & OrderFlag.POST_ONLY and would_trade(instrument, wish):
-                return wish.refused(OrderReject.POST_ONLY_WOULD_TRADE)
+        seen.add(instrument_id)
+    return None
+
+
+def check_entry(book: TwinState, head: SimpleNamespace, entry: tuple[Wish, Wish], seen: set[int]) -> OrderReject | None:
+    """The first rule that one entry breaks, with the instruments of those before it."""
+    bid, ask = entry
+    instrument = book.instruments.get(bid.instrument_id)
+    if instrument is None:
+        return OrderReject.UNKNOWN_INSTRUMENT
+    if bid.instrument_id in seen:
+        return OrderReject.DUPLICATE_INSTRUMENT
+    return (
+        check_instrument(head, instrument)
+        or check_form(entry)
+        or check_side(instrument, bid)
+        or check_side(instrument, ask)
+        or check_against_others(book, head, entry)
+    )
+
+
+def check_against_others(book: TwinState, head: SimpleNamespace, entry: tuple[Wish, Wish]) -> OrderReject | None:
+    """The two sides of an entry must go together, and with what rests."""
+    bid, ask = entry
+    if bid.lots and ask.lots and bid.price_ticks >= ask.price_ticks:
+        return OrderReject.QUOTE_CROSSED
+    if any(wish.order_id in book.resting and not quote_at_rest(book, wish) for wish in entry):
+        return OrderReject.DUPLICATE_ORDER_ID
+    instrument = book.instruments[bid.instrument_id]
+    if head.flags & OrderFlag.POST_ONLY and any(would_trade(instrument, wish) for wish in entry):
+        return OrderReject.POST_ONLY_WOULD_TRADE
     return None
 
 

@@ -12,7 +12,9 @@ import pytest
 
 from exchange import commands
 from exchange.clock import Anchor, VenueClock
+from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
+from exchange.reserve import Reserve
 from exchange.sequencer import (
     BATCH_RECORDS_MAX,
     QUEUED_RECORDS_MAX,
@@ -45,18 +47,27 @@ class Line:
         vfs: str | None = None,
         takes: bool = True,
         reads_captures: bool = True,
+        reserve_bytes: int = 0,
         **options: Any,
     ) -> None:
         self.journal = Journal.open(directory, rules_version=RULES, vfs=vfs)
         self.venue = Venue(LIMITS)
         self.deliveries: list[Delivery] = []
         self.failures: list[tuple[BaseException, list[Any]]] = []
+        self.refusals: list[tuple[StorageFull, list[Any]]] = []
         self.takes = takes
         self.reads_captures = reads_captures
         self.images: list[Image] = []
         self.news = threading.Condition()
         self.sequencer = Sequencer(
-            self.venue, self.journal, VenueClock(Anchor(START_NS, None)), self.deliver, self.fail, **options
+            self.venue,
+            self.journal,
+            VenueClock(Anchor(START_NS, None)),
+            self.deliver,
+            self.fail,
+            self.refuse,
+            DiskGuard(Reserve(directory, reserve_bytes, vfs), look_every_s=0),
+            **options,
         )
 
     def deliver(self, delivery: Delivery) -> None:
@@ -71,6 +82,11 @@ class Line:
     def fail(self, error: BaseException, tickets: list[Any]) -> None:
         with self.news:
             self.failures.append((error, tickets))
+            self.news.notify_all()
+
+    def refuse(self, error: StorageFull, tickets: list[Any]) -> None:
+        with self.news:
+            self.refusals.append((error, tickets))
             self.news.notify_all()
 
     def submit(self, *groups: np.ndarray) -> None:

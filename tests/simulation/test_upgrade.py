@@ -86,7 +86,7 @@ def test_an_upgraded_store_holds_the_same_market_and_says_where_it_began(old_sto
         *_, last_old, first_new = journal.read(any_rules=True)
         assert last_old.hash.hex() == before["chain_hash"]
         assert (first_new.first_sequence, first_new.rules_version) == (upgraded.sequence + 1, LIMITS.rules_version())
-        assert journal.newest_base() == first_new.first_sequence
+        assert journal.bases() == [first_new.first_sequence]
 
 
 async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(old_store, monkeypatch):
