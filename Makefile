@@ -23,7 +23,7 @@ check: $(VENV)/.dev  ## Format, lint, types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## Measure matching on three generated flows
+bench: $(VENV)/.dev  ## Measure matching on generated flows of all shapes
 	@$(BIN)/python -m load_tests.match --charts docs
 
 sim: $(VENV)/.dev  ## The long simulations: thousands of crashes and generated markets

@@ -5,7 +5,8 @@ wrong.
 import hashlib
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,14 +16,20 @@ from exchange.venue.schema import (
     CLIENT_ID_LENGTH_MAX,
     CLOCK_COMMAND,
     CONTINUATION,
-    CONTINUATIONS_MAX,
+    EXTRA,
     INSTRUMENT_COMMAND,
+    LEG,
+    MASS_CANCEL_COMMAND,
     ORDER_COMMAND,
+    QUOTE,
     SERIES_COMMAND,
     TEXT_BYTES_MAX,
+    TEXT_RECORDS_MAX,
+    TIER_BITS,
     Command,
     Tier,
 )
+from matching.schema import QUOTES_MAX, MassFlag, OrderFlag, TimeInForce
 
 
 def _packer(layout: np.dtype) -> struct.Struct:
@@ -40,8 +47,16 @@ _CLOCK = _packer(CLOCK_COMMAND)
 _ACCOUNT = _packer(ACCOUNT_COMMAND)
 _SERIES = _packer(SERIES_COMMAND)
 _INSTRUMENT = _packer(INSTRUMENT_COMMAND)
+_EXTRA = _packer(EXTRA)
+_QUOTE = _packer(QUOTE)
+_LEG = _packer(LEG)
+_MASS_CANCEL = _packer(MASS_CANCEL_COMMAND)
 _TEXT = _packer(CONTINUATION)
 _CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
+
+
+Entry = tuple[struct.Struct, tuple[int, ...]]
+"""The packer and the values of one record behind a head."""
 
 
 class CommandError(ValueError):
@@ -61,9 +76,18 @@ def place(
     self_trade: int = 0,
     expires_ns: int = 0,
     order_id: int = 0,
+    display_lots: int = 0,
+    minimum_lots: int = 0,
+    label: int = 0,
+    session_id: int = 0,
 ) -> np.ndarray:
-    """A new order. Without `order_id` the sequencer numbers it by its sequence."""
+    """A new order; an iceberg with `display_lots`, killed if less than `minimum_lots` trade on entry.
+
+    Without `order_id` the sequencer numbers it by its sequence.
+    """
     high, low = client_key(client_id)
+    flags |= (OrderFlag.ICEBERG if display_lots else 0) | (OrderFlag.MINIMUM if minimum_lots else 0)
+    extra = (Command.EXTRA, 0, 0, 0, display_lots, minimum_lots, *(0,) * 5)
     return _group(
         lambda continuations: _ORDER.pack(
             Command.PLACE,
@@ -78,12 +102,13 @@ def place(
             high,
             low,
             expires_ns,
-            0,
-            0,
+            label,
+            session_id,
             flags,
             self_trade,
         ),
         client_id,
+        [(_EXTRA, extra)] if display_lots or minimum_lots else [],
     )
 
 
@@ -106,6 +131,119 @@ def replace(
     return _change(
         Command.REPLACE, account_id, order_id, target_client_id, client_id, price_ticks, quantity_lots, flags
     )
+
+
+def mass_cancel(
+    account_id: int | None,
+    *,
+    session_id: int | None = None,
+    label: int | None = None,
+    side: int | None = None,
+    instrument_id: int | None = None,
+    region_id: int | None = None,
+    tier: Tier | None = None,
+    client_id: str = "",
+) -> np.ndarray:
+    """A cancel of all resting orders that match what is given; without an account, of everybody's."""
+    high, low = client_key(client_id)
+    given = (account_id, session_id, label, side, instrument_id)
+    flags = sum(flag for flag, value in zip(MassFlag, given, strict=True) if value is not None)
+    tier_mask = (1 << TIER_BITS) - 1
+    scope_mask = (0 if region_id is None else 0xFFFFFFFF & ~tier_mask) | (0 if tier is None else tier_mask)
+    return _group(
+        lambda continuations: _MASS_CANCEL.pack(
+            Command.MASS_CANCEL,
+            continuations,
+            side or 0,
+            flags,
+            instrument_id or 0,
+            account_id or 0,
+            label or 0,
+            (region_id or 0) << TIER_BITS | (tier or 0),
+            scope_mask,
+            0,
+            high,
+            low,
+            session_id or 0,
+            *(0,) * 3,
+        ),
+        client_id,
+    )
+
+
+class Quote(NamedTuple):
+    """Both sides of one instrument; a side without lots is taken away, and its price is 0."""
+
+    instrument_id: int
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
+
+
+def mass_quote(
+    account_id: int,
+    quotes: Sequence[Quote],
+    *,
+    client_id: str = "",
+    post_only: bool = False,
+    self_trade: int = 0,
+    label: int = 0,
+    session_id: int = 0,
+) -> np.ndarray:
+    """Replace an account's quotes in many instruments at once: all or nothing."""
+    entries = [
+        (
+            _QUOTE,
+            (Command.QUOTE, 0, 0, each.instrument_id, each.bid_ticks, each.ask_ticks, each.bid_lots, each.ask_lots)
+            + (0,) * 4,
+        )
+        for each in quotes
+    ]
+    flags = OrderFlag.POST_ONLY if post_only else 0
+    return _many(
+        Command.MASS_QUOTE, account_id, TimeInForce.GTC, entries, client_id, flags, self_trade, label, session_id
+    )
+
+
+class Leg(NamedTuple):
+    """One leg of a basket: filled whole at its limit or better."""
+
+    instrument_id: int
+    side: int
+    price_ticks: int
+    quantity_lots: int
+    reduce_only: bool = False
+
+
+def basket(
+    account_id: int,
+    legs: Sequence[Leg],
+    *,
+    client_id: str = "",
+    self_trade: int = 0,
+    label: int = 0,
+    session_id: int = 0,
+) -> np.ndarray:
+    """Trade several instruments at once, or none. The sequencer numbers the legs by their sequences."""
+    entries = [
+        (
+            _LEG,
+            (
+                Command.LEG,
+                0,
+                leg.side,
+                OrderFlag.REDUCE_ONLY if leg.reduce_only else 0,
+                leg.instrument_id,
+                0,
+                leg.price_ticks,
+                leg.quantity_lots,
+            )
+            + (0,) * 5,
+        )
+        for leg in legs
+    ]
+    return _many(Command.BASKET, account_id, TimeInForce.FOK, entries, client_id, 0, self_trade, label, session_id)
 
 
 def tick(time_ns: int) -> np.ndarray:
@@ -147,8 +285,14 @@ def define_series(
     quantity_step_lots: int = 1,
     quantity_max_lots: int = 1_000_000,
     band_bps: int = 5_000,
+    opening_auction_s: int = 0,
+    closing_auction_s: int = 0,
 ) -> np.ndarray:
-    """A rolling calendar: a window of this length after the other, each listed `horizon_s` before it starts."""
+    """A rolling calendar: a window of this length after the other, each listed `horizon_s` before it starts.
+
+    With an opening auction orders collect for so long before trading begins, or begins again after a halt; with a
+    closing auction they do so for the last seconds before the gate.
+    """
     return _group(
         lambda _: _SERIES.pack(
             Command.DEFINE_SERIES,
@@ -166,7 +310,8 @@ def define_series(
             quantity_step_lots,
             quantity_max_lots,
             band_bps,
-            0,
+            opening_auction_s,
+            closing_auction_s,
         )
     )
 
@@ -208,7 +353,7 @@ def client_key(client_id: str) -> tuple[int, int]:
 
 def text_of(group: np.ndarray) -> str:
     """The text that travels in the continuation records behind a head, or ''."""
-    tail = group[1:].view(CONTINUATION)
+    tail = group[group["kind"] == Command.CONTINUATION].view(CONTINUATION)
     return b"".join(row["text"][: row["length"]].ljust(row["length"], b"\0") for row in tail).decode(
         "ascii", errors="replace"
     )
@@ -217,6 +362,40 @@ def text_of(group: np.ndarray) -> str:
 def concatenate(*groups: np.ndarray) -> np.ndarray:
     """Several commands as one array of ORDER_COMMAND records."""
     return np.frombuffer(bytearray(b"".join(group.data for group in groups)), ORDER_COMMAND)
+
+
+def _many(
+    kind: int,
+    account_id: int,
+    time_in_force: int,
+    entries: Sequence[Entry],
+    client_id: str,
+    flags: int,
+    self_trade: int,
+    label: int,
+    session_id: int,
+) -> np.ndarray:
+    high, low = client_key(client_id)
+    return _group(
+        lambda continuations: _ORDER.pack(
+            kind,
+            continuations,
+            0,
+            time_in_force,
+            0,
+            account_id,
+            *(0,) * 3,
+            high,
+            low,
+            0,
+            label,
+            session_id,
+            flags,
+            self_trade,
+        ),
+        client_id,
+        entries,
+    )
 
 
 def _change(
@@ -270,13 +449,15 @@ def _instrument(kind: int, instrument_id: int, region_id: int = 0, price_ticks: 
     )
 
 
-def _group(pack_head: Callable[[int], bytes], text: str = "") -> np.ndarray:
-    """A head that knows how many continuation records of a text follow it. Raises CommandError."""
-    if len(text) > CONTINUATIONS_MAX * TEXT_BYTES_MAX or not text.isascii():
-        raise CommandError(f"a text of at most {CONTINUATIONS_MAX * TEXT_BYTES_MAX} ASCII characters is needed")
+def _group(pack_head: Callable[[int], bytes], text: str = "", entries: Sequence[Entry] = ()) -> np.ndarray:
+    """A head that knows how many records follow it: its entries, then those of a text. Raises CommandError."""
+    if len(entries) > QUOTES_MAX:
+        raise CommandError(f"a command has at most {QUOTES_MAX} entries, not {len(entries)}")
+    if len(text) > TEXT_RECORDS_MAX * TEXT_BYTES_MAX or not text.isascii():
+        raise CommandError(f"a text of at most {TEXT_RECORDS_MAX * TEXT_BYTES_MAX} ASCII characters is needed")
     parts = [text[at : at + TEXT_BYTES_MAX].encode() for at in range(0, len(text), TEXT_BYTES_MAX)]
     try:
-        records = [pack_head(len(parts))]
+        records = [pack_head(len(entries) + len(parts)), *(packer.pack(*values) for packer, values in entries)]
     except struct.error as error:
         raise CommandError(f"a number does not fit its field: {error}") from None
     records += [_TEXT.pack(Command.CONTINUATION, at, len(part), 0, part) for at, part in enumerate(parts)]

@@ -2,7 +2,8 @@
 
 import os
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,19 @@ def open_database(path: Path, *, journal_mode: str, synchronous: str, vfs: str |
             raise StoreLocked(path) from error
         raise StoreUnreadable(path, error) from error
     return connection
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """All or nothing. What failed is told as it was, even where SQLite has rolled back by itself."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def abandon(connection: apsw.Connection) -> None:

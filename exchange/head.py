@@ -52,10 +52,10 @@ class HeadFile:
         return head_file
 
     @classmethod
-    def open(cls, path: Path) -> Self | None:
+    def open(cls, path: Path, *, read_only: bool = False) -> Self | None:
         """Open the head file, or return None where there is none or no slot of it can be trusted."""
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
         except FileNotFoundError:
             return None
         slots = [_decode(os.pread(descriptor, SLOT_BYTES, offset)) for offset in SLOT_OFFSETS_BYTES]

@@ -6,14 +6,18 @@ one thing that a chain cannot: rows missing from its end.
 
     append ─▶ one transaction, synced ─▶ head written ─▶ acknowledged
 
+A full disk is met before the sync: the transaction is rolled back, nothing of the row is there, and the journal goes on
+as soon as there is room. Any other failure ends it until it is reopened; no sync is ever tried again.
+
 The journal knows that a record has 64 bytes, and nothing else about it. Sequences number records, from 1.
 
 An opener holds the directory for itself until it closes: a running exchange and a tool such as
-`bwx verify` exclude each other, and tools work on the store of a stopped exchange. All methods may be
-called from any thread, but from one at a time; SQLite runs without the interpreter's lock.
+`bwx verify` exclude each other, and tools work on the store of a stopped exchange. One thread writes; others may read
+meanwhile, and take turns with it row by row. SQLite runs without the interpreter's lock.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +31,7 @@ from exchange.store_errors import (
     JournalCorrupt,
     JournalFailed,
     JournalFull,
+    JournalOfOtherRules,
     JournalShorterThanHead,
     JournalUnlikeHead,
     SequenceRefused,
@@ -45,13 +50,17 @@ HEAD_FILE = "head"
 class Journal:
     """The open journal of one directory. `notices` tells what opening found and mended."""
 
-    def __init__(self, directory: Path, connection: apsw.Connection, rules_version: str, vfs: str | None) -> None:
-        self._path = directory / JOURNAL_FILE
+    def __init__(
+        self, directory: Path, connection: apsw.Connection, rules: str | None, vfs: str | None, read_only: bool
+    ) -> None:
+        self.path = directory / JOURNAL_FILE
         self._head_path = directory / HEAD_FILE
         self._connection = connection
         self._vfs = vfs
-        self._table = JournalTable(self._path, connection, rules_version)
-        self._rules_version = rules_version
+        self._read_only = read_only
+        self._table = JournalTable(self.path, connection)
+        self._rules_version = rules
+        self._found_rules: str | None = None
         self._head: HeadFile | None = None
         self._failure: JournalFailed | None = None
         self._closed = False
@@ -65,13 +74,17 @@ class Journal:
         cls,
         directory: Path,
         *,
-        rules_version: str,
+        rules_version: str | None,
         create: bool = True,
         synchronous: str = "FULL",
         vfs: str | None = None,
         accept_missing_head: bool = False,
+        read_only: bool = False,
     ) -> Self:
         """Open the journal in `directory`, proving its end: every row from the one that the head names on.
+
+        Its newest row must be of the given rules; without any, rows of all rules are taken. `read_only` leaves the head
+        as it is; for the other files, see `overlay.read_only_storage`.
 
         Anything but "FULL" for `synchronous` gives up durability, and `vfs` names the layer of storage to
         use; both are there for tests. `accept_missing_head` takes a journal without a head at its word.
@@ -83,7 +96,7 @@ class Journal:
             make_directory(directory)
         path = directory / JOURNAL_FILE
         connection = open_database(path, journal_mode="WAL", synchronous=synchronous, vfs=vfs, create=create)
-        journal = cls(directory, connection, rules_version, vfs)
+        journal = cls(directory, connection, rules_version, vfs, read_only)
         try:
             journal._recover(accept_missing_head)
         except BaseException:
@@ -101,37 +114,54 @@ class Journal:
         """Hash of the newest durable row; 32 zero bytes for an empty journal."""
         return self._last_hash
 
+    @property
+    def newest_rules(self) -> str | None:
+        """The rules of the newest row; None for an empty journal."""
+        return self._found_rules
+
     def append(self, first_sequence: int, time_ns: int, payload: bytes | memoryview) -> bytes:
         """Append one batch of records, and return its hash once the batch is durable.
 
-        Raises SequenceRefused where `first_sequence` does not follow the newest record. Raises
-        JournalFailed when the disk fails; from then on every append does, until the journal is reopened.
+        Raises SequenceRefused where `first_sequence` does not follow the newest record, and JournalFull when the disk
+        is full: nothing happened then. Raises JournalFailed when the disk fails; from then on every append does,
+        until the journal is reopened.
         """
-        if self._failure is not None:
-            raise JournalFailed(self._path, first_sequence, "an earlier append failed") from self._failure
-        if first_sequence != self._last_sequence + 1:
-            raise SequenceRefused(self._path, first_sequence, self._last_sequence)
-        row = self._chained(first_sequence, time_ns, payload)
-        try:
-            if self._log_pages >= CHECKPOINT_PAGES:
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._table.insert(row)
-            self._opened_head.write(Head(row.last_sequence, row.hash))
-        except (apsw.Error, OSError) as error:
-            raise self._fail(first_sequence, error) from error
-        self._last_sequence, self._last_hash = row.last_sequence, row.hash
+        assert self._rules_version is not None, "opened without rules, a journal takes rows of none in particular"
+        row = self._chained(first_sequence, time_ns, self._rules_version, payload)
+        self._append(row, None)
         return row.hash
 
-    def read(self, from_sequence: int = 1) -> Iterator[JournalRow]:
+    def begin_rules(self, rules_version: str, time_ns: int, payload: bytes, base: bytes) -> None:
+        """Append the first batch under new rules, and the `base` that they begin with, together.
+
+        Raises as `append` does.
+        """
+        self._append(self._chained(self._last_sequence + 1, time_ns, rules_version, payload), base)
+
+    def copy(self, row: JournalRow, base: bytes | None) -> None:
+        """Append a row of another journal as it is, which must continue this one. Raises as `append` does."""
+        parts = row.first_sequence, row.count, row.time_ns, row.rules_version, row.payload
+        assert row.hash == chain_hash(self._last_hash, *parts), "rows are copied in order from a proved journal"
+        self._append(row, base)
+
+    def read(self, from_sequence: int = 1, *, any_rules: bool = False) -> Iterator[JournalRow]:
         """Give the rows from the one that holds `from_sequence` to the end, each proved against the chain.
 
         Rows appended meanwhile are given too. One past the end gives none. Raises SequenceRefused for
-        other sequences that the journal does not hold, and on the way JournalCorrupt, JournalOfOtherRules
-        or StoreUnreadable.
+        other sequences that the journal does not hold, and on the way JournalCorrupt, StoreUnreadable,
+        or JournalOfOtherRules where it comes upon a row of other rules than it was opened with.
         """
         if not 1 <= from_sequence <= self._last_sequence + 1:
-            raise SequenceRefused(self._path, from_sequence, self._last_sequence)
-        return self._table.walk(from_sequence, lambda: self._last_sequence)
+            raise SequenceRefused(self.path, from_sequence, self._last_sequence)
+        return self._table.walk(from_sequence, lambda: self._last_sequence, None if any_rules else self._rules_version)
+
+    def bases(self) -> list[int]:
+        """The sequences of the first records under each version of the rules, but for those that it began with."""
+        return self._table.bases()
+
+    def base_before(self, first_sequence: int) -> bytes | None:
+        """The state that the rules of the row with this sequence began with, if it was committed with the row."""
+        return self._table.base_before(first_sequence)
 
     def hash_at(self, sequence: int) -> bytes | None:
         """The hash of the row that ends at `sequence`, or None if no row ends there.
@@ -150,8 +180,11 @@ class Journal:
         if self._closed:
             return
         try:
-            if self._failure is None:
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            if self._failure is None and not self._read_only:
+                with self._table.lock:
+                    self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.FullError:
+            pass  # All rows are durable in the log, and stay there until there is room for them in the main file.
         except (apsw.Error, OSError) as error:
             raise self._fail(self._last_sequence + 1, error) from error
         finally:
@@ -162,6 +195,22 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _append(self, row: JournalRow, base: bytes | None) -> None:
+        if self._failure is not None:
+            raise JournalFailed(self.path, row.first_sequence, "an earlier append failed") from self._failure
+        if row.first_sequence != self._last_sequence + 1:
+            raise SequenceRefused(self.path, row.first_sequence, self._last_sequence)
+        try:
+            with self._table.lock:
+                self._checkpoint_if_due()
+                self._table.insert(row, base)
+            self._opened_head.write(Head(row.last_sequence, row.hash))
+        except apsw.FullError as error:
+            raise JournalFull(self.path, row.first_sequence, error) from error
+        except (apsw.Error, OSError) as error:
+            raise self._fail(row.first_sequence, error) from error
+        self._last_sequence, self._last_hash, self._found_rules = row.last_sequence, row.hash, row.rules_version
 
     def _recover(self, accept_missing_head: bool) -> None:
         """Find the end, prove it against the head, then bring log and head to the same durable end."""
@@ -177,15 +226,19 @@ class Journal:
         except JournalCorrupt:
             self._look_for_earlier_damage(trusted)
             raise
+        if self._rules_version not in (None, self._found_rules or self._rules_version):
+            raise JournalOfOtherRules(self.path, self._last_sequence, str(self._found_rules), str(self._rules_version))
         try:
             self._settle_log()
             self._settle_head()
+        except apsw.FullError as error:
+            raise JournalFull(self.path, self._last_sequence + 1, error) from error
         except (apsw.Error, OSError) as error:
             raise self._fail(self._last_sequence + 1, error) from error
 
     def _open_head(self) -> Head | None:
         try:
-            self._head = HeadFile.open(self._head_path)
+            self._head = HeadFile.open(self._head_path, read_only=self._read_only)
         except OSError as error:
             raise StoreUnreadable(self._head_path, error) from error
         if self._head is None:
@@ -198,21 +251,22 @@ class Journal:
         newest = self._table.newest()
         if newest is not None:
             self._last_sequence, self._last_hash = newest.last_sequence, newest.hash
+            self._found_rules = newest.rules_version
 
     def _prove_end(self, trusted: Head) -> None:
         """The newest row is proved even in a journal too short, so that damage is told from loss."""
         if self._last_sequence > 0:
-            for _ in self.read(max(1, min(trusted.sequence, self._last_sequence))):
+            for _ in self.read(max(1, min(trusted.sequence, self._last_sequence)), any_rules=True):
                 pass
         if self._last_sequence < trusted.sequence:
-            raise JournalShorterThanHead(self._path, self._last_sequence, trusted.sequence)
+            raise JournalShorterThanHead(self.path, self._last_sequence, trusted.sequence)
         if self.hash_at(trusted.sequence) != trusted.hash:
-            raise JournalUnlikeHead(self._path, trusted.sequence, f"{self._head_path} holds another hash")
+            raise JournalUnlikeHead(self.path, trusted.sequence, f"{self._head_path} holds another hash")
 
     def _look_for_earlier_damage(self, trusted: Head | None) -> None:
         """The end is damaged: prove all rows that there should be, so that the first bad one is named."""
         if trusted is not None:
-            for _ in self._table.walk(1, lambda: trusted.sequence):
+            for _ in self._table.walk(1, lambda: trusted.sequence, None):
                 pass
 
     def _settle_log(self) -> None:
@@ -223,22 +277,27 @@ class Journal:
         """
         self._connection.set_wal_hook(self._note_log_pages)
         accepted_frames, _ = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        tail = log_tail(self._path.with_name(LOG_FILE), max(accepted_frames, 0), self._vfs)
+        tail = log_tail(self.path.with_name(LOG_FILE), max(accepted_frames, 0), self._vfs)
         if tail.commits > 1:
             reason = f"its log breaks off, yet {tail.commits} commits follow"
-            raise JournalCorrupt(self._path, self._last_sequence + 1, reason)
+            raise JournalCorrupt(self.path, self._last_sequence + 1, reason)
         if tail.frames:
             self.notices.append(
-                f"an append to {self._path} after sequence {self._last_sequence} was cut off before it was "
+                f"an append to {self.path} after sequence {self._last_sequence} was cut off before it was "
                 f"durable; {tail.frames} pages of it are dropped"
             )
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def _settle_head(self) -> None:
         end = Head(self._last_sequence, self._last_hash)
-        if self._head is None:
+        if self._read_only:
+            if self._head is not None and self._head.newest != end:
+                self.notices.append(
+                    f"{self._head_path} stands at sequence {self._head.newest.sequence}, behind its journal"
+                )
+        elif self._head is None:
             self._head = HeadFile.create(self._head_path, end)
-            sync_directory(self._path.parent)
+            sync_directory(self.path.parent)
         elif self._head.newest != end:
             self.notices.append(
                 f"{self._head_path} stood at sequence {self._head.newest.sequence} and was brought to the "
@@ -247,16 +306,21 @@ class Journal:
             self._head.write(end)
             self._head.sync()
 
-    def _chained(self, first_sequence: int, time_ns: int, payload: bytes | memoryview) -> JournalRow:
+    def _chained(self, first_sequence: int, time_ns: int, rules: str, payload: bytes | memoryview) -> JournalRow:
         count = _record_count(payload)
-        rules_version = self._rules_version
-        row_hash = chain_hash(self._last_hash, first_sequence, count, time_ns, rules_version, payload)
-        return JournalRow(first_sequence, count, time_ns, rules_version, row_hash, payload)
+        row_hash = chain_hash(self._last_hash, first_sequence, count, time_ns, rules, payload)
+        return JournalRow(first_sequence, count, time_ns, rules, row_hash, payload)
 
     @property
     def _opened_head(self) -> HeadFile:
         assert self._head is not None, "the head is open once the journal is"
         return self._head
+
+    def _checkpoint_if_due(self) -> None:
+        """On a full disk the log goes on growing while it can: what is due stays due."""
+        if self._log_pages >= CHECKPOINT_PAGES:
+            with suppress(apsw.FullError):
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _checkpoint(self, mode: int) -> None:
         self._connection.wal_checkpoint(mode=mode)
@@ -268,8 +332,7 @@ class Journal:
         return apsw.SQLITE_OK
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:
-        kind = JournalFull if isinstance(error, apsw.FullError) else JournalFailed
-        self._failure = kind(self._path, sequence, error)
+        self._failure = JournalFailed(self.path, sequence, error)
         return self._failure
 
     def _release(self) -> None:

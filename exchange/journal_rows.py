@@ -1,6 +1,11 @@
-"""The journal's table: how a row lies in it, how rows are chained, and how they are proved on reading."""
+"""The journal's tables: how a row lies in them, how rows are chained, and how they are proved on reading.
+
+Beside the rows stand *bases*: the state that a new version of the rules began with. A base is committed together with
+the first row of its rules, which carries its digest, so that the chain vouches for it as for any row.
+"""
 
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -9,7 +14,7 @@ from typing import Any
 
 import apsw
 
-from exchange.database import DAMAGE_ERRORS, READ_ERRORS
+from exchange.database import DAMAGE_ERRORS, READ_ERRORS, transaction
 from exchange.head import GENESIS_HASH
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreUnreadable
 
@@ -26,8 +31,12 @@ CREATE TABLE IF NOT EXISTS journal (
     payload BLOB NOT NULL
 )
 """
+_BASES_SCHEMA = "CREATE TABLE IF NOT EXISTS bases (first_sequence INTEGER PRIMARY KEY, state BLOB NOT NULL)"
 _TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
 _INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_BASE = "INSERT INTO bases VALUES (?, ?)"
+_BASES = "SELECT first_sequence FROM bases WHERE first_sequence <= ? ORDER BY first_sequence"
+_BASE = "SELECT state FROM bases WHERE first_sequence = ?"
 # The rules are read as bytes, because a damaged text may not decode.
 _SELECT = "SELECT first_sequence, count, time_ns, CAST(rules_version AS BLOB), hash, payload FROM journal"
 _ROW_FROM = f"{_SELECT} WHERE first_sequence >= ? ORDER BY first_sequence LIMIT 1"
@@ -82,10 +91,11 @@ def chain_hash(
 class JournalTable:
     """Reads and writes the rows of an open database. `path` is only for messages."""
 
-    def __init__(self, path: Path, connection: apsw.Connection, rules_version: str) -> None:
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self._path = path
         self._connection = connection
-        self._rules_version = rules_version
+        self.lock = threading.Lock()
+        """Held while SQLite works: readers in other threads take turns with the writer, row by row."""
 
     def create(self) -> None:
         """Create the table if it is not there."""
@@ -94,16 +104,40 @@ class JournalTable:
         except apsw.Error as error:
             raise StoreUnreadable(self._path, error) from error
 
-    def insert(self, row: JournalRow) -> None:
-        """Commit one row as a transaction of its own; leaves SQLite's errors as they are."""
+    def insert(self, row: JournalRow, base: bytes | None = None) -> None:
+        """Commit one row, with the base of its rules if it has one, as a transaction of its own.
+
+        The caller holds the lock. Leaves SQLite's errors as they are, with the transaction rolled back.
+        """
         columns = (row.first_sequence, row.count, row.time_ns, row.rules_version, row.hash, row.payload)
-        self._connection.execute(_INSERT, columns)
+        if base is None:
+            self._connection.execute(_INSERT, columns)
+            return
+        with transaction(self._connection):
+            self._connection.execute(_BASES_SCHEMA)
+            self._connection.execute(_INSERT, columns)
+            self._connection.execute(_INSERT_BASE, (row.first_sequence, base))
 
     def newest(self) -> JournalRow | None:
         """The row with the greatest sequence, not proved; None without rows, or without the table."""
-        if self._query(_TABLE, "journal", blamed_sequence=1) is None:
+        if not self._has_table("journal"):
             return None
         return self._fetch(_ROW_UP_TO, _SEQUENCE_MAX, blamed_sequence=1)
+
+    def bases(self) -> list[int]:
+        """The first sequences of the rows that bases were committed with, oldest first."""
+        if not self._has_table("bases"):
+            return []
+        return [sequence for (sequence,) in self._query_all(_BASES, _SEQUENCE_MAX, blamed_sequence=1)]
+
+    def base_before(self, first_sequence: int) -> bytes | None:
+        """The base that was committed with the row of this sequence, not proved; None without one."""
+        if not self._has_table("bases"):
+            return None
+        (state,) = self._query(_BASE, first_sequence, blamed_sequence=first_sequence) or (None,)
+        if not isinstance(state, bytes | None):
+            raise JournalCorrupt(self._path, first_sequence, "the base of its rules is of another type")
+        return state
 
     def hash_at(self, sequence: int) -> bytes | None:
         """The hash of the row that ends at `sequence`, or None if none does; the genesis hash for 0."""
@@ -116,8 +150,11 @@ class JournalTable:
             raise JournalCorrupt(self._path, sequence, "the row's hash is of another type")
         return found[1]
 
-    def walk(self, from_sequence: int, last_sequence: Callable[[], int]) -> Iterator[JournalRow]:
-        """Give proved rows from the one that holds `from_sequence`, until one ends at `last_sequence()`."""
+    def walk(self, from_sequence: int, last_sequence: Callable[[], int], rules: str | None) -> Iterator[JournalRow]:
+        """Give proved rows from the one that holds `from_sequence`, until one ends at `last_sequence()`.
+
+        With `rules`, a row of other rules is refused.
+        """
         row = self._fetch(_ROW_UP_TO, from_sequence, blamed_sequence=from_sequence)
         expected = from_sequence if row is None or row.last_sequence < from_sequence else row.first_sequence
         previous_hash = self.hash_at(expected - 1)
@@ -128,6 +165,8 @@ class JournalTable:
             if row is None or row.first_sequence != expected:
                 raise JournalCorrupt(self._path, expected, "the row is missing")
             self._prove(row, previous_hash)
+            if rules is not None and row.rules_version != rules:
+                raise JournalOfOtherRules(self._path, row.first_sequence, row.rules_version, rules)
             yield row
             expected, previous_hash = row.last_sequence + 1, row.hash
 
@@ -136,8 +175,6 @@ class JournalTable:
         proved = chain_hash(previous_hash, first_sequence, row.count, row.time_ns, rules_version, row.payload)
         if row.hash != proved:
             raise JournalCorrupt(self._path, first_sequence, "the row does not match its hash")
-        if rules_version != self._rules_version:
-            raise JournalOfOtherRules(self._path, first_sequence, rules_version, self._rules_version)
 
     def _fetch(self, statement: str, sequence: int, blamed_sequence: int) -> JournalRow | None:
         columns = self._query(statement, sequence, blamed_sequence)
@@ -152,12 +189,18 @@ class JournalTable:
         # Bytes that are not UTF-8 become characters that no hash was taken of.
         return JournalRow(first_sequence, count, time_ns, rules.decode(errors="replace"), row_hash, payload)
 
+    def _has_table(self, name: str) -> bool:
+        return self._query(_TABLE, name, blamed_sequence=1) is not None
+
     def _query(self, statement: str, key: int | str, blamed_sequence: int) -> tuple[Any, ...] | None:
-        """Fetch one row, to the end of the statement: an open one would block checkpoints."""
+        return next(iter(self._query_all(statement, key, blamed_sequence)), None)
+
+    def _query_all(self, statement: str, key: int | str, blamed_sequence: int) -> list[Any]:
+        """Fetch rows, to the end of the statement: an open one would block checkpoints."""
         try:
-            rows = self._connection.execute(statement, (key,)).fetchall()
+            with self.lock:
+                return self._connection.execute(statement, (key,)).fetchall()
         except DAMAGE_ERRORS as error:
             raise JournalCorrupt(self._path, blamed_sequence, error) from error
         except READ_ERRORS as error:
             raise StoreUnreadable(self._path, error) from error
-        return rows[0] if rows else None

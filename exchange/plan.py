@@ -10,6 +10,8 @@
     reference_price = "0.040500"   # USD per Mbps-hour
     gate_lead_s = 900              # gate closure this long before the window starts
     horizon_s = 21600              # listed this long before the window starts
+    opening_auction_s = 60         # orders collect for so long before trading begins; 0, the default, for no auction
+    closing_auction_s = 120        # the last auction begins this long before the gate; 0, the default, for none
 
 `apply_plan` adds what the exchange does not have yet; it changes and removes nothing.
 """
@@ -60,6 +62,8 @@ class SeriesPlan(BaseModel):
     quantity_step: Annotated[int, Field(gt=0)] = 1
     quantity_max: Annotated[int, Field(gt=0)] = 1_000_000
     band_bps: Annotated[int, Field(gt=0)] = 5_000
+    opening_auction_s: Annotated[int, Field(ge=0, lt=1 << 16)] = 0
+    closing_auction_s: Annotated[int, Field(ge=0, lt=1 << 16)] = 0
 
     @field_validator("tier")
     @classmethod
@@ -162,6 +166,8 @@ def _define(exchange: Exchange, series: SeriesPlan, region_id: int) -> Any:
         quantity_step_lots=series.quantity_step,
         quantity_max_lots=series.quantity_max,
         band_bps=series.band_bps,
+        opening_auction_s=series.opening_auction_s,
+        closing_auction_s=series.closing_auction_s,
     )
 
 

@@ -6,7 +6,8 @@ so the cost of a durable commit is shared by as many commands as there are.
     requests ─▶ take batch ─▶ stamp time, sequence, order ids ─▶ journal.append ─▶ venue.apply ─▶ publish
 
 A batch is applied only once it is durable, so nothing that the journal lost was ever seen, and a failed append leaves
-nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again.
+nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again. A full disk is no
+such failure: see `full_disk`.
 """
 
 import threading
@@ -17,11 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange import commands
+from exchange.captures import Capture, Captures
 from exchange.clock import VenueClock
+from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
 from exchange.published import Published
+from exchange.store_errors import JournalFull
 from exchange.venue.calendar import next_due
-from exchange.venue.image import Image
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CONTINUATIONS_MAX, Command
 from matching.schema import ORDER_COMMAND
@@ -54,7 +57,7 @@ class Delivery(NamedTuple):
     published: Published
     tickets: list[Any]
     sequences: np.ndarray
-    image: Image | None
+    capture: Capture | None
     chain_hash: bytes
 
 
@@ -68,18 +71,25 @@ class Sequencer:
         clock: VenueClock,
         deliver: Callable[[Delivery], None],
         fail: Callable[[BaseException, list[Any]], None],
+        refuse: Callable[[StorageFull, list[Any]], None],
+        guard: DiskGuard,
         *,
         snapshot_every_records: int = 1_000_000,
         last_snapshot_sequence: int = 0,
     ) -> None:
-        """`deliver` is called in the sequencer's thread after each batch, `fail` once if it has to stop."""
+        """`deliver` is called in the sequencer's thread after each batch, `fail` once if it has to stop, and `refuse`
+        for the commands of a batch for which the disk had no room."""
         self._venue = venue
         self._journal = journal
         self._clock = clock
         self._deliver = deliver
         self._fail = fail
+        self._refuse = refuse
+        self._guard = guard
         self._snapshot_every_records = snapshot_every_records
         self._next_snapshot = last_snapshot_sequence + snapshot_every_records
+        self._captures = Captures()
+        self._has_reserved = False
         self._requests: deque[Request] = deque()
         self._queued_records = 0
         self._wake = threading.Condition()
@@ -93,7 +103,7 @@ class Sequencer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what was submitted, take a last image, and end."""
+        """Finish what was submitted, take a last capture, and end."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
@@ -122,13 +132,43 @@ class Sequencer:
             while True:
                 batch = self._take_batch()
                 is_last = self._stopping and not batch
-                if batch or is_last or self._is_tick_due():
-                    self._room.acquire()
-                    self._deliver(self._process(batch, is_last))
+                self._turn(batch, is_last)
                 if is_last:
                     return
         except BaseException as error:
             self._give_up(error, batch)
+
+    def _turn(self, batch: list[Request], is_last: bool) -> None:
+        self._guard.look_for_room()
+        self._carry_out(batch, is_last)
+
+    def _carry_out(self, batch: list[Request], is_last: bool) -> None:
+        """Make what was taken durable, apply it, hand it out; on a full disk, only what ends risk."""
+        if self._guard.is_full:
+            batch = self._admitted(batch)
+        if not batch and (self._guard.is_full or not (is_last or self._is_tick_due())):
+            return
+        self._room.acquire()
+        try:
+            delivery = self._process(batch, is_last)
+        except JournalFull as error:
+            self._room.release()
+            self._go_on_full_disk(batch, is_last, error)
+        else:
+            self._deliver(delivery)
+
+    def _admitted(self, batch: list[Request]) -> list[Request]:
+        refused = [request.ticket for request in batch if not self._guard.takes(request.group)]
+        if refused:
+            self._refuse(StorageFull("the disk is full: cancels and halts are taken, and nothing else"), refused)
+        return [request for request in batch if self._guard.takes(request.group)]
+
+    def _go_on_full_disk(self, batch: list[Request], is_last: bool, error: JournalFull) -> None:
+        """Nothing of the batch happened: try what ends risk on the room of the reserve, if there is any left."""
+        if self._guard.meet_full_disk():
+            self._carry_out(batch, is_last)
+        elif batch:
+            self._refuse(StorageFull(str(error)), [request.ticket for request in batch])
 
     def _take_batch(self) -> list[Request]:
         with self._wake:
@@ -162,15 +202,25 @@ class Sequencer:
             Published(first_sequence, time_ns, records, events),
             [request.ticket for request in batch],
             sequences.astype(np.uint64),
-            self._image_if_due(is_last),
+            self._capture_if_due(is_last),
             self._journal.last_hash,
         )
 
-    def _image_if_due(self, is_last: bool) -> Image | None:
-        if not is_last and self._journal.last_sequence < self._next_snapshot:
+    def _capture_if_due(self, is_last: bool) -> Capture | None:
+        """Half-way to the next snapshot memory is got for it; one that finds it still in use is taken a batch later."""
+        if self._guard.is_full:
             return None
-        self._next_snapshot = self._journal.last_sequence + self._snapshot_every_records
-        return self._venue.image()
+        left = self._next_snapshot - self._journal.last_sequence
+        if left > 0 and not is_last:
+            if not self._has_reserved and left <= self._snapshot_every_records // 2:
+                self._has_reserved = True
+                self._captures.reserve(self._venue.state, left + BATCH_RECORDS_MAX)
+            return None
+        capture = self._captures.take(self._venue.state, is_urgent=is_last)
+        if capture is not None:
+            self._next_snapshot = self._journal.last_sequence + self._snapshot_every_records
+            self._has_reserved = False
+        return capture
 
     def _give_up(self, error: BaseException, batch: list[Request]) -> None:
         with self._wake:
@@ -181,7 +231,8 @@ class Sequencer:
 
 
 def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:
-    """Give every new order that has no id its sequence as id."""
+    """Give every new order that has no id its sequence as id, and so every leg of a basket."""
     assert records.dtype == ORDER_COMMAND, "commands in another layout"
-    unnamed = np.flatnonzero((records["kind"] == Command.PLACE) & (records["order_id"] == 0))
+    brings_order = (records["kind"] == Command.PLACE) | (records["kind"] == Command.LEG)
+    unnamed = np.flatnonzero(brings_order & (records["order_id"] == 0))
     records["order_id"][unnamed] = first_sequence + unnamed

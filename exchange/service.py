@@ -7,6 +7,7 @@ own answer.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,20 +17,24 @@ import numpy as np
 import structlog
 
 from exchange import commands
+from exchange.backup import Copied, Source, copy_store
 from exchange.clock import DRIFT_ALERT_NS, VenueClock, anchor
+from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
 from exchange.published import Published
 from exchange.recovery import Progress, Recovered, recover, snapshot_of
+from exchange.reserve import Reserve
 from exchange.sequencer import Delivery, ExchangeStopped, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
-from exchange.store_errors import StoreError
+from exchange.store_errors import CopyRefused, JournalFull, StoreError
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 
-__all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply"]
+__all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply", "StorageFull"]
 
 log = structlog.get_logger()
 Listener = Callable[[Published], None]
+PAUSES_KEPT = 100
 
 
 class Reply(NamedTuple):
@@ -50,6 +55,7 @@ class Exchange:
         recovered: Recovered,
         limits: VenueLimits,
         clock: VenueClock,
+        guard: DiskGuard,
         snapshot_every_records: int,
     ) -> None:
         self.view: MarketView = recovered.view
@@ -58,13 +64,18 @@ class Exchange:
         self.replayed_records = recovered.replayed_records
         self.clock = clock
         self.started_ns = time.time_ns()
+        self.snapshot_pauses_ns: deque[int] = deque(maxlen=PAUSES_KEPT)
+        """How long the sequencer stood still for each of the latest snapshots."""
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self._closing = False
         self._has_alerted = False
+        self._guard = guard
+        self._was_full = False
         self._journal = journal
         self._snapshots = snapshots
         self._saving: asyncio.Task[None] | None = None
+        self._copying: set[asyncio.Future[Copied]] = set()
         self._listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
         self._sequencer = Sequencer(
@@ -73,6 +84,8 @@ class Exchange:
             clock,
             lambda delivery: self._on_loop(self._receive, delivery),
             lambda error, tickets: self._on_loop(self._stop_on, error, tickets),
+            lambda error, tickets: self._on_loop(self._refuse, error, tickets),
+            guard,
             snapshot_every_records=snapshot_every_records,
             last_snapshot_sequence=recovered.sequence - recovered.replayed_records,
         )
@@ -86,25 +99,28 @@ class Exchange:
         synchronous: str = "FULL",
         vfs: str | None = None,
         snapshot_every_records: int = 1_000_000,
+        reserve_bytes: int = 0,
         accept_clock: bool = False,
         progress: Progress | None = None,
     ) -> Self:
         """Recover the market in a directory, or begin one there, and start to take commands.
 
-        Raises the store's errors. With an implausible system clock the market starts halted and time goes on from
-        where it stood, unless `accept_clock` says that the clock is right.
+        `reserve_bytes` of disk are kept for cancels and halts. With an implausible system clock the market starts
+        halted and time goes on from where it stood, unless `accept_clock` says that the clock is right. Raises the
+        store's errors.
         """
-        rules = limits.rules_version()
+        reserve = Reserve(directory, reserve_bytes, vfs)
         with ExitStack() as opened:
-            journal = opened.enter_context(
-                Journal.open(directory, rules_version=rules, synchronous=synchronous, vfs=vfs)
-            )
+            journal, was_full = _open_journal(directory, limits, synchronous, vfs, reserve)
+            opened.enter_context(journal)
             snapshots = opened.enter_context(SnapshotStore.open(directory, vfs=vfs))
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
+            is_held = await asyncio.to_thread(reserve.acquire, leaves_as_much=was_full)
             opened.pop_all()
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())
-        exchange = cls(journal, snapshots, recovered, limits, VenueClock(anchored), snapshot_every_records)
+        guard = DiskGuard(reserve, is_full=not is_held)
+        exchange = cls(journal, snapshots, recovered, limits, VenueClock(anchored), guard, snapshot_every_records)
         exchange._sequencer.start()
         if anchored.doubt is not None:
             exchange.notices.append(f"{anchored.doubt}: the market starts halted")
@@ -117,17 +133,22 @@ class Exchange:
 
     @property
     def phase(self) -> str:
-        """`trading`, `halted` or `stopping`."""
+        """`trading`, `halted`, `cancel_only` on a full disk, or `stopping`."""
         if self._closing or self.failure is not None:
             return "stopping"
+        if self._guard.is_full:
+            return "cancel_only"
         return "halted" if self.view.market_halted else "trading"
 
     async def submit(self, group: np.ndarray) -> Reply:
-        """Run one command, and return once it is durable. Raises Overloaded or ExchangeStopped."""
+        """Run one command, and return once it is durable. Raises Overloaded, StorageFull or ExchangeStopped."""
         return await self.submit_many([group])[0]
 
     def submit_many(self, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
-        """Queue commands, all or none, and return the future of each reply. Raises Overloaded or ExchangeStopped."""
+        """Queue commands, all or none, and return the future of each reply, which raises what `submit` does.
+
+        Raises Overloaded or ExchangeStopped.
+        """
         futures = [self._loop.create_future() for _ in groups]
         self._sequencer.submit([Request(group, future) for group, future in zip(groups, futures, strict=True)])
         return futures
@@ -137,11 +158,26 @@ class Exchange:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    async def back_up(self, target: Path, copy_keys: Callable[[Path], None], progress: Progress) -> Copied:
+        """Copy the store to a new folder while trading goes on. Raises StoreError; then nothing is there."""
+
+        def report(done: int, total: int) -> None:
+            if self._closing:
+                raise CopyRefused(target, "the exchange is stopping")
+            progress(done, total)
+
+        source = Source(self._journal, self._snapshots, copy_keys)
+        copying = asyncio.ensure_future(asyncio.to_thread(copy_store, source, target, report))
+        self._copying.add(copying)
+        copying.add_done_callback(self._copying.discard)
+        return await asyncio.shield(copying)
+
     async def close(self) -> None:
         """Finish what was submitted, take a last snapshot, and release the store."""
         if self._closing:
             return
         self._closing = True
+        await asyncio.gather(*self._copying, return_exceptions=True)
         await asyncio.to_thread(self._sequencer.stop)
         if self._saving is not None:
             await self._saving
@@ -154,7 +190,8 @@ class Exchange:
     def _receive(self, delivery: Delivery) -> None:
         try:
             self.view.apply(delivery.published)
-            if delivery.image is not None:
+            if delivery.capture is not None:
+                self.snapshot_pauses_ns.append(delivery.capture.pause_ns)
                 self._save(delivery)
             self._reply(delivery)
             for listener in tuple(self._listeners):
@@ -162,6 +199,7 @@ class Exchange:
         finally:
             self._sequencer.delivered()
         self._watch_clock()
+        self._watch_disk()
 
     def _reply(self, delivery: Delivery) -> None:
         events = delivery.published.events
@@ -175,14 +213,13 @@ class Exchange:
                 future.set_result(Reply(sequence, time_ns, events[first:end]))
 
     def _save(self, delivery: Delivery) -> None:
-        """Write a snapshot in the background; if the one before is still being written, this one is left out."""
-        if self._saving is not None and not self._saving.done():
-            return
-        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump()))
+        """Write a snapshot in the background, after the one before."""
+        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump(), self._saving))
 
-    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes) -> None:
+    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before
         published = delivery.published
-        assert delivery.image is not None
         last_sequence = published.first_sequence + len(published.commands) - 1
         try:
             await asyncio.to_thread(self._write_snapshot, delivery, view_dump, last_sequence)
@@ -190,10 +227,14 @@ class Exchange:
             log.error("snapshot_failed", reason=str(error))
 
     def _write_snapshot(self, delivery: Delivery, view_dump: bytes, sequence: int) -> None:
-        assert delivery.image is not None
+        assert delivery.capture is not None
         rules = self.limits.rules_version()
         time_ns = delivery.published.time_ns
-        self._snapshots.save(snapshot_of(delivery.image, view_dump, delivery.chain_hash, sequence, time_ns, rules))
+        image = delivery.capture.image()
+        known = len(self._snapshots.notices)
+        self._snapshots.save(snapshot_of(image, view_dump, delivery.chain_hash, sequence, time_ns, rules))
+        for notice in self._snapshots.notices[known:]:
+            log.error("snapshots_set_aside", reason=notice)
 
     def _stop_on(self, error: BaseException, tickets: list[asyncio.Future[Reply]]) -> None:
         self.failure = error
@@ -204,9 +245,37 @@ class Exchange:
                 future.set_exception(stopped)
         self.failed.set()
 
+    def _refuse(self, error: StorageFull, tickets: list[asyncio.Future[Reply]]) -> None:
+        self._watch_disk()
+        for future in tickets:
+            if not future.done():
+                future.set_exception(error)
+
+    def _watch_disk(self) -> None:
+        """Tell the operator when the disk is full, and when there is room again."""
+        if self._guard.is_full != self._was_full:
+            self._was_full = self._guard.is_full
+            if self._was_full:
+                log.error("storage_full", effect="cancel-only: cancels and halts are taken, nothing else is")
+            else:
+                log.warning("storage_has_room", effect="the reserve is held again, everything is taken")
+
     def _watch_clock(self) -> None:
         """Tell the operator once when the wall clock jumps; venue time goes on by the monotonic clock."""
         drift_ns = self.clock.drift_ns()
         if abs(drift_ns) > DRIFT_ALERT_NS and not self._has_alerted and self.clock.anchor.doubt is None:
             self._has_alerted = True
             log.warning("clock_drift", drift_s=drift_ns / 1e9, effect="none: venue time goes on by the monotonic clock")
+
+
+def _open_journal(
+    directory: Path, limits: VenueLimits, synchronous: str, vfs: str | None, reserve: Reserve
+) -> tuple[Journal, bool]:
+    """Opening writes too: on a full disk the reserve is given back for that, as the second value tells."""
+    rules = limits.rules_version()
+    try:
+        return Journal.open(directory, rules_version=rules, synchronous=synchronous, vfs=vfs), False
+    except JournalFull:
+        if not reserve.release():
+            raise
+        return Journal.open(directory, rules_version=rules, synchronous=synchronous, vfs=vfs), True

@@ -2,14 +2,18 @@
 
 They live in a file of their own: saving a large one never delays a commit of the journal. A snapshot is a
 convenience and the journal is the record, so nothing here stands in the way of a start: what cannot be
-read is left out with a notice, and an older snapshot plus more replay gives the same state.
+read is left out with a notice, and an older snapshot plus more replay gives the same state. A file that can
+be opened and not saved into is set aside, and a new one is begun.
+
+A backup reads them while one is being saved: readers and the one writer take turns.
 
 Whoever restores a snapshot compares its `chain_hash` with `Journal.hash_at(sequence)`: the checksum proves
 that the snapshot is whole, only the chain proves that it belongs to this journal.
 """
 
 import struct
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -23,8 +27,9 @@ from exchange.database import (
     make_directory,
     open_database,
     sync_directory,
+    transaction,
 )
-from exchange.store_errors import SnapshotFailed, StoreUnreadable
+from exchange.store_errors import SnapshotFailed, StoreError, StoreUnreadable
 
 SNAPSHOTS_FILE = "snapshots.db"
 SNAPSHOTS_KEPT = 3
@@ -52,6 +57,8 @@ _SELECT = """
 SELECT sequence, chain_hash, state_digest, CAST(rules_version AS BLOB), time_ns, checksum, payload
 FROM snapshots WHERE sequence = ?
 """
+# The file is at fault, not the disk: another file may do.
+UNUSABLE_ERRORS = (*DAMAGE_ERRORS, apsw.ReadOnlyError, apsw.PermissionsError, apsw.ConstraintError, apsw.MismatchError)
 _COLUMN_TYPES = (int, bytes, bytes, bytes, int, bytes, bytes)
 _HASHED_FIELDS = struct.Struct("<qqIII")
 
@@ -70,9 +77,11 @@ class Snapshot(NamedTuple):
 class SnapshotStore:
     """The open snapshots of one directory. `notices` tells what was left out, and why."""
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+    def __init__(self, path: Path, connect: Callable[[], apsw.Connection]) -> None:
         self._path = path
-        self._connection = connection
+        self._connect = connect
+        self._connection = connect()
+        self._lock = threading.Lock()
         self._failure: SnapshotFailed | None = None
         self.notices: list[str] = []
 
@@ -85,29 +94,35 @@ class SnapshotStore:
         if create:
             make_directory(directory)
         path = directory / SNAPSHOTS_FILE
+
+        def connect() -> apsw.Connection:
+            return _open_table(path, create, synchronous, vfs)
+
         try:
-            return cls(path, _open_table(path, create, synchronous, vfs))
+            return cls(path, connect)
         except StoreUnreadable as error:
-            if not create or not isinstance(error.__cause__, DAMAGE_ERRORS):
+            if not create or not isinstance(error.__cause__, UNUSABLE_ERRORS):
                 raise
-            set_aside = path.with_name(f"{SNAPSHOTS_FILE}.damaged")
-            path.replace(set_aside)
-            store = cls(path, _open_table(path, create, synchronous, vfs))
-            store.notices.append(f"{error}; it was moved to {set_aside}, recovery replays the journal instead")
+            _set_aside(path)
+            store = cls(path, connect)
+            store.notices.append(f"{error}; it was moved to {path}.damaged, recovery replays the journal instead")
             return store
 
     def save(self, snapshot: Snapshot) -> None:
-        """Save durably, keep the newest few. Raises SnapshotFailed, then and on every later call."""
+        """Save durably, keep the newest few. A file that does not take it is set aside, with a notice.
+
+        Raises SnapshotFailed when the disk fails, then and on every later call; on a full disk only then.
+        """
         if self._failure is not None:
-            raise SnapshotFailed(self._path, snapshot.sequence, "an earlier one failed") from self._failure
-        sequence, chain_hash, state_digest, rules_version, time_ns, payload = snapshot
-        row = (sequence, chain_hash, state_digest, rules_version, time_ns, _checksum(snapshot), payload)
+            reason = f"an earlier one failed: {self._failure.reason}"
+            raise SnapshotFailed(self._path, snapshot.sequence, reason) from self._failure
         try:
-            with self._connection:
-                self._connection.execute(_INSERT, row)
-                self._connection.execute(_TRIM, {"newest": sequence, "kept": SNAPSHOTS_KEPT})
-        except (apsw.Error, OSError) as error:
-            self._failure = SnapshotFailed(self._path, sequence, error)
+            with self._lock:
+                self._insert_somewhere(snapshot)
+        except apsw.FullError as error:
+            raise SnapshotFailed(self._path, snapshot.sequence, error) from error
+        except (apsw.Error, OSError, StoreError) as error:
+            self._failure = SnapshotFailed(self._path, snapshot.sequence, error)
             raise self._failure from error
 
     def newest_first(self) -> Iterator[Snapshot]:
@@ -127,9 +142,30 @@ class SnapshotStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _insert_somewhere(self, snapshot: Snapshot) -> None:
+        try:
+            self._insert(snapshot)
+        except UNUSABLE_ERRORS as error:
+            self._begin_anew(error)
+            self._insert(snapshot)
+
+    def _insert(self, snapshot: Snapshot) -> None:
+        sequence, chain_hash, state_digest, rules_version, time_ns, payload = snapshot
+        row = (sequence, chain_hash, state_digest, rules_version, time_ns, _checksum(snapshot), payload)
+        with transaction(self._connection):
+            self._connection.execute(_INSERT, row)
+            self._connection.execute(_TRIM, {"newest": sequence, "kept": SNAPSHOTS_KEPT})
+
+    def _begin_anew(self, error: apsw.Error) -> None:
+        abandon(self._connection)
+        _set_aside(self._path)
+        self._connection = self._connect()
+        self.notices.append(f"{self._path} took no snapshot ({error}): it was moved to {self._path}.damaged")
+
     def _sequences(self) -> list[int]:
         try:
-            rows: list[Any] = self._connection.execute(_SEQUENCES).fetchall()
+            with self._lock:
+                rows: list[Any] = self._connection.execute(_SEQUENCES).fetchall()
             return [sequence for (sequence,) in rows]
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self.notices.append(f"{self._path} cannot be read ({error}): no snapshot is used")
@@ -137,7 +173,8 @@ class SnapshotStore:
 
     def _load(self, sequence: int) -> Snapshot | None:
         try:
-            rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
+            with self._lock:
+                rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self._leave_out(sequence, error)
             return None
@@ -154,6 +191,11 @@ class SnapshotStore:
 
     def _leave_out(self, sequence: int, reason: object) -> None:
         self.notices.append(f"the snapshot at sequence {sequence} in {self._path} is left out: {reason}")
+
+
+def _set_aside(path: Path) -> None:
+    """Keep the file for inspection, under another name."""
+    path.replace(path.with_name(f"{path.name}.damaged"))
 
 
 def _open_table(path: Path, create: bool, synchronous: str, vfs: str | None) -> apsw.Connection:

@@ -6,13 +6,15 @@
     ├── StoreUnreadable           the disk or SQLite refused to open or read a file
     ├── HeadMissing               a journal that holds rows has no readable head beside it
     ├── JournalFailed             a write or sync failed: the journal takes no more rows until reopened
-    │   └── JournalFull           ... because the disk is full
+    │   └── JournalFull           the disk is full: nothing of the row was written, the journal goes on
     ├── JournalCorrupt            a row is damaged or missing; names the first bad sequence
     │   └── JournalUnlikeHead     the row at the head's sequence is not the one that the head saw
     ├── JournalShorterThanHead    rows that were acknowledged are gone from the end
     ├── JournalOfOtherRules       a row was decided by another version of the rules
     ├── SequenceRefused           a sequence that does not continue the journal, or is not in it
-    └── SnapshotFailed            a snapshot could not be saved; the journal is not affected
+    ├── SnapshotFailed            a snapshot could not be saved; the journal is not affected
+    ├── UpgradeRefused            a store of other rules that this program cannot bring forward
+    └── CopyRefused               a backup that would overwrite something, or a restore over a living store
 
 Every message says what is wrong, in which file, and what to do about it.
 """
@@ -76,7 +78,14 @@ class JournalFailed(StoreError):
 
 
 class JournalFull(JournalFailed):
-    """The disk has no room for another row; all earlier rows are intact."""
+    """The disk has no room for another row. The transaction was rolled back before it was synced, so that nothing of
+    the row is there, all earlier rows are intact, and the journal may be appended to again."""
+
+    def __init__(self, path: Path, sequence: int, reason: object) -> None:
+        super().__init__(path, sequence, reason)
+        self.args = (
+            f"{path} has no room for sequence {sequence} ({reason}): nothing of it was written; make room on the disk",
+        )
 
 
 class JournalCorrupt(StoreError):
@@ -116,7 +125,7 @@ class JournalOfOtherRules(StoreError):
         self.expected = expected
         super().__init__(
             f"{path} was written under rules {found!r} at sequence {sequence}, this program has rules "
-            f"{expected!r}: open it with the program that wrote it"
+            f"{expected!r}: open it with the program that wrote it, or bring it forward with `bwx upgrade`"
         )
 
 
@@ -134,7 +143,22 @@ class SnapshotFailed(StoreError):
     """A snapshot was not saved. Recovery takes an older one and replays more of the journal."""
 
     def __init__(self, path: Path, sequence: int, reason: object) -> None:
+        self.reason = reason
         super().__init__(
-            f"the snapshot at sequence {sequence} was not saved to {path} ({reason}): the journal is not "
-            "affected, but no further snapshot is saved until the store is reopened; mend the disk"
+            f"the snapshot at sequence {sequence} was not saved to {path} ({reason}): the journal is not affected, "
+            "but the next start replays more of it; make room on the disk, or mend it and restart"
         )
+
+
+class UpgradeRefused(StoreError):
+    """The store cannot be brought to the rules of this program as it stands. Nothing was changed."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(f"{path} is not upgraded: {reason}")
+
+
+class CopyRefused(StoreError):
+    """A store is copied only to where there is nothing. Nothing was written."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(f"{path} is not written to: {reason}")

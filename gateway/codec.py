@@ -80,9 +80,14 @@ def place_command(view: MarketView, account_id: int, request: PlaceRequest) -> n
         request.quantity,
         client_id=request.client_id or "",
         time_in_force=TimeInForce[lifetime.upper()],
-        flags=POST_ONLY_FLAGS[request.post_only] | (OrderFlag.MARKET if is_market else 0),
+        flags=POST_ONLY_FLAGS[request.post_only]
+        | (OrderFlag.MARKET if is_market else 0)
+        | (OrderFlag.REDUCE_ONLY if request.reduce_only else 0),
         self_trade=SelfTrade[request.self_trade.upper()],
         expires_ns=request.expires_time or 0,
+        display_lots=request.display_quantity or 0,
+        minimum_lots=request.minimum_quantity or 0,
+        label=request.label,
     )
 
 

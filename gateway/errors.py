@@ -56,6 +56,7 @@ class DoorError(IntEnum):
     OVERLOADED = 450
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
+    STORAGE_FULL = 453
     INTERNAL_ERROR = 499
 
 
@@ -113,6 +114,9 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.OVERLOADED: Answer(503, "the queue of commands is full; retry with the same client id"),
     DoorError.EXCHANGE_STOPPED: Answer(503, "the exchange takes no commands now; retry with the same client id"),
     DoorError.SHUTTING_DOWN: Answer(503, "the gateway is closing; connect again and retry with the same client id"),
+    DoorError.STORAGE_FULL: Answer(
+        503, "the exchange's disk is full: cancels and halts are taken; retry with the same client id"
+    ),
     DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
 }
 
@@ -138,6 +142,14 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.POST_ONLY_WOULD_TRADE: Answer(
         422, "the order would trade at once; move its price, or let it slide", "post_only"
     ),
+    Reject.NOT_IN_AUCTION: Answer(
+        422, "an auction is collecting orders: it takes limit orders that may rest, without further conditions", "type"
+    ),
+    Reject.REDUCE_ONLY_WITHOUT_POSITION: Answer(
+        422, "there is no position that this order would make smaller", "reduce_only"
+    ),
+    Reject.DUPLICATE_INSTRUMENT: Answer(422, "the command names an instrument twice", "symbol"),
+    Reject.QUOTE_CROSSED: Answer(422, "the bid of a quote must be below its ask", "price"),
     Reject.NOTIONAL_OUT_OF_RANGE: Answer(422, "price times quantity is too large for one account", "quantity"),
     Reject.INSUFFICIENT_FUNDS: Answer(422, "the account's available balance does not cover this"),
     Reject.TOO_MANY_POSITIONS: Answer(503, "the market holds as many positions as it can; try later"),

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,6 +46,7 @@ class KeyStore:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
+        self._lock = threading.Lock()
         self._keys = {key.key_id: key for key in _read_all(connection)}
 
     @classmethod
@@ -65,9 +67,21 @@ class KeyStore:
         held = frozenset(Role(role) for role in roles)
         key = ApiKey(secrets.token_hex(KEY_ID_BYTES), secrets.token_hex(SECRET_BYTES), account_id, held, time.time_ns())
         row = (key.key_id, key.secret, account_id, " ".join(sorted(held)), key.created_ns)
-        self._connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", row)
+        with self._lock:
+            self._connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", row)
         self._keys[key.key_id] = key
         return key
+
+    def copy_to(self, directory: Path) -> None:
+        """Write all keys to a file of the same name in another folder, for its owner alone."""
+        path = directory / FILE_NAME
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+        copy = apsw.Connection(str(path))
+        try:
+            with self._lock, copy.backup("main", self._connection, "main") as backup:
+                backup.step()
+        finally:
+            copy.close()
 
     def find(self, key_id: str) -> ApiKey | None:
         """The key of an id, if there is one."""

@@ -8,19 +8,31 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.published import Published
-from exchange.venue.lifecycle import LifeState
+from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.view import MarketView, OrderView, TradeView, TrancheView
 from exchange.view.batches import OrderEvent
 from gateway.fields import time_text
 from gateway.rows import SIDE_NAMES, Row, book_levels, changed_levels, instrument_row, order_row, stamp, trade_row
-from matching.schema import EventKind, Side
+from matching.schema import EventKind
 
 RECENT_TRADES = 100
 EVERYTHING = 0
 """The subject of a topic that is about no one tranche or account."""
-_TRADABLE_STATES = frozenset({LifeState.OPEN, LifeState.HALTED})
-_ORDER_KINDS = np.array([kind for kind in EventKind if kind != EventKind.REJECTED], np.uint8)
-_PAIR_KINDS = frozenset({EventKind.TRADE, EventKind.PREVENTED})
+_TRADABLE_STATES = AUCTION_STATES | {LifeState.OPEN, LifeState.HALTED}
+_TRADE_KINDS = (EventKind.TRADE, EventKind.AUCTION_TRADE)
+_PAIR_KINDS = frozenset({*_TRADE_KINDS, EventKind.PREVENTED})
+_ABOUT_NO_ORDER = frozenset(
+    {
+        EventKind.REJECTED,
+        EventKind.UNCROSSED,
+        EventKind.INDICATIVE,
+        EventKind.MASS_CANCELLED,
+        EventKind.MASS_QUOTED,
+        EventKind.BASKET_FILLED,
+        EventKind.BASKET_KILLED,
+    }
+)
+_ORDER_KINDS = np.array([kind for kind in EventKind if kind not in _ABOUT_NO_ORDER], np.uint8)
 
 
 class Topic(NamedTuple):
@@ -43,7 +55,7 @@ def book_delta(view: MarketView, tranche: TrancheView, changes: dict[tuple[int, 
 
 def trades_updates(view: MarketView, batch: Published) -> dict[int, Row]:
     """The trades of a batch for each tranche that traded, and all of them under EVERYTHING; empty without trades."""
-    events = batch.events[batch.events["kind"] == EventKind.TRADE]
+    events = batch.events[np.isin(batch.events["kind"], _TRADE_KINDS)]
     rows: defaultdict[int, list[Row]] = defaultdict(list)
     for event in map(OrderEvent._make, events.tolist()):
         row = trade_row(_trade(view, event, batch.time_ns))
@@ -63,10 +75,11 @@ def orders_updates(view: MarketView, batch: Published, account_ids: Collection[i
         orders[event.account_id][event.order_id] = None
         if event.kind in _PAIR_KINDS:
             orders[event.counter_account_id][event.counter_order_id] = None
-        if event.kind == EventKind.TRADE:
+        if event.kind in _TRADE_KINDS:
             trade = _trade(view, event, batch.time_ns)
-            fills[event.account_id].append(_fill_row(trade, view.order(event.order_id), "taker"))
-            fills[event.counter_account_id].append(_fill_row(trade, view.order(event.counter_order_id), "maker"))
+            taker, maker = ("taker", "maker") if event.kind == EventKind.TRADE else ("auction", "auction")
+            fills[event.account_id].append(_fill_row(trade, view.order(event.order_id), taker))
+            fills[event.counter_account_id].append(_fill_row(trade, view.order(event.counter_order_id), maker))
     return {
         account_id: _message("orders", "update", view)
         | {"orders": _order_rows(view, orders[account_id]), "fills": fills[account_id]}
@@ -147,7 +160,7 @@ def _trade(view: MarketView, event: OrderEvent, time_ns: int) -> TradeView:
         view.tranches[event.instrument_id].symbol,
         event.price_ticks,
         event.quantity_lots,
-        event.side,
+        event.side if event.kind == EventKind.TRADE else None,
         time_ns,
     )
 
@@ -157,10 +170,8 @@ def _fill_row(trade: TradeView, order: OrderView | None, liquidity: str) -> Row:
     assert order is not None, "an order of this batch"
     row = trade_row(trade)
     del row["taker_side"]
-    is_taker = liquidity == "taker"
-    side = trade.taker_side if is_taker else Side.SELL if trade.taker_side == Side.BUY else Side.BUY
     return row | {
-        "side": SIDE_NAMES[side],
+        "side": SIDE_NAMES[order.side],
         "order_id": order.order_id,
         "client_id": order.client_id or None,
         "liquidity": liquidity,

@@ -25,6 +25,7 @@ from gateway.fields import (
 
 TEXT_LENGTH_MAX = 64
 GROUP_MAX = (1 << 32) - 1
+LABEL_MAX = (1 << 32) - 1
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
@@ -54,6 +55,10 @@ class PlaceRequest(_Model):
     time_in_force: Literal["gtc", "gtd", "ioc", "fok"] | None = None
     expires_time: UtcTimeNs | None = None
     post_only: PostOnly = False
+    reduce_only: bool = False
+    display_quantity: QuantityLots | None = None
+    minimum_quantity: QuantityLots | None = None
+    label: Annotated[int, Field(ge=0, le=LABEL_MAX)] = 0
     self_trade: Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"] = "cancel_newest"
     client_id: ClientId | None = None
 

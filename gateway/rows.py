@@ -48,6 +48,9 @@ def instrument_row(tranche: TrancheView) -> Row:
         "last_price": _price_or_none(tranche.last_trade_ticks),
         "final_price": _price_or_none(tranche.final_ticks),
         "traded_quantity": str(tranche.traded_lots),
+        "indicative_price": _price_or_none(tranche.indicative_ticks),
+        "indicative_quantity": str(tranche.indicative_lots) if tranche.indicative_ticks else None,
+        "imbalance": str(tranche.imbalance_lots) if tranche.indicative_ticks else None,
     }
 
 
@@ -75,7 +78,7 @@ def trade_row(trade: TradeView) -> Row:
         "symbol": trade.symbol,
         "price": format_ticks(trade.price_ticks),
         "quantity": str(trade.quantity_lots),
-        "taker_side": SIDE_NAMES[trade.taker_side],
+        "taker_side": None if trade.taker_side is None else SIDE_NAMES[trade.taker_side],
         "time": time_text(trade.time_ns),
         "time_ns": trade.time_ns,
         "sequence": trade.sequence,
@@ -92,6 +95,10 @@ def order_row(order: OrderView) -> Row:
         "type": "market" if order.flags & OrderFlag.MARKET else "limit",
         "time_in_force": LIFETIME_NAMES[order.time_in_force],
         "post_only": _post_only(order.flags),
+        "reduce_only": bool(order.flags & OrderFlag.REDUCE_ONLY),
+        "display_quantity": str(order.display_lots) if order.display_lots else None,
+        "minimum_quantity": str(order.minimum_lots) if order.minimum_lots else None,
+        "label": order.label,
         "price": _price_or_none(order.price_ticks),
         "quantity": str(order.quantity_lots),
         "filled_quantity": str(order.filled_lots),

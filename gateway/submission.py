@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply
+from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply, StorageFull
 from gateway.errors import ApiError, DoorError
 
 
@@ -26,8 +26,10 @@ async def run(exchange: Exchange, group: np.ndarray) -> Reply:
 
 
 def reply_of(future: asyncio.Future[Reply]) -> Reply:
-    """The reply of a command that is done. Raises ApiError when the exchange stopped before."""
+    """The reply of a command that is done. Raises ApiError when the exchange did not run it, or stopped before."""
     try:
         return future.result()
+    except StorageFull:
+        raise ApiError(DoorError.STORAGE_FULL) from None
     except ExchangeStopped:
         raise ApiError(DoorError.EXCHANGE_STOPPED) from None

@@ -13,8 +13,9 @@ import numpy as np
 from kernels.arrays import ArrayGroup, aligned_zeros
 from kernels.compile import inlined
 from kernels.intrinsics import prefetch
-from matching import schema
-from matching.schema import BUCKET_WORDS, NIL, TREE_DIGIT_BITS
+from matching import layout, schema
+from matching.layout import BUCKET_WORDS
+from matching.schema import NIL, TREE_DIGIT_BITS
 
 FANOUT = 1 << TREE_DIGIT_BITS
 KEY_NONE = (1 << 31) - 1
@@ -58,27 +59,27 @@ def allocate(limits: Limits) -> Book:
         raise ValueError(f"the number of instruments must be a power of two up to 2^20, not {limits.instruments}")
     if not 0 < limits.orders <= schema.ORDER_CAPACITY * 4 or not 0 < limits.nodes < 1 << 26:
         raise ValueError(f"limits out of range: {limits}")
-    sides = aligned_zeros(2 * limits.instruments, schema.BOOK_SIDE)
+    sides = aligned_zeros(2 * limits.instruments, layout.BOOK_SIDE)
     sides["best_key"] = KEY_NONE
     sides["recent_prefix"] = -1
-    counters = aligned_zeros(1, schema.COUNTERS)
+    counters = aligned_zeros(1, layout.COUNTERS)
     counters["fresh_order"] = counters["fresh_level"] = counters["fresh_node"] = 1
     return Book(
         counters=counters,
         working=aligned_zeros(1, schema.ORDER_COMMAND),
-        taker=aligned_zeros(1, schema.TAKER),
-        cursor=aligned_zeros(1, schema.CURSOR),
+        taker=aligned_zeros(1, layout.TAKER),
+        cursor=aligned_zeros(1, layout.CURSOR),
         reducible=aligned_zeros(1 + schema.LEGS_MAX, np.int64),
         instruments=aligned_zeros(limits.instruments, schema.INSTRUMENT),
         sides=sides,
-        nodes=aligned_zeros(limits.nodes + 1, schema.NODE),
+        nodes=aligned_zeros(limits.nodes + 1, layout.NODE),
         children=aligned_zeros((limits.nodes + 1) * FANOUT, np.uint32),
-        levels=aligned_zeros(limits.orders + 1, schema.LEVEL),
-        orders=aligned_zeros(limits.orders + 1, schema.ORDER),
-        terms=aligned_zeros(limits.orders + 1, schema.ORDER_TERMS),
+        levels=aligned_zeros(limits.orders + 1, layout.LEVEL),
+        orders=aligned_zeros(limits.orders + 1, layout.ORDER),
+        terms=aligned_zeros(limits.orders + 1, layout.ORDER_TERMS),
         ids=aligned_zeros(ID_TABLE_WORDS_MIN, np.uint32),
-        timers=aligned_zeros(limits.orders + 1, schema.TIMER),
-        icebergs=aligned_zeros(limits.orders + 1, schema.ICEBERG),
+        timers=aligned_zeros(limits.orders + 1, layout.TIMER),
+        icebergs=aligned_zeros(limits.orders + 1, layout.ICEBERG),
         groups=aligned_zeros(limits.accounts, np.uint32),
     )
 

@@ -2,8 +2,8 @@
 
 Nobody needs to try every price. Both sides are walked from their best levels, as if they traded with each other as far
 as they cross: that gives the volume, and the last levels that were needed, which bound the prices of that volume. In
-between, what there is to buy falls with the price and what there is to sell rises, so the smallest imbalance is where the
-two meet: between the next levels of both sides, or at one of the two when no price lies between them.
+between, what there is to buy falls with the price and what there is to sell rises, so the smallest imbalance is where
+the two meet: between the next levels of both sides, or at one of the two when no price lies between them.
 """
 
 import numpy as np
@@ -15,11 +15,13 @@ from matching.events import (
     write_auction_trade,
     write_resting_event,
 )
-from matching.execute import forget, is_paused
 from matching.icebergs import reduce_reserve, total_leaves
+from matching.layout import Progress
 from matching.prices import next_level
 from matching.queues import is_newest, leave_head, shorten
-from matching.schema import NIL, EventKind, OrderReason, Progress, Side
+from matching.resting import forget
+from matching.schema import NIL, EventKind, OrderReason, Side
+from matching.working import is_paused
 
 
 @inlined
@@ -170,8 +172,8 @@ def indicative(book, instrument_slot, reference_ticks):
 def meet_levels(book, bid, ask):
     """Let levels trade as far as they cross, without touching them.
 
-    Returns the prices of the last bids and asks that were needed, the level behind each (or NIL), the volume, and by how
-    much more those last bids have than is needed, less the same of the asks.
+    Returns the prices of the last bids and asks that were needed, the level behind each (or NIL), the volume, and what
+    the last bids have more than is needed, less the same of the asks.
     """
     volume_lots = np.int64(0)
     bid_lots = full_lots(book, bid)

@@ -8,7 +8,6 @@ import numpy as np
 
 from kernels.compile import inlined, outlined
 from matching.events import write_entry_rejected, write_summary
-from matching.execute import is_fillable, is_paused
 from matching.groups import (
     check_entry_phase,
     count_entries,
@@ -20,6 +19,8 @@ from matching.groups import (
     work_entry,
 )
 from matching.identifiers import find_slot
+from matching.layout import Progress
+from matching.probes import is_fillable
 from matching.rules import NO_REJECT, check_band, check_price, check_quantity, instrument_of, is_listed
 from matching.schema import (
     LEGS_MAX,
@@ -29,11 +30,11 @@ from matching.schema import (
     OrderFlag,
     OrderReason,
     OrderReject,
-    Progress,
     SelfTrade,
     Side,
     TimeInForce,
 )
+from matching.working import is_paused
 
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 NO_LEG = 0

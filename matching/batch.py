@@ -5,11 +5,13 @@ import numpy as np
 from kernels.compile import kernel
 from matching.auction import uncross
 from matching.events import EVENTS_PER_STEP_MAX
-from matching.execute import cancel_next, execute, expire_next, is_paused
+from matching.execute import execute
 from matching.many import execute_many
 from matching.prefetch import look_ahead
+from matching.resting import cancel_next, expire_next
 from matching.schema import CommandKind
 from matching.timers import due_slot
+from matching.working import is_paused
 
 
 @kernel
@@ -57,5 +59,5 @@ def cancel_batch(book, instrument_id, reason, events):
 
 @kernel
 def uncross_batch(book, instrument_id, reference_ticks, events):
-    """Uncross an instrument until it is done or the buffer is full, which `is_paused` tells; return the number of events."""
+    """Uncross an instrument; return the number of events. `is_paused` tells if the buffer was full before the end."""
     return uncross(book, instrument_id, reference_ticks, events, np.int64(0))

@@ -11,6 +11,7 @@ from matching.check import check_book
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.export import export_orders, level_rows
 from matching.identifiers import grown
+from matching.layout import Progress
 from matching.schema import (
     ORDER_EVENT,
     PRICE_TICKS_MAX,
@@ -19,7 +20,6 @@ from matching.schema import (
     CommandKind,
     OrderReason,
     Phase,
-    Progress,
     Side,
     view_commands,
 )
@@ -78,7 +78,7 @@ class OrderBook:
 
     def execute(self, commands: np.ndarray) -> np.ndarray:
         """Run commands (ORDER_COMMAND records, changes among them) and return all their events."""
-        self.book = grown(self.book, len(commands) + np.count_nonzero(commands["kind"] == CommandKind.QUOTE))
+        self.book = grown(self.book, len(commands) + int(np.count_nonzero(commands["kind"] == CommandKind.QUOTE)))
         if not len(commands):
             return self._buffer[:0].copy()
         batch = view_commands(commands)

@@ -5,19 +5,9 @@ import numpy as np
 from kernels.intrinsics import hash_tag_twin
 from matching.arena import FANOUT, KEY_NONE, Book
 from matching.identifiers import PASSED, SLOTS
+from matching.layout import BUCKET_WORDS, HOLDER_ICEBERG, HOLDER_TIMED, Progress
 from matching.prices import key_of
-from matching.schema import (
-    BUCKET_WORDS,
-    HOLDER_ICEBERG,
-    HOLDER_TIMED,
-    NIL,
-    TREE_DIGIT_BITS,
-    OrderFlag,
-    Phase,
-    Progress,
-    Side,
-    TimeInForce,
-)
+from matching.schema import NIL, TREE_DIGIT_BITS, OrderFlag, Phase, Side, TimeInForce
 
 
 def check_book(book: Book) -> None:

@@ -5,8 +5,8 @@ import numpy as np
 from kernels.compile import inlined, kernel
 from kernels.records import record
 from matching.arena import Book
-from matching.execute import ACCOUNT_MASK
 from matching.icebergs import is_iceberg, total_leaves
+from matching.layout import ACCOUNT_MASK
 from matching.prices import next_level
 from matching.schema import NIL
 

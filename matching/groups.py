@@ -9,9 +9,11 @@ import numpy as np
 from kernels.compile import inlined, outlined
 from kernels.intrinsics import copy_record
 from matching.events import EVENTS_PER_STEP_MAX
-from matching.execute import start, work
+from matching.layout import Progress
+from matching.meeting import work
 from matching.rules import NO_REJECT
-from matching.schema import NIL, OrderReject, Phase, Progress
+from matching.schema import NIL, OrderReject, Phase
+from matching.working import start
 
 
 @inlined

@@ -9,8 +9,9 @@ import numpy as np
 
 from kernels.compile import inlined, outlined
 from matching.events import write_resting_event
+from matching.layout import HOLDER_ICEBERG
 from matching.queues import rejoin, shorten
-from matching.schema import HOLDER_ICEBERG, EventKind, OrderReason
+from matching.schema import EventKind, OrderReason
 
 UNMARKED = 0xFFFFFFFF ^ HOLDER_ICEBERG
 

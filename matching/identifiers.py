@@ -15,7 +15,8 @@ from kernels.arrays import aligned_zeros
 from kernels.compile import inlined, kernel
 from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit
 from matching.arena import Book
-from matching.schema import BUCKET_WORDS, NIL
+from matching.layout import BUCKET_WORDS
+from matching.schema import NIL
 
 ENTRIES = np.uint64((1 << 7) - 1)
 """The lanes of a comparison that are entries."""

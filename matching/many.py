@@ -15,11 +15,12 @@ from matching.basket import (
     write_basket_killed,
     write_basket_rejected,
 )
-from matching.execute import begin_command, is_paused
+from matching.execute import begin_command
 from matching.mass_cancel import cancel_matching, check_mass_cancel, write_mass_cancel_rejected
 from matching.mass_quote import check_mass_quote, quote_all, write_mass_quote_rejected
 from matching.rules import NO_REJECT
 from matching.schema import CommandKind
+from matching.working import is_paused
 
 
 @outlined

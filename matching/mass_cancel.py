@@ -8,11 +8,13 @@ import numpy as np
 
 from kernels.compile import inlined, outlined
 from matching.events import write_entry_rejected, write_summary
-from matching.execute import ACCOUNT_MASK, remove
 from matching.groups import end_command, has_room
+from matching.icebergs import total_leaves
+from matching.layout import ACCOUNT_MASK
 from matching.prices import next_level
+from matching.resting import remove
 from matching.rules import NO_REJECT, is_listed
-from matching.schema import HOLDER_ICEBERG, NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
+from matching.schema import NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
 
 BY_ACCOUNT = int(MassFlag.BY_ACCOUNT)
 BY_SESSION = int(MassFlag.BY_SESSION)
@@ -60,7 +62,7 @@ def cancel_matching(book, command, events, count):
             if not has_room(book, events, count):
                 break
             cursor["order_count"] += np.uint64(1)
-            cursor["lots"] += all_lots_of(book, slot)
+            cursor["lots"] += total_leaves(book, slot)
             count = remove(book, slot, OrderReason.MASS_CANCELLED, events, count)
         slot = following
     cursor["place"] = slot
@@ -100,15 +102,6 @@ def matches(book, command, slot):
     if flags & BY_SESSION and book.terms[slot]["session_id"] != command["session_id"]:
         return False
     return flags & BY_LABEL == 0 or book.terms[slot]["label"] == command["label"]
-
-
-@inlined
-def all_lots_of(book, slot):
-    """What is left of a resting order, with what it does not show."""
-    order = book.orders[slot]
-    if order["holder"] & np.uint32(HOLDER_ICEBERG):
-        return order["leaves_lots"] + book.icebergs[slot]["reserve_lots"]
-    return order["leaves_lots"]
 
 
 @inlined

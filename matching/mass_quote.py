@@ -9,7 +9,6 @@ import numpy as np
 
 from kernels.compile import inlined, outlined
 from matching.events import write_entry_rejected, write_resting_event, write_summary
-from matching.execute import is_paused, reduce, release, remove
 from matching.groups import (
     check_entry_phase,
     count_entries,
@@ -22,6 +21,7 @@ from matching.groups import (
 )
 from matching.identifiers import find_slot
 from matching.prices import NODES_PER_INSERT_MAX, key_of, key_of_level, next_level
+from matching.resting import reduce, release, remove
 from matching.rules import NO_REJECT, POST_ONLY, check_band, check_price, check_quantity, instrument_of, is_listed
 from matching.schema import (
     NIL,
@@ -37,6 +37,7 @@ from matching.schema import (
     Side,
     TimeInForce,
 )
+from matching.working import is_paused
 
 QUOTE = int(OrderFlag.QUOTE)
 NO_ENTRY = 0
@@ -125,7 +126,7 @@ def check_quote_ids(book, account_id, quote):
     """Whatever rests under the id of a quote is that quote."""
     for side in range(2):
         slot = quote_slot(book, account_id, quote["instrument_id"], side)
-        # Only a mass quote sets the flag, and the id says account, instrument and side.
+        # Only a mass quote sets the flag, and under an id that no other account, live instrument or side has.
         if slot != NIL and book.terms[slot]["flags"] & QUOTE == 0:
             return np.int64(OrderReject.DUPLICATE_ORDER_ID)
     return np.int64(NO_REJECT)

@@ -1,9 +1,9 @@
 """Resting orders back into an empty book, from the logical records that `export` wrote, each queue in its order."""
 
 from kernels.compile import inlined, kernel
-from matching.execute import rest
 from matching.icebergs import narrow_clip
 from matching.identifiers import find_slot
+from matching.resting import rest
 from matching.rules import ICEBERG
 from matching.schema import NIL, CommandKind
 

@@ -45,6 +45,12 @@ def is_account(ledger, account_id):
 
 
 @inlined
+def uses_reduce_only(ledger, account_id):
+    """Whether an account may have reduce-only orders."""
+    return ledger.accounts[account_id]["uses_reduce_only"] != 0
+
+
+@inlined
 def available_nano(ledger, account_id):
     """The cash that nothing holds."""
     account = ledger.accounts[account_id]
@@ -55,14 +61,20 @@ def available_nano(ledger, account_id):
 def check_hold(ledger, account_id, price_ticks, lots, tick_value_nano, released_nano, makers_max):
     """Whether an account can hold a notional after something else was released; 0 or the refusal.
 
-    Holding no more than before is always allowed. A trade opens a position for the account and for each maker it meets.
+    Holding no more than before is always allowed. Beside the account, each of so many makers may need a position.
     """
     tick_nano = np.int64(price_ticks) * tick_value_nano
     if lots > AMOUNT_NANO_MAX // max(tick_nano, np.int64(1)):
         return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    if tick_nano * lots - released_nano > max(available_nano(ledger, account_id), np.int64(0)):
+    return check_amount(ledger, account_id, tick_nano * lots - released_nano, 1 + makers_max)
+
+
+@inlined
+def check_amount(ledger, account_id, more_nano, positions_max):
+    """Whether an account can hold so much more, or less, and the ledger has room for so many positions."""
+    if more_nano > max(available_nano(ledger, account_id), np.int64(0)):
         return np.int64(RiskReject.INSUFFICIENT_FUNDS)
-    if ledger.totals[0]["live_positions"] + 1 + makers_max > len(ledger.positions) - 1:
+    if ledger.totals[0]["live_positions"] + positions_max > len(ledger.positions) - 1:
         return np.int64(RiskReject.TOO_MANY_POSITIONS)
     return np.int64(0)
 

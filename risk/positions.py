@@ -65,6 +65,7 @@ def open_position(ledger, account_id, instrument_id):
     position["cost_nano"] = 0
     position["hold_nano"] = 0
     position["next"] = NIL
+    position["reduce_only_sides"] = 0
     insert_entry(ledger.position_table, position_tag(account_id, instrument_id), slot)
     return slot
 

@@ -9,7 +9,7 @@ AMOUNT_NANO_MAX = 1 << 60
 TOTAL_NANO_MAX = 1 << 62
 """The largest sum of all balances. Twice as much still fits int64."""
 ACCOUNT_CAPACITY = 1 << 20
-POSITION_CAPACITY = 1 << 22
+POSITION_CAPACITY = 1 << 23
 
 
 class RiskReject(IntEnum):
@@ -25,7 +25,8 @@ ACCOUNT = record(
     ("cash_nano", "i8"),
     ("order_hold_nano", "i8"),  # what the resting orders could cost
     ("position_hold_nano", "i8"),  # what the positions could cost
-    ("is_open", "u4"),
+    ("is_open", "u2"),
+    ("uses_reduce_only", "u2"),  # 1 once any position may have reduce-only orders: others never pay for the question
     ("position_count", "u4"),
 )
 
@@ -36,7 +37,7 @@ POSITION = record(
     ("cost_nano", "i8"),  # the exact signed sum of price x lots
     ("hold_nano", "i8"),
     ("next", "u4"),  # the position of the same instrument that was opened next, or the next free slot
-    ("reserved", "u4"),
+    ("reduce_only_sides", "u4"),  # a bit for each side on which the account may have reduce-only orders
 )
 
 LEDGER = record(

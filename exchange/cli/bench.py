@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.terminal import print_json, progress_bar, refuse
+from exchange.cli.terminal import print_json, progress_bar, progress_steps, refuse
 
 bench_app = typer.Typer(no_args_is_help=True)
 
@@ -37,5 +37,52 @@ def match(
         with progress_bar("matching") as report:
             result = run_match(file, instruments, on_progress=report)
     except (FlowError, OSError) as error:
+        refuse(error)
+    print_json(result)
+
+
+@bench_app.command(epilog="Example: bwx bench journal --directory .bwx")
+def journal(
+    directory: Annotated[Path, typer.Option(help="An existing folder on the disk to measure.")] = Path(),
+    batches: Annotated[int, typer.Option(help="How many batches are committed.")] = 2_000,
+    records: Annotated[int, typer.Option(help="Records of 64 bytes in each batch.")] = 1_000,
+) -> None:
+    """Append batches to a journal and to bare SQLite in turn, and print the rates as one line of JSON.
+
+    Bare means: write-ahead log, synchronous=FULL, the same bytes, one transaction a batch, and nothing else. `ratio`
+    is the journal's commit rate by the bare one's; checkpoints count. The files go into a folder of their own, which
+    is removed in the end.
+    """
+    from exchange.bench.journal import run_journal
+    from exchange.store_errors import StoreError
+
+    try:
+        with progress_bar("appending") as report:
+            result = run_journal(directory, batches, records, on_progress=report)
+    except (ValueError, OSError, StoreError) as error:
+        refuse(error)
+    print_json(result)
+
+
+@bench_app.command(epilog="Example: bwx bench recover --replayed 5000000 --resting 1000000")
+def recover(
+    directory: Annotated[Path, typer.Option(help="An existing folder on the disk to measure.")] = Path(),
+    replayed: Annotated[int, typer.Option(help="How many commands of a plain flow are replayed.")] = 1_000_000,
+    resting: Annotated[int, typer.Option(help="How many orders rest at the restart and the snapshots.")] = 100_000,
+) -> None:
+    """Replay a journal, restart from a snapshot, take snapshots under load, and print it all as one line of JSON.
+
+    Replay is rows through the venue, risk included; `view_commands_per_second` is the rate at which the read model
+    follows. A restart ends with the first command accepted. `snapshot_pause_ms` is the longest time for which a
+    snapshot stopped the sequencer, `reply_ms_slowest` the longest wait for 50 orders meanwhile. The files go into a
+    folder of their own, which is removed in the end.
+    """
+    from exchange.bench.recover import run_recover
+    from exchange.store_errors import StoreError
+
+    try:
+        with progress_steps() as report:
+            result = run_recover(directory, replayed, resting, on_progress=report)
+    except (ValueError, OSError, StoreError) as error:
         refuse(error)
     print_json(result)

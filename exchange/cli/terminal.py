@@ -40,3 +40,19 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         task = progress.add_task(label, total=None)
         progress.refresh()
         yield lambda done, total: progress.update(task, completed=done, total=total, refresh=True)
+
+
+@contextmanager
+def progress_steps() -> Iterator[Callable[[str, int, int], None]]:
+    """The same for work of several steps: the function is also told what is being done, first of all."""
+    if not sys.stderr.isatty():
+        yield lambda step, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda step, done, total: progress.update(
+            task, description=step, completed=done, total=total, refresh=True
+        )

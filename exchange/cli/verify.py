@@ -13,14 +13,14 @@ FAULTY = 1
 def verify(
     directory: Annotated[Path, typer.Argument(help="The folder of a stopped exchange.", show_default=False)],
 ) -> None:
-    """Replay a store from zero, and compare its chain, its head and every snapshot.
+    """Replay a store from zero, and compare its chain, its head and every snapshot. Changes nothing.
 
     Ends with one line of JSON; with exit code 1, and the first bad row by its sequence, if anything is wrong.
 
     Example: bwx verify .bwx/demo
     """
-    from exchange.recovery import verify as verify_store
     from exchange.venue.state import VenueLimits
+    from exchange.verification import verify as verify_store
 
     with progress_bar("replaying") as report:
         verdict = verify_store(directory, VenueLimits(), report)
@@ -33,6 +33,7 @@ def verify(
             "ok": not verdict.faults,
             "rows": verdict.rows,
             "records": verdict.records,
+            "replayed_from": verdict.replayed_from,
             "events": verdict.events,
             "trades": verdict.trades,
             "snapshots_compared": verdict.snapshots_compared,

@@ -2,10 +2,18 @@
 
 import numpy as np
 
-from exchange.venue.calendar import NANO_PER_S, book_of, move_on, schedule_series, set_band, skip_past_windows
+from exchange.venue.calendar import (
+    book_of,
+    halt_or_reopen,
+    is_closed,
+    schedule_series,
+    set_band,
+    skip_past_windows,
+)
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import (
     BASIS_POINTS,
+    NANO_PER_S,
     REGION_CAPACITY,
     TIME_NS_MAX,
     WINDOW_S_MAX,
@@ -143,6 +151,8 @@ def define_series(state, command, events, count):
     series["price_step_ticks"] = command["price_step_ticks"]
     series["reference_ticks"] = command["reference_ticks"]
     series["band_bps"] = command["band_bps"]
+    series["opening_auction_s"] = command["opening_auction_s"]
+    series["closing_auction_s"] = command["closing_auction_s"]
     series["tier"] = command["tier"]
     state.clock[0]["series_count"] = series_id
     skip_past_windows(series, state.clock[0]["time_ns"])
@@ -166,6 +176,9 @@ def check_series(state, command):
         return np.int64(VenueReject.INVALID_SERIES)
     if command["horizon_s"] > HORIZON_S_MAX or command["horizon_s"] <= command["gate_lead_s"]:
         return np.int64(VenueReject.INVALID_SERIES)
+    auctions_s = np.int64(command["opening_auction_s"]) + np.int64(command["closing_auction_s"])
+    if auctions_s > np.int64(command["horizon_s"]) - np.int64(command["gate_lead_s"]):
+        return np.int64(VenueReject.INVALID_SERIES)
     if command["price_step_ticks"] < 1 or command["price_step_ticks"] > command["reference_ticks"]:
         return np.int64(VenueReject.INVALID_SERIES)
     if command["reference_ticks"] > PRICE_TICKS_MAX or command["band_bps"] >= 100 * BASIS_POINTS:
@@ -183,7 +196,7 @@ def set_reference(state, command, events, count):
     if not is_listed(state.book, command["instrument_id"]):
         return refuse(state, np.int64(OrderReject.UNKNOWN_INSTRUMENT), np.int64(0), events, count)
     tranche = tranche_of(state, command["instrument_id"])
-    if tranche["state"] >= LifeState.GATE_CLOSED:
+    if is_closed(tranche["state"]):
         return refuse(state, np.int64(OrderReject.INSTRUMENT_CLOSED), np.int64(0), events, count)
     instrument = book_of(state, tranche)
     if command["price_ticks"] < instrument["price_step_ticks"] or command["price_ticks"] > PRICE_TICKS_MAX:
@@ -213,10 +226,11 @@ def halt_or_resume(state, command, events, count):
     if not is_listed(state.book, command["instrument_id"]):
         return refuse(state, np.int64(OrderReject.UNKNOWN_INSTRUMENT), np.int64(0), events, count)
     tranche = tranche_of(state, command["instrument_id"])
-    trigger = Trigger.HALT if command["kind"] == Command.HALT else Trigger.RESUME
+    halts = command["kind"] == Command.HALT
+    trigger = Trigger.HALT if halts else Trigger.RESUME
     if NEXT_STATE_ARRAY[np.int64(tranche["state"]), np.int64(trigger)] == LifeState.NONE:
         return refuse(state, np.int64(VenueReject.ILLEGAL_STATE_CHANGE), np.int64(0), events, count)
-    return move_on(state, tranche, trigger, events, count)
+    return halt_or_reopen(state, tranche, halts, events, count)
 
 
 @inlined

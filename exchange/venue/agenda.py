@@ -1,14 +1,16 @@
-"""What falls due, and when: a binary heap by (due time, kind, subject), one entry for each tranche and series.
+"""What falls due, and when: a binary heap by (due time, kind, subject).
 
-Expiries of orders have a heap of their own in matching; at the same instant they come first.
+There is one entry for each tranche, one for each series, and one for each tranche in an auction, which tells its
+indicative price. Expiries of orders have a heap of their own in matching; at the same instant they come first.
 """
 
 import numpy as np
 
-from kernels.compile import inlined
+from kernels.compile import inlined, outlined
 
 TRANCHE_DUE = 1
 SERIES_DUE = 2
+INDICATIVE_DUE = 3
 
 
 @inlined
@@ -18,12 +20,7 @@ def add_entry(state, due_ns, kind, subject):
     at = np.int64(clock["agenda_count"])
     clock["agenda_count"] = at + 1
     set_entry(state.agenda, at, due_ns, kind, subject)
-    while at > 0:
-        parent = (at - 1) // 2
-        if not is_before(state.agenda, at, parent):
-            return
-        swap_entries(state.agenda, at, parent)
-        at = parent
+    raise_entry(state, at)
 
 
 @inlined
@@ -33,7 +30,36 @@ def drop_first(state):
     count = np.int64(clock["agenda_count"]) - 1
     clock["agenda_count"] = count
     swap_entries(state.agenda, 0, count)
+    sink_entry(state, np.int64(0))
+
+
+@outlined
+def move_entry(state, due_ns, kind, subject):
+    """Let something fall due at another time. Only commands of operators do so, so a search through all is no loss."""
     at = np.int64(0)
+    while state.agenda[at]["kind"] != kind or state.agenda[at]["subject"] != subject:
+        at += 1
+        assert at < state.clock[0]["agenda_count"], "an entry is missing from the agenda"
+    state.agenda[at]["due_ns"] = due_ns
+    raise_entry(state, at)
+    sink_entry(state, at)
+
+
+@outlined
+def raise_entry(state, at):
+    """Move an entry towards the root until its parent comes before it."""
+    while at > 0:
+        parent = (at - 1) // 2
+        if not is_before(state.agenda, at, parent):
+            return
+        swap_entries(state.agenda, at, parent)
+        at = parent
+
+
+@outlined
+def sink_entry(state, at):
+    """Move an entry away from the root until both children come after it."""
+    count = np.int64(state.clock[0]["agenda_count"])
     while True:
         child = 2 * at + 1
         if child >= count:

@@ -10,13 +10,15 @@ import numpy as np
 from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
+from exchange.venue.groups import trade_group
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
-from exchange.venue.trading import trade_command
+from exchange.venue.trading import absorb_all, trade_order
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
-from matching.execute import is_paused
+from matching.mass_cancel import BY_ACCOUNT
 from matching.prefetch import look_ahead
 from matching.schema import NIL
+from matching.working import is_paused
 from risk.accounts import is_account
 
 
@@ -47,9 +49,15 @@ def group_size(batch, index):
     if size > 1 + CONTINUATIONS_MAX or index + size > len(batch.orders):
         return np.int64(0)
     for at in range(index + 1, index + size):
-        if batch.orders[at]["kind"] != Command.CONTINUATION:
+        if not is_continuation(batch.orders[at]["kind"]):
             return np.int64(0)
     return size
+
+
+@inlined
+def is_continuation(kind):
+    """Whether a record belongs to the head before it."""
+    return (kind == Command.CONTINUATION) | (kind == Command.EXTRA) | (kind == Command.QUOTE) | (kind == Command.LEG)
 
 
 @inlined
@@ -70,10 +78,10 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
     kind = batch.orders[index]["kind"]
     if kind == Command.TICK:
         return tick(state, batch.clocks[index], events, count)
-    if kind == Command.PLACE or kind == Command.CANCEL or kind == Command.REPLACE:
-        return apply_once(state, batch, index, True, events, count)
+    if kind >= Command.PLACE and kind <= Command.BASKET:
+        return apply_once(state, batch, index, size, True, events, count)
     if kind == Command.DEPOSIT or kind == Command.WITHDRAW:
-        return apply_once(state, batch, index, False, events, count)
+        return apply_once(state, batch, index, size, False, events, count)
     return administer(state, batch, index, events, count)
 
 
@@ -101,16 +109,16 @@ def tick(state, command, events, count):
 
 
 @inlined
-def apply_once(state, batch, index, trades, events, count):
+def apply_once(state, batch, index, size, trades, events, count):
     """Run a command that moves orders or money; with a client id, only the first time that it comes."""
     command = batch.orders[index]
     account_id = np.int64(command["account_id"])
     has_client_id = command["client_id_high"] | command["client_id_low"] != 0
     content = np.uint64(0)
     if has_client_id:
-        content = content_of(batch.words, index, command["kind"])
+        content = content_of(batch, index, size)
     if not is_waiting(state):
-        if not is_account(state.ledger, account_id):
+        if not is_account(state.ledger, account_id) and not is_for_everybody(batch, index):
             return refuse(state, np.int64(VenueReject.UNKNOWN_ACCOUNT), account_id, events, count)
         if has_client_id:
             known = find_client(state, account_id, command["client_id_high"], command["client_id_low"])
@@ -118,14 +126,31 @@ def apply_once(state, batch, index, trades, events, count):
                 return answer_again(state, known, content, account_id, events, count)
             if is_full(state):
                 return refuse(state, np.int64(VenueReject.TOO_MANY_CLIENT_IDS), account_id, events, count)
-    if trades:
-        count = trade_command(state, batch, index, events, count)
-    else:
-        count = administer(state, batch, index, events, count)
+    count = trade(state, batch, index, events, count) if trades else administer(state, batch, index, events, count)
     if has_client_id and not is_waiting(state):
         outcome = events.orders[count - 1]
         remember(state, account_id, command["client_id_high"], command["client_id_low"], content, outcome)
     return count
+
+
+@inlined
+def trade(state, batch, index, events, count):
+    """Carry a command of matching on, and its events into the ledger."""
+    first = count
+    state.clock[0]["is_paused"] = 0
+    if batch.orders[index]["kind"] <= Command.REPLACE:
+        count = trade_order(state, batch, index, events, count)
+    else:
+        count = trade_group(state, batch, index, events, count)
+    absorb_all(state, events, first, count)
+    return count
+
+
+@inlined
+def is_for_everybody(batch, index):
+    """Whether a command is a mass cancel of all accounts' orders, which no account stands for."""
+    is_mass_cancel = batch.orders[index]["kind"] == Command.MASS_CANCEL
+    return is_mass_cancel and batch.mass_cancels[index]["flags"] & BY_ACCOUNT == 0
 
 
 @inlined

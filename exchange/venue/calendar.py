@@ -1,5 +1,7 @@
 """What time brings: orders expire, windows are listed, open, close at their gate, start and end.
 
+Which deadline a tranche waits for, and what it then does, follows from its state: `deadline_ns` and `due_trigger`.
+
 `advance` carries the venue to a time in steps, in the order of (due time, kind, id): expiries of orders first, then
 tranches, then series. Each step leaves the state whole, so a tick that finds no room for events pauses between two
 steps and is run again; a late tick over many deadlines does what many timely ones would have done.
@@ -7,18 +9,27 @@ steps and is run again; a late tick over many deadlines does what many timely on
 
 import numpy as np
 
-from exchange.venue.agenda import SERIES_DUE, TRANCHE_DUE, add_entry, drop_first
+from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE, add_entry, drop_first, move_entry
+from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
-from exchange.venue.schema import BASIS_POINTS, NANO_PER_TICK_PER_3_MINUTES, WINDOW_STEP_S, Event, Reason, VenueReject
-from exchange.venue.trading import absorb
+from exchange.venue.schema import (
+    BASIS_POINTS,
+    NANO_PER_S,
+    NANO_PER_TICK_PER_3_MINUTES,
+    TIER_BITS,
+    WINDOW_STEP_S,
+    Event,
+    Reason,
+    VenueReject,
+)
+from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, kernel
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
-from matching.execute import cancel_next, expire_next
+from matching.resting import cancel_next, expire_next
 from matching.schema import NIL, PRICE_TICKS_MAX, Phase
 from matching.timers import due_slot
+from matching.working import is_paused
 from risk.positions import settle_first
-
-NANO_PER_S = 1_000_000_000
 
 
 @inlined
@@ -38,6 +49,9 @@ def advance(state, time_ns, events, count):
         clock["time_ns"] = max(clock["time_ns"], due_ns)
         counters["time_ns"] = due_ns
         count = step(state, events, count)
+        if is_paused(state.book):
+            clock["is_paused"] = 1
+            return count
     clock["time_ns"] = time_ns
     counters["time_ns"] = time_ns
     return count
@@ -60,23 +74,28 @@ def step(state, events, count):
     if due_slot(state.book) != NIL:
         first = count
         count = expire_next(state.book, events.orders, count)
-        absorb(state, events.orders[first])
+        absorb_all(state, events, first, count)
         return count
+    subject = np.int64(state.agenda[0]["subject"])
     if state.agenda[0]["kind"] == TRANCHE_DUE:
-        return step_tranche(state, np.int64(state.agenda[0]["subject"]), events, count)
-    return list_next(state, np.int64(state.agenda[0]["subject"]), events, count)
+        return step_tranche(state, subject, events, count)
+    if state.agenda[0]["kind"] == INDICATIVE_DUE:
+        return tell_indicative(state, subject, events, count)
+    return list_next(state, subject, events, count)
 
 
 @inlined
 def step_tranche(state, instrument_id, events, count):
-    """Cancel one order, settle one position, or move a tranche on, whichever comes first at its gate."""
+    """Uncross an auction, cancel one order, settle one position, or move a tranche on, whichever comes first."""
     tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
     trigger = due_trigger(tranche)
+    if ends_auction(state, tranche, trigger):
+        return uncross_step(state, tranche, trigger, events, count)
     if trigger == Trigger.GATE:
         first = count
         count = cancel_next(state.book, instrument_id, Reason.GATE_CLOSED, events.orders, count)
         if count > first:
-            absorb(state, events.orders[first])
+            absorb_all(state, events, first, count)
             return count
         if tranche["first_position"] != NIL:
             return settle_one(state, tranche, events, count)
@@ -89,27 +108,61 @@ def step_tranche(state, instrument_id, events, count):
 @inlined
 def due_trigger(tranche):
     """What a tranche in this state waits for."""
-    if tranche["state"] == LifeState.LISTED:
-        return Trigger.OPENING
-    if tranche["state"] == LifeState.OPEN or tranche["state"] == LifeState.HALTED:
-        return Trigger.GATE
     if tranche["state"] == LifeState.GATE_CLOSED:
         return Trigger.START
-    return Trigger.END_HELD if tranche["was_held"] else Trigger.END_UNHELD
+    if tranche["state"] == LifeState.DELIVERING:
+        return Trigger.END_HELD if tranche["was_held"] else Trigger.END_UNHELD
+    if tranche["state"] == LifeState.AUCTION and tranche["auction_end_ns"] < last_call_ns(tranche):
+        return Trigger.UNCROSS
+    if tranche["state"] == LifeState.AUCTION or tranche["state"] == LifeState.OPEN:
+        return Trigger.CLOSING_CALL if tranche["closing_auction_s"] else Trigger.GATE
+    return Trigger.GATE
+
+
+@inlined
+def deadline_ns(tranche):
+    """When a tranche in this state moves on by itself."""
+    if tranche["state"] == LifeState.GATE_CLOSED:
+        return tranche["start_ns"]
+    if tranche["state"] == LifeState.DELIVERING:
+        return tranche["end_ns"]
+    if tranche["state"] == LifeState.AUCTION:
+        return min(tranche["auction_end_ns"], last_call_ns(tranche))
+    if tranche["state"] == LifeState.OPEN:
+        return last_call_ns(tranche)
+    return tranche["gate_ns"]
 
 
 @inlined
 def schedule(state, tranche):
     """Enter the next deadline of a tranche; one that is over frees its slot."""
-    if tranche["state"] == LifeState.OPEN or tranche["state"] == LifeState.HALTED:
-        add_entry(state, tranche["gate_ns"], TRANCHE_DUE, tranche["instrument_id"])
-    elif tranche["state"] == LifeState.GATE_CLOSED:
-        add_entry(state, tranche["start_ns"], TRANCHE_DUE, tranche["instrument_id"])
-    elif tranche["state"] == LifeState.DELIVERING:
-        add_entry(state, tranche["end_ns"], TRANCHE_DUE, tranche["instrument_id"])
-    else:
+    if tranche["state"] == LifeState.SETTLED or tranche["state"] == LifeState.EXPIRED:
         book_of(state, tranche)["price_step_ticks"] = 0
         tranche["state"] = LifeState.NONE
+    else:
+        due_ns = max(deadline_ns(tranche), state.clock[0]["time_ns"])
+        add_entry(state, due_ns, TRANCHE_DUE, tranche["instrument_id"])
+
+
+@inlined
+def halt_or_reopen(state, tranche, halts, events, count):
+    """Stop a tranche, or let it trade again as it began; the caller knows that the move exists."""
+    trigger = np.int64(Trigger.HALT)
+    if not halts:
+        trigger = first_trigger(state, tranche, Trigger.RESUME)
+    count = move_on(state, tranche, trigger, events, count)
+    move_entry(state, deadline_ns(tranche), TRANCHE_DUE, tranche["instrument_id"])
+    return count
+
+
+@inlined
+def first_trigger(state, tranche, without_auction):
+    """How a tranche begins to trade, for the first time or after a halt."""
+    if tranche["closing_auction_s"] and state.clock[0]["time_ns"] >= last_call_ns(tranche):
+        return np.int64(Trigger.CLOSING_CALL)
+    if tranche["opening_auction_s"]:
+        return np.int64(Trigger.CALL)
+    return np.int64(without_auction)
 
 
 @inlined
@@ -131,6 +184,9 @@ def move_on(state, tranche, trigger, events, count):
         instrument["phase"] = Phase.OPEN
     elif following == LifeState.HALTED:
         instrument["phase"] = Phase.HALTED
+    elif following == LifeState.AUCTION or following == LifeState.CLOSING_AUCTION:
+        instrument["phase"] = Phase.AUCTION
+        begin_auction(state, tranche)
     begin_event(state.book, events.orders, count, Event.STATE_CHANGED)
     event = events.states[count]
     event["state"] = following
@@ -140,10 +196,16 @@ def move_on(state, tranche, trigger, events, count):
     event["traded_lots"] = tranche["traded_lots"]
     event["previous_state"] = previous
     event["reserved"] = 0
-    event["final_ticks"] = final_ticks(tranche) if following >= LifeState.GATE_CLOSED else 0
+    event["final_ticks"] = final_ticks(tranche) if is_closed(following) else 0
     event["reserved_2"] = 0
     event["reserved_3"] = 0
     return count + 1
+
+
+@inlined
+def is_closed(life_state):
+    """Whether a tranche in this state has passed its gate."""
+    return LifeState.GATE_CLOSED <= life_state <= LifeState.EXPIRED
 
 
 @inlined
@@ -187,7 +249,8 @@ def list_next(state, series_id, events, count):
         open_tranche(state, series, series_id, instrument_id)
         count = write_listed(state, instrument_id, events, count)
         tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
-        count = move_on(state, tranche, Trigger.OPENING, events, count)
+        trigger = Trigger.CALL if tranche["opening_auction_s"] else Trigger.OPENING
+        count = move_on(state, tranche, trigger, events, count)
         schedule(state, tranche)
     series["next_start_ns"] += duration_ns(series)
     schedule_series(state, series_id)
@@ -239,6 +302,12 @@ def open_tranche(state, series, series_id, instrument_id):
     tranche["tier"] = series["tier"]
     tranche["state"] = LifeState.LISTED
     tranche["was_held"] = 0
+    tranche["auction_end_ns"] = 0
+    tranche["indicative_due_ns"] = 0
+    tranche["indicative_lots"] = 0
+    tranche["indicative_ticks"] = 0
+    tranche["opening_auction_s"] = series["opening_auction_s"]
+    tranche["closing_auction_s"] = series["closing_auction_s"]
     tranche["start_ns"] = series["next_start_ns"]
     tranche["end_ns"] = series["next_start_ns"] + duration_ns(series)
     tranche["gate_ns"] = series["next_start_ns"] - np.int64(series["gate_lead_s"]) * NANO_PER_S
@@ -253,10 +322,17 @@ def open_tranche(state, series, series_id, instrument_id):
     instrument = book_of(state, tranche)
     instrument["instrument_id"] = instrument_id
     instrument["phase"] = Phase.CLOSED
+    instrument["scope"] = scope_of(series["region_id"], series["tier"])
     instrument["price_step_ticks"] = series["price_step_ticks"]
     instrument["quantity_step_lots"] = series["quantity_step_lots"]
     instrument["quantity_max_lots"] = series["quantity_max_lots"]
     set_band(instrument, tranche)
+
+
+@inlined
+def scope_of(region_id, tier):
+    """What a mass cancel may go by: the region above, the tier in the lowest bits."""
+    return np.uint32(region_id) << np.uint32(TIER_BITS) | np.uint32(tier)
 
 
 @inlined

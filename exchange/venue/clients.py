@@ -23,14 +23,25 @@ FNV_PRIME = np.uint64(0x100000001B3)
 
 
 @inlined
-def content_of(words, record_index, kind):
-    """A digest of what a command says, less its client id and, for a new order, less the id it was given."""
-    digest = FNV_OFFSET
+def content_of(batch, index, size):
+    """A digest of what a command says, less its client id and the ids that new orders were given."""
+    digest = record_content(FNV_OFFSET, batch, index, True)
+    for at in range(index + 1, index + size):
+        if batch.orders[at]["kind"] != Command.CONTINUATION:
+            digest = record_content(digest, batch, at, False)
+    return digest
+
+
+@inlined
+def record_content(digest, batch, index, is_head):
+    """The digest of one more record."""
+    kind = batch.orders[index]["kind"]
+    names_new_order = kind == Command.PLACE or kind == Command.LEG
     for word in range(WORDS_PER_RECORD):
-        is_client_id = word in CLIENT_ID_WORDS
-        is_given_id = word == ORDER_ID_WORD and kind == Command.PLACE
+        is_client_id = is_head and word in CLIENT_ID_WORDS
+        is_given_id = names_new_order and word == ORDER_ID_WORD
         if not is_client_id and not is_given_id:
-            digest = (digest ^ words[WORDS_PER_RECORD * record_index + word]) * FNV_PRIME
+            digest = (digest ^ batch.words[WORDS_PER_RECORD * index + word]) * FNV_PRIME
             digest ^= digest >> np.uint64(29)
     return digest
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from exchange.venue import schema
+from exchange.venue.agenda import INDICATIVE_DUE, add_entry
 from exchange.venue.calendar import schedule, schedule_series
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
@@ -78,7 +79,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
         "orders": orders,
         "positions": positions,
-        "clients": _clients(state),
+        "clients": np.concatenate(live_clients(state)),
     }
 
 
@@ -88,7 +89,8 @@ def digest(image: Image) -> bytes:
     for name in LAYOUTS:
         rows = image[name]
         assert rows.dtype == LAYOUTS[name], f"{name} has another layout"
-        summed.update(f"{name}:{len(rows)}\n".encode() + rows.tobytes())
+        summed.update(f"{name}:{len(rows)}\n".encode())
+        summed.update(np.ascontiguousarray(rows).view(np.uint8).data)
     return summed.digest()
 
 
@@ -134,8 +136,11 @@ def _check_room(image: Image, limits: VenueLimits) -> None:
 def restore_agenda(state):
     """Enter the next deadline of every live tranche and of every series."""
     for slot in range(len(state.tranches)):
-        if state.tranches[slot]["state"] != LifeState.NONE:
-            schedule(state, state.tranches[slot])
+        tranche = state.tranches[slot]
+        if tranche["state"] != LifeState.NONE:
+            schedule(state, tranche)
+            if tranche["indicative_due_ns"] != 0:
+                add_entry(state, tranche["indicative_due_ns"], INDICATIVE_DUE, tranche["instrument_id"])
     for series_id in range(1, np.int64(state.clock[0]["series_count"]) + 1):
         schedule_series(state, series_id)
 
@@ -155,7 +160,7 @@ def export_positions(state, rows):
             row["cost_nano"] = position["cost_nano"]
             row["hold_nano"] = position["hold_nano"]
             row["next"] = 0
-            row["reserved"] = 0
+            row["reduce_only_sides"] = position["reduce_only_sides"]
             count += 1
             at = np.int64(position["next"])
 
@@ -170,6 +175,9 @@ def restore_positions(state, rows):
         position["lots"] = row["lots"]
         position["cost_nano"] = row["cost_nano"]
         position["hold_nano"] = row["hold_nano"]
+        position["reduce_only_sides"] = row["reduce_only_sides"]
+        if row["reduce_only_sides"]:
+            state.ledger.accounts[row["account_id"]]["uses_reduce_only"] = 1
         tranche = state.tranches[np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)]
         append_position(state.ledger, tranche, slot)
 
@@ -220,7 +228,9 @@ def _restore_accounts(state: State, rows: np.ndarray) -> None:
         state.ledger.accounts[name][ids] = rows[name]
 
 
-def _clients(state: State) -> np.ndarray:
-    clock = state.clock[0]
-    positions = np.arange(int(clock["oldest_client"]), int(clock["newest_client"]))
-    return state.clients[positions & (len(state.clients) - 1)]
+def live_clients(state: State) -> tuple[np.ndarray, np.ndarray]:
+    """The ring of client ids in order of time, as its two straight parts."""
+    clock, size = state.clock[0], len(state.clients)
+    oldest = int(clock["oldest_client"]) & (size - 1)
+    end = oldest + int(clock["newest_client"] - clock["oldest_client"])
+    return state.clients[oldest : min(end, size)], state.clients[: max(end - size, 0)]

@@ -1,10 +1,12 @@
 """The life of a tranche, as one table: code, tests and documents read the same.
 
-    listed -> open <-> halted -> gate_closed -> delivering -> settled
-                                                         \\-> expired, if nobody held it
+    listed -> (auction) -> open -> (closing_auction) -> gate_closed -> delivering -> settled
+                            ^ |                                                 \\-> expired, if nobody held it
+                            | v
+                           halted, from any of the three that trade, and back
 
-A move that is missing from the table does not exist. What time brings is in `TIMED`: the trigger that each state
-waits for.
+A move that is missing from the table does not exist. A halted tranche comes back through an auction where its series
+has one: a book that collected orders is never opened without an uncrossing.
 """
 
 from enum import IntEnum
@@ -23,6 +25,8 @@ class LifeState(IntEnum):
     DELIVERING = 5
     SETTLED = 6
     EXPIRED = 7
+    AUCTION = 8
+    CLOSING_AUCTION = 9
 
 
 class Trigger(IntEnum):
@@ -35,19 +39,39 @@ class Trigger(IntEnum):
     START = 4
     END_HELD = 5
     END_UNHELD = 6
+    CALL = 7
+    UNCROSS = 8
+    CLOSING_CALL = 9
 
 
 NEXT_STATE: dict[LifeState, dict[Trigger, LifeState]] = {
     LifeState.NONE: {},
-    LifeState.LISTED: {Trigger.OPENING: LifeState.OPEN},
-    LifeState.OPEN: {Trigger.HALT: LifeState.HALTED, Trigger.GATE: LifeState.GATE_CLOSED},
-    LifeState.HALTED: {Trigger.RESUME: LifeState.OPEN, Trigger.GATE: LifeState.GATE_CLOSED},
+    LifeState.LISTED: {Trigger.OPENING: LifeState.OPEN, Trigger.CALL: LifeState.AUCTION},
+    LifeState.AUCTION: {
+        Trigger.UNCROSS: LifeState.OPEN,
+        Trigger.CLOSING_CALL: LifeState.CLOSING_AUCTION,
+        Trigger.HALT: LifeState.HALTED,
+        Trigger.GATE: LifeState.GATE_CLOSED,
+    },
+    LifeState.OPEN: {
+        Trigger.CLOSING_CALL: LifeState.CLOSING_AUCTION,
+        Trigger.HALT: LifeState.HALTED,
+        Trigger.GATE: LifeState.GATE_CLOSED,
+    },
+    LifeState.HALTED: {
+        Trigger.RESUME: LifeState.OPEN,
+        Trigger.CALL: LifeState.AUCTION,
+        Trigger.CLOSING_CALL: LifeState.CLOSING_AUCTION,
+        Trigger.GATE: LifeState.GATE_CLOSED,
+    },
+    LifeState.CLOSING_AUCTION: {Trigger.HALT: LifeState.HALTED, Trigger.GATE: LifeState.GATE_CLOSED},
     LifeState.GATE_CLOSED: {Trigger.START: LifeState.DELIVERING},
     LifeState.DELIVERING: {Trigger.END_HELD: LifeState.SETTLED, Trigger.END_UNHELD: LifeState.EXPIRED},
     LifeState.SETTLED: {},
     LifeState.EXPIRED: {},
 }
 
+AUCTION_STATES = frozenset({LifeState.AUCTION, LifeState.CLOSING_AUCTION})
 FINAL_STATES = frozenset({LifeState.SETTLED, LifeState.EXPIRED})
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
-from exchange.venue.schema import view_commands, view_events
+from exchange.venue.schema import Command, view_commands, view_events
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
@@ -39,7 +39,7 @@ class Venue:
         """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
         if not len(commands):
             return self._buffer[:0].copy()
-        self._grow(len(commands))
+        self._grow(len(commands) + int(np.count_nonzero(commands["kind"] == Command.QUOTE)))
         # To the compiler a read-only array is another type, for which it would compile every kernel once more.
         batch = view_commands(np.require(commands, requirements=["C", "W"]))
         done, parts = 0, []
@@ -67,7 +67,7 @@ class Venue:
         return int(self.state.clock[0]["time_ns"])
 
     def _grow(self, additions: int) -> None:
-        """Make room in the hash tables for all that a batch could add; a command adds two positions for each trade."""
+        """Make room in the hash tables for so many orders; one adds two positions for each trade."""
         state, clock = self.state, self.state.clock[0]
         clients = int(clock["newest_client"] - clock["oldest_client"])
         positions = int(state.ledger.totals[0]["live_positions"])

@@ -15,8 +15,13 @@ from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
     CHANGE_COMMAND,
     EXTRA,
+    LEG,
+    MASS_CANCEL_COMMAND,
     ORDER_COMMAND,
     ORDER_EVENT,
+    QUOTE,
+    QUOTES_MAX,
+    SUMMARY_EVENT,
     CommandKind,
     EventKind,
     OrderReason,
@@ -24,6 +29,7 @@ from matching.schema import (
 )
 from risk.schema import RiskReject
 
+NANO_PER_S = 1_000_000_000
 NANO_PER_TICK_PER_3_MINUTES = 50
 """One tick is 0.000001 USD per Mbps-hour, so 1,000 nano-USD for an hour and 50 for three minutes."""
 WINDOW_STEP_S = 180
@@ -34,7 +40,9 @@ CLIENT_ID_CAPACITY = 1 << 20
 CLIENT_ID_RETENTION_NS = 120 * 1_000_000_000
 """How long an answer is kept for a retry: twice the 60 s that a signed request lives. Ids of live orders stay longer.
 """
-CONTINUATIONS_MAX = 4
+TEXT_RECORDS_MAX = 4
+CONTINUATIONS_MAX = QUOTES_MAX + TEXT_RECORDS_MAX
+"""The longest group: a mass quote with the text of its client id."""
 TEXT_BYTES_MAX = 60
 CLIENT_ID_LENGTH_MAX = 36
 BASIS_POINTS = 10_000
@@ -55,6 +63,12 @@ class Command(IntEnum):
     PLACE = CommandKind.PLACE
     CANCEL = CommandKind.CANCEL
     REPLACE = CommandKind.REPLACE
+    MASS_CANCEL = CommandKind.MASS_CANCEL
+    MASS_QUOTE = CommandKind.MASS_QUOTE
+    BASKET = CommandKind.BASKET
+    EXTRA = CommandKind.EXTRA
+    QUOTE = CommandKind.QUOTE
+    LEG = CommandKind.LEG
     TICK = 16
     OPEN_ACCOUNT = 17
     DEPOSIT = 18
@@ -82,6 +96,17 @@ class Event(IntEnum):
     TRADE = EventKind.TRADE
     PREVENTED = EventKind.PREVENTED
     WITHDRAWN = EventKind.WITHDRAWN
+    REFRESHED = EventKind.REFRESHED
+    RESERVE_REMOVED = EventKind.RESERVE_REMOVED
+    TRIMMED = EventKind.TRIMMED
+    ALLOTTED = EventKind.ALLOTTED
+    AUCTION_TRADE = EventKind.AUCTION_TRADE
+    UNCROSSED = EventKind.UNCROSSED
+    INDICATIVE = EventKind.INDICATIVE
+    MASS_CANCELLED = EventKind.MASS_CANCELLED
+    MASS_QUOTED = EventKind.MASS_QUOTED
+    BASKET_FILLED = EventKind.BASKET_FILLED
+    BASKET_KILLED = EventKind.BASKET_KILLED
     TICKED = 32
     ACCOUNT_OPENED = 33
     DEPOSITED = 34
@@ -140,6 +165,10 @@ class Reject(IntEnum):
     TOO_MANY_ORDERS = OrderReject.TOO_MANY_ORDERS
     TOO_MANY_PRICE_LEVELS = OrderReject.TOO_MANY_PRICE_LEVELS
     POST_ONLY_WOULD_TRADE = OrderReject.POST_ONLY_WOULD_TRADE
+    NOT_IN_AUCTION = OrderReject.NOT_IN_AUCTION
+    REDUCE_ONLY_WITHOUT_POSITION = OrderReject.REDUCE_ONLY_WITHOUT_POSITION
+    DUPLICATE_INSTRUMENT = OrderReject.DUPLICATE_INSTRUMENT
+    QUOTE_CROSSED = OrderReject.QUOTE_CROSSED
     NOTIONAL_OUT_OF_RANGE = RiskReject.NOTIONAL_OUT_OF_RANGE
     INSUFFICIENT_FUNDS = RiskReject.INSUFFICIENT_FUNDS
     TOO_MANY_POSITIONS = RiskReject.TOO_MANY_POSITIONS
@@ -204,7 +233,8 @@ SERIES_COMMAND = record(
     ("quantity_step_lots", "i8"),
     ("quantity_max_lots", "i8"),
     ("band_bps", "u4"),  # how far from the reference an order may pay, in hundredths of a per cent
-    ("reserved_2", "u4"),
+    ("opening_auction_s", "u2"),  # how long orders collect before trading begins, or begins again; 0 for no auction
+    ("closing_auction_s", "u2"),  # how long before its gate a tranche goes into its last auction; 0 for none
 )
 
 INSTRUMENT_COMMAND = record(
@@ -216,6 +246,9 @@ INSTRUMENT_COMMAND = record(
     ("price_ticks", "i4"),  # SET_REFERENCE alone
     *((f"reserved_{n}", "i8") for n in range(2, 8)),
 )
+
+TIER_BITS = 8
+"""The scope of an instrument, by which a mass cancel may go, is its region's id above so many bits of its tier."""
 
 CONTINUATION = np.dtype(
     [("kind", "u1"), ("position", "u1"), ("length", "u1"), ("reserved", "u1"), ("text", f"S{TEXT_BYTES_MAX}")]
@@ -305,12 +338,17 @@ REPEAT_EVENT = record(
 LAYOUTS = (
     ORDER_COMMAND,
     CHANGE_COMMAND,
+    MASS_CANCEL_COMMAND,
+    EXTRA,
+    QUOTE,
+    LEG,
     CLOCK_COMMAND,
     ACCOUNT_COMMAND,
     SERIES_COMMAND,
     INSTRUMENT_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
+    SUMMARY_EVENT,
     CLOCK_EVENT,
     ACCOUNT_EVENT,
     TRANCHE_EVENT,
@@ -332,6 +370,12 @@ TRANCHE = record(
     ("tier", "u1"),
     ("state", "u1"),
     ("was_held", "u2"),  # 1 when anybody held it at gate closure
+    ("auction_end_ns", "i8"),  # of an opening auction: when it uncrosses
+    ("indicative_due_ns", "i8"),  # when an auction is to tell its indicative price again; 0 outside of auctions
+    ("indicative_lots", "i8"),  # what it told last
+    ("indicative_ticks", "i4"),
+    ("opening_auction_s", "u2"),
+    ("closing_auction_s", "u2"),
     ("start_ns", "i8"),
     ("end_ns", "i8"),
     ("gate_ns", "i8"),
@@ -357,6 +401,9 @@ SERIES = record(
     ("reference_ticks", "i4"),
     ("band_bps", "u4"),
     ("tier", "u4"),
+    ("opening_auction_s", "u2"),
+    ("closing_auction_s", "u2"),
+    ("reserved", "u4"),
 )
 
 AGENDA_ENTRY = record(("due_ns", "i8"), ("kind", "u4"), ("subject", "u4"))
@@ -399,11 +446,14 @@ class Batch(ArrayGroup):
 
     orders: np.ndarray
     changes: np.ndarray
+    extras: np.ndarray
+    quotes: np.ndarray
+    legs: np.ndarray
+    mass_cancels: np.ndarray
     clocks: np.ndarray
     accounts: np.ndarray
     series: np.ndarray
     instruments: np.ndarray
-    extras: np.ndarray
     words: np.ndarray  # (8 x commands,) u8
 
 
@@ -421,11 +471,9 @@ class EventBuffer(ArrayGroup):
 
 def view_commands(commands: np.ndarray) -> Batch:
     """Every layout of a contiguous array of 64-byte records."""
-    layouts = (
-        *(ORDER_COMMAND, CHANGE_COMMAND, CLOCK_COMMAND, ACCOUNT_COMMAND),
-        *(SERIES_COMMAND, INSTRUMENT_COMMAND, EXTRA),
-    )
-    return Batch(*(commands.view(layout) for layout in (*layouts, np.uint64)))
+    of_matching = (ORDER_COMMAND, CHANGE_COMMAND, EXTRA, QUOTE, LEG, MASS_CANCEL_COMMAND)
+    of_venue = (CLOCK_COMMAND, ACCOUNT_COMMAND, SERIES_COMMAND, INSTRUMENT_COMMAND)
+    return Batch(*(commands.view(layout) for layout in (*of_matching, *of_venue, np.uint64)))
 
 
 def view_events(events: np.ndarray) -> EventBuffer:

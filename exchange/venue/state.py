@@ -13,7 +13,7 @@ from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
 from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Changes whenever the same commands would give other events or another state."""
 
 
@@ -41,7 +41,7 @@ class State(ArrayGroup):
     clock: np.ndarray  # (1,) CLOCK
     tranches: np.ndarray  # (instruments,) TRANCHE, at instrument id modulo their number
     series: np.ndarray  # (series,) SERIES, at the series' id
-    agenda: np.ndarray  # (instruments + series,) AGENDA_ENTRY: a heap by (due time, kind, subject)
+    agenda: np.ndarray  # (2 x instruments + series,) AGENDA_ENTRY: a heap by (due time, kind, subject)
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
 
@@ -60,7 +60,7 @@ def allocate(limits: VenueLimits) -> State:
         clock=clock,
         tranches=np.zeros(limits.instruments, schema.TRANCHE),
         series=np.zeros(schema.SERIES_CAPACITY, schema.SERIES),
-        agenda=np.zeros(limits.instruments + schema.SERIES_CAPACITY, schema.AGENDA_ENTRY),
+        agenda=np.zeros(2 * limits.instruments + schema.SERIES_CAPACITY, schema.AGENDA_ENTRY),
         clients=np.zeros(limits.client_ids, schema.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
     )

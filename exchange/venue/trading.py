@@ -8,10 +8,15 @@ events of matching say exactly what is held and released; the incoming order hol
 import numpy as np
 
 from exchange.venue.clients import target_order_id
+from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
-from kernels.compile import inlined
+from kernels.compile import inlined, outlined
 from matching.events import write_rejected
-from matching.execute import cancel, is_paused, place, replace, slot_of_account, work
+from matching.execute import cancel, place, replace
+from matching.icebergs import total_leaves
+from matching.layout import Progress
+from matching.meeting import work
+from matching.resting import slot_of_account
 from matching.rules import (
     NAMES_REMAINING,
     NO_REJECT,
@@ -21,21 +26,19 @@ from matching.rules import (
     limit_after_post_only,
     limit_of,
 )
-from matching.schema import NIL, Progress, Side
-from risk.accounts import add_hold, check_hold
+from matching.schema import NIL, Side
+from matching.working import is_paused
+from risk.accounts import add_hold, check_hold, uses_reduce_only
 from risk.positions import fill_position, position_of
 
 
 @inlined
-def trade_command(state, batch, index, events, count):
+def trade_order(state, batch, index, events, count):
     """Run an order, a cancel or a replace to its outcome, or until the buffer is full."""
-    first = count
     if not is_paused(state.book):
         count = begin_order(state, batch, index, events, count)
     if state.book.taker[0]["progress"] != Progress.IDLE:
         count = work(state.book, events.orders, count)
-    for at in range(first, count):
-        absorb(state, events.orders[at])
     return count
 
 
@@ -47,6 +50,10 @@ def begin_order(state, batch, index, events, count):
         reject = check_new_order(state, batch, index)
         if reject != NO_REJECT:
             return write_rejected(state.book, events.orders, count, order, order["side"], reject)
+        if uses_reduce_only(state.ledger, order["account_id"]):
+            count = make_room_for_order(state, order, events, count)
+            if state.clock[0]["is_paused"]:
+                return count
         return place(state.book, batch, index, events.orders, count)
     change = batch.changes[index]
     slot = slot_of_account(state.book, target_order_id(state, change), change["account_id"])
@@ -55,6 +62,10 @@ def begin_order(state, batch, index, events, count):
     reject = check_changed_order(state, change, slot)
     if reject != NO_REJECT:
         return write_rejected(state.book, events.orders, count, change, 0, reject)
+    if uses_reduce_only(state.ledger, change["account_id"]):
+        count = make_room_for_change(state, change, slot, events, count)
+        if state.clock[0]["is_paused"]:
+            return count
     return replace(state.book, change, slot, events.orders, count)
 
 
@@ -64,16 +75,20 @@ def check_new_order(state, batch, index):
     order = batch.orders[index]
     if state.clock[0]["is_halted"]:
         return np.int64(VenueReject.MARKET_HALTED)
+    slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    side = np.int64(order["side"])
+    lots = order["quantity_lots"]
+    if order["flags"] & REDUCE_ONLY:
+        allow_reducing(state, 0, np.int64(order["account_id"]), slot, side & 1, np.int64(NIL))
+        lots = min(lots, state.book.reducible[0])
     reject = check_place(state.book, batch, index)
     if reject != NO_REJECT:
         return reject
-    slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
-    side = np.int64(order["side"])
     limit_ticks = limit_of(state.book.instruments[slot], order)
     limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
     if limit_ticks == REJECTED:
         return np.int64(NO_REJECT)  # matching refuses it by name
-    return check_cost(state, order["account_id"], slot, side, limit_ticks, order["quantity_lots"], np.int64(0))
+    return check_cost(state, order["account_id"], slot, side, limit_ticks, lots, np.int64(0))
 
 
 @inlined
@@ -88,29 +103,75 @@ def check_changed_order(state, change, slot):
     level = state.book.levels[order["level"]]
     instrument_slot = np.int64(level["book_side"] >> 1)
     side = np.int64(level["book_side"] & 1)
-    leaves_lots = np.int64(change["quantity_lots"])
-    if change["flags"] & NAMES_REMAINING == 0:
-        leaves_lots -= state.book.terms[slot]["quantity_lots"] - order["leaves_lots"]
+    leaves_lots = changed_leaves(state, change, slot)
+    if state.book.terms[slot]["flags"] & REDUCE_ONLY:
+        allow_reducing(state, 0, np.int64(change["account_id"]), instrument_slot, side, slot)
+        leaves_lots = min(leaves_lots, state.book.reducible[0])
     limit_ticks = limit_after_post_only(
         state.book, instrument_slot, side, np.int64(change["price_ticks"]), state.book.terms[slot]["flags"]
     )
     if leaves_lots <= 0 or limit_ticks == REJECTED:
         return np.int64(NO_REJECT)
-    released_nano = notional(state, instrument_slot, level["price_ticks"], order["leaves_lots"])
+    released_nano = notional(state, instrument_slot, level["price_ticks"], total_leaves(state.book, slot))
     return check_cost(state, change["account_id"], instrument_slot, side, limit_ticks, leaves_lots, released_nano)
 
 
 @inlined
+def changed_leaves(state, change, slot):
+    """What an order is to have left after a replace."""
+    leaves_lots = np.int64(change["quantity_lots"])
+    if change["flags"] & NAMES_REMAINING == 0:
+        leaves_lots -= state.book.terms[slot]["quantity_lots"] - total_leaves(state.book, slot)
+    return leaves_lots
+
+
+@outlined
+def make_room_for_order(state, order, events, count):
+    """Let reduce-only orders of the account give way to a new order that is not one, if matching will take it."""
+    slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    side = np.int64(order["side"])
+    limit_ticks = limit_of(state.book.instruments[slot], order)
+    limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
+    if order["flags"] & REDUCE_ONLY or limit_ticks == REJECTED:
+        return count
+    return make_room(
+        state, np.int64(order["account_id"]), slot, side, order["quantity_lots"], np.int64(NIL), events, count
+    )
+
+
+@outlined
+def make_room_for_change(state, change, slot, events, count):
+    """The same for a replace."""
+    level = state.book.levels[state.book.orders[slot]["level"]]
+    flags = state.book.terms[slot]["flags"]
+    instrument_slot = np.int64(level["book_side"] >> 1)
+    side = np.int64(level["book_side"] & 1)
+    limit_ticks = np.int64(change["price_ticks"])
+    limit_ticks = limit_after_post_only(state.book, instrument_slot, side, limit_ticks, flags)
+    if flags & REDUCE_ONLY or limit_ticks == REJECTED:
+        return count
+    lots = max(changed_leaves(state, change, slot), np.int64(0))
+    return make_room(state, np.int64(change["account_id"]), instrument_slot, side, lots, slot, events, count)
+
+
+@inlined
 def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
-    """Whether an account can hold an order at worst: a buy at its limit, a sell at the best bid if that is higher."""
-    worst_ticks = np.int64(limit_ticks)
-    if side == Side.SELL:
-        best_bid = np.int64(state.book.sides[2 * slot]["best_level"])
-        if best_bid != NIL:
-            worst_ticks = max(worst_ticks, np.int64(state.book.levels[best_bid]["price_ticks"]))
+    """Whether an account can hold an order at worst: a buy at its limit, a sell at the best bid if that is higher.
+
+    Every order that rests, wherever it does, may open a position in a trade to come: an uncrossing asks nobody.
+    """
+    ticks = worst_ticks(state, slot, side, np.int64(limit_ticks))
     tick_value_nano = state.tranches[slot]["tick_value_nano"]
-    makers_max = min(np.int64(lots), state.book.counters[0]["resting_orders"])
-    return check_hold(state.ledger, account_id, worst_ticks, lots, tick_value_nano, released_nano, makers_max)
+    makers_max = state.book.counters[0]["resting_orders"]
+    return check_hold(state.ledger, account_id, ticks, lots, tick_value_nano, released_nano, makers_max)
+
+
+@inlined
+def worst_ticks(state, slot, side, limit_ticks):
+    """The price that costs an order most: a buy's limit; for a sell the best bid, if that is higher than its limit."""
+    if side == Side.BUY or state.book.sides[2 * slot]["best_level"] == NIL:
+        return limit_ticks
+    return max(limit_ticks, np.int64(state.book.levels[state.book.sides[2 * slot]["best_level"]]["price_ticks"]))
 
 
 @inlined
@@ -120,15 +181,26 @@ def notional(state, slot, price_ticks, lots):
 
 
 @inlined
+def absorb_all(state, events, first, count):
+    """Carry the events of matching from one position to another into the ledger."""
+    for at in range(first, count):
+        absorb(state, events.orders[at])
+
+
+@inlined
 def absorb(state, event):
     """Carry an event of matching into the ledger."""
     kind = event["kind"]
-    if kind == Event.FILLED or kind == Event.KILLED or kind == Event.REJECTED:
+    if moves_nothing(kind):
         return
     slot = np.int64(event["instrument_id"]) & np.int64(len(state.tranches) - 1)
-    moved_nano = notional(state, slot, event["price_ticks"], event["quantity_lots"])
     if kind == Event.RESTED or kind == Event.REPLACED:
-        add_hold(state.ledger, event["account_id"], moved_nano)
+        held_nano = notional(state, slot, event["price_ticks"], event["leaves_lots"])
+        add_hold(state.ledger, event["account_id"], held_nano)
+        return
+    moved_nano = notional(state, slot, event["price_ticks"], event["quantity_lots"])
+    if kind == Event.AUCTION_TRADE:
+        settle_trade(state, event, slot, moved_nano)
     elif kind == Event.TRADE:
         add_hold(state.ledger, event["counter_account_id"], -moved_nano)
         settle_trade(state, event, slot, moved_nano)
@@ -136,6 +208,19 @@ def absorb(state, event):
         add_hold(state.ledger, event["counter_account_id"], -moved_nano)
     else:
         add_hold(state.ledger, event["account_id"], -moved_nano)
+
+
+@inlined
+def moves_nothing(kind):
+    """Whether an event of matching leaves holds and positions as they are."""
+    return (
+        (kind == Event.FILLED)
+        | (kind == Event.KILLED)
+        | (kind == Event.REJECTED)
+        | (kind == Event.REFRESHED)
+        | (kind == Event.TRIMMED)
+        | (kind >= Event.UNCROSSED)
+    )
 
 
 @inlined

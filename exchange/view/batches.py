@@ -1,5 +1,6 @@
 """Reading the arrays of a published batch as plain Python values, a whole array at a time."""
 
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -7,11 +8,13 @@ import numpy as np
 from exchange.published import Published
 from exchange.venue.schema import CONTINUATION, Command
 from kernels.records import RECORD_BYTES, names_of, offset_of
-from matching.schema import ORDER_COMMAND, ORDER_EVENT
+from matching.schema import EXTRA, LEG, ORDER_COMMAND, ORDER_EVENT, QUOTE
 
 _KIND = names_of(ORDER_COMMAND).index("kind")
 _LENGTH_OFFSET = offset_of(CONTINUATION, "length")
 _TEXT_OFFSET = offset_of(CONTINUATION, "text")
+_ENTRY_LAYOUTS: dict[int, np.dtype] = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
+_BEHIND_A_HEAD = frozenset({Command.CONTINUATION, *_ENTRY_LAYOUTS})
 
 
 class OrderEvent(NamedTuple):
@@ -73,7 +76,7 @@ class BatchReader:
         return self.commands[sequence - self.first_sequence][_KIND]
 
     def order(self, sequence: int) -> OrderCommand:
-        """The PLACE command at a sequence."""
+        """The PLACE command at a sequence, or the head of a mass quote or basket."""
         return OrderCommand._make(self.commands[sequence - self.first_sequence])
 
     def command(self, sequence: int, layout: np.dtype) -> dict[str, int]:
@@ -87,12 +90,19 @@ class BatchReader:
     def text(self, sequence: int) -> str:
         """The text in the continuation records behind the head at a sequence, or ''."""
         at = sequence - self.first_sequence
-        continuations = self.commands[at][1]
-        return "".join(self._text_part(at + 1 + part) for part in range(continuations))
+        behind = range(at + 1, at + 1 + self.commands[at][1])
+        return "".join(self._text_part(each) for each in behind if self.commands[each][_KIND] == Command.CONTINUATION)
+
+    def entries(self, sequence: int, kind: int) -> list[dict[str, int]]:
+        """The records of one kind right behind the head at a sequence: further terms, quotes or legs."""
+        at = sequence - self.first_sequence
+        behind = range(at + 1, at + 1 + self.commands[at][1])
+        of_kind = takewhile(lambda each: self.commands[each][_KIND] == kind, behind)
+        return [_fields(self._command_array, each, _ENTRY_LAYOUTS[kind]) for each in of_kind]
 
     def head_count(self) -> int:
         """How many commands there are, each group counted once."""
-        return sum(row[_KIND] != Command.CONTINUATION for row in self.commands)
+        return sum(row[_KIND] not in _BEHIND_A_HEAD for row in self.commands)
 
     def _text_part(self, at: int) -> str:
         offset = at * RECORD_BYTES

@@ -17,6 +17,7 @@ from exchange.view.storage import dump_view, load_view
 from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
 
 TAPE_KEPT = 1_000
+_ENTERS_NOTHING = frozenset({Event.REPEATED, Event.BASKET_KILLED})
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class MarketView:
         return dump_view(self)
 
     @classmethod
-    def load(cls, payload: bytes) -> Self:
+    def load(cls, payload: bytes | memoryview) -> Self:
         """The view that `dump` wrote. Raises ValueError for anything else."""
         view = cls()
         load_view(view, payload)
@@ -111,7 +112,7 @@ class MarketView:
         if first_event.kind == Event.REJECTED:
             if kind == Command.PLACE:
                 reject_order(self, reader, first_event)
-        elif first_event.kind != Event.REPEATED and kind in BEGIN_COMMAND:
+        elif first_event.kind not in _ENTERS_NOTHING and kind in BEGIN_COMMAND:
             BEGIN_COMMAND[kind](self, reader, first_event.sequence)
 
     def _drop_unread_changes(self) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from exchange.venue.schema import Reason, Reject
-from exchange.view.batches import BatchReader, OrderEvent
+from exchange.venue.schema import Command, Reason, Reject
+from exchange.view.batches import BatchReader, OrderCommand, OrderEvent
 from exchange.view.records import (
     CANCELLED,
     FILLED,
@@ -23,7 +23,7 @@ from exchange.view.records import (
     PositionView,
     TradeView,
 )
-from matching.schema import EventKind, Side
+from matching.schema import EventKind, OrderFlag, Side, quote_order_id
 
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
@@ -43,30 +43,85 @@ def reject_order(view: MarketView, reader: BatchReader, event: OrderEvent) -> No
         return
     order = _new_order(view, reader, event.sequence, REJECTED, event.reason)
     order.leaves_lots = 0
-    view.orders.add_rejected(order)
+    if order.client_id:
+        view.orders.add_rejected(order)
+
+
+def begin_quotes(view: MarketView, reader: BatchReader, sequence: int) -> None:
+    """A mass quote was taken: its new quotes are orders from now on, those that rest take over its terms.
+
+    A quote that loses its place starts anew: what was filled of it before counts no more.
+    """
+    head = reader.order(sequence)
+    flags = head.flags | OrderFlag.QUOTE
+    for quote in reader.entries(sequence, Command.QUOTE):
+        for side, name in ((Side.BUY, "bid"), (Side.SELL, "ask")):
+            price_ticks, lots = quote[f"{name}_ticks"], quote[f"{name}_lots"]
+            order_id = quote_order_id(head.account_id, quote["instrument_id"], side)
+            order = view.accounts[head.account_id].orders.get(order_id)
+            if order is not None:
+                order.label, order.session_id, order.flags = head.label, head.session_id, flags
+                keeps_place = order.price_ticks == price_ticks and order.leaves_lots >= lots
+                order.filled_lots = order.filled_lots if keeps_place or not lots else 0
+            elif lots:
+                terms = (order_id, quote["instrument_id"], side, price_ticks, lots)
+                view.orders.add(_entered_order(view, head, sequence, *terms, flags))
+
+
+def begin_basket(view: MarketView, reader: BatchReader, sequence: int) -> None:
+    """A basket was taken: each leg is an order, filled before the command ends."""
+    head = reader.order(sequence)
+    for leg in reader.entries(sequence, Command.LEG):
+        terms = (leg["order_id"], leg["instrument_id"], leg["side"], leg["price_ticks"], leg["quantity_lots"])
+        view.orders.add(_entered_order(view, head, sequence, *terms, leg["flags"]))
 
 
 def _new_order(view: MarketView, reader: BatchReader, sequence: int, status: str, reason: int) -> OrderView:
     command = reader.order(sequence)
-    tranche = view.tranches.get(command.instrument_id)
+    terms = (command.instrument_id, command.side, command.price_ticks, command.quantity_lots, command.flags)
+    order = _entered_order(view, command, sequence, command.order_id, *terms)
+    order.status = status
+    order.reason = reason
+    if command.continuations:
+        order.client_id = reader.text(sequence)
+        if command.flags & (OrderFlag.ICEBERG | OrderFlag.MINIMUM):
+            for extra in reader.entries(sequence, Command.EXTRA)[:1]:
+                order.display_lots, order.minimum_lots = extra["display_lots"], extra["minimum_lots"]
+    return order
+
+
+def _entered_order(
+    view: MarketView,
+    head: OrderCommand,
+    sequence: int,
+    order_id: int,
+    instrument_id: int,
+    side: int,
+    price_ticks: int,
+    quantity_lots: int,
+    flags: int,
+) -> OrderView:
+    tranche = view.tranches.get(instrument_id)
     return OrderView(
-        order_id=command.order_id,
-        account_id=command.account_id,
-        instrument_id=command.instrument_id,
+        order_id=order_id,
+        account_id=head.account_id,
+        instrument_id=instrument_id,
         symbol=tranche.symbol if tranche else "",
-        client_id=reader.text(sequence) if command.continuations else "",
-        side=command.side,
-        price_ticks=command.price_ticks,
-        quantity_lots=command.quantity_lots,
+        client_id="",
+        side=side,
+        price_ticks=price_ticks,
+        quantity_lots=quantity_lots,
         filled_lots=0,
-        leaves_lots=command.quantity_lots,
-        status=status,
-        reason=reason,
-        time_in_force=command.time_in_force,
-        flags=command.flags,
+        leaves_lots=quantity_lots,
+        status=OPEN,
+        reason=Reason.NONE,
+        time_in_force=head.time_in_force,
+        flags=flags,
         created_ns=view.time_ns,
         updated_ns=view.time_ns,
         sequence=sequence,
+        label=head.label,
+        session_id=head.session_id,
     )
 
 
@@ -78,6 +133,7 @@ def _rested(view: MarketView, event: OrderEvent) -> None:
     order.quantity_lots = order.filled_lots + event.leaves_lots
     view.accounts[order.account_id].orders[order.order_id] = order
     _move_level(view, event, order, event.quantity_lots, orders=1)
+    _hold(view, event, order, event.leaves_lots)
 
 
 def _filled(view: MarketView, event: OrderEvent) -> None:
@@ -100,6 +156,7 @@ def _cancelled(view: MarketView, event: OrderEvent) -> None:
     """A resting order left the book for good."""
     order = _changed_order(view, event)
     _move_level(view, event, order, -event.quantity_lots, orders=-1)
+    _hold(view, event, order, -event.quantity_lots)
     _finish(view, order, CANCELLED, event.reason)
 
 
@@ -110,11 +167,62 @@ def _reduced(view: MarketView, event: OrderEvent) -> None:
     order.quantity_lots = order.filled_lots + event.leaves_lots
     if event.quantity_lots:
         _move_level(view, event, order, -event.quantity_lots, orders=0)
+        _hold(view, event, order, -event.quantity_lots)
 
 
 def _withdrawn(view: MarketView, event: OrderEvent) -> None:
     """A resting order left the book to be matched anew; it ends or rests again within the same command."""
-    _move_level(view, event, _changed_order(view, event), -event.quantity_lots, orders=-1)
+    order = _changed_order(view, event)
+    _move_level(view, event, order, -event.quantity_lots, orders=-1)
+    _hold(view, event, order, -event.quantity_lots)
+
+
+def _refreshed(view: MarketView, event: OrderEvent) -> None:
+    """The next clip of an iceberg: what it shows and what it holds in reserve are the same lots."""
+    _move_level(view, event, _changed_order(view, event), event.quantity_lots, orders=0)
+
+
+def _reserve_removed(view: MarketView, event: OrderEvent) -> None:
+    """Lots of an iceberg went that no level showed."""
+    order = _changed_order(view, event)
+    order.leaves_lots = event.leaves_lots
+    _hold(view, event, order, -event.quantity_lots)
+
+
+def _trimmed(view: MarketView, event: OrderEvent) -> None:
+    """An incoming reduce-only order became as small as the position."""
+    order = _changed_order(view, event)
+    order.leaves_lots = event.leaves_lots
+    order.quantity_lots = order.filled_lots + event.leaves_lots
+
+
+def _allotted(view: MarketView, event: OrderEvent) -> None:
+    """Lots left the book to trade in an auction; the trades follow."""
+    order = _changed_order(view, event)
+    order.leaves_lots = event.leaves_lots
+    _move_level(view, event, order, -event.quantity_lots, orders=0 if event.leaves_lots else -1)
+    _hold(view, event, order, -event.quantity_lots)
+
+
+def _auction_traded(view: MarketView, event: OrderEvent) -> None:
+    """A buyer and a seller traded allotted lots at the auction's price."""
+    for order_id in (event.order_id, event.counter_order_id):
+        order = view.orders.by_id[order_id]
+        _stamp(view, order, event.sequence)
+        order.filled_lots += event.quantity_lots
+        if order.leaves_lots == 0 and order.filled_lots == order.quantity_lots:
+            _finish(view, order, FILLED, Reason.NONE)
+    _record_trade(view, event, None)
+
+
+def _told_of_auction(view: MarketView, event: OrderEvent) -> None:
+    """INDICATIVE, UNCROSSED: what an auction would give now; when it is over, nothing."""
+    tranche = view.tranches[event.instrument_id]
+    is_over = event.kind == EventKind.UNCROSSED
+    tranche.indicative_ticks = 0 if is_over else event.price_ticks
+    tranche.indicative_lots = 0 if is_over else event.quantity_lots
+    tranche.imbalance_lots = 0 if is_over else event.leaves_lots
+    view.changed[tranche.instrument_id] = tranche
 
 
 def _traded(view: MarketView, event: OrderEvent) -> None:
@@ -125,6 +233,11 @@ def _traded(view: MarketView, event: OrderEvent) -> None:
     maker.filled_lots += event.quantity_lots
     if _take_from_maker(view, event, maker):
         _finish(view, maker, FILLED, Reason.NONE)
+    _record_trade(view, event, event.side)
+
+
+def _record_trade(view: MarketView, event: OrderEvent, taker_side: int | None) -> None:
+    """The tape, and the positions of both accounts."""
     tranche = view.tranches[event.instrument_id]
     tranche.last_trade_ticks = event.price_ticks
     tranche.traded_lots += event.quantity_lots
@@ -135,7 +248,7 @@ def _traded(view: MarketView, event: OrderEvent) -> None:
         tranche.symbol,
         event.price_ticks,
         event.quantity_lots,
-        event.side,
+        taker_side,
         view.time_ns,
     )
     tranche.trades.append(trade)
@@ -165,6 +278,13 @@ APPLY_ORDER_EVENT: dict[int, Callable[[MarketView, OrderEvent], None]] = {
     EventKind.WITHDRAWN: _withdrawn,
     EventKind.TRADE: _traded,
     EventKind.PREVENTED: _prevented,
+    EventKind.REFRESHED: _refreshed,
+    EventKind.RESERVE_REMOVED: _reserve_removed,
+    EventKind.TRIMMED: _trimmed,
+    EventKind.ALLOTTED: _allotted,
+    EventKind.AUCTION_TRADE: _auction_traded,
+    EventKind.UNCROSSED: _told_of_auction,
+    EventKind.INDICATIVE: _told_of_auction,
 }
 
 
@@ -185,18 +305,23 @@ def _take_from_maker(view: MarketView, event: OrderEvent, maker: OrderView) -> b
     maker.leaves_lots -= event.quantity_lots
     is_gone = maker.leaves_lots == 0
     _move_level(view, event, maker, -event.quantity_lots, orders=-1 if is_gone else 0)
+    _hold(view, event, maker, -event.quantity_lots)
     return is_gone
 
 
 def _move_level(view: MarketView, event: OrderEvent, order: OrderView, lots: int, orders: int) -> None:
-    """Change the level that `order` rests on, what its account holds for it, and the count of resting orders."""
+    """Change the level that `order` rests on, and the count of resting orders."""
     tranche = view.tranches[event.instrument_id]
     tranche.book.change(order.side, event.price_ticks, lots, orders)
     tranche.book.sequence = event.sequence
-    account = view.accounts[order.account_id]
-    account.order_hold_nano += event.price_ticks * lots * tranche.tick_value_nano
     view.resting_orders += orders
     view.changed[tranche.instrument_id] = tranche
+
+
+def _hold(view: MarketView, event: OrderEvent, order: OrderView, lots: int) -> None:
+    """Change what an account holds for its resting orders."""
+    tick_value_nano = view.tranches[event.instrument_id].tick_value_nano
+    view.accounts[order.account_id].order_hold_nano += event.price_ticks * lots * tick_value_nano
 
 
 def _finish(view: MarketView, order: OrderView, status: str, reason: int) -> None:

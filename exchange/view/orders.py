@@ -39,7 +39,8 @@ class OrderIndex:
         return (order for order in self.by_id.values() if order.status == OPEN)
 
     def _forget(self, order: OrderView) -> None:
-        self.by_id.pop(order.order_id, None)
+        if self.by_id.get(order.order_id) is order:
+            del self.by_id[order.order_id]
         key = order.account_id, order.client_id
         if self.by_client.get(key) is order:
             del self.by_client[key]

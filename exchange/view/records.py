@@ -42,6 +42,10 @@ class OrderView:
     created_ns: int
     updated_ns: int
     sequence: int  # of the command that changed it last
+    display_lots: int = 0  # what an iceberg shows at a time; 0 for any other order
+    minimum_lots: int = 0
+    label: int = 0
+    session_id: int = 0
 
 
 class TradeView(NamedTuple):
@@ -53,7 +57,7 @@ class TradeView(NamedTuple):
     symbol: str
     price_ticks: int
     quantity_lots: int
-    taker_side: int
+    taker_side: int | None  # None for a trade of an auction, where nobody takes
     time_ns: int
 
     @property
@@ -131,5 +135,8 @@ class TrancheView:
     last_trade_ticks: int = 0  # 0 before the first trade
     traded_lots: int = 0
     final_ticks: int = 0  # 0 before gate closure
+    indicative_ticks: int = 0  # what an auction would trade at now; 0 when nothing would, and outside of auctions
+    indicative_lots: int = 0
+    imbalance_lots: int = 0  # what more there is to buy at that price; negative for more to sell
     book: BookView = field(default_factory=BookView)
     trades: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))

@@ -1,9 +1,12 @@
-"""The read model as bytes, for snapshots: one JSON document of rows, which loads into an equal view."""
+"""The read model as bytes, for snapshots: one JSON document of rows, which loads into an equal view.
+
+The document names the columns of its rows, so that a later version can read them by name (`exchange.forward`).
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +30,7 @@ from matching.schema import Side
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
 
-VIEW_FORMAT = 1
+VIEW_FORMAT = 2
 """Raise it when the rows below change: a dump of another format is refused, and recovery replays the journal."""
 
 _COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted")
@@ -37,6 +40,25 @@ _ACCOUNT = tuple(each.name for each in fields(AccountView) if each.name not in (
 _POSITION = tuple(each.name for each in fields(PositionView))
 _TIER = _TRANCHE.index("tier")
 _STATE = _TRANCHE.index("state")
+
+
+def _blank(each: Field) -> Any:
+    """What a column is in a row that was written before there was such a column."""
+    if each.default is not MISSING:
+        return each.default
+    return "" if each.type in (str, "str") else 0
+
+
+COLUMNS: dict[str, dict[str, Any]] = {
+    "order": {each.name: _blank(each) for each in fields(OrderView)},
+    "tranche": {each.name: _blank(each) for each in fields(TrancheView) if each.name in _TRANCHE},
+    "account": {each.name: _blank(each) for each in fields(AccountView) if each.name in _ACCOUNT},
+    "position": {each.name: _blank(each) for each in fields(PositionView)},
+    "trade": dict.fromkeys(TradeView._fields, 0),
+    "series": dict.fromkeys(SeriesTerms._fields, 0),
+}
+"""The columns of each kind of row, in order, each with what it is in a row that is older than the column."""
+COLUMN_NAMES = {name: list(columns) for name, columns in COLUMNS.items()}
 
 _order_row = attrgetter(*_ORDER)
 _tranche_row = attrgetter(*_TRANCHE)
@@ -48,6 +70,7 @@ def dump_view(view: MarketView) -> bytes:
     """All that readers can ask for."""
     document = {
         "format": VIEW_FORMAT,
+        "columns": COLUMN_NAMES,
         "counters": {name: getattr(view, name) for name in _COUNTERS},
         "regions": list(view.regions.items()),
         "series": [(series_id, *terms) for series_id, terms in view.series.items()],
@@ -61,12 +84,14 @@ def dump_view(view: MarketView) -> bytes:
     return orjson.dumps(document, default=tuple)  # named tuples become rows
 
 
-def load_view(view: MarketView, payload: bytes) -> None:
+def load_view(view: MarketView, payload: bytes | memoryview) -> None:
     """Fill an empty view. Raises ValueError for what is not a dump of this format."""
     try:
         document = orjson.loads(payload)
         if document["format"] != VIEW_FORMAT:
             raise ValueError(f"format {document['format']} is not {VIEW_FORMAT}")
+        if document["columns"] != COLUMN_NAMES:
+            raise ValueError("its rows have other columns")
         _load_document(view, document)
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError(f"this is no dump of a market view that this version reads: {error!r}") from error

@@ -13,7 +13,7 @@ import numpy as np
 
 from exchange.symbols import NANO_PER_S, Symbol
 from exchange.units import tick_value_nano
-from exchange.venue.lifecycle import FINAL_STATES, LifeState
+from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, LifeState
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     ACCOUNT_EVENT,
@@ -26,7 +26,7 @@ from exchange.venue.schema import (
     Tier,
 )
 from exchange.view.batches import BatchReader
-from exchange.view.order_flow import begin_order
+from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, SeriesTerms, TrancheView
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def _open_account(view: MarketView, reader: BatchReader, sequence: int) -> None:
 
 BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
     Command.PLACE: begin_order,
+    Command.MASS_QUOTE: begin_quotes,
+    Command.BASKET: begin_basket,
     Command.DEFINE_REGION: _define_region,
     Command.DEFINE_SERIES: _define_series,
     Command.OPEN_ACCOUNT: _open_account,
@@ -98,6 +100,8 @@ def _change_state(view: MarketView, event: Fields) -> None:
     tranche = view.tranches[event["instrument_id"]]
     tranche.state = LifeState(event["state"])
     tranche.final_ticks = event["final_ticks"]
+    if tranche.state not in AUCTION_STATES:
+        tranche.indicative_ticks = tranche.indicative_lots = tranche.imbalance_lots = 0
     view.changed[tranche.instrument_id] = tranche
     if tranche.state in FINAL_STATES:
         view.ended_tranches.append(tranche.instrument_id)

@@ -4,8 +4,10 @@ import sys
 
 import typer
 
+from exchange.cli.backup import backup, restore
 from exchange.cli.bench import bench_app
 from exchange.cli.replay import replay_app
+from exchange.cli.upgrade import upgrade
 from exchange.cli.verify import verify
 from gateway.cli.doctor import doctor
 from gateway.cli.keys import keys_app
@@ -24,6 +26,9 @@ app.command()(serve)
 app.add_typer(trade_app, name="trade", help="Look at a market and trade on it, as people do.")
 app.add_typer(keys_app, name="keys", help="Accounts and keys of a stopped exchange.")
 app.command()(verify)
+app.command()(backup)
+app.command()(restore)
+app.command()(upgrade)
 app.add_typer(bench_app, name="bench", help="Measure the parts that serve.")
 app.add_typer(replay_app, name="replay", help="Drive matching with recorded markets.")
 app.command()(doctor)

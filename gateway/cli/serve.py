@@ -111,9 +111,11 @@ async def _prepare_kernels() -> None:
 
 async def _open_exchange(directory: Path, accept_clock: bool) -> "Exchange":
     from exchange.service import Exchange
+    from exchange.settings import StoreSettings
 
+    reserve_bytes = StoreSettings().reserve_bytes
     with progress_bar("recovering") as report:
-        return await Exchange.open(directory, accept_clock=accept_clock, progress=report)
+        return await Exchange.open(directory, reserve_bytes=reserve_bytes, accept_clock=accept_clock, progress=report)
 
 
 async def _open_doors(
@@ -128,6 +130,7 @@ async def _open_doors(
     """List what is planned, listen, and let the demo's bots in. Returns the address to open."""
     from aiohttp import web
 
+    from exchange.control import serve_control
     from exchange.plan import apply_plan
     from gateway.app import make_app
     from gateway.keys import KeyStore
@@ -135,6 +138,7 @@ async def _open_doors(
 
     keys = KeyStore.open(directory)
     stack.callback(keys.close)
+    await stack.enter_async_context(serve_control(exchange, directory, keys.copy_to))
     if plan is not None:
         await apply_plan(exchange, plan)
     if demo:

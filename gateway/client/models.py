@@ -54,6 +54,9 @@ class Instrument(Answer):
     last_price: Decimal | None
     final_price: Decimal | None
     traded_quantity: int
+    indicative_price: Decimal | None
+    indicative_quantity: int | None
+    imbalance: int | None
 
 
 class Book(Answer):
@@ -72,7 +75,7 @@ class Trade(Answer):
     symbol: str
     price: Decimal
     quantity: int
-    taker_side: str
+    taker_side: str | None
     time: datetime
     time_ns: int
     sequence: int
@@ -116,6 +119,10 @@ class Order(Answer):
     type: str
     time_in_force: str
     post_only: bool | str
+    reduce_only: bool
+    display_quantity: int | None
+    minimum_quantity: int | None
+    label: int
     price: Decimal | None
     quantity: int
     filled_quantity: int

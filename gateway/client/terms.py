@@ -14,6 +14,10 @@ class PlaceTerms(TypedDict, total=False):
 
     time_in_force: Literal["gtc", "gtd", "ioc", "fok"]
     post_only: Literal[False, "reject", "slide"]
+    reduce_only: bool
+    display_quantity: int
+    minimum_quantity: int
+    label: int
     self_trade: Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
     expires_time: datetime
     client_id: str
@@ -32,6 +36,9 @@ def place_fields(symbol: str, side: Side, quantity: int, price: Price | None, te
     fields: dict[str, Any] = {"symbol": symbol, "side": side, "quantity": str(quantity), "client_id": new_id(), **terms}
     if "expires_time" in terms:
         fields["expires_time"] = terms["expires_time"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for name in ("display_quantity", "minimum_quantity"):
+        if name in fields:
+            fields[name] = str(fields[name])
     if price is None:
         return fields | {"type": "market"}
     return fields | {"price": decimal_text(price)}

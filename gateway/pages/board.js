@@ -17,7 +17,7 @@ import { describe, midOf } from "./quote.js";
 
 const PARTS = ["bid", "ask", "last", "lots"];
 const TIERS = ["ef", "af", "be"];
-const SHOWN_STATES = new Set(["open", "halted"]);
+const SHOWN_STATES = new Set(["open", "halted", "auction", "closing_auction"]);
 const GATE_SOON_MS = 5 * 60_000;
 const ONE_SIDED_SHARE = 0.1;
 const HEAT_POWER = 1.6; // the dear windows stand out, the others stay calm

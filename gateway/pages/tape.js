@@ -6,6 +6,8 @@ import { count, hourMinute, NOTHING, preciseClock, price, regionName } from "./f
 const ROWS_MAX = 80;
 const SYMBOL = /^(.+)\.(\w+)\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z\./;
 
+const TAKER_WORDS = { buy: "bought", sell: "sold" };
+
 export class Tape {
   #place;
   #body = element("tbody");
@@ -57,15 +59,14 @@ export class Tape {
   }
 
   #row(trade) {
-    const isBuy = trade.taker_side === "buy";
-    const row = element("tr", { "data-id": trade.id, class: isBuy ? "buy" : "sell" });
+    const row = element("tr", { "data-id": trade.id, class: trade.taker_side ?? "auction" });
     row.append(
       element("td", {}, preciseClock(new Date(trade.time))),
       element("td", { class: "window" }, shortSymbol(trade.symbol)),
       element("td", { class: "price", title: `trade ${trade.id}` }, price(trade.price, this.#decimals)),
       element("td", {}, count(trade.quantity)),
     );
-    row.cells[2].prepend(element("span", { class: "taker" }, isBuy ? "bought" : "sold"));
+    row.cells[2].prepend(element("span", { class: "taker" }, TAKER_WORDS[trade.taker_side] ?? "auction"));
     return row;
   }
 }

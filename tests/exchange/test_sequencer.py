@@ -12,7 +12,9 @@ import pytest
 
 from exchange import commands
 from exchange.clock import Anchor, VenueClock
+from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
+from exchange.reserve import Reserve
 from exchange.sequencer import (
     BATCH_RECORDS_MAX,
     QUEUED_RECORDS_MAX,
@@ -25,8 +27,9 @@ from exchange.sequencer import (
     stamp_order_ids,
 )
 from exchange.store_errors import JournalFailed
+from exchange.venue.image import Image, digest
 from exchange.venue.machine import Venue
-from exchange.venue.schema import CLOCK_COMMAND, Command, Event
+from exchange.venue.schema import CLOCK_COMMAND, CONTINUATIONS_MAX, Command, Event
 from tests.exchange.stores import RULES
 from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
@@ -37,20 +40,41 @@ PATIENCE_S = 20
 class Line:
     """A sequencer on a real journal, and all that came out of it."""
 
-    def __init__(self, directory: Path, *, vfs: str | None = None, takes: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        vfs: str | None = None,
+        takes: bool = True,
+        reads_captures: bool = True,
+        reserve_bytes: int = 0,
+        **options: Any,
+    ) -> None:
         self.journal = Journal.open(directory, rules_version=RULES, vfs=vfs)
         self.venue = Venue(LIMITS)
         self.deliveries: list[Delivery] = []
         self.failures: list[tuple[BaseException, list[Any]]] = []
+        self.refusals: list[tuple[StorageFull, list[Any]]] = []
         self.takes = takes
+        self.reads_captures = reads_captures
+        self.images: list[Image] = []
         self.news = threading.Condition()
         self.sequencer = Sequencer(
-            self.venue, self.journal, VenueClock(Anchor(START_NS, None)), self.deliver, self.fail, **options
+            self.venue,
+            self.journal,
+            VenueClock(Anchor(START_NS, None)),
+            self.deliver,
+            self.fail,
+            self.refuse,
+            DiskGuard(Reserve(directory, reserve_bytes, vfs), look_every_s=0),
+            **options,
         )
 
     def deliver(self, delivery: Delivery) -> None:
+        image = delivery.capture.image() if delivery.capture is not None and self.reads_captures else None
         with self.news:
             self.deliveries.append(delivery)
+            self.images += [] if image is None else [image]
             self.news.notify_all()
         if self.takes:
             self.sequencer.delivered()
@@ -58,6 +82,11 @@ class Line:
     def fail(self, error: BaseException, tickets: list[Any]) -> None:
         with self.news:
             self.failures.append((error, tickets))
+            self.news.notify_all()
+
+    def refuse(self, error: StorageFull, tickets: list[Any]) -> None:
+        with self.news:
+            self.refusals.append((error, tickets))
             self.news.notify_all()
 
     def submit(self, *groups: np.ndarray) -> None:
@@ -230,7 +259,7 @@ def test_the_sequencer_waits_for_a_reader_that_is_far_behind(tmp_path: Path) -> 
     line.close()
 
 
-@pytest.mark.parametrize("records", [0, 6])
+@pytest.mark.parametrize("records", [0, CONTINUATIONS_MAX + 2])
 def test_a_request_that_is_no_command_is_a_bug(line: Line, records: int) -> None:
     with pytest.raises(AssertionError, match="one command"):
         line.submit(np.concatenate([commands.halt_market()[:0], *[commands.halt_market()] * records]))
@@ -245,7 +274,7 @@ def test_stopping_finishes_what_was_submitted_and_takes_a_last_image(line: Line)
     line.sequencer.start()
     line.sequencer.stop()
     assert line.tickets() == list(range(8))
-    assert line.deliveries[-1].image is not None
+    assert digest(line.images[-1]) == line.venue.digest()
     assert line.deliveries[-1].published.first_sequence == line.journal.last_sequence
     with pytest.raises(ExchangeStopped):
         line.submit(commands.halt_market())
@@ -260,10 +289,24 @@ def test_images_are_taken_every_so_many_records(tmp_path: Path) -> None:
     ends = [
         delivery.published.first_sequence + len(delivery.published.commands) - 1
         for delivery in line.deliveries
-        if delivery.image is not None
+        if delivery.capture is not None
     ]
     assert len(ends) >= 2
     assert all(following >= end + 10 for end, following in itertools.pairwise([0, *ends]))
+    line.close()
+
+
+def test_while_a_capture_is_not_read_no_other_is_taken_but_the_last(tmp_path: Path) -> None:
+    line = Line(tmp_path, snapshot_every_records=4, reads_captures=False)
+    line.sequencer.start()
+    for count in range(1, 13):
+        line.submit(commands.halt_market())
+        line.wait(lambda count=count: len(line.tickets()) == count)
+    line.sequencer.stop()
+    captures = [delivery.capture for delivery in line.deliveries if delivery.capture is not None]
+    assert len(captures) == 2
+    assert captures[-1] is line.deliveries[-1].capture
+    assert digest(captures[-1].image()) == line.venue.digest()
     line.close()
 
 
@@ -274,7 +317,7 @@ def test_records_since_the_last_snapshot_count_across_restarts(tmp_path: Path) -
     line.sequencer.start()
     line.submit(commands.halt_market())
     line.wait(lambda: len(line.tickets()) == 1)
-    assert line.deliveries[0].image is not None
+    assert line.deliveries[0].capture is not None
     line.close()
 
 

@@ -6,19 +6,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
+from structlog.testing import capture_logs
 
 from exchange import commands
 from exchange.clock import BACKWARD_NS_MAX
 from exchange.journal import Journal
 from exchange.published import Published
-from exchange.recovery import Recovered, recover, verify
+from exchange.recovery import Recovered, recover
 from exchange.sequencer import QUEUED_RECORDS_MAX
 from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import JournalFailed, JournalOfOtherRules, StoreLocked
 from exchange.venue.schema import ACCOUNT_EVENT, Event, Reject, Tier
 from exchange.venue.state import VenueLimits
+from exchange.verification import verify
 from tests.exchange.venue.market import ALICE, BOB, BUY, NANO_PER_S, SELL
 from tests.simulation.storage import UnsyncedLoss
 
@@ -333,3 +336,26 @@ async def test_a_row_is_what_was_published(exchange: Exchange, tmp_path: Path) -
     for batch in published:
         assert rows[batch.first_sequence].payload == batch.commands.tobytes()
         assert rows[batch.first_sequence].time_ns == batch.time_ns
+
+
+async def test_snapshots_that_cannot_be_saved_into_are_set_aside_with_an_alert_and_trading_goes_on(
+    tmp_path: Path,
+) -> None:
+    first = await open_exchange(tmp_path)
+    await open_market(first)
+    await first.close()
+    connection = apsw.Connection(str(tmp_path / "snapshots.db"))
+    connection.execute(
+        "CREATE TRIGGER spoilt BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'spoilt'); END"
+    ).fetchall()
+    connection.close()
+    second = await open_exchange(tmp_path, snapshot_every_records=1)
+    with capture_logs() as logs:
+        assert (await place(second, ALICE, BUY, 1)).events["kind"][-1] == Event.RESTED
+        assert second._saving is not None
+        await second._saving
+        assert (await place(second, ALICE, BUY, 1)).events["kind"][-1] == Event.RESTED
+    assert [log["event"] for log in logs] == ["snapshots_set_aside"]
+    await second.close()
+    assert recovered(tmp_path).replayed_records == 0
+    assert (tmp_path / "snapshots.db.damaged").exists()

@@ -159,7 +159,45 @@ def test_after_a_failed_save_every_later_one_is_refused_and_older_ones_remain(tm
         storage.fail_at(operation, 1)
         with pytest.raises(SnapshotFailed, match="journal is not affected"):
             store.save(snapshot(20))
-        with pytest.raises(SnapshotFailed, match="an earlier one failed"):
+        with pytest.raises(SnapshotFailed, match="an earlier one failed: injected") as refusal:
             store.save(snapshot(30))
+        assert isinstance(refusal.value.__cause__.__cause__, apsw.IOError)
     storage.power_loss()
     assert load(tmp_path) == ([10], [])
+
+
+def spoil_schema(directory: Path) -> None:
+    """What can be read as before and not be saved into."""
+    alter(directory, "CREATE TRIGGER spoilt BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'spoilt'); END")
+
+
+@pytest.mark.parametrize("spoil", ["trigger", "damaged page", "read-only"])
+def test_a_file_that_opens_and_takes_no_snapshot_is_set_aside_with_a_notice(tmp_path, spoil):
+    fill(tmp_path, 10, 20, 30)
+    path = tmp_path / "snapshots.db"
+    if spoil == "trigger":
+        spoil_schema(tmp_path)
+    elif spoil == "damaged page":
+        content = bytearray(path.read_bytes())
+        content[16_384 : 16_384 + 100] = bytes(100)
+        path.write_bytes(content)
+    with SnapshotStore.open(tmp_path) as store:
+        if spoil == "read-only":
+            store._connection.pragma("query_only", True)
+        store.save(snapshot(40))
+        assert "snapshots.db.damaged" in store.notices[-1]
+        store.save(snapshot(50))
+    assert load(tmp_path) == ([50, 40], [])
+    assert (tmp_path / "snapshots.db.damaged").exists()
+
+
+def test_a_full_disk_refuses_a_snapshot_and_takes_the_next_one(tmp_path):
+    fill(tmp_path, 10)
+    storage = UnsyncedLoss("full-save", mode="drop", seed=1)
+    with SnapshotStore.open(tmp_path, vfs=storage.name) as store:
+        for nth in range(1, 5):
+            storage.fail_at("write", nth, apsw.FullError("no room"))
+            with pytest.raises(SnapshotFailed, match="no room"):
+                store.save(snapshot(20))
+        store.save(snapshot(30))
+    assert load(tmp_path) == ([30, 10], [])

@@ -147,6 +147,19 @@ async def test_an_exchange_that_stopped_is_told_by_name(doors):
     assert (await doors.ask("GET", "/v1/status"))[1]["phase"] == "stopping"
 
 
+async def test_on_a_full_disk_orders_are_refused_by_name_and_cancels_are_taken(doors):
+    async with await doors.client("alice") as alice:
+        placed = await alice.place(doors.symbol, BUY, 5, "0.03")
+        doors.exchange._guard.is_full = True
+        with pytest.raises(RefusedError) as refused:
+            await alice.place(doors.symbol, BUY, 5, "0.03")
+        assert (refused.value.number, refused.value.code) == (453, "storage_full")
+        assert (await alice.status()).phase == "cancel_only"
+        assert (await alice.cancel(placed.order_id)).status == "cancelled"
+        doors.exchange._guard.is_full = False
+        assert (await alice.place(doors.symbol, BUY, 5, "0.03")).status == "open"
+
+
 async def test_many_clients_are_served_at_once(doors):
     key = await doors.account("alice")
     async with ClientSession() as session:

@@ -9,7 +9,8 @@ from kernels import intrinsics
 from kernels.compile import JIT_ENABLED, kernel
 from kernels.intrinsics import LANES, copy_record, equal_lanes, hash_tag, lowest_bit, prefetch
 from kernels.records import record
-from matching.schema import ORDER_COMMAND, ORDER_TERMS
+from matching.layout import ORDER_TERMS
+from matching.schema import ORDER_COMMAND
 
 WORDS = st.integers(0, (1 << 64) - 1)
 FEW_HALF_WORDS = st.sampled_from([0, 1, 7, (1 << 31), (1 << 32) - 1])

@@ -1,4 +1,4 @@
-"""Auctions for tests: books that collect, icebergs in them, and the price found by trying every one."""
+"""Auctions for tests: books that collect, and the price found by trying every one."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from matching.book import OrderBook
-from matching.schema import HOLDER_ICEBERG, Phase, Side
+from matching.schema import Phase, Side
 from tests.matching.commands import PLAIN, Book, Command, records, told
 
 Lots = dict[int, int]
@@ -27,22 +27,10 @@ def uncrossed(book: Book, reference_ticks: int = 100) -> list[dict[str, Any]]:
     return events
 
 
-def hide(book: OrderBook, order_id: int, display_lots: int) -> None:
-    """Let a resting order show no more than so many of its lots."""
-    orders, sides = book.book.orders, book.book.sides
-    [slot] = [slot for slot in np.flatnonzero(orders["order_id"] == order_id) if is_live(book, int(slot))]
-    level = book.book.levels[orders[slot]["level"]]
-    reserve_lots = int(orders[slot]["leaves_lots"]) - display_lots
-    orders["leaves_lots"][slot] = display_lots
-    orders["holder"][slot] |= HOLDER_ICEBERG
-    level["quantity_lots"] -= reserve_lots
-    sides["iceberg_count"][level["book_side"]] += 1
-    book.book.icebergs[slot] = (display_lots, reserve_lots)
-
-
-def is_live(book: OrderBook, slot: int) -> bool:
-    """Whether a slot holds a resting order."""
-    return int(book.book.orders[slot]["leaves_lots"]) > 0 and slot in book.book.ids
+def check(book: Book) -> None:
+    """See that a compiled book keeps its promises; the twin has no structures that could break any."""
+    if isinstance(book, OrderBook):
+        book.check()
 
 
 def lots_by_price(orders: np.ndarray, side: Side) -> Lots:

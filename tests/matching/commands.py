@@ -7,8 +7,8 @@ import numpy as np
 
 from matching.book import Limits, OrderBook
 from matching.events import EVENTS_PER_STEP_MAX
-from matching.execute import trim_resting
 from matching.identifiers import find_slot
+from matching.resting import trim_resting
 from matching.schema import (
     CHANGE_COMMAND,
     EXTRA,

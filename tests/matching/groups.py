@@ -3,37 +3,19 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from matching.book import OrderBook
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.schema import (
-    CHANGE_COMMAND,
-    LEG,
-    MASS_CANCEL_COMMAND,
-    ORDER_COMMAND,
-    QUOTE,
     CommandKind,
     EventKind,
     Side,
     TimeInForce,
 )
-from tests.matching.commands import PLAIN, make_book, told
+from tests.matching.commands import PLAIN, Command, make_book, records, told
 
-MASS_CANCELLED, MASS_QUOTED, BASKET_FILLED, BASKET_KILLED = list(EventKind)[-4:]
+MASS_CANCELLED, MASS_QUOTED, BASKET_FILLED, BASKET_KILLED = list(EventKind)[17:21]
 
 BUFFERS = (EVENTS_PER_STEP_MAX, 4_096)
-
-Group = dict[str, Any]
-
-LAYOUTS = {
-    CommandKind.CANCEL: CHANGE_COMMAND,
-    CommandKind.REPLACE: CHANGE_COMMAND,
-    CommandKind.MASS_CANCEL: MASS_CANCEL_COMMAND,
-    CommandKind.QUOTE: QUOTE,
-    CommandKind.LEG: LEG,
-}
-"""What is not an ORDER_COMMAND."""
 
 
 def make_groups_book(event_capacity: int) -> OrderBook:
@@ -43,17 +25,17 @@ def make_groups_book(event_capacity: int) -> OrderBook:
     return book
 
 
-def mass_cancel(flags: int = 0, **fields: int) -> Group:
+def mass_cancel(flags: int = 0, **fields: int) -> Command:
     """A mass cancel of account 1; what it goes by is in the flags."""
     return {"kind": CommandKind.MASS_CANCEL, "account_id": 1, "flags": flags, **fields}
 
 
-def mass_quote(*quotes: Group, **fields: int) -> Group:
+def mass_quote(*quotes: Command, **fields: int) -> Command:
     """A mass quote of account 1."""
     return {"kind": CommandKind.MASS_QUOTE, "account_id": 1, "behind": quotes, **fields}
 
 
-def quote(bid: tuple[int, int] = (0, 0), ask: tuple[int, int] = (0, 0), instrument_id: int = PLAIN) -> Group:
+def quote(bid: tuple[int, int] = (0, 0), ask: tuple[int, int] = (0, 0), instrument_id: int = PLAIN) -> Command:
     """Price and lots of a bid and an ask."""
     return {
         "kind": CommandKind.QUOTE,
@@ -65,7 +47,7 @@ def quote(bid: tuple[int, int] = (0, 0), ask: tuple[int, int] = (0, 0), instrume
     }
 
 
-def basket(*legs: Group, **fields: int) -> Group:
+def basket(*legs: Command, **fields: int) -> Command:
     """A basket of account 1."""
     return {
         "kind": CommandKind.BASKET,
@@ -76,7 +58,7 @@ def basket(*legs: Group, **fields: int) -> Group:
     }
 
 
-def leg(order_id: int, instrument_id: int, side: Side, price_ticks: int, quantity_lots: int, flags: int = 0) -> Group:
+def leg(order_id: int, instrument_id: int, side: Side, price_ticks: int, quantity_lots: int, flags: int = 0) -> Command:
     """One leg of a basket."""
     return {
         "kind": CommandKind.LEG,
@@ -89,24 +71,9 @@ def leg(order_id: int, instrument_id: int, side: Side, price_ticks: int, quantit
     }
 
 
-def group_records(*commands: Group) -> np.ndarray:
-    """Commands as the array that a book executes, each head followed by what is `behind` it."""
-    rows: list[Group] = []
-    for command in commands:
-        behind = command.get("behind", ())
-        rows += [{"continuations": len(behind), **command}, *behind]
-    records = np.zeros(len(rows), ORDER_COMMAND)
-    for index, row in enumerate(rows):
-        layout = records.view(LAYOUTS.get(row["kind"], ORDER_COMMAND))
-        for name, value in row.items():
-            if name != "behind":
-                layout[name][index] = value
-    return records
-
-
-def run_groups(book: OrderBook, *commands: Group) -> list[dict[str, Any]]:
+def run_groups(book: OrderBook, *commands: Command) -> list[dict[str, Any]]:
     """Execute commands as one batch, see that the book is sound, and return the events as dictionaries."""
-    events = told(book.execute(group_records(*commands)))
+    events = told(book.execute(records(*commands)))
     book.check()
     return events
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from matching.book import OrderBook
 from matching.schema import PRICE_TICKS_MAX, Side
-from tests.matching.auctions import Lots, best_of, collecting, demand_and_supply, hide, lots_by_price, uncrossed
-from tests.matching.commands import PLAIN, buy, make_book, place, run, sell
+from tests.matching.auctions import Lots, best_of, collecting, demand_and_supply, lots_by_price, uncrossed
+from tests.matching.commands import PLAIN, buy, iceberg, make_book, place, run, sell
 
 ORDER_CAPACITY = 64
 STEPS_MAX = 40
@@ -41,15 +41,16 @@ def test_the_price_is_found_however_far_apart_the_orders_are(
     assert book.indicative(PLAIN, reference_ticks) == best_of(turns, bids, asks, reference_ticks)
 
 
-@given(NEAR, st.data())
-def test_the_price_counts_what_icebergs_do_not_show(orders: list[tuple[Side, int, int]], data: st.DataObject) -> None:
-    book = auction(orders, 1)
-    reference_ticks = data.draw(st.integers(0, STEPS_MAX))
-    expected = book.indicative(PLAIN, reference_ticks)
-    for order in book.orders():
-        if data.draw(st.booleans()):
-            hide(book, int(order["order_id"]), data.draw(st.integers(1, int(order["leaves_lots"]))))
-    assert book.indicative(PLAIN, reference_ticks) == expected
+@given(NEAR, st.integers(0, STEPS_MAX), st.integers(1, 9))
+def test_the_price_counts_what_icebergs_do_not_show(
+    orders: list[tuple[Side, int, int]], reference_ticks: int, display_lots: int
+) -> None:
+    book = auction([], 1)
+    for number, order in enumerate(orders, 1):
+        command = place(number, *order)
+        run(book, iceberg(command, min(display_lots, order[2])) if number % 2 else command)
+    book.check()
+    assert book.indicative(PLAIN, reference_ticks) == auction(orders, 1).indicative(PLAIN, reference_ticks)
 
 
 @given(NEAR, st.integers(0, STEPS_MAX))

@@ -9,12 +9,15 @@ from tests.matching.commands import (
     GTD,
     PLAIN,
     REJECTED,
+    RESERVE_REMOVED,
     SHARES_A_SLOT_WITH_PLAIN,
     STEPPED,
     UNLISTED,
     WILD,
+    brief,
     buy,
     event,
+    iceberg,
     sell,
 )
 from tests.matching.groups import BUFFERS, MASS_CANCELLED, ids_of, make_groups_book, mass_cancel, run_groups
@@ -181,6 +184,17 @@ def test_a_mass_cancel_may_be_refused(book: OrderBook, command: dict, reject: Or
     run_groups(book, buy(1, 100, 1))
     assert run_groups(book, command) == [event(REJECTED, sequence=2, reason=reject, **{"instrument_id": 0, **fields})]
     assert ids_of(book.orders()) == [1]
+
+
+def test_what_an_iceberg_does_not_show_goes_and_counts(book: OrderBook) -> None:
+    run_groups(book, iceberg(buy(1, 100, 10), 3), iceberg(buy(2, 99, 3), 3), buy(3, 98, 1))
+    assert brief(run_groups(book, mass_cancel(BY_ACCOUNT))) == [
+        (RESERVE_REMOVED, 1, 0, 100, 7, 3),
+        (CANCELLED, 1, 0, 100, 3, 0),
+        (CANCELLED, 2, 0, 99, 3, 0),
+        (CANCELLED, 3, 0, 98, 1, 0),
+        (MASS_CANCELLED, 0, 3, 0, 14, 0),
+    ]
 
 
 def test_a_mass_cancel_among_other_commands_of_a_batch(book: OrderBook) -> None:

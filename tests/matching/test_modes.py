@@ -9,7 +9,10 @@ SELECTION = [
     ROOT / "tests/matching/test_icebergs.py",
     ROOT / "tests/matching/test_minimum.py",
     ROOT / "tests/matching/test_reduce_only.py",
+    *sorted((ROOT / "tests/matching").glob("test_auction*.py")),
     *sorted((ROOT / "tests/matching").glob("test_twin*.py")),
+    *sorted((ROOT / "tests/matching").glob("test_mass_*.py")),
+    ROOT / "tests/matching/test_baskets.py",
 ]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from matching.book import OrderBook
-from matching.execute import trim_resting
 from matching.identifiers import find_slot
+from matching.resting import trim_resting
 from matching.schema import ORDER_EVENT, OrderReason, OrderReject, SelfTrade, Side
 from tests.matching.commands import (
     CANCELLED,

@@ -34,6 +34,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import apsw
 
@@ -202,3 +203,45 @@ def sectors(offset: int, data: bytes) -> Iterator[tuple[int, bytes]]:
         end = min(len(data), start + SECTOR_BYTES - (offset + start) % SECTOR_BYTES)
         yield offset + start, data[start:end]
         start = end
+
+
+class Quota(apsw.VFS):
+    """A disk on which one folder may hold so many bytes, in all of its files.
+
+    A write that does not fit is done as far as it fits, and fails as on a full disk.
+    """
+
+    def __init__(self, name: str, directory: Path) -> None:
+        super().__init__(name, SYSTEM_VFS)
+        self.name = name
+        self.directory = directory
+        self.bytes_max: int | None = None
+
+    def leave_room(self, room_bytes: int) -> None:
+        """Let so many bytes be free from now on."""
+        self.bytes_max = self.used_bytes() + room_bytes
+
+    def used_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.directory.iterdir())
+
+    def xOpen(self, name, flags):  # noqa: N802
+        return QuotaFile(self, name, flags)
+
+
+class QuotaFile(apsw.VFSFile):
+    """One file on such a disk."""
+
+    def __init__(self, disk: Quota, name, flags) -> None:
+        super().__init__(SYSTEM_VFS, name, flags)
+        self._disk = disk
+
+    def xWrite(self, data, offset):  # noqa: N802
+        growth_bytes = offset + len(data) - self.xFileSize()
+        if growth_bytes > 0 and self._disk.bytes_max is not None:
+            lacking_bytes = self._disk.used_bytes() + growth_bytes - self._disk.bytes_max
+            if lacking_bytes > 0:
+                fitting = bytes(data)[: max(0, len(data) - lacking_bytes)]
+                if fitting:
+                    super().xWrite(fitting, offset)
+                raise apsw.FullError("no room")
+        super().xWrite(data, offset)

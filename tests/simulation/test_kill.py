@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 
 from exchange.journal import HEAD_FILE
-from exchange.recovery import verify
 from exchange.store_errors import JournalShorterThanHead
+from exchange.verification import verify
 from tests.simulation.audit import Audit
 from tests.simulation.kill_child import IN_FLIGHT_MAX, Life
 from tests.simulation.traffic import LIMITS, Answer, CommandId

@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from exchange import commands
-from exchange.recovery import verify
 from exchange.service import Exchange
+from exchange.verification import verify
 from matching.schema import Side, TimeInForce
 from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS, Traffic
 from tests.simulation.world import EPOCH_NS, SimulatedTime, World, simulate

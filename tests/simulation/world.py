@@ -85,8 +85,7 @@ class InlineSequencer(Sequencer):
 
     def _run_batch(self, batch: list[Request], is_last: bool) -> None:
         try:
-            self._room.acquire()
-            self._deliver(self._process(batch, is_last))
+            self._turn(batch, is_last)
         except StoreError as error:
             self._give_up(error, batch)
 

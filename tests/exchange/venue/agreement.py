@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from exchange.venue.agenda import SERIES_DUE, TRANCHE_DUE
+from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE
 from exchange.venue.image import take_image
 from exchange.venue.machine import Venue
 from tests.exchange.venue.twin import VenueTwin
-from tests.exchange.venue.twin_parts import Order
+from tests.exchange.venue.twin_parts import Order, Terms
 
 
 def check_agreement(twin: VenueTwin, venue: Venue) -> None:
@@ -53,15 +53,25 @@ def check_summary(twin: VenueTwin, summary: np.void) -> None:
 
 
 def check_orders(twin: VenueTwin, rows: np.ndarray) -> None:
-    names = ("account_id", "instrument_id", "side", "price_ticks", "leaves_lots")
-    assert {int(row["order_id"]): Order(*(int(row[name]) for name in names)) for row in rows} == twin.orders
+    names = ("account_id", "instrument_id", "side", "price_ticks", "leaves_lots", "visible_lots")
+    terms = ("flags", "display_lots", "expires_ns", "label", "session_id")
+    assert {
+        int(row["order_id"]): Order(
+            *(int(row[name]) for name in names), terms=Terms(*(int(row[name]) for name in terms))
+        )
+        for row in rows
+    } == twin.orders
 
 
 def check_tranches(twin: VenueTwin, rows: np.ndarray) -> None:
     names = ("start_ns", "end_ns", "gate_ns", "tick_value_nano", "reference_ticks", "state", "last_trade_ticks")
-    names = (*names, "traded_lots", "was_held")
-    assert {int(row["instrument_id"]): tuple(int(row[name]) for name in names) for row in rows} == {
-        instrument_id: tuple(int(getattr(tranche, name)) for name in names)
+    names = (*names, "traded_lots", "was_held", "auction_end_ns", "indicative_due_ns")
+    told = ("indicative_ticks", "indicative_lots")
+    assert {
+        int(row["instrument_id"]): (*(int(row[name]) for name in names), tuple(int(row[name]) for name in told))
+        for row in rows
+    } == {
+        instrument_id: (*(int(getattr(tranche, name)) for name in names), tranche.indicative)
         for instrument_id, tranche in twin.tranches.items()
     }
 
@@ -90,9 +100,10 @@ def check_clients(twin: VenueTwin, rows: np.ndarray) -> None:
 
 
 def check_agenda(twin: VenueTwin, venue: Venue) -> None:
-    """One entry for each tranche and series, in the order of a heap."""
+    """One entry for each tranche and series, and for each tranche whose auction is told of, in the order of a heap."""
     entries = venue.state.agenda[: int(venue.state.clock[0]["agenda_count"])].tolist()
     tranches = [(each.deadline_ns, TRANCHE_DUE, each_id) for each_id, each in twin.tranches.items()]
     series = [(each.due_ns, SERIES_DUE, each_id) for each_id, each in twin.series.items()]
-    assert sorted(entries) == sorted(tranches + series)
+    told = [(each.indicative_due_ns, INDICATIVE_DUE, each_id) for each_id, each in twin.tranches.items()]
+    assert sorted(entries) == sorted(tranches + series + [entry for entry in told if entry[0]])
     assert all(entries[(at - 1) // 2] <= entries[at] for at in range(1, len(entries)))

@@ -17,7 +17,7 @@ from tests.exchange.venue.twin import VenueTwin
 
 BUY, SELL = Side
 NANO_PER_S = 1_000_000_000
-LIMITS = VenueLimits(instruments=8, orders=16, nodes=100, accounts=8, positions=20, client_ids=16)
+LIMITS = VenueLimits(instruments=8, orders=16, nodes=100, accounts=8, positions=32, client_ids=16)
 START_NS = 1_800_000_000 * NANO_PER_S
 ALICE, BOB, CAROL = 1, 2, 3
 UNKNOWN_ACCOUNT = 7

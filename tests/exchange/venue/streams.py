@@ -12,7 +12,6 @@ import numpy as np
 from hypothesis import strategies as st
 
 from exchange import commands
-from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     CLOCK_COMMAND,
@@ -26,11 +25,12 @@ from kernels.records import RECORD_BYTES
 from matching.schema import ORDER_COMMAND, OrderFlag, SelfTrade, Side, TimeInForce
 from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, define_series, opening
 from tests.exchange.venue.told import client_key
-from tests.matching.streams import long_lists, weighted
+from tests.exchange.venue.twin_calendar import CLOSED_STATES
+from tests.matching.stream_orders import weighted
 
 Draw = Callable[[st.SearchStrategy], Any]
 GTC, GTD, IOC, FOK = TimeInForce
-MARKET, POST_ONLY, SLIDE = OrderFlag
+MARKET, POST_ONLY, SLIDE, _, _, REDUCE_ONLY, _ = OrderFlag
 INT64_MAX = (1 << 63) - 1
 HORIZON_S_SPARED = 3_600
 """Records of random bytes list no windows further ahead than this, nor bring time: a tick could last for minutes."""
@@ -50,6 +50,21 @@ def step(make: Callable[..., np.ndarray], *choices: st.SearchStrategy) -> st.Sea
     return st.tuples(*choices).map(lambda drawn: Step(make, drawn))
 
 
+class Session(NamedTuple):
+    """The calendar that a market opens with, and what happens then."""
+
+    series: dict[str, int]
+    steps: list[Step]
+
+
+class Further(NamedTuple):
+    """What an order asks for beside its limit."""
+
+    flags: int = 0
+    display_lots: int = 0
+    minimum_lots: int = 0
+
+
 class Placing(NamedTuple):
     """The choices of a new order."""
 
@@ -62,6 +77,8 @@ class Placing(NamedTuple):
     terms: tuple[TimeInForce, int]
     self_trade: SelfTrade
     lifetime_s: int
+    further: Further
+    label: int
 
 
 ACCOUNTS = weighted({st.sampled_from([1, 2, 3]): 24, st.sampled_from([4, 7, 8, 0, (1 << 32) - 1]): 1})
@@ -83,6 +100,18 @@ TERMS = st.sampled_from(
 )
 DISTANCES = st.sampled_from([*[0] * 8, 1, -1, 1, -1, 2, -3, 10, 400, -400, -990, 501, 10_000])
 QUANTITIES = st.sampled_from([1, 2, 3, 5, 5, 8, 1, 2, 3, 5, 5, 8, 13, 21, 40, 100, 1_001])
+FURTHER_KINDS = [
+    Further(REDUCE_ONLY),
+    Further(display_lots=1),
+    Further(display_lots=3),
+    Further(minimum_lots=1),
+    Further(minimum_lots=3),
+    Further(REDUCE_ONLY, display_lots=2),
+    Further(REDUCE_ONLY, minimum_lots=2),
+    Further(display_lots=2, minimum_lots=2),
+]
+FURTHER = st.sampled_from([*[Further()] * 12, *[Further(REDUCE_ONLY)] * 4, *FURTHER_KINDS])
+LABELS = st.sampled_from([0, 0, 1, 2])
 PLACINGS = st.builds(
     Placing,
     ACCOUNTS,
@@ -94,11 +123,14 @@ PLACINGS = st.builds(
     TERMS,
     st.sampled_from([*[SelfTrade.NONE] * 4, *SelfTrade]),
     st.sampled_from([1, 5, 30, 60, 200, 200, -1]),
+    FURTHER,
+    LABELS,
 )
 
 
 def place(market: Market, placing: Placing) -> np.ndarray:
     time_in_force, flags = placing.terms
+    further = placing.further
     return commands.place(
         placing.account_id,
         tranche_at(market, placing.pick),
@@ -107,9 +139,13 @@ def place(market: Market, placing: Placing) -> np.ndarray:
         placing.quantity_lots,
         client_id=placing.client_id,
         time_in_force=time_in_force,
-        flags=flags,
+        flags=flags | further.flags,
         self_trade=placing.self_trade,
         expires_ns=market.twin.time_ns + placing.lifetime_s * NANO_PER_S if time_in_force == GTD else 0,
+        display_lots=further.display_lots,
+        minimum_lots=further.minimum_lots,
+        label=placing.label,
+        session_id=placing.label,
     )
 
 
@@ -133,9 +169,74 @@ def replace(
     return with_target(change, target)
 
 
+class QuoteChoice(NamedTuple):
+    """The choices of both sides of one instrument; 0 lots take a side away."""
+
+    pick: int
+    distances_ticks: tuple[int, int]
+    lots: tuple[int, int]
+
+
+def mass_quote(
+    market: Market,
+    account_id: int,
+    choices: list[QuoteChoice],
+    client_id: str,
+    post_only: bool,
+    self_trade: SelfTrade,
+    label: int,
+) -> np.ndarray:
+    quotes = [
+        commands.Quote(
+            tranche_at(market, choice.pick),
+            REFERENCE_TICKS - choice.distances_ticks[0] if choice.lots[0] else 0,
+            choice.lots[0],
+            REFERENCE_TICKS + choice.distances_ticks[1] if choice.lots[1] else 0,
+            choice.lots[1],
+        )
+        for choice in choices
+    ]
+    terms = {"client_id": client_id, "post_only": post_only, "self_trade": self_trade}
+    return commands.mass_quote(account_id, quotes, **terms, label=label, session_id=label)
+
+
+class LegChoice(NamedTuple):
+    """The choices of one leg."""
+
+    pick: int
+    side: Side
+    distance_ticks: int
+    lots: int
+    reduce_only: bool
+
+
+def basket(
+    market: Market, account_id: int, choices: list[LegChoice], client_id: str, self_trade: SelfTrade
+) -> np.ndarray:
+    """Legs that mostly reach the other side."""
+    legs = [
+        commands.Leg(
+            tranche_at(market, choice.pick),
+            choice.side,
+            REFERENCE_TICKS + (choice.distance_ticks if choice.side == Side.BUY else -choice.distance_ticks),
+            choice.lots,
+            choice.reduce_only,
+        )
+        for choice in choices
+    ]
+    return commands.basket(account_id, legs, client_id=client_id, self_trade=self_trade)
+
+
+def mass_cancel(market: Market, account_id: int | None, by: str, value: int, client_id: str) -> np.ndarray:
+    if by == "instrument_id":
+        value = tranche_at(market, value)
+    criteria: dict[str, Any] = {by: value} if by else {}
+    return commands.mass_cancel(account_id, **criteria, client_id=client_id)
+
+
 def tranche_at(market: Market, pick: int) -> int:
     """One of the live tranches, those that trade first; from a pick beyond them on, an id that is over or never was."""
-    live = sorted(market.twin.tranches, key=lambda each: market.twin.tranches[each].state > LifeState.HALTED)
+    live = sorted(market.twin.tranches, key=lambda each: market.twin.tranches[each].state in CLOSED_STATES)
     return live[pick] if pick < len(live) else 8 * (pick - len(live))
 
 
@@ -263,6 +364,8 @@ SERIES_TERMS = st.fixed_dictionaries(
         "quantity_step_lots": st.sampled_from([1, 2, 0]),
         "band_bps": st.sampled_from([0, 100, 5_000, 999_999, 1_000_000]),
         "region_id": st.sampled_from([1, 1, 2, 0]),
+        "opening_auction_s": st.sampled_from([5, 20, 100, 65_535]),
+        "closing_auction_s": st.sampled_from([5, 30, 100, 65_535]),
     },
 )
 NEAR = st.sampled_from([0, 0, 0, 0, 1, -1])
@@ -308,7 +411,68 @@ LISTINGS = weighted(
         step(open_account, st.integers(0, 9), st.integers(0, 2)): 2,
     }
 )
-SOUND = weighted({PLACES: 24, CHANGES: 8, MONEY: 2, TICKS: 7, HALTS: 2, LISTINGS: 2, step(retry, PICKS, NEAR): 3})
+QUOTE_CHOICES = st.builds(
+    QuoteChoice,
+    PICKS,
+    st.tuples(*[st.sampled_from([0, 1, 1, 2, 2, -1])] * 2),
+    st.tuples(*[st.sampled_from([0, 1, 2, 3, 5, 5, 8])] * 2),
+)
+LEG_CHOICES = st.builds(
+    LegChoice, PICKS, st.sampled_from(Side), st.sampled_from([2, 2, 1, 0, 400]), st.integers(1, 5), NEAR.map(bool)
+)
+GROUPS = weighted(
+    {
+        step(
+            mass_quote,
+            ACCOUNTS,
+            st.lists(QUOTE_CHOICES, min_size=1, max_size=3, unique_by=lambda choice: choice.pick),
+            CLIENT_IDS,
+            st.booleans(),
+            st.sampled_from(SelfTrade),
+            LABELS,
+        ): 6,
+        step(
+            basket,
+            ACCOUNTS,
+            st.lists(LEG_CHOICES, min_size=1, max_size=3, unique_by=lambda choice: choice.pick),
+            CLIENT_IDS,
+            st.sampled_from(SelfTrade),
+        ): 4,
+        step(
+            mass_cancel,
+            st.sampled_from([1, 2, 3, 1, 2, 3, None, 7]),
+            st.sampled_from(["", "session_id", "label", "side", "instrument_id", "region_id", "tier"]),
+            st.sampled_from([0, 1, 2]),
+            CLIENT_IDS,
+        ): 1,
+    }
+)
+SOUND = weighted(
+    {PLACES: 24, CHANGES: 8, GROUPS: 6, MONEY: 2, TICKS: 7, HALTS: 2, LISTINGS: 2, step(retry, PICKS, NEAR): 3}
+)
+BUSY_PLACES = step(
+    place,
+    st.builds(
+        Placing,
+        st.sampled_from([1, 2, 3]),
+        st.just(0),
+        st.sampled_from(Side),
+        st.integers(-2, 2),
+        st.integers(1, 9),
+        st.just(""),
+        st.sampled_from([*[(GTC, 0)] * 6, (GTD, 0), (IOC, 0)]),
+        st.sampled_from([*[SelfTrade.NONE] * 3, *SelfTrade]),
+        st.sampled_from([5, 30, 200]),
+        st.sampled_from(
+            [*[Further()] * 3, *[Further(REDUCE_ONLY)] * 3, *[Further(display_lots=2)] * 2, *FURTHER_KINDS]
+        ),
+        st.just(0),
+    ),
+)
+BUSY = weighted(
+    {BUSY_PLACES: 20, CHANGES: 4, GROUPS: 3, step(tick, st.sampled_from([0, 1, 2, 7])): 3, DEADLINE_TICKS: 1, HALTS: 1}
+)
+"""Three accounts that meet in one tranche all the time."""
 BYTES = st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2, 4, 127, 128, 255]))
 BROKEN = weighted(
     {
@@ -316,23 +480,44 @@ BROKEN = weighted(
         step(damaged, SOUND, st.just([(1, 2)]), st.integers(1, 2)): 1,
         step(noise, st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES)): 1,
         step(stray_continuation, st.integers(0, 5)): 1,
-        step(unknown_kind, st.sampled_from([0, 4, 15, 27, 30, 32, 255]), ACCOUNTS): 1,
+        step(unknown_kind, st.sampled_from([0, 7, 15, 27, 30, 32, 255]), ACCOUNTS): 1,
     }
 )
 STEPS = weighted({SOUND: 14, BROKEN: 1})
 
 
-def sessions(length: int = 50) -> st.SearchStrategy[list[Step]]:
+AUCTIONS = st.sampled_from(
+    [
+        {},
+        {"opening_auction_s": 20},
+        {"closing_auction_s": 25},
+        {"opening_auction_s": 20, "closing_auction_s": 25},
+        {"opening_auction_s": 70, "closing_auction_s": 40},
+    ]
+)
+
+
+def sessions(length: int = 50, steps: st.SearchStrategy[Step] = STEPS) -> st.SearchStrategy[Session]:
     """Days of a venue, after its opening."""
-    return long_lists(STEPS, length)
+    return st.builds(Session, AUCTIONS, long_lists(steps, length))
 
 
-def rehearse(session: list[Step], *, checks: bool = False) -> Market:
+def long_lists(elements: st.SearchStrategy[Step], length: int) -> st.SearchStrategy[list[Step]]:
+    """Lists that are mostly long, since little happens in a young market.
+
+    Hypothesis prefers short lists. So this draws one of a fixed length, with gaps that are then left out: a failure
+    still shrinks to the few elements that matter.
+    """
+    gaps = st.lists(weighted({st.none(): 1, elements: 9}), min_size=length, max_size=length)
+    return gaps.map(lambda drawn: [element for element in drawn if element is not None])
+
+
+def rehearse(session: Session, *, checks: bool = False) -> Market:
     """A market that went through an opening and a session, each command in a batch of its own."""
     market = Market(LIMITS)
-    market.send(*opening(), checks=checks)
+    market.send(*opening(**session.series), checks=checks)
     market.send(commands.tick(START_NS + NANO_PER_S), checks=checks)
-    for each in session:
+    for each in session.steps:
         market.send(each.records(market), checks=checks)
     if not checks:
         market.check()

@@ -7,7 +7,7 @@ from exchange.venue.agenda import add_entry, drop_first
 from exchange.venue.machine import Venue
 from tests.exchange.venue.market import LIMITS
 
-ENTRIES = st.tuples(st.integers(0, 5), st.sampled_from([1, 2]), st.integers(1, 20))
+ENTRIES = st.tuples(st.integers(0, 5), st.sampled_from([1, 2, 3]), st.integers(1, 20))
 
 
 @given(st.lists(st.one_of(ENTRIES, st.none()), max_size=60))

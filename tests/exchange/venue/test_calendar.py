@@ -33,7 +33,7 @@ from tests.exchange.venue.market import (
     opening,
     same,
 )
-from tests.exchange.venue.streams import Step, rehearse, sessions
+from tests.exchange.venue.streams import Session, rehearse, sessions
 from tests.exchange.venue.told import Told
 
 FIRST_START_NS = START_NS + WINDOW_S * NANO_PER_S
@@ -311,7 +311,7 @@ def test_a_window_that_opens_late_in_a_tick_closes_in_the_same_one() -> None:
 
 
 @given(sessions(20), st.lists(st.integers(1, 400), min_size=1, max_size=20))
-def test_a_late_tick_does_what_many_timely_ones_do(session: list[Step], gaps_s: list[int]) -> None:
+def test_a_late_tick_does_what_many_timely_ones_do(session: Session, gaps_s: list[int]) -> None:
     """Only sequence, index and the ticks' own outcomes tell them apart."""
     history = np.concatenate(rehearse(session).sent)
     late, timely = venue_after(history), venue_after(history)

@@ -3,7 +3,7 @@
 import pytest
 
 from exchange import commands
-from exchange.venue.lifecycle import FINAL_STATES, NEXT_STATE, NEXT_STATE_ARRAY, LifeState, Trigger
+from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, NEXT_STATE, NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import Event, Reject
 from matching.schema import Phase
 from tests.exchange.venue.market import ALICE, BOB, BUY, SELL, Market, open_market
@@ -16,15 +16,20 @@ GATE_S, START_S, END_S = 120, 180, 360
 def reached(state: LifeState) -> Market:
     """A market whose first tranche is in a state."""
     market = open_market()
-    seconds = {LifeState.GATE_CLOSED: GATE_S, LifeState.DELIVERING: START_S}.get(state, 1)
-    market.tick(seconds - 1)
+    if state in AUCTION_STATES:
+        market = open_market(opening_auction_s=20, closing_auction_s=25)
+    seconds = {LifeState.GATE_CLOSED: GATE_S, LifeState.DELIVERING: START_S, LifeState.CLOSING_AUCTION: 100}
+    market.tick(seconds.get(state, 1) - 1)
     if state == LifeState.HALTED:
         market.send(commands.halt(1))
     assert market.twin.tranches[1].state == state
     return market
 
 
-LASTING = [LifeState.OPEN, LifeState.HALTED, LifeState.GATE_CLOSED, LifeState.DELIVERING]
+LASTING = [
+    *(LifeState.OPEN, LifeState.HALTED, LifeState.GATE_CLOSED, LifeState.DELIVERING),
+    *(LifeState.AUCTION, LifeState.CLOSING_AUCTION),
+]
 """The states in which a command can find a tranche: it is opened as it is listed, and forgotten as it ends."""
 
 
@@ -45,19 +50,36 @@ def test_kernels_read_the_same_table() -> None:
             assert NEXT_STATE_ARRAY[state, trigger] == NEXT_STATE[state].get(trigger, LifeState.NONE)
 
 
+def moves_of(market: Market) -> set[tuple[LifeState, LifeState]]:
+    """(from, to) of every change of state so far."""
+    return {
+        (LifeState(event["previous_state"]), LifeState(event["state"]))
+        for events in market.events
+        for event in told(events)
+        if event["kind"] == Event.STATE_CHANGED
+    }
+
+
 def test_every_move_of_the_table_happens_and_no_other() -> None:
     market = open_market()
     market.place(ALICE, BUY, 1_000, 1)
     market.place(BOB, SELL, 1_000, 1)
     market.send(commands.halt(1), commands.resume(1), commands.halt(2))
     market.tick(5 * END_S)
-    moves = {
-        (LifeState(event["previous_state"]), LifeState(event["state"]))
-        for events in market.events
-        for event in told(events)
-        if event["kind"] == Event.STATE_CHANGED
-    }
+    moves = moves_of(market)
+    for opening_s, closing_s in ((20, 25), (500, 0), (500, 25)):
+        moves |= moves_of(halted_and_resumed(opening_s, closing_s))
     assert moves == {(state, target) for state, row in NEXT_STATE.items() for target in row.values()}
+
+
+def halted_and_resumed(opening_s: int, closing_s: int) -> Market:
+    """Three tranches are stopped in their auctions; one comes back at once, one after its last call, one never."""
+    market = open_market(opening_auction_s=opening_s, closing_auction_s=closing_s)
+    market.send(*(commands.halt(instrument_id) for instrument_id in (1, 2, 3)), commands.resume(2))
+    market.tick(GATE_S - 10)
+    market.send(commands.resume(1), commands.halt(1))
+    market.tick(5 * END_S)
+    return market
 
 
 @pytest.mark.parametrize("state", LASTING)
@@ -79,9 +101,11 @@ def test_a_move_that_the_table_does_not_have_is_refused(state: LifeState, trigge
         (LifeState.HALTED, Phase.HALTED),
         (LifeState.GATE_CLOSED, Phase.CLOSED),
         (LifeState.DELIVERING, Phase.CLOSED),
+        (LifeState.AUCTION, Phase.AUCTION),
+        (LifeState.CLOSING_AUCTION, Phase.AUCTION),
     ],
 )
-def test_matching_takes_orders_only_while_a_tranche_is_open(state: LifeState, phase: Phase) -> None:
+def test_matching_takes_what_the_state_of_a_tranche_allows(state: LifeState, phase: Phase) -> None:
     market = reached(state)
     assert market.venue.state.book.instruments[1]["phase"] == phase
 

@@ -63,7 +63,7 @@ def test_other_limits_are_other_rules(name: str) -> None:
 
 def test_tables_grow_with_what_a_batch_could_add() -> None:
     """More client ids and orders than the tables first hold, in one batch."""
-    limits = VenueLimits(instruments=8, orders=4_096, nodes=100, accounts=8, positions=64, client_ids=8_192)
+    limits = VenueLimits(instruments=8, orders=4_096, nodes=100, accounts=8, positions=4_096, client_ids=8_192)
     market = open_market(limits)
     batch = commands.concatenate(
         *(commands.deposit(ALICE, 1, client_id=f"id-{at}") for at in range(3_000)),

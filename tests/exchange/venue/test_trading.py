@@ -183,12 +183,12 @@ def test_nobody_changes_the_order_of_another_account(market: Market) -> None:
 
 
 def test_an_order_that_could_open_more_positions_than_there_is_room_for_is_refused_by_name() -> None:
-    """Each maker it meets needs a position too: here three of them and the taker, in a ledger of three."""
+    """Each order that rests may need a position too: here three of them and the taker, in a ledger of three."""
     market = open_market(LIMITS._replace(positions=3))
     market.send(commands.open_account(4, "dave"), commands.deposit(4, CASH_NANO))
-    for account_id in (ALICE, BOB, CAROL):
-        market.place(account_id, SELL, 1_000, 1)
-    assert market.place(4, BUY, 1_000, 3)["reason"] == Reject.TOO_MANY_POSITIONS
+    ids = [market.place(account_id, SELL, 1_000, 1)["order_id"] for account_id in (ALICE, BOB, CAROL)]
+    assert market.place(4, BUY, 1_000, 1)["reason"] == Reject.TOO_MANY_POSITIONS
+    market.send(commands.cancel(CAROL, order_id=ids[2]))
     assert market.place(4, BUY, 1_000, 2)["kind"] == Event.FILLED
     assert market.place(4, BUY, 1_000, 1)["reason"] == Reject.TOO_MANY_POSITIONS
     market.tick(120)

@@ -16,9 +16,21 @@ from exchange.venue.schema import (
     Event,
     Reject,
 )
-from matching.schema import ORDER_COMMAND, ORDER_EVENT, OrderReason
+from matching.schema import (
+    CHANGE_COMMAND,
+    EXTRA,
+    LEG,
+    MASS_CANCEL_COMMAND,
+    ORDER_COMMAND,
+    ORDER_EVENT,
+    QUOTE,
+    SUMMARY_EVENT,
+    OrderReason,
+)
 
-ORDER_KINDS = frozenset({Command.PLACE, Command.CANCEL, Command.REPLACE})
+GROUP_KINDS = frozenset({Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET})
+ORDER_KINDS = frozenset({Command.PLACE, Command.CANCEL, Command.REPLACE}) | GROUP_KINDS
+BEHIND_A_HEAD = frozenset({Command.CONTINUATION, Command.EXTRA, Command.QUOTE, Command.LEG})
 MONEY_KINDS = frozenset({Command.DEPOSIT, Command.WITHDRAW})
 
 EVENT_LAYOUTS: dict[int, np.dtype] = {
@@ -29,6 +41,12 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     **dict.fromkeys((Event.MARKET_HALTED, Event.MARKET_RESUMED), TRANCHE_EVENT),
     Event.STATE_CHANGED: STATE_EVENT,
     Event.REPEATED: REPEAT_EVENT,
+    **dict.fromkeys((Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED), SUMMARY_EVENT),
+}
+ENTRY_LAYOUTS: dict[int, np.dtype] = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
+HEAD_LAYOUTS: dict[int, np.dtype] = {
+    **dict.fromkeys((Command.CANCEL, Command.REPLACE), CHANGE_COMMAND),
+    Command.MASS_CANCEL: MASS_CANCEL_COMMAND,
 }
 
 Told = dict[str, Any]
@@ -39,7 +57,7 @@ def told(events: np.ndarray) -> list[Told]:
     rows = []
     for position, kind in enumerate(events["kind"].tolist()):
         layout = EVENT_LAYOUTS.get(kind, ORDER_EVENT)
-        row = dict(zip(layout.names, events[position : position + 1].view(layout).item(), strict=True))
+        row = fields(events, position, layout)
         row["kind"] = Event(kind)
         row["reason"] = Reject(row["reason"]) if row["reason"] > max(OrderReason) else OrderReason(row["reason"])
         rows.append(row)
@@ -52,7 +70,7 @@ def groups_of(commands: np.ndarray) -> list[tuple[int, int]]:
     while index < len(commands):
         size = 1 + int(commands["continuations"][index])
         tail = commands["kind"][index + 1 : index + size]
-        is_whole = size <= 1 + CONTINUATIONS_MAX and len(tail) == size - 1 and (tail == Command.CONTINUATION).all()
+        is_whole = size <= 1 + CONTINUATIONS_MAX and len(tail) == size - 1 and np.isin(tail, list(BEHIND_A_HEAD)).all()
         groups.append((index, size if is_whole else 0))
         index += size if is_whole else 1
     return groups
@@ -72,9 +90,29 @@ def client_key(group: np.ndarray) -> tuple[int, int, int] | None:
 
 
 def content_of(group: np.ndarray) -> bytes:
-    """What a command says, apart from its client id and the id that the venue gives a new order."""
-    head = group[:1].copy()
+    """What a command says, apart from its client id and the ids that the venue gives new orders."""
+    told_records = group[group["kind"] != Command.CONTINUATION].copy()
+    head, legs = told_records[:1], told_records["kind"] == Command.LEG
     head["client_id_high"] = head["client_id_low"] = 0
     if head["kind"][0] == Command.PLACE:
         head["order_id"] = 0
-    return head.tobytes()
+    told_records.view(LEG)["order_id"][legs] = 0
+    return told_records.tobytes()
+
+
+def head_of(group: np.ndarray) -> Told:
+    """The head of an order's, a change's, a mass cancel's, a mass quote's or a basket's records."""
+    return fields(group, 0, HEAD_LAYOUTS.get(int(group["kind"][0]), ORDER_COMMAND))
+
+
+def entries_of(group: np.ndarray, kind: Command) -> list[Told]:
+    """The records of a kind right behind the head."""
+    entries: list[Told] = []
+    while len(entries) + 1 < len(group) and group["kind"][len(entries) + 1] == kind:
+        entries.append(fields(group, len(entries) + 1, ENTRY_LAYOUTS[kind]))
+    return entries
+
+
+def fields(rows: np.ndarray, position: int, layout: np.dtype) -> Told:
+    """One record by the names of a layout."""
+    return dict(zip(layout.names or (), rows[position : position + 1].view(layout).item(), strict=True))

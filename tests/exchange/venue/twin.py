@@ -10,34 +10,36 @@ from dataclasses import replace
 import numpy as np
 
 from exchange.venue.clients import TRIMMED_PER_TICK_MAX
-from exchange.venue.lifecycle import FINAL_STATES, NEXT_STATE, LifeState
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     CLIENT_ID_RETENTION_NS,
     CLOCK_COMMAND,
-    SERIES_COMMAND,
     TIME_NS_MAX,
     Command,
     Event,
     Reject,
 )
 from exchange.venue.state import VenueLimits
-from matching.schema import OrderFlag, Side
+from matching.schema import MassFlag, OrderFlag, Side, quote_order_id
 from risk.schema import AMOUNT_NANO_MAX, TOTAL_NANO_MAX
 from tests.exchange.venue.told import (
+    BEHIND_A_HEAD,
+    GROUP_KINDS,
     MONEY_KINDS,
     ORDER_KINDS,
     Told,
     account_of,
     client_key,
     content_of,
+    entries_of,
     groups_of,
+    head_of,
     told,
 )
-from tests.exchange.venue.twin_parts import Account, Order, Position, Remembered, Series, Tranche
+from tests.exchange.venue.twin_calendar import TwinCalendar
+from tests.exchange.venue.twin_parts import Account, Order, Remembered, Terms
 
-NANO_PER_S = 1_000_000_000
-KNOWN_KINDS = frozenset(Command) - {Command.CONTINUATION}
+KNOWN_KINDS = frozenset(Command) - BEHIND_A_HEAD
 FORETOLD = frozenset(
     {
         Reject.UNKNOWN_COMMAND,
@@ -48,33 +50,54 @@ FORETOLD = frozenset(
     }
 )
 """Refusals that the twin always knows beforehand."""
-ONLY_OUTCOMES = frozenset(Event) - {
-    *(Event.TRADE, Event.PREVENTED, Event.WITHDRAWN, Event.CANCELLED),
-    *(Event.TRANCHE_LISTED, Event.STATE_CHANGED, Event.POSITION_SETTLED, Event.LISTING_REFUSED),
+OUTCOMES: dict[int, set[Event]] = {
+    Command.PLACE: {Event.RESTED, Event.FILLED, Event.KILLED},
+    Command.CANCEL: {Event.CANCELLED},
+    Command.REPLACE: {Event.REPLACED, Event.REDUCED, Event.FILLED, Event.KILLED, Event.CANCELLED},
+    Command.MASS_CANCEL: {Event.MASS_CANCELLED},
+    Command.MASS_QUOTE: {Event.MASS_QUOTED},
+    Command.BASKET: {Event.BASKET_FILLED, Event.BASKET_KILLED},
+    Command.TICK: {Event.TICKED},
+    Command.OPEN_ACCOUNT: {Event.ACCOUNT_OPENED},
+    Command.DEPOSIT: {Event.DEPOSITED},
+    Command.WITHDRAW: {Event.WITHDREW},
+    Command.DEFINE_REGION: {Event.REGION_DEFINED},
+    Command.DEFINE_SERIES: {Event.SERIES_DEFINED},
+    Command.SET_REFERENCE: {Event.REFERENCE_SET},
+    Command.HALT: {Event.STATE_CHANGED},
+    Command.RESUME: {Event.STATE_CHANGED},
+    Command.HALT_MARKET: {Event.MARKET_HALTED},
+    Command.RESUME_MARKET: {Event.MARKET_RESUMED},
 }
-NEVER_OUTCOMES = frozenset({Event.TRADE, Event.PREVENTED, Event.WITHDRAWN, Event.TRANCHE_LISTED, Event.LISTING_REFUSED})
+"""How a command may end, beside a refusal or a repetition, which say nothing else."""
+MEETING = {Event.TRADE, Event.PREVENTED, Event.CANCELLED, Event.REFRESHED, Event.RESERVE_REMOVED, Event.REDUCED}
+GATE = {Event.CANCELLED, Event.RESERVE_REMOVED, Event.POSITION_SETTLED, Event.STATE_CHANGED}
+AUCTION = {Event.ALLOTTED, Event.AUCTION_TRADE, Event.UNCROSSED, Event.INDICATIVE}
+BEFORE_OUTCOME: dict[int, set[Event]] = {
+    Command.PLACE: MEETING | {Event.TRIMMED},
+    Command.CANCEL: {Event.RESERVE_REMOVED},
+    Command.REPLACE: MEETING | {Event.TRIMMED, Event.WITHDRAWN},
+    Command.MASS_CANCEL: {Event.CANCELLED, Event.RESERVE_REMOVED},
+    Command.MASS_QUOTE: MEETING | {Event.WITHDRAWN, Event.RESTED, Event.REPLACED, Event.FILLED, Event.KILLED},
+    Command.BASKET: (MEETING - {Event.PREVENTED}) | {Event.FILLED},
+    Command.TICK: GATE | AUCTION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
+}
+"""What a command may tell before it ends."""
+WITHOUT_EFFECT = frozenset({Event.FILLED, Event.KILLED, Event.REJECTED, Event.REPEATED}) | {
+    *(Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED, Event.BASKET_KILLED)
+}
 
 
-class VenueTwin:
+class VenueTwin(TwinCalendar):
     """Plain dictionaries, recomputed sums, no slots."""
 
     def __init__(self, limits: VenueLimits) -> None:
-        self.limits = limits
-        self.time_ns = 0
+        super().__init__(limits)
         self.commands = 0
-        self.trades = 0
         self.regions = 0
-        self.is_halted = False
         self.deposits_nano = 0
         self.withdrawals_nano = 0
-        self.accounts: dict[int, Account] = {}
-        self.orders: dict[int, Order] = {}
-        self.series: dict[int, Series] = {}
-        self.tranches: dict[int, Tranche] = {}
-        self.highest_instrument_id = 0
         self.clients: dict[tuple[int, int, int], Remembered] = {}
-        self.excused: set[int] = set()
-        """Accounts whose balance this command may take below zero."""
 
     # What is told.
 
@@ -97,24 +120,110 @@ class VenueTwin:
         self.commands += 1
         outcome = answer[-1]
         before_nano = {account_id: self.available_nano(account_id) for account_id in self.accounts}
-        self.excused = set()
-        assert outcome["kind"] not in NEVER_OUTCOMES, "a command has no outcome"
-        assert not ONLY_OUTCOMES & {event["kind"] for event in answer[:-1]}, "a command has several outcomes"
+        self.begin(group)
         expected = self.foretold(group, size)
         if expected is None:
             assert outcome["reason"] not in FORETOLD, f"refused out of the blue: {outcome}"
+            self.check_kinds(answer)
             self.check_outcome(group, outcome)
+            self.enter_terms(group, outcome)
+            goes = self.matching_orders(group)
         else:
             assert (outcome["kind"], outcome["reason"]) == expected[:2], f"{expected} was foretold, not {outcome}"
             assert len(answer) == 1, "a refusal or a repetition says nothing else"
             self.check_repetition(expected, outcome)
         for event in answer:
             self.take_in(event, group)
+        if expected is None and self.command_kind in GROUP_KINDS:
+            self.check_group(group, answer, goes)
         if expected is None and client_key(group) is not None and size > 0:
             self.clients[client_key(group)] = Remembered(self.time_ns, content_of(group), outcome)
+        assert self.owes_clip is None, "an iceberg shows nothing"
+        self.check_reduce_only()
         for account_id, available_nano in before_nano.items():
             enough = self.available_nano(account_id) >= min(available_nano, 0) or account_id in self.excused
             assert enough, f"account {account_id} spent what it does not have"
+
+    def begin(self, group: np.ndarray) -> None:
+        self.command_kind = int(group["kind"][0])
+        self.now_ns = self.time_ns
+        self.excused.clear()
+        self.taken_lots.clear()
+
+    def check_kinds(self, answer: list[Told]) -> None:
+        """There is one outcome, and it comes last; a refusal comes alone."""
+        outcome, before = answer[-1]["kind"], {event["kind"] for event in answer[:-1]}
+        if outcome == Event.REJECTED:
+            assert not before, "a refused command did something"
+        else:
+            assert outcome in OUTCOMES[self.command_kind], f"{outcome!r} ends no such command"
+            assert before <= BEFORE_OUTCOME.get(self.command_kind, set()), f"{before} came before {outcome!r}"
+
+    def enter_terms(self, group: np.ndarray, outcome: Told) -> None:
+        """What the orders that a command brings say, unless it is refused."""
+        head = head_of(group)
+        if outcome["kind"] == Event.REJECTED:
+            return
+        if self.command_kind == Command.PLACE:
+            extras = entries_of(group, Command.EXTRA)
+            display_lots = extras[0]["display_lots"] if head["flags"] & OrderFlag.ICEBERG else 0
+            names = ("expires_ns", "label", "session_id")
+            self.terms[head["order_id"]] = Terms(head["flags"], display_lots, *(head[name] for name in names))
+        elif self.command_kind == Command.MASS_QUOTE:
+            terms = Terms(head["flags"] | OrderFlag.QUOTE, label=head["label"], session_id=head["session_id"])
+            for order_id, _ in self.quotes_of(group):
+                self.terms[order_id] = terms
+                if order_id in self.orders:
+                    self.orders[order_id].terms = terms
+        elif self.command_kind == Command.BASKET:
+            legs = entries_of(group, Command.LEG)
+            self.terms |= {leg["order_id"]: Terms(leg["flags"]) for leg in legs}
+
+    def quotes_of(self, group: np.ndarray) -> list[tuple[int, int]]:
+        """The order id of each side that a mass quote names, and its lots."""
+        account_id = account_of(group)
+        return [
+            (quote_order_id(account_id, entry["instrument_id"], side), entry[name])
+            for entry in entries_of(group, Command.QUOTE)
+            for side, name in ((Side.BUY, "bid_lots"), (Side.SELL, "ask_lots"))
+        ]
+
+    def matching_orders(self, group: np.ndarray) -> set[int]:
+        """Whose orders a mass cancel means."""
+        if self.command_kind != Command.MASS_CANCEL:
+            return set()
+        head = head_of(group)
+        return {order_id for order_id, order in self.orders.items() if self.is_meant(order, head)}
+
+    def is_meant(self, order: Order, head: Told) -> bool:
+        found = (order.account_id, order.terms.session_id, order.terms.label, order.side, order.instrument_id)
+        names = ("account_id", "session_id", "label", "side", "instrument_id")
+        for flag, name, value in zip(MassFlag, names, found, strict=True):
+            if head["flags"] & flag and head[name] != value:
+                return False
+        region_id, tier = self.tranches[order.instrument_id].scope
+        return ((region_id << 8 | tier) ^ head["scope"]) & head["scope_mask"] == 0
+
+    def check_group(self, group: np.ndarray, answer: list[Told], goes: set[int]) -> None:
+        """What a command of many orders did, and what its outcome says of it."""
+        outcome = answer[-1]
+        if outcome["kind"] == Event.MASS_CANCELLED:
+            gone = [event for event in answer if event["kind"] == Event.CANCELLED]
+            assert {event["order_id"] for event in gone} == goes, "a mass cancel took other orders"
+            lots = sum(event["quantity_lots"] for event in answer[:-1])
+            assert (outcome["order_count"], outcome["quantity_lots"]) == (len(goes), lots)
+        elif outcome["kind"] == Event.MASS_QUOTED:
+            resting = [self.orders[order_id] for order_id, lots in self.quotes_of(group) if order_id in self.orders]
+            lots = sum(order.leaves_lots for order in resting)
+            assert (outcome["order_count"], outcome["quantity_lots"]) == (len(resting), lots)
+            assert all(order_id not in self.orders for order_id, lots in self.quotes_of(group) if not lots)
+        elif outcome["kind"] == Event.BASKET_FILLED:
+            legs = {leg["order_id"]: leg["quantity_lots"] for leg in entries_of(group, Command.LEG)}
+            assert self.taken_lots == legs, "a leg was not filled whole"
+            assert (outcome["order_count"], outcome["quantity_lots"]) == (len(legs), sum(legs.values()))
+        elif outcome["kind"] == Event.BASKET_KILLED:
+            assert len(answer) == 1, "a killed basket did something"
+            assert outcome["order_id"] in {leg["order_id"] for leg in entries_of(group, Command.LEG)}
 
     def foretold(self, group: np.ndarray, size: int) -> tuple[Event, int, Remembered | None] | None:
         """The kind and reason of the only event that may come, if matching and risk have no say."""
@@ -127,7 +236,8 @@ class VenueTwin:
             return Event.REJECTED, Reject.TIME_OUT_OF_RANGE, None
         if kind not in ORDER_KINDS | MONEY_KINDS:
             return None
-        if account_of(group) not in self.accounts:
+        is_for_everybody = kind == Command.MASS_CANCEL and not head_of(group)["flags"] & MassFlag.BY_ACCOUNT
+        if account_of(group) not in self.accounts and not is_for_everybody:
             return Event.REJECTED, Reject.UNKNOWN_ACCOUNT, None
         return self.foretold_by_client_id(group)
 
@@ -158,24 +268,29 @@ class VenueTwin:
 
     def check_outcome(self, group: np.ndarray, outcome: Told) -> None:
         """Accounts open, money moves and orders are taken just when they may."""
-        kind = int(group["kind"][0])
+        kind = self.command_kind
         if kind == Command.OPEN_ACCOUNT:
             assert outcome["reason"] == self.account_reject(account_of(group))
         elif kind in MONEY_KINDS:
             assert outcome["reason"] == self.money_reject(group)
-        elif kind in (Command.PLACE, Command.REPLACE):
+        elif kind in (Command.PLACE, Command.REPLACE, Command.MASS_QUOTE, Command.BASKET):
             assert (outcome["reason"] == Reject.MARKET_HALTED) == self.is_halted
         if kind == Command.PLACE and not int(group["flags"][0]) & OrderFlag.POST_ONLY_SLIDE:
-            self.check_funds(group, outcome)
+            self.check_funds(group, outcome, self.worst_nano(group), 1)
+        elif kind == Command.MASS_QUOTE:
+            entries = entries_of(group, Command.QUOTE)
+            self.check_funds(group, outcome, self.quotes_nano(group), len(entries))
+        elif kind == Command.BASKET:
+            legs = entries_of(group, Command.LEG)
+            self.check_funds(group, outcome, sum(self.order_nano(leg) for leg in legs), len(legs))
 
-    def check_funds(self, group: np.ndarray, outcome: Told) -> None:
-        can_pay = self.worst_nano(group) <= max(self.available_nano(account_of(group)), 0)
+    def check_funds(self, group: np.ndarray, outcome: Told, more_nano: int, entries: int) -> None:
+        can_pay = more_nano <= max(self.available_nano(account_of(group)), 0)
         if outcome["reason"] == Reject.INSUFFICIENT_FUNDS:
             assert not can_pay, "a refused order could be paid for"
         elif outcome["reason"] == Reject.TOO_MANY_POSITIONS:
-            makers_max = min(int(group["quantity_lots"][0]), len(self.orders))
             positions = sum(len(tranche.positions) for tranche in self.tranches.values())
-            assert positions + 1 + makers_max > self.limits.positions, "there was room for every position"
+            assert positions + entries + len(self.orders) > self.limits.positions, "there was room for every position"
         elif outcome["kind"] != Event.REJECTED:
             assert can_pay, "an order could not be paid for"
 
@@ -199,18 +314,45 @@ class VenueTwin:
         return Reject.AMOUNT_OUT_OF_RANGE if is_too_much else Reject.NONE
 
     def worst_nano(self, group: np.ndarray) -> int:
-        """What a new order could cost at worst: a buy its limit, a sell the best bid if that is higher."""
-        command = group[0]
-        tranche = self.tranches.get(int(command["instrument_id"]))
-        if tranche is None or command["side"] not in tuple(Side):
+        """What a new order could cost at worst; a reduce-only one is as large as it may be."""
+        order = head_of(group)
+        tranche = self.tranches.get(order["instrument_id"])
+        if tranche is None or order["side"] not in tuple(Side):
             return 0
-        is_sell = command["side"] == Side.SELL
-        worst_ticks = int(command["price_ticks"])
-        if command["flags"] & OrderFlag.MARKET:
-            worst_ticks = tranche.band_ticks[0 if is_sell else 1]
-        if is_sell:
-            worst_ticks = max([worst_ticks, *self.bids_ticks(int(command["instrument_id"]))])
-        return worst_ticks * int(command["quantity_lots"]) * tranche.tick_value_nano
+        if order["flags"] & OrderFlag.MARKET:
+            order["price_ticks"] = tranche.band_ticks[0 if order["side"] == Side.SELL else 1]
+        if order["flags"] & OrderFlag.REDUCE_ONLY:
+            lots = self.reducible_lots(order["account_id"], order["instrument_id"], order["side"])
+            order["quantity_lots"] = min(lots, order["quantity_lots"])
+        return self.order_nano(order)
+
+    def quotes_nano(self, group: np.ndarray) -> int:
+        """What all new quotes could cost at worst, less what those hold that they replace."""
+        sides = (("bid", Side.BUY), ("ask", Side.SELL))
+        cost_nano = sum(
+            self.order_nano(
+                {
+                    "instrument_id": entry["instrument_id"],
+                    "side": side,
+                    "price_ticks": entry[f"{name}_ticks"],
+                    "quantity_lots": entry[f"{name}_lots"],
+                }
+            )
+            for entry in entries_of(group, Command.QUOTE)
+            for name, side in sides
+        )
+        resting = [self.orders[order_id] for order_id, _ in self.quotes_of(group) if order_id in self.orders]
+        return cost_nano - sum(self.hold_nano(order) for order in resting)
+
+    def order_nano(self, order: Told) -> int:
+        """What an order could cost at worst: a buy its limit, a sell the best bid if that is higher."""
+        tranche = self.tranches.get(order["instrument_id"])
+        if tranche is None:
+            return 0
+        worst_ticks = order["price_ticks"]
+        if order["side"] == Side.SELL:
+            worst_ticks = max([worst_ticks, *self.bids_ticks(order["instrument_id"])])
+        return worst_ticks * order["quantity_lots"] * tranche.tick_value_nano
 
     def bids_ticks(self, instrument_id: int) -> list[int]:
         orders = (order for order in self.orders.values() if order.instrument_id == instrument_id)
@@ -220,66 +362,16 @@ class VenueTwin:
 
     def take_in(self, event: Told, group: np.ndarray) -> None:
         """Carry one event into the twin's own books."""
+        if self.command_kind == Command.TICK and event["kind"] != Event.REJECTED:
+            self.come_to(event)
+        assert self.owes_clip is None or event["kind"] == Event.REFRESHED, "an iceberg shows nothing"
         handler = getattr(self, f"on_{event['kind'].name.lower()}", None)
         if handler is not None:
             handler(event)
         elif event["kind"] == Event.SERIES_DEFINED:
             self.define_series(group)
         else:
-            assert event["kind"] in (Event.FILLED, Event.KILLED, Event.REJECTED, Event.REPEATED), event
-
-    def on_rested(self, event: Told) -> None:
-        assert event["order_id"] not in self.orders
-        self.orders[event["order_id"]] = Order(
-            *(event[name] for name in ("account_id", "instrument_id", "side", "price_ticks", "quantity_lots"))
-        )
-
-    on_replaced = on_rested
-
-    def on_cancelled(self, event: Told) -> None:
-        order = self.orders.pop(event["order_id"])
-        assert (order.account_id, order.price_ticks) == (event["account_id"], event["price_ticks"])
-        assert order.leaves_lots == event["quantity_lots"], "a cancel released another quantity"
-
-    on_withdrawn = on_cancelled
-
-    def on_reduced(self, event: Told) -> None:
-        order = self.orders[event["order_id"]]
-        order.leaves_lots -= event["quantity_lots"]
-        assert order.leaves_lots == event["leaves_lots"]
-
-    def on_trade(self, event: Told) -> None:
-        self.trades += 1
-        self.take_from_maker(event)
-        tranche = self.tranches[event["instrument_id"]]
-        tranche.last_trade_ticks = event["price_ticks"]
-        tranche.traded_lots += event["quantity_lots"]
-        lots = event["quantity_lots"] if event["side"] == Side.BUY else -event["quantity_lots"]
-        self.fill(tranche, event["account_id"], lots, event["price_ticks"])
-        self.fill(tranche, event["counter_account_id"], -lots, event["price_ticks"])
-
-    def on_prevented(self, event: Told) -> None:
-        self.take_from_maker(event)
-
-    def take_from_maker(self, event: Told) -> None:
-        maker = self.orders[event["counter_order_id"]]
-        assert (maker.account_id, maker.price_ticks) == (event["counter_account_id"], event["price_ticks"])
-        maker.leaves_lots -= event["quantity_lots"]
-        if maker.leaves_lots == 0:
-            del self.orders[event["counter_order_id"]]
-
-    def fill(self, tranche: Tranche, account_id: int, lots: int, price_ticks: int) -> None:
-        """Two equal and opposite fills make a trade.
-
-        There is one way to hold more than an order was checked for: who realised a profit goes short in the same
-        tranche. What was earned is then held as well, so that less than nothing may be available.
-        """
-        position = tranche.positions.setdefault(account_id, Position())
-        held_a_profit = position.lots >= 0 and position.cost_nano < 0
-        position.lots += lots
-        position.cost_nano += lots * price_ticks * tranche.tick_value_nano
-        if held_a_profit and position.lots < 0:
-            self.excused.add(account_id)
+            assert event["kind"] in WITHOUT_EFFECT, event
 
     def on_account_opened(self, event: Told) -> None:
         assert event["account_id"] not in self.accounts
@@ -314,78 +406,8 @@ class VenueTwin:
         self.regions += 1
         assert event["region_id"] == self.regions
 
-    def define_series(self, group: np.ndarray) -> None:
-        command = group.view(SERIES_COMMAND)[0]
-        duration_ns, gate_lead_ns, horizon_ns = (
-            int(command[name]) * NANO_PER_S for name in ("duration_s", "gate_lead_s", "horizon_s")
-        )
-        start_ns = int(command["first_start_ns"])
-        if start_ns - gate_lead_ns <= self.time_ns:
-            start_ns += ((self.time_ns + gate_lead_ns - start_ns) // duration_ns + 1) * duration_ns
-        self.series[int(command["series_id"])] = Series(start_ns, duration_ns, gate_lead_ns, horizon_ns)
-
-    def on_tranche_listed(self, event: Told) -> None:
-        assert event["instrument_id"] > self.highest_instrument_id, "an id came again"
-        self.highest_instrument_id = event["instrument_id"]
-        start_ns = self.next_window(event)
-        series = self.series[event["series_id"]]
-        assert event["gate_ns"] == start_ns - series.gate_lead_ns
-        self.tranches[event["instrument_id"]] = Tranche(
-            series_id=event["series_id"],
-            start_ns=start_ns,
-            end_ns=start_ns + series.duration_ns,
-            gate_ns=event["gate_ns"],
-            tick_value_nano=1_000 * event["duration_s"] // 3_600,
-            reference_ticks=event["reference_ticks"],
-            band_ticks=(event["band_low_ticks"], event["band_high_ticks"]),
-        )
-
-    def on_listing_refused(self, event: Told) -> None:
-        assert len(self.tranches) == self.limits.instruments, "there was room for another tranche"
-        assert event["reason"] == Reject.TOO_MANY_INSTRUMENTS
-        self.next_window(event)
-
-    def next_window(self, event: Told) -> int:
-        """The start of the window that is listed next, which is what the event must tell."""
-        series = self.series[event["series_id"]]
-        start_ns = series.next_start_ns
-        assert event["start_ns"] == start_ns, "a window was left out or listed twice"
-        series.next_start_ns += series.duration_ns
-        return start_ns
-
-    def on_state_changed(self, event: Told) -> None:
-        tranche = self.tranches[event["instrument_id"]]
-        previous, following = LifeState(event["previous_state"]), LifeState(event["state"])
-        assert previous == tranche.state, "a tranche moved on from another state"
-        assert following in NEXT_STATE[previous].values(), "a move that the table does not have"
-        assert event["traded_lots"] == tranche.traded_lots
-        assert event["final_ticks"] == (tranche.final_ticks if following >= LifeState.GATE_CLOSED else 0)
-        if following >= LifeState.GATE_CLOSED:
-            assert event["due_ns"] == tranche.deadline_ns, "a deadline was kept at another time"
-            assert not tranche.positions, "a position is left after the gate"
-            assert all(order.instrument_id != event["instrument_id"] for order in self.orders.values())
-        tranche.state = following
-        if following in FINAL_STATES:
-            assert (following == LifeState.SETTLED) == tranche.was_held
-            del self.tranches[event["instrument_id"]]
-
-    def on_reference_set(self, event: Told) -> None:
-        tranche = self.tranches[event["instrument_id"]]
-        tranche.reference_ticks = event["reference_ticks"]
-        tranche.band_ticks = event["band_low_ticks"], event["band_high_ticks"]
-
-    def on_market_halted(self, _: Told) -> None:
-        self.is_halted = True
-
-    def on_market_resumed(self, _: Told) -> None:
-        self.is_halted = False
-
     def on_ticked(self, event: Told) -> None:
-        assert event["time_ns"] >= self.time_ns, "time went back"
-        self.time_ns = event["time_ns"]
-        overdue = [each for each in self.tranches.values() if each.deadline_ns <= self.time_ns]
-        assert not overdue, "a tranche was left behind"
-        assert all(each.due_ns > self.time_ns for each in self.series.values()), "a window was not listed"
+        super().on_ticked(event)
         self.trim()
 
     def trim(self) -> None:
@@ -397,20 +419,3 @@ class VenueTwin:
             known = self.clients.pop(key)
             if known.outcome["kind"] == Event.RESTED and known.outcome["order_id"] in self.orders:
                 self.clients[key] = replace(known, time_ns=self.time_ns)
-
-    # What it comes to.
-
-    def order_hold_nano(self, account_id: int) -> int:
-        return sum(
-            order.price_ticks * order.leaves_lots * self.tranches[order.instrument_id].tick_value_nano
-            for order in self.orders.values()
-            if order.account_id == account_id
-        )
-
-    def position_hold_nano(self, account_id: int) -> int:
-        positions = (tranche.positions.get(account_id) for tranche in self.tranches.values())
-        return sum(position.hold_nano for position in positions if position is not None)
-
-    def available_nano(self, account_id: int) -> int:
-        holds_nano = self.order_hold_nano(account_id) + self.position_hold_nano(account_id)
-        return self.accounts[account_id].cash_nano - holds_nano

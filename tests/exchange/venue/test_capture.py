@@ -1,0 +1,71 @@
+"""A capture gives the image of the moment in which it was taken, whatever becomes of the state."""
+
+import pytest
+
+from exchange import commands
+from exchange.venue.capture import CaptureMemory
+from exchange.venue.image import digest, take_image
+from matching.schema import TimeInForce
+from tests.exchange.venue.market import (
+    ALICE,
+    BOB,
+    BUY,
+    CAROL,
+    LIMITS,
+    NANO_PER_S,
+    SELL,
+    START_NS,
+    Market,
+    open_market,
+)
+
+
+def grow(market: Market, orders: int = 20) -> None:
+    """Orders, trades, positions, cancels, and client ids over more than their retention."""
+    for number in range(orders):
+        market.place(ALICE, SELL, 1_000 + number, 5, client_id=f"sell-{market.next_sequence}")
+        market.place(BOB, BUY, 1_000, 3)
+        market.place(CAROL, BUY, 990 - number, 2, instrument_id=2, client_id=f"buy-{market.next_sequence}")
+    market.place(CAROL, BUY, 989, 2, time_in_force=TimeInForce.GTD, expires_ns=START_NS + 90 * NANO_PER_S)
+
+
+def test_a_capture_has_the_image_of_its_moment_though_the_market_goes_on() -> None:
+    market, memory = open_market(), CaptureMemory()
+    grow(market)
+    expected = market.venue.digest()
+    captured = memory.capture(market.venue.state)
+    grow(market)
+    assert market.venue.digest() != expected
+    assert digest(take_image(captured)) == expected
+
+
+@pytest.mark.parametrize("additions", [0, 1, 10_000_000])
+def test_memory_that_was_got_ahead_holds_a_larger_market_too(additions: int) -> None:
+    market, memory = open_market(), CaptureMemory()
+    memory.reserve(market.venue.state, additions)
+    for _ in range(3):
+        grow(market)
+        assert digest(take_image(memory.capture(market.venue.state))) == market.venue.digest()
+
+
+def test_a_ring_of_client_ids_that_has_gone_round_is_captured_from_its_oldest() -> None:
+    market, memory = open_market(), CaptureMemory()
+    size = len(market.venue.state.clients)
+    for number in range(size + size // 2):
+        if number % (size // 4) == 0:
+            market.tick(121)
+        market.send(commands.deposit(BOB, 1, client_id=f"wire-{number}"))
+    clock = market.venue.state.clock[0]
+    assert clock["newest_client"] > size > clock["newest_client"] - clock["oldest_client"] > 0
+    assert digest(take_image(memory.capture(market.venue.state))) == market.venue.digest()
+
+
+def test_accounts_that_are_as_many_as_orders_are_captured_whole() -> None:
+    market, memory = open_market(limits=LIMITS._replace(accounts=LIMITS.orders + 1)), CaptureMemory()
+    market.send(commands.open_account(LIMITS.orders, "late", group=9))
+    assert digest(take_image(memory.capture(market.venue.state))) == market.venue.digest()
+
+
+def test_a_market_in_which_nothing_happened_is_captured() -> None:
+    market = open_market()
+    assert digest(take_image(CaptureMemory().capture(market.venue.state))) == market.venue.digest()

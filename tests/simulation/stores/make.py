@@ -1,0 +1,88 @@
+"""Write the store of a small market, the same every time: `python -m tests.simulation.stores.make FILE`.
+
+What it writes under one version of the rules is kept, and later versions are tested on it. See README.md.
+"""
+
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from exchange import commands
+from exchange.journal import Journal
+from exchange.published import Published
+from exchange.recovery import snapshot_of
+from exchange.sequencer import stamp_order_ids
+from exchange.snapshots import SnapshotStore
+from exchange.venue.machine import Venue
+from exchange.view import MarketView
+from tests.simulation.traffic import ACCOUNTS, LIMITS, NANO_PER_S, CommandId, Traffic
+
+EPOCH_NS = 1_800_000_000 * NANO_PER_S
+SEED = 1
+BATCHES = 24
+BATCH_COMMANDS = 8
+SNAPSHOTS_AFTER = (BATCHES // 2, BATCHES)
+ZIP_TIME = (2026, 11, 24, 0, 0, 0)
+
+
+def main() -> None:
+    """Make the store in a folder that goes away, and pack it."""
+    (target,) = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        told = write_store(Path(folder))
+        (Path(folder) / "told.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(Path(folder).iterdir()):
+                archive.writestr(zipfile.ZipInfo(path.name, ZIP_TIME), path.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def write_store(directory: Path) -> dict[str, object]:
+    """Lead a market through its life; what readers see at its end."""
+    traffic = Traffic(SEED, EPOCH_NS, expiry_s_max=600)
+    venue, view = Venue(LIMITS), MarketView()
+    rules = LIMITS.rules_version()
+    with Journal.open(directory, rules_version=rules) as journal, SnapshotStore.open(directory) as snapshots:
+        for batch in range(BATCHES + 1):
+            index = BATCH_COMMANDS * batch
+            wanted = [CommandId(0, index + at) for at in range(BATCH_COMMANDS)] if batch else []
+            groups = [traffic.command(which) for which in wanted] or traffic.founding()
+            append(journal, venue, view, EPOCH_NS + batch * NANO_PER_S, groups)
+            if batch in SNAPSHOTS_AFTER:
+                hash_, sequence = journal.last_hash, journal.last_sequence
+                snapshots.save(snapshot_of(venue.image(), view.dump(), hash_, sequence, venue.time_ns, rules))
+        return {
+            "rules_version": rules,
+            "chain_hash": journal.last_hash.hex(),
+            "state_digest": venue.digest().hex(),
+            "sequence": view.sequence,
+            "time_ns": view.time_ns,
+            "trades": view.trades,
+            "open_orders": sorted(order.order_id for order in view.orders.open_orders()),
+            "accounts": {
+                view.accounts[account_id].name: {
+                    "balances": view.balances(account_id)._asdict(),
+                    "positions": {
+                        view.tranches[position.instrument_id].symbol: [position.lots, position.cost_nano]
+                        for position in view.positions(account_id)
+                    },
+                }
+                for account_id in range(1, ACCOUNTS + 1)
+            },
+        }
+
+
+def append(journal: Journal, venue: Venue, view: MarketView, time_ns: int, groups: list[np.ndarray]) -> None:
+    """One row, made durable and applied."""
+    first_sequence = journal.last_sequence + 1
+    records = commands.concatenate(commands.tick(time_ns), *groups)
+    stamp_order_ids(records, first_sequence)
+    journal.append(first_sequence, time_ns, records.tobytes())
+    view.apply(Published(first_sequence, time_ns, records, venue.apply(records, first_sequence)))
+
+
+if __name__ == "__main__":
+    main()

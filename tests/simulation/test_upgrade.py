@@ -1,0 +1,278 @@
+"""A store that engine 1 left behind, under the engine of today: refused by name, upgraded, and traded on."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import apsw
+import orjson
+import pytest
+
+from exchange import commands, forward
+from exchange.journal import Journal
+from exchange.recovery import unpack
+from exchange.service import Exchange
+from exchange.snapshots import SnapshotStore
+from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreLocked, UpgradeRefused
+from exchange.upgrade import upgrade
+from exchange.venue import state
+from exchange.verification import verify
+from exchange.view import MarketView
+from matching.schema import Side
+from tests.simulation.storage import UnsyncedLoss
+from tests.simulation.stores.make import EPOCH_NS, write_store
+from tests.simulation.traffic import LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer, CommandId, Traffic
+from tests.simulation.world import simulate
+
+STORE = Path(__file__).parent / "stores" / "engine-1.zip"
+OLD_RULES = f"1:{'/'.join(str(limit) for limit in LIMITS)}"
+
+
+@pytest.fixture(autouse=True)
+def later_engine(monkeypatch):
+    """An engine that is not the first; where today's is the first, one is pretended."""
+    if state.ENGINE_VERSION == "1":
+        monkeypatch.setattr(state, "ENGINE_VERSION", "2")
+
+
+@pytest.fixture
+def old_store(tmp_path):
+    directory = tmp_path / "store"
+    with zipfile.ZipFile(STORE) as archive:
+        archive.extractall(directory)
+    return directory
+
+
+def told(directory: Path) -> dict:
+    return orjson.loads((directory / "told.json").read_bytes())
+
+
+def alter(path: Path, statement: str, *bindings: object) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute(statement, bindings)
+    connection.close()
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+async def open_at_its_time(directory: Path, monkeypatch: pytest.MonkeyPatch, **options) -> Exchange:
+    """The exchange half an hour after the epoch of the store."""
+    simulate(monkeypatch).spend(1_800 * NANO_PER_S)
+    return await Exchange.open(directory, limits=LIMITS, **options)
+
+
+# Refused, with the way out.
+
+
+async def test_a_store_of_an_older_engine_is_refused_with_the_way_out(old_store):
+    with pytest.raises(JournalOfOtherRules, match="bwx upgrade") as refusal:
+        await Exchange.open(old_store, limits=LIMITS)
+    assert (refusal.value.found, refusal.value.expected) == (OLD_RULES, LIMITS.rules_version())
+    (fault,) = verify(old_store, LIMITS).faults
+    assert "bwx upgrade" in fault
+
+
+# Upgraded.
+
+
+def test_an_upgraded_store_holds_the_same_market_and_says_where_it_began(old_store):
+    before = told(old_store)
+    upgraded = upgrade(old_store, LIMITS)
+    assert (upgraded.from_rules, upgraded.to_rules) == (OLD_RULES, LIMITS.rules_version())
+    assert upgraded.sequence == before["sequence"]
+    with Journal.open(old_store, rules_version=LIMITS.rules_version()) as journal:
+        *_, last_old, first_new = journal.read(any_rules=True)
+        assert last_old.hash.hex() == before["chain_hash"]
+        assert (first_new.first_sequence, first_new.rules_version) == (upgraded.sequence + 1, LIMITS.rules_version())
+        assert journal.bases() == [first_new.first_sequence]
+
+
+async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(old_store, monkeypatch):
+    before = told(old_store)
+    upgrade(old_store, LIMITS)
+    exchange = await open_at_its_time(old_store, monkeypatch)
+    assert exchange.view.trades == before["trades"]
+    for account_id, (name, account) in enumerate(before["accounts"].items(), 1):
+        assert exchange.view.accounts[account_id].name == name
+        positions = exchange.view.positions(account_id)
+        symbols = {exchange.view.tranches[each.instrument_id].symbol: [each.lots, each.cost_nano] for each in positions}
+        assert symbols == account["positions"]
+        assert exchange.view.balances(account_id)._asdict() == account["balances"]
+    open_orders = [order.order_id for order in exchange.view.orders.open_orders()]
+    assert sorted(open_orders) == before["open_orders"]
+    order_id = open_orders[0]
+    account_id = exchange.view.order(order_id).account_id
+    await exchange.submit(commands.cancel(account_id, order_id=order_id))
+    assert exchange.view.order(order_id).status == "cancelled"
+    for side in (Side.SELL, Side.BUY):
+        await exchange.submit(commands.place(1 + side, 4, side, REFERENCE_TICKS, 3))
+    assert exchange.view.trades > before["trades"]
+    await exchange.close()
+    verdict = verify(old_store, LIMITS)
+    assert (verdict.faults, verdict.replayed_from) == ([], before["sequence"] + 1)
+    assert verdict.records == exchange.view.sequence
+    assert verdict.state_digest == exchange._sequencer._venue.digest().hex()
+
+
+async def test_a_retry_from_before_the_upgrade_gets_its_first_answer(old_store, monkeypatch):
+    traffic = Traffic(1, EPOCH_NS, expiry_s_max=600)
+    upgrade(old_store, LIMITS)
+    simulate(monkeypatch).spend(60 * NANO_PER_S)
+    exchange = await Exchange.open(old_store, limits=LIMITS)
+    reply = await exchange.submit(traffic.command(CommandId(0, 190)))
+    answer, is_repeat = Answer.of(reply.events[-1:])
+    assert is_repeat
+    assert answer.sequence <= told(old_store)["sequence"]
+    await exchange.close()
+
+
+async def test_without_any_snapshot_an_upgraded_store_is_recovered_from_its_base(old_store, monkeypatch):
+    upgrade(old_store, LIMITS)
+    first = await open_at_its_time(old_store, monkeypatch)
+    await first.submit(commands.halt_market())
+    await first.close()
+    (old_store / "snapshots.db").unlink()
+    second = await open_at_its_time(old_store, monkeypatch)
+    assert second.view.market_halted
+    assert second.view.sequence >= first.view.sequence
+    assert second.view.accounts == first.view.accounts
+    await second.close()
+
+
+def test_upgrading_again_changes_nothing(old_store):
+    upgrade(old_store, LIMITS)
+    before = contents(old_store)
+    again = upgrade(old_store, LIMITS)
+    assert again.from_rules == again.to_rules
+    assert contents(old_store) == before
+
+
+def test_a_store_under_other_limits_is_upgraded_as_well_and_back(tmp_path):
+    write_store(tmp_path)
+    wider = LIMITS._replace(orders=2 * LIMITS.orders)
+    assert upgrade(tmp_path, wider).to_rules == wider.rules_version()
+    (tmp_path / "snapshots.db").unlink()
+    assert verify(tmp_path, wider).faults == []
+
+
+# Not upgraded.
+
+
+def test_an_engine_that_this_program_does_not_read_is_refused(old_store, monkeypatch):
+    monkeypatch.setattr("exchange.upgrade.READABLE_ENGINES", frozenset())
+    before = contents(old_store)
+    with pytest.raises(UpgradeRefused, match="does not read engine '1'"):
+        upgrade(old_store, LIMITS)
+    assert contents(old_store) == before
+
+
+@pytest.mark.parametrize("damage", ["missing", "stale", "half-written"])
+def test_without_a_good_snapshot_at_the_end_the_store_is_not_upgraded(old_store, damage):
+    path = old_store / "snapshots.db"
+    sequence = told(old_store)["sequence"]
+    if damage == "missing":
+        path.unlink()
+    elif damage == "stale":
+        alter(path, "DELETE FROM snapshots WHERE sequence = ?", sequence)
+    else:
+        alter(path, "UPDATE snapshots SET payload = substr(payload, 1, 1000) WHERE sequence = ?", sequence)
+    with pytest.raises(UpgradeRefused, match="start and stop the store once"):
+        upgrade(old_store, LIMITS)
+    with pytest.raises(JournalOfOtherRules):
+        Journal.open(old_store, rules_version=LIMITS.rules_version())
+
+
+def test_limits_too_small_for_the_market_are_refused(old_store):
+    with pytest.raises(UpgradeRefused, match="does not fit"):
+        upgrade(old_store, LIMITS._replace(orders=3))
+
+
+def test_a_damaged_row_far_before_the_end_is_found_before_the_upgrade(old_store):
+    alter(old_store / "journal.db", "UPDATE journal SET time_ns = time_ns + 1 WHERE first_sequence = 1")
+    with pytest.raises(JournalCorrupt, match="sequence 1 "):
+        upgrade(old_store, LIMITS)
+
+
+def test_a_store_in_use_is_not_upgraded(old_store):
+    with Journal.open(old_store, rules_version=OLD_RULES), pytest.raises(StoreLocked):
+        upgrade(old_store, LIMITS)
+
+
+# A base that is not as it was.
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE bases SET state = CAST(substr(state, 1, 3000) AS BLOB)",
+        "UPDATE bases SET first_sequence = first_sequence + 1",
+        "DELETE FROM bases",
+        "DROP TABLE bases",
+        "UPDATE bases SET state = 'text'",
+    ],
+)
+def test_a_base_that_is_missing_or_altered_is_refused_by_name(old_store, statement):
+    upgrade(old_store, LIMITS)
+    alter(old_store / "journal.db", statement)
+    (fault,) = verify(old_store, LIMITS).faults
+    assert "damaged from sequence" in fault
+
+
+def test_every_failing_change_leaves_the_store_upgraded_or_as_it_was(old_store, tmp_path):
+    storage = UnsyncedLoss("upgrade", mode="tear", seed=31)
+    directory = tmp_path / "whole"
+    shutil.copytree(old_store, directory)
+    upgrade(directory, LIMITS, vfs=storage.name)
+    changes = storage.changes
+    outcomes = set()
+    for crash_at in range(1, changes + 1):
+        directory = tmp_path / str(crash_at)
+        shutil.copytree(old_store, directory)
+        storage.power_loss()
+        storage.crash_at(crash_at)
+        try:
+            upgrade(directory, LIMITS, vfs=storage.name)
+        except Exception as error:
+            outcomes.add(type(error).__name__)
+        storage.power_loss()
+        was_upgraded = upgrade(directory, LIMITS).from_rules != OLD_RULES
+        outcomes.add(was_upgraded)
+        assert verify(directory, LIMITS).faults == []
+    assert outcomes >= {True, False, "JournalFailed"}
+
+
+# Reading by name.
+
+
+def test_fields_are_read_by_name_and_new_ones_are_zero(old_store, monkeypatch):
+    with SnapshotStore.open(old_store) as store:
+        payload = bytes(next(store.newest_first()).payload)
+    with pytest.raises(ValueError, match="header"):
+        unpack(payload)
+    _, image, _ = forward.read_image(payload)
+    reordered = {name: list(reversed(layout.descr)) for name, layout in forward.LAYOUTS.items()}
+    later = {name: [("novel", "<u8"), *fields] for name, fields in reordered.items()}
+    monkeypatch.setattr(forward, "LAYOUTS", {name: forward.np.dtype(fields) for name, fields in later.items()})
+    stored, moved, _ = forward.read_image(payload)
+    assert forward.lost_fields(stored, moved) == []
+    for name, rows in moved.items():
+        assert not rows["novel"].any()
+        assert all((rows[field] == image[name][field]).all() for field in image[name].dtype.names)
+    moved["orders"]["price_ticks"][0] += 1
+    assert forward.lost_fields(stored, moved) == ["orders.price_ticks"]
+
+
+def test_rows_of_the_view_are_read_by_name_and_new_columns_are_blank(old_store, monkeypatch):
+    with SnapshotStore.open(old_store) as store:
+        _, _, dump = forward.read_image(bytes(next(store.newest_first()).payload))
+    with pytest.raises(ValueError, match="format"):
+        MarketView.load(dump)
+    view = MarketView.load(forward.read_view(dump))
+    assert sorted(order.order_id for order in view.orders.open_orders()) == told(old_store)["open_orders"]
+    assert MarketView.load(forward.read_view(view.dump())) == view
+    monkeypatch.setitem(forward.COLUMNS, "order", {"novel": 7, **dict.fromkeys(reversed(forward.COLUMNS["order"]), 0)})
+    document = orjson.loads(forward.read_view(dump))
+    assert {row[0] for row in document["open_orders"]} == {7}
+    assert sorted(row[-1] for row in document["open_orders"]) == told(old_store)["open_orders"]
