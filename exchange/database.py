@@ -12,7 +12,10 @@ import apsw
 from exchange.store_errors import StoreLocked, StoreMissing, StoreUnreadable
 
 # What SQLite answers when a file's contents make no sense, and when the system did not give them.
-DAMAGE_ERRORS = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.TooBigError, apsw.SQLError)
+DAMAGE_ERRORS = (
+    *(apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.TooBigError, apsw.SQLError),
+    UnicodeDecodeError,
+)
 READ_ERRORS = (apsw.IOError, apsw.NoMemError, apsw.CantOpenError)
 
 SYNCHRONOUS_LEVELS = frozenset({"OFF", "NORMAL", "FULL", "EXTRA"})
@@ -44,7 +47,7 @@ def open_database(path: Path, *, journal_mode: str, synchronous: str, vfs: str |
     try:
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
         _configure(connection, journal_mode, synchronous)
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         if connection is not None:
             abandon(connection)
         if isinstance(error, apsw.BusyError):

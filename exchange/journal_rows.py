@@ -101,7 +101,7 @@ class JournalTable:
         """Create the table if it is not there."""
         try:
             self._connection.execute(_SCHEMA)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise StoreUnreadable(self._path, error) from error
 
     def insert(self, row: JournalRow, base: bytes | None = None) -> None:

@@ -13,6 +13,7 @@ that the snapshot is whole, only the chain proves that it belongs to this journa
 
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -33,6 +34,7 @@ from exchange.store_errors import SnapshotFailed, StoreError, StoreUnreadable
 
 SNAPSHOTS_FILE = "snapshots.db"
 SNAPSHOTS_KEPT = 3
+NO_MARK = 0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshots (
@@ -52,6 +54,7 @@ DELETE FROM snapshots WHERE sequence NOT IN (
     SELECT sequence FROM snapshots WHERE sequence <= :newest ORDER BY sequence DESC LIMIT :kept
 )
 """
+_TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'snapshots'"
 _SEQUENCES = "SELECT sequence FROM snapshots ORDER BY sequence DESC"
 _SELECT = """
 SELECT sequence, chain_hash, state_digest, CAST(rules_version AS BLOB), time_ns, checksum, payload
@@ -155,8 +158,10 @@ class SnapshotStore:
         with transaction(self._connection):
             self._connection.execute(_INSERT, row)
             self._connection.execute(_TRIM, {"newest": sequence, "kept": SNAPSHOTS_KEPT})
+            sequences = [kept for (kept,) in self._connection.execute(_SEQUENCES)]
+            self._connection.pragma("user_version", _mark_of(sequences))
 
-    def _begin_anew(self, error: apsw.Error) -> None:
+    def _begin_anew(self, error: Exception) -> None:
         abandon(self._connection)
         _set_aside(self._path)
         self._connection = self._connect()
@@ -166,7 +171,11 @@ class SnapshotStore:
         try:
             with self._lock:
                 rows: list[Any] = self._connection.execute(_SEQUENCES).fetchall()
-            return [sequence for (sequence,) in rows]
+                mark = self._connection.pragma("user_version")
+            sequences = [sequence for (sequence,) in rows]
+            if mark not in (NO_MARK, _mark_of(sequences)):
+                self.notices.append(f"{self._path} does not hold the snapshots that were saved to it last")
+            return sequences
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self.notices.append(f"{self._path} cannot be read ({error}): no snapshot is used")
             return []
@@ -193,6 +202,11 @@ class SnapshotStore:
         self.notices.append(f"the snapshot at sequence {sequence} in {self._path} is left out: {reason}")
 
 
+def _mark_of(sequences: list[int]) -> int:
+    """What the file's header says of the list of its snapshots, so that one that is lost does not go unnoticed."""
+    return 1 + zlib.crc32(str(sequences).encode()) % ((1 << 31) - 1)
+
+
 def _set_aside(path: Path) -> None:
     """Keep the file for inspection, under another name."""
     path.replace(path.with_name(f"{path.name}.damaged"))
@@ -202,9 +216,11 @@ def _open_table(path: Path, create: bool, synchronous: str, vfs: str | None) -> 
     """A rollback journal, kept and truncated, writes a large snapshot once; a log would write it twice."""
     connection = open_database(path, journal_mode="TRUNCATE", synchronous=synchronous, vfs=vfs, create=create)
     try:
+        if connection.pragma("page_count") > 1 and not connection.execute(_TABLE).fetchall():
+            raise apsw.CorruptError("the table of the snapshots is gone")
         connection.execute(_SCHEMA)
         sync_directory(path.parent)
-    except (apsw.Error, OSError) as error:
+    except (apsw.Error, UnicodeDecodeError, OSError) as error:
         abandon(connection)
         raise StoreUnreadable(path, error) from error
     return connection

@@ -109,7 +109,17 @@ def test_a_snapshot_in_the_place_of_another_is_left_out(tmp_path):
     alter(tmp_path, "UPDATE snapshots SET sequence = 20 WHERE sequence = 10")
     sequences, notices = load(tmp_path)
     assert sequences == []
-    assert "checksum" in notices[0]
+    assert "does not hold" in notices[0]
+    assert "checksum" in notices[1]
+
+
+def test_a_snapshot_that_is_gone_is_missed(tmp_path):
+    fill(tmp_path, 10, 20, 30)
+    for sequence in (30, 10):
+        alter(tmp_path, "DELETE FROM snapshots WHERE sequence = ?", sequence)
+        sequences, notices = load(tmp_path)
+        assert sequence not in sequences
+        assert "does not hold the snapshots that were saved to it last" in notices[0]
 
 
 def test_neighbouring_fields_cannot_trade_bytes(tmp_path):

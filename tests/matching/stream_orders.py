@@ -48,6 +48,7 @@ from tests.matching.commands import (
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 MID_TICKS = 100
+CLIPS_MAX = 100
 NODE_SPANS = [1, 64, 4_096, 1 << 18, 1 << 24]
 
 Draw = Callable[[st.SearchStrategy], Any]
@@ -170,7 +171,8 @@ def places(draw: Draw, twin: TwinBook) -> Command:
         "client_id_high": draw(st.sampled_from([0, 1, (1 << 64) - 1])),
     }
     behind = draw(terms_behind(command))
-    return draw(spoiled(command | {"behind": behind}, BAD_PLACES))
+    command = draw(spoiled(command | {"behind": behind}, BAD_PLACES))
+    return within_clips(command, max((extra.get("display_lots", 0) for extra in behind), default=0))
 
 
 def new_ids(twin: TwinBook) -> st.SearchStrategy[int]:
@@ -218,7 +220,13 @@ def replaces(draw: Draw, twin: TwinBook) -> Command:
         "target_high": draw(st.sampled_from([0, 1])),
         **named,
     }
-    return draw(spoiled(command, BAD_CHANGES))
+    return within_clips(draw(spoiled(command, BAD_CHANGES)), order.display_lots if order else 0)
+
+
+def within_clips(command: Command, display_lots: int) -> Command:
+    """The same order, unless so many clips would be needed for it that the twin would never end."""
+    most_lots = CLIPS_MAX * display_lots
+    return command | {"quantity_lots": most_lots} if 0 < most_lots < command["quantity_lots"] else command
 
 
 @st.composite
