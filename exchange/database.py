@@ -120,30 +120,66 @@ class LogTail(NamedTuple):
     commits: int
 
 
-def log_tail(log_path: Path, accepted_frames: int, vfs: str | None) -> LogTail:
-    """Count what SQLite left out of a log of which it accepted the first `accepted_frames` frames.
+def log_tail(path: Path, accepted_frames: int, vfs: str | None) -> LogTail:
+    """Count what SQLite left out of a database's log, of which it accepted the first `accepted_frames` frames.
 
-    Frames of an earlier use of the file carry other salts and are not counted. An interrupted commit
-    leaves at most one commit mark; more of them mean that the log was damaged before its end.
+    Frames of an earlier use of the file carry other salts and are not counted; nor is a log of which nothing was
+    accepted and nothing is missing in the database, as when the beginning of its next use was cut off. An interrupted
+    commit leaves at most one commit mark; more of them mean that the log was damaged before its end.
+
+    Raises apsw.Error.
     """
-    log = apsw.VFSFile(vfs or "", str(log_path), [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READONLY, 0])
+    log = apsw.VFSFile(vfs or "", f"{path}-wal", [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READONLY, 0])
     try:
-        return _log_tail(log, accepted_frames)
+        if log.xFileSize() < _LOG_HEADER.size:
+            return LogTail(0, 0)
+        frames = _frames(log, accepted_frames)
+        commits = sum(frame.ends_commit for frame in frames)
+        if commits > 1 and accepted_frames == 0 and _are_in_database(log, frames, path, vfs):
+            return LogTail(0, 0)
+        return LogTail(len(frames), commits)
     finally:
         log.xClose()
 
 
-def _log_tail(log: apsw.VFSFile, accepted_frames: int) -> LogTail:
-    frames = commits = 0
-    log_bytes = log.xFileSize()
-    if log_bytes >= _LOG_HEADER.size:
-        _, _, page_bytes, _, *salts, _, _ = _LOG_HEADER.unpack(log.xRead(_LOG_HEADER.size, 0))
-        frame_bytes = _FRAME_HEADER.size + page_bytes
-        start = _LOG_HEADER.size + accepted_frames * frame_bytes
-        for offset in range(start, log_bytes - _FRAME_HEADER.size + 1, frame_bytes):
-            frame = _FRAME_HEADER.unpack(log.xRead(_FRAME_HEADER.size, offset))
-            _, database_pages, *frame_salts, _, _ = frame
-            if frame_salts == salts:
-                frames += 1
-                commits += database_pages > 0
-    return LogTail(frames, commits)
+class _Frame(NamedTuple):
+    page: int
+    ends_commit: bool
+    offset: int
+    page_bytes: int
+
+
+def _frames(log: apsw.VFSFile, skipped: int) -> list[_Frame]:
+    _, _, page_bytes, _, *salts, _, _ = _LOG_HEADER.unpack(_read_whole(log, _LOG_HEADER.size, 0))
+    frames = []
+    frame_bytes = _FRAME_HEADER.size + page_bytes
+    start = _LOG_HEADER.size + skipped * frame_bytes
+    for offset in range(start, log.xFileSize() - _FRAME_HEADER.size + 1, frame_bytes):
+        frame_header = _read_whole(log, _FRAME_HEADER.size, offset)
+        page, database_pages, *frame_salts, _, _ = _FRAME_HEADER.unpack(frame_header)
+        if frame_salts == salts:
+            frames.append(_Frame(page, database_pages > 0, offset + _FRAME_HEADER.size, page_bytes))
+    return frames
+
+
+def _are_in_database(log: apsw.VFSFile, frames: list[_Frame], path: Path, vfs: str | None) -> bool:
+    """Whether the database has every page as the last commit among the frames left it."""
+    last = max(at for at, frame in enumerate(frames) if frame.ends_commit)
+    newest = {frame.page: frame for frame in frames[: last + 1]}
+    database = apsw.VFSFile(vfs or "", str(path), [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0])
+    try:
+        return all(
+            frame.page > 0
+            and log.xRead(frame.page_bytes, frame.offset)
+            == database.xRead(frame.page_bytes, (frame.page - 1) * frame.page_bytes)
+            for frame in newest.values()
+        )
+    finally:
+        database.xClose()
+
+
+def _read_whole(log: apsw.VFSFile, amount: int, offset: int) -> bytes:
+    content = log.xRead(amount, offset)
+    if len(content) != amount:
+        raise apsw.IOError(f"a read of {amount} bytes gave {len(content)}")
+    return content

@@ -43,7 +43,6 @@ BATCH_RECORDS_MAX = 1 << 20
 CHECKPOINT_PAGES = 256
 
 JOURNAL_FILE = "journal.db"
-LOG_FILE = "journal.db-wal"
 HEAD_FILE = "head"
 
 
@@ -277,7 +276,7 @@ class Journal:
         """
         self._connection.set_wal_hook(self._note_log_pages)
         accepted_frames, _ = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        tail = log_tail(self.path.with_name(LOG_FILE), max(accepted_frames, 0), self._vfs)
+        tail = log_tail(self.path, max(accepted_frames, 0), self._vfs)
         if tail.commits > 1:
             reason = f"its log breaks off, yet {tail.commits} commits follow"
             raise JournalCorrupt(self.path, self._last_sequence + 1, reason)

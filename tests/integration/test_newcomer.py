@@ -102,6 +102,8 @@ def test_a_dry_run_sends_nothing(demo: Demo) -> None:
         (("trade", "buy", "eu-fra.af", "5", "--price", "cheap"), 2, "not a price"),
         (("trade", "cancel", "1"), 1, "unknown_order"),
         (("verify", "/no/such/folder"), 1, "no store"),
+        (("backup", "/no/such/target", "--directory", "/no/such/folder"), 2, "no store"),
+        (("upgrade", "/no/such/folder"), 2, "no store"),
     ],
 )
 def test_what_cannot_be_done_ends_with_one_clear_line(
@@ -132,6 +134,25 @@ def test_the_doctor_looks_at_this_machine() -> None:
     looked = subprocess.run([BWX, "doctor"], capture_output=True, text=True, timeout=60)
     assert "python" in looked.stdout
     assert "kernels" in looked.stdout
+
+
+def test_the_running_exchange_is_backed_up_and_the_backup_restored(demo: Demo, tmp_path: Path) -> None:
+    before = status(demo)["sequence"]
+    backed_up = bwx(demo, "backup", str(tmp_path / "backup"), "--directory", str(demo.directory))
+    copied = orjson.loads(backed_up.stdout)
+    assert copied["sequence"] >= before
+    restored = bwx(demo, "restore", str(tmp_path / "backup"), "--directory", str(tmp_path / "restored"))
+    assert orjson.loads(restored.stdout)["chain_hash"] == copied["chain_hash"]
+    verdict = orjson.loads(bwx(demo, "verify", str(tmp_path / "restored")).stdout)
+    assert (verdict["ok"], verdict["records"]) == (True, copied["sequence"])
+    for refused in (
+        bwx(demo, "backup", str(tmp_path / "backup"), "--directory", str(demo.directory)),
+        bwx(demo, "restore", str(tmp_path / "backup"), "--directory", str(demo.directory)),
+    ):
+        assert refused.returncode == 2
+        assert "something is there already" in refused.stderr
+    in_use = bwx(demo, "restore", str(demo.directory), "--directory", str(tmp_path / "other"))
+    assert "held by another opener" in in_use.stderr
 
 
 def test_the_exchange_stops_cleanly_and_its_store_verifies(demo: Demo) -> None:

@@ -33,8 +33,10 @@ import os
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
@@ -70,6 +72,13 @@ class CachedFile:
         self.unsynced.append((size, None))
 
 
+class Fault(NamedTuple):
+    """How one operation fails."""
+
+    error: apsw.Error
+    done_by_half: bool
+
+
 class UnsyncedLoss(apsw.VFS):
     """The layer itself. Operations that count are reads, writes, truncations and syncs, of all files."""
 
@@ -83,12 +92,15 @@ class UnsyncedLoss(apsw.VFS):
         self.random = random.Random(seed)
         self.files: dict[str, CachedFile] = {}
         self.counts = {"read": 0, "write": 0, "sync": 0}
-        self._faults: dict[tuple[str, int], apsw.Error] = {}
+        self._faults: dict[tuple[str, int], Fault] = {}
         self._crash_at: int | None = None
 
-    def fail_at(self, operation: str, nth: int, error: apsw.Error | None = None) -> None:
-        """Let the nth read, write or sync from now on fail, once."""
-        self._faults[operation, self.counts[operation] + nth] = error or apsw.IOError("injected")
+    def fail_at(self, operation: str, nth: int, error: apsw.Error | None = None, *, done_by_half: bool = False) -> None:
+        """Let the nth read, write or sync from now on fail, once; a write can first be done by half.
+
+        A read that is done by half does not fail: it gives half of what it was asked for, as at the end of a file.
+        """
+        self._faults[operation, self.counts[operation] + nth] = Fault(error or apsw.IOError("injected"), done_by_half)
 
     def crash_at(self, nth: int) -> None:
         """Let the power fail at the nth change or sync from now on: nothing works until `power_loss`."""
@@ -115,9 +127,14 @@ class UnsyncedLoss(apsw.VFS):
         self.counts[operation] += 1
         fault = self._faults.pop((operation, self.counts[operation]), None)
         if fault is not None:
-            raise fault
+            raise fault.error
         if self.crashed:
             raise apsw.IOError("the power is off")
+
+    def is_next_by_half(self, operation: str) -> bool:
+        """Whether the next operation of this kind is to be done by half."""
+        fault = self._faults.get((operation, self.counts[operation] + 1))
+        return fault is not None and fault.done_by_half
 
     def tosses_for_tear(self) -> bool:
         """Whether a change that cannot be torn, a sync or a truncation, reaches the disk early."""
@@ -147,13 +164,20 @@ class UnsyncedLossFile(apsw.VFSFile):
         self._file = storage.files[path]
 
     def xRead(self, amount, offset):  # noqa: N802
-        self._storage.count("read")
+        if self._storage.is_next_by_half("read"):
+            amount //= 2
+            with suppress(apsw.Error):
+                self._storage.count("read")
+        else:
+            self._storage.count("read")
         return bytes(self._file.content[offset : offset + amount])
 
     def xWrite(self, data, offset):  # noqa: N802
         data = bytes(data)
         if self._storage.tears and not self._storage.crashed:
             self._write_torn(offset, data)
+        if self._storage.is_next_by_half("write"):
+            self._file.write(offset, data[: len(data) // 2])
         self._storage.count("write")
         self._file.write(offset, data)
 
