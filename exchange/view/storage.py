@@ -1,4 +1,5 @@
-"""The read model as bytes, for snapshots, which load into an equal view: a JSON document, then orders as records.
+"""The read model as bytes, for snapshots, which load into an equal view: a JSON document, then orders and levels
+as records.
 
 The view is frozen between two batches, in the loop's thread; what takes long is done with what was frozen, in any.
 """
@@ -17,6 +18,7 @@ from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
 from exchange.view.packed import PACKED_ORDER, Packed, PackedOrders, join_packed, oldest_first, pack_orders
+from exchange.view.packed_levels import PACKED_LEVEL, FrozenSide, freeze_levels, load_levels, pack_levels
 from exchange.view.records import (
     REJECTED,
     TRADES_KEPT,
@@ -27,7 +29,6 @@ from exchange.view.records import (
     TradeView,
     TrancheView,
 )
-from matching.schema import Side
 
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
@@ -60,6 +61,7 @@ class FrozenView(NamedTuple):
     taken: np.ndarray  # which of the packed orders are packed no more
     open_orders: Packed  # all others
     finished_orders: list[OrderView]
+    levels: list[FrozenSide]
 
     def dump(self) -> bytes | memoryview:
         """All that readers can ask for, as bytes, which are the same for equal views."""
@@ -67,11 +69,15 @@ class FrozenView(NamedTuple):
         finished = [pack_orders(self.finished_orders[first : first + PACKED_AT_ONCE]) for first in chunks]
         untouched = self.packed.arranged(np.flatnonzero(~self.taken)) if self.taken.any() else self.packed
         packs = [oldest_first(join_packed([untouched, self.open_orders])), join_packed(finished)]
+        levels = pack_levels(self.levels)
         orders = [{"count": len(pack.rows), "text_bytes": len(pack.text), "symbols": pack.symbols} for pack in packs]
-        head = orjson.dumps(self.document | {"orders": orders}, default=tuple)  # named tuples become rows
+        tranches = [[row, sequence, list(map(tuple, trades))] for row, sequence, trades in self.document["tranches"]]
+        added = {"tranches": tranches, "orders": orders, "level_count": len(levels)}
+        head = orjson.dumps(self.document | added, default=tuple)  # named tuples become rows
         parts = [np.frombuffer(len(head).to_bytes(LENGTH_BYTES, "little") + head, np.uint8)]
         for pack in packs:
             parts += [pack.rows.view(np.uint8), np.frombuffer(pack.text, np.uint8)]
+        parts.append(levels.view(np.uint8))
         return np.concatenate(parts).data
 
 
@@ -89,7 +95,8 @@ def freeze_view(view: MarketView) -> FrozenView:
     }
     orders = view.orders
     packed, taken = orders.packed.packed, orders.packed.taken.copy()
-    return FrozenView(document, packed, taken, pack_orders(orders.unpacked_open()), list(orders.finished))
+    levels = freeze_levels(view.tranches.values())
+    return FrozenView(document, packed, taken, pack_orders(orders.unpacked_open()), list(orders.finished), levels)
 
 
 def load_view(view: MarketView, payload: bytes | memoryview) -> None:
@@ -100,7 +107,11 @@ def load_view(view: MarketView, payload: bytes | memoryview) -> None:
         if document["format"] != VIEW_FORMAT:
             raise ValueError(f"format {document['format']} is not {VIEW_FORMAT}")
         _load_document(view, document)
-        _load_orders(view, *_load_packs(document["orders"], np.frombuffer(payload, np.uint8)[end:]))
+        records = np.frombuffer(payload, np.uint8)[end:]
+        levels_at = len(records) - document["level_count"] * PACKED_LEVEL.itemsize
+        _load_orders(view, *_load_packs(document["orders"], records[:levels_at]))
+        levels = records[levels_at:].view(PACKED_LEVEL)
+        load_levels(levels, {tranche.instrument_id: tranche.book for tranche in view.tranches.values()})
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError(f"this is no dump of a market view that this version reads: {error!r}") from error
 
@@ -133,17 +144,14 @@ def _load_accounts(view: MarketView, rows: list[Any]) -> None:
 
 
 def _dump_tranche(tranche: TrancheView) -> list[Any]:
-    book = tranche.book
-    return [_tranche_row(tranche), book.sequence, book.levels(Side.BUY), book.levels(Side.SELL), list(tranche.trades)]
+    return [_tranche_row(tranche), tranche.book.sequence, list(tranche.trades)]
 
 
-def _load_tranche(row: list[Any], book_sequence: int, bids: list, asks: list, trades: list) -> TrancheView:
+def _load_tranche(row: list[Any], book_sequence: int, trades: list) -> TrancheView:
     row[_TIER] = Tier(row[_TIER])
     row[_STATE] = LifeState(row[_STATE])
     tranche = TrancheView(*row)
     tranche.book = BookView(sequence=book_sequence)
-    tranche.book.restore(Side.BUY, bids)
-    tranche.book.restore(Side.SELL, asks)
     tranche.trades = deque((TradeView(*trade) for trade in trades), maxlen=TRADES_KEPT)
     return tranche
 
