@@ -6,7 +6,6 @@ own answer.
 """
 
 import asyncio
-import gc
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -107,8 +106,6 @@ class Exchange:
             snapshots = opened.enter_context(SnapshotStore.open(directory, vfs=vfs))
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
             opened.pop_all()
-        # What was imported, compiled and recovered stays: to look through it for garbage would stop every thread.
-        gc.freeze()
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())
         exchange = cls(journal, snapshots, recovered, limits, VenueClock(anchored), snapshot_every_records)
