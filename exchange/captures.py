@@ -32,10 +32,12 @@ class Captures:
         self._memory = CaptureMemory()
         self._in_use = threading.Lock()
 
-    def reserve(self, state: State, additions: int) -> None:
-        """Get memory for a capture after at most so many more commands, in a thread of its own."""
-        if self._in_use.acquire(blocking=False):
+    def reserve(self, state: State, additions: int) -> bool:
+        """Get memory for a capture after at most so many more commands, in a thread of its own; False while in use."""
+        is_free = self._in_use.acquire(blocking=False)
+        if is_free:
             threading.Thread(target=self._reserve, args=(state, additions), name="capture-memory").start()
+        return is_free
 
     def take(self, state: State, *, is_urgent: bool) -> Capture | None:
         """The state as it stands; None while the memory is in use, but for one that is urgent, which gets its own."""

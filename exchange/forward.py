@@ -11,11 +11,16 @@ import orjson
 
 from exchange.venue.image import LAYOUTS
 from exchange.venue.schema import TIER_BITS
-from exchange.view.storage import COLUMN_NAMES, COLUMNS, VIEW_FORMAT
+from exchange.view import MarketView
+from exchange.view.packed import pack_orders
+from exchange.view.records import OrderView
+from exchange.view.storage import COLUMNS, load_document, load_orders
+from matching.schema import Side
 
 READABLE_ENGINES = frozenset({"1"})
 """Engines before this one whose snapshots mean, field by field, what this one's mean."""
 
+_ENGINE_1_DUMP = b'{"format":1,'
 _ENGINE_1_RECORDS = {
     "summary": "sequence:u8 time_ns:i8 commands:i8 trades:i8 deposits_nano:i8 withdrawals_nano:i8 "
     "next_instrument_id:u4 region_count:u4 series_count:u4 is_halted:u4",
@@ -68,24 +73,32 @@ def read_image(payload: bytes) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
     return stored, image, body[at:]
 
 
-def read_view(dump: bytes) -> bytes:
-    """A dump of the view as this version would have written it."""
+def read_view(dump: bytes) -> MarketView:
+    """The view that was dumped. Raises ValueError, LookupError or TypeError for what is no dump."""
+    if not dump.startswith(_ENGINE_1_DUMP):
+        return MarketView.load(dump)
     document = orjson.loads(dump)
-    stored = document.get("columns") or {name: names.split() for name, names in _ENGINE_1_COLUMNS.items()}
-    take = {name: _taker(stored[name], columns) for name, columns in COLUMNS.items()}
+    take = {name: _taker(_ENGINE_1_COLUMNS[name].split(), columns) for name, columns in COLUMNS.items()}
     document["series"] = [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]]
     document["accounts"] = [
         [take["account"](row), [take["position"](position) for position in positions]]
         for row, positions in document["accounts"]
     ]
+    books = [(bids, asks) for _, _, bids, asks, _ in document["tranches"]]
     document["tranches"] = [
-        [take["tranche"](row), *book, [take["trade"](trade) for trade in trades]]
-        for row, *book, trades in document["tranches"]
+        [take["tranche"](row), sequence, [take["trade"](trade) for trade in trades]]
+        for row, sequence, _, _, trades in document["tranches"]
     ]
-    for name in ("open_orders", "finished_orders"):
-        document[name] = [take["order"](row) for row in document[name]]
     document["tape"] = [take["trade"](row) for row in document["tape"]]
-    return orjson.dumps(document | {"format": VIEW_FORMAT, "columns": COLUMN_NAMES})
+    view = MarketView()
+    load_document(view, document)
+    for tranche, sides in zip(view.tranches.values(), books, strict=True):
+        for side, levels in zip(Side, sides, strict=True):
+            prices, lots, counts = zip(*levels, strict=True) if levels else ((), (), ())
+            tranche.book.restore(side, list(prices), list(lots), list(counts))
+    orders = ("open_orders", "finished_orders")
+    load_orders(view, *(pack_orders(OrderView(*take["order"](row)) for row in document[name]) for name in orders))
+    return view
 
 
 def lost_fields(stored: dict[str, np.ndarray], restored: dict[str, np.ndarray]) -> list[str]:

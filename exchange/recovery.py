@@ -104,8 +104,7 @@ def pack(image: Image, view_dump: bytes | memoryview) -> memoryview:
 def unpack(payload: bytes | memoryview) -> tuple[dict[str, np.ndarray], memoryview]:
     """What `pack` packed. Raises ValueError for other bytes."""
     header_bytes, _, _ = bytes(payload[:HEADER_BYTES_MAX]).partition(b"\n")
-    # Kernels are compiled for arrays that can be written to.
-    body = np.frombuffer(payload, np.uint8)[len(header_bytes) + 1 :].copy()
+    body = np.frombuffer(payload, np.uint8)[len(header_bytes) + 1 :]
     image: dict[str, np.ndarray] = {}
     at = 0
     try:
@@ -114,7 +113,8 @@ def unpack(payload: bytes | memoryview) -> tuple[dict[str, np.ndarray], memoryvi
             raise ValueError("a snapshot in the layouts of another version")
         for name, layout in LAYOUTS.items():
             count = header["counts"][name]
-            image[name] = np.frombuffer(body, layout, count, at)
+            # Kernels are compiled for arrays that can be written to.
+            image[name] = np.frombuffer(body, layout, count, at).copy()
             at += count * layout.itemsize
         view_bytes = header["view_bytes"]
     except (LookupError, TypeError) as error:

@@ -213,8 +213,7 @@ class Sequencer:
         left = self._next_snapshot - self._journal.last_sequence
         if left > 0 and not is_last:
             if not self._has_reserved and left <= self._snapshot_every_records // 2:
-                self._has_reserved = True
-                self._captures.reserve(self._venue.state, left + BATCH_RECORDS_MAX)
+                self._has_reserved = self._captures.reserve(self._venue.state, left + BATCH_RECORDS_MAX)
             return None
         capture = self._captures.take(self._venue.state, is_urgent=is_last)
         if capture is not None:

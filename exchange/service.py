@@ -28,7 +28,7 @@ from exchange.sequencer import Delivery, ExchangeStopped, Overloaded, Request, S
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import CopyRefused, JournalFull, StoreError
 from exchange.venue.state import VenueLimits
-from exchange.view import MarketView
+from exchange.view import FrozenView, MarketView
 
 __all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply", "StorageFull"]
 
@@ -214,25 +214,25 @@ class Exchange:
 
     def _save(self, delivery: Delivery) -> None:
         """Write a snapshot in the background, after the one before."""
-        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.dump(), self._saving))
+        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.freeze(), self._saving))
 
-    async def _save_in_thread(self, delivery: Delivery, view_dump: bytes, before: asyncio.Task[None] | None) -> None:
+    async def _save_in_thread(self, delivery: Delivery, frozen: FrozenView, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await before
         published = delivery.published
         last_sequence = published.first_sequence + len(published.commands) - 1
         try:
-            await asyncio.to_thread(self._write_snapshot, delivery, view_dump, last_sequence)
+            await asyncio.to_thread(self._write_snapshot, delivery, frozen, last_sequence)
         except StoreError as error:
             log.error("snapshot_failed", reason=str(error))
 
-    def _write_snapshot(self, delivery: Delivery, view_dump: bytes, sequence: int) -> None:
+    def _write_snapshot(self, delivery: Delivery, frozen: FrozenView, sequence: int) -> None:
         assert delivery.capture is not None
         rules = self.limits.rules_version()
         time_ns = delivery.published.time_ns
         image = delivery.capture.image()
         known = len(self._snapshots.notices)
-        self._snapshots.save(snapshot_of(image, view_dump, delivery.chain_hash, sequence, time_ns, rules))
+        self._snapshots.save(snapshot_of(image, frozen.dump(), delivery.chain_hash, sequence, time_ns, rules))
         for notice in self._snapshots.notices[known:]:
             log.error("snapshots_set_aside", reason=notice)
 

@@ -47,6 +47,16 @@ CREATE TABLE IF NOT EXISTS snapshots (
     payload BLOB NOT NULL
 )
 """
+# What a payload is longer than its first part. Binding one large value would hold up every other thread.
+_PARTS_SCHEMA = """
+CREATE TABLE IF NOT EXISTS snapshot_parts (
+    sequence INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    PRIMARY KEY (sequence, part)
+)
+"""
+PART_BYTES = 1 << 20
 _INSERT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)"
 # A snapshot beyond the one being saved tells of a future that this journal does not hold.
 _TRIM = """
@@ -55,6 +65,9 @@ DELETE FROM snapshots WHERE sequence NOT IN (
 )
 """
 _TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'snapshots'"
+_DELETE_PARTS = "DELETE FROM snapshot_parts WHERE sequence = ? OR sequence NOT IN (SELECT sequence FROM snapshots)"
+_INSERT_PART = "INSERT INTO snapshot_parts VALUES (?, ?, ?)"
+_SELECT_PARTS = "SELECT payload FROM snapshot_parts WHERE sequence = ? ORDER BY part"
 _SEQUENCES = "SELECT sequence FROM snapshots ORDER BY sequence DESC"
 _SELECT = """
 SELECT sequence, chain_hash, state_digest, CAST(rules_version AS BLOB), time_ns, checksum, payload
@@ -154,10 +167,14 @@ class SnapshotStore:
 
     def _insert(self, snapshot: Snapshot) -> None:
         sequence, chain_hash, state_digest, rules_version, time_ns, payload = snapshot
-        row = (sequence, chain_hash, state_digest, rules_version, time_ns, _checksum(snapshot), payload)
+        first, *parts = _parts(payload)
+        row = (sequence, chain_hash, state_digest, rules_version, time_ns, _checksum(snapshot), first)
         with transaction(self._connection):
             self._connection.execute(_INSERT, row)
             self._connection.execute(_TRIM, {"newest": sequence, "kept": SNAPSHOTS_KEPT})
+            self._connection.execute(_DELETE_PARTS, (sequence,))
+            for number, part in enumerate(parts, 1):
+                self._connection.execute(_INSERT_PART, (sequence, number, part))
             sequences = [kept for (kept,) in self._connection.execute(_SEQUENCES)]
             self._connection.pragma("user_version", _mark_of(sequences))
 
@@ -184,15 +201,17 @@ class SnapshotStore:
         try:
             with self._lock:
                 rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
+                parts: list[Any] = [part for (part,) in self._connection.execute(_SELECT_PARTS, (sequence,))]
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self._leave_out(sequence, error)
             return None
-        if not rows or tuple(map(type, rows[0])) != _COLUMN_TYPES:
+        if not rows or tuple(map(type, rows[0])) != _COLUMN_TYPES or any(type(part) is not bytes for part in parts):
             self._leave_out(sequence, "its row is damaged")
             return None
         found_sequence, chain_hash, state_digest, rules, time_ns, checksum, payload = rows[0]
         rules_version = rules.decode(errors="replace")
-        snapshot = Snapshot(found_sequence, chain_hash, state_digest, rules_version, time_ns, payload)
+        whole = b"".join([payload, *parts]) if parts else payload
+        snapshot = Snapshot(found_sequence, chain_hash, state_digest, rules_version, time_ns, whole)
         if checksum != _checksum(snapshot):
             self._leave_out(sequence, "its checksum is wrong")
             return None
@@ -219,11 +238,18 @@ def _open_table(path: Path, create: bool, synchronous: str, vfs: str | None) -> 
         if connection.pragma("page_count") > 1 and not connection.execute(_TABLE).fetchall():
             raise apsw.CorruptError("the table of the snapshots is gone")
         connection.execute(_SCHEMA)
+        connection.execute(_PARTS_SCHEMA)
         sync_directory(path.parent)
     except (apsw.Error, UnicodeDecodeError, OSError) as error:
         abandon(connection)
         raise StoreUnreadable(path, error) from error
     return connection
+
+
+def _parts(payload: bytes | memoryview) -> list[memoryview]:
+    """A payload in pieces, the first of which may be empty."""
+    whole = memoryview(payload)
+    return [whole[first : first + PART_BYTES] for first in range(0, max(len(whole), 1), PART_BYTES)]
 
 
 def _checksum(snapshot: Snapshot) -> bytes:

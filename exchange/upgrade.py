@@ -21,7 +21,6 @@ from exchange.store_errors import UpgradeRefused
 from exchange.venue import state
 from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
-from exchange.view import MarketView
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def _forward(journal: Journal, snapshot: Snapshot, limits: VenueLimits) -> Snaps
     try:
         stored, image, view_dump = read_image(bytes(snapshot.payload))
         venue = Venue.from_image(image, limits)
-        view = MarketView.load(read_view(view_dump))
+        view = read_view(view_dump)
     except (ValueError, LookupError, TypeError) as error:
         raise UpgradeRefused(journal.path, f"its snapshot cannot be read under these rules: {error!r}") from error
     restored = venue.image()

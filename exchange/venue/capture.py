@@ -49,8 +49,9 @@ class CaptureMemory:
             for name, member in _arrays(group):
                 rows = min(used[name] + additions, len(member)) if name in used else len(member)
                 if name not in NOT_IN_IMAGES and len(self._kept.get(name, ())) < rows:
-                    # The system gives memory out when it is first written to.
-                    self._kept[name] = np.empty(rows, member.dtype)
+                    # Ahead of what is needed, so that a market that grows slowly does not need more each time. The
+                    # system gives memory out when it is first written to.
+                    self._kept[name] = np.empty(min(rows + rows // 4, len(member)), member.dtype)
                     self._kept[name].view(np.uint8).fill(0)
 
     def _copy(self, group: Group, used: dict[str, int]) -> Group:

@@ -11,12 +11,14 @@ from exchange.view.records import (
     TradeView,
     TrancheView,
 )
+from exchange.view.storage import FrozenView
 
 __all__ = [
     "AccountView",
     "Balances",
     "BookLevel",
     "BookView",
+    "FrozenView",
     "MarketView",
     "OrderView",
     "PositionView",

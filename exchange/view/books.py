@@ -1,11 +1,11 @@
 """One tranche's book by price: lots and number of orders at each level, and which levels changed."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import neg
 from typing import NamedTuple
 
+import numpy as np
 from sortedcontainers import SortedDict
 
 from matching.schema import Side
@@ -77,12 +77,22 @@ class BookView:
             del counts[price_ticks]
         self.touched[side, price_ticks] = left_lots
 
-    def restore(self, side: int, levels: Iterable[tuple[int, int, int]]) -> None:
+    def has_levels(self, side: int) -> bool:
+        """Whether anybody wants to trade on a side."""
+        return bool(self._side(side)[0])
+
+    def columns(self, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Prices, lots and numbers of orders of one side, each an array in the same order, which is any."""
+        quantities, counts = self._side(side)
+        prices = np.fromiter(dict.__iter__(quantities), np.int64, len(quantities))
+        lots = np.fromiter(dict.values(quantities), np.int64, len(quantities))
+        return prices, lots, np.fromiter(map(counts.__getitem__, dict.__iter__(quantities)), np.int64, len(quantities))
+
+    def restore(self, side: int, prices_ticks: list[int], quantities_lots: list[int], order_counts: list[int]) -> None:
         """Enter whole levels into an empty side, without a trace in `touched`."""
         quantities, counts = self._side(side)
-        for price_ticks, lots, orders in levels:
-            quantities[price_ticks] = lots
-            counts[price_ticks] = orders
+        quantities.update(zip(prices_ticks, quantities_lots, strict=True))
+        counts.update(zip(prices_ticks, order_counts, strict=True))
 
     def forget_unread(self) -> None:
         """Drop the changes that nobody came for, when there are too many."""

@@ -4,7 +4,7 @@ batch -> BatchReader -> begin what each command enters -> apply its events, one 
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Self
 
 from exchange.published import Published
@@ -13,14 +13,14 @@ from exchange.view.batches import BatchReader, OrderEvent
 from exchange.view.order_flow import APPLY_ORDER_EVENT, reject_order
 from exchange.view.orders import OrderIndex
 from exchange.view.records import AccountView, Balances, OrderView, PositionView, SeriesTerms, TradeView, TrancheView
-from exchange.view.storage import dump_view, load_view
+from exchange.view.storage import FrozenView, freeze_view, load_view
 from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
 
 TAPE_KEPT = 1_000
 _ENTERS_NOTHING = frozenset({Event.REPEATED, Event.BASKET_KILLED})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class MarketView:
     """Everything that readers ask for, as of the last batch. What it returns is live: read it, never change it."""
 
@@ -73,16 +73,19 @@ class MarketView:
 
     def order(self, order_id: int) -> OrderView | None:
         """An order by its id, unless it was never taken or is long finished."""
-        return self.orders.by_id.get(order_id)
+        return self.orders.find(order_id, self.accounts)
 
     def order_by_client_id(self, account_id: int, client_id: str) -> OrderView | None:
         """The newest order of an account under a client id, refused ones included."""
-        return self.orders.by_client.get((account_id, client_id))
+        return self.orders.find_by_client(account_id, client_id, self.accounts)
 
     def open_orders(self, account_id: int) -> list[OrderView]:
         """An account's resting orders, oldest first; none for an unknown account."""
         account = self.accounts.get(account_id)
-        return list(account.orders.values()) if account else []
+        if account is None:
+            return []
+        self.orders.unpack_account(account, self.accounts)
+        return list(account.orders.values())
 
     def positions(self, account_id: int) -> list[PositionView]:
         """What an account holds, in the order in which it was opened; nothing for an unknown account."""
@@ -96,9 +99,21 @@ class MarketView:
         available_nano = account.cash_nano - account.order_hold_nano - position_hold_nano
         return Balances(account.cash_nano, account.order_hold_nano, position_hold_nano, available_nano)
 
-    def dump(self) -> bytes:
-        """All of it as bytes, for a snapshot; what readers have not yet taken is left out."""
-        return dump_view(self)
+    def __eq__(self, other: object) -> bool:
+        """Whether readers see the same. It brings all packed orders in, of both."""
+        if not isinstance(other, MarketView):
+            return NotImplemented
+        for view in (self, other):
+            view.orders.unpack_all(view.accounts)
+        return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(self) if each.compare)
+
+    def freeze(self) -> FrozenView:
+        """All of it as it stands, for a snapshot; what readers have not yet taken is left out."""
+        return freeze_view(self)
+
+    def dump(self) -> bytes | memoryview:
+        """All of it as bytes."""
+        return self.freeze().dump()
 
     @classmethod
     def load(cls, payload: bytes | memoryview) -> Self:

@@ -229,7 +229,7 @@ def _traded(view: MarketView, event: OrderEvent) -> None:
     """The incoming order took lots from a resting one, at the resting one's price."""
     taker = _changed_order(view, event)
     taker.filled_lots += event.quantity_lots
-    maker = view.orders.by_id[event.counter_order_id]
+    maker = _known_order(view, event.counter_order_id)
     maker.filled_lots += event.quantity_lots
     if _take_from_maker(view, event, maker):
         _finish(view, maker, FILLED, Reason.NONE)
@@ -262,7 +262,7 @@ def _record_trade(view: MarketView, event: OrderEvent, taker_side: int | None) -
 
 def _prevented(view: MarketView, event: OrderEvent) -> None:
     """Self-trade prevention took lots off both orders instead of a trade."""
-    maker = view.orders.by_id[event.counter_order_id]
+    maker = _known_order(view, event.counter_order_id)
     maker.quantity_lots -= event.quantity_lots
     if _take_from_maker(view, event, maker):
         _finish(view, maker, CANCELLED, Reason.SELF_TRADE)
@@ -289,8 +289,14 @@ APPLY_ORDER_EVENT: dict[int, Callable[[MarketView, OrderEvent], None]] = {
 
 
 def _changed_order(view: MarketView, event: OrderEvent) -> OrderView:
-    order = view.orders.by_id[event.order_id]
+    order = _known_order(view, event.order_id)
     _stamp(view, order, event.sequence)
+    return order
+
+
+def _known_order(view: MarketView, order_id: int) -> OrderView:
+    order = view.order(order_id)
+    assert order is not None, f"order {order_id} rests, and the view does not know it"
     return order
 
 

@@ -1,4 +1,7 @@
-"""The read model as bytes, for snapshots: one JSON document of rows, which loads into an equal view.
+"""The read model as bytes, for snapshots, which load into an equal view: a JSON document, then orders and levels
+as records.
+
+The view is frozen between two batches, in the loop's thread; what takes long is done with what was frozen, in any.
 
 The document names the columns of its rows, so that a later version can read them by name (`exchange.forward`).
 """
@@ -8,13 +11,16 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import MISSING, Field, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import orjson
 
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
+from exchange.view.packed import PACKED_ORDER, Packed, PackedOrders, join_packed, oldest_first, pack_orders
+from exchange.view.packed_levels import PACKED_LEVEL, FrozenSide, freeze_levels, load_levels, pack_levels
 from exchange.view.records import (
     REJECTED,
     TRADES_KEPT,
@@ -25,7 +31,6 @@ from exchange.view.records import (
     TradeView,
     TrancheView,
 )
-from matching.schema import Side
 
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
@@ -33,8 +38,12 @@ if TYPE_CHECKING:
 VIEW_FORMAT = 2
 """Raise it when the rows below change: a dump of another format is refused, and recovery replays the journal."""
 
+LENGTH_BYTES = 8
+"""Of the document's length, in front of it."""
+PACKED_AT_ONCE = 1_000
+"""Finished orders; other threads get their turn in between."""
+
 _COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted")
-_ORDER = tuple(each.name for each in fields(OrderView))
 _TRANCHE = tuple(each.name for each in fields(TrancheView) if each.name not in ("book", "trades"))
 _ACCOUNT = tuple(each.name for each in fields(AccountView) if each.name not in ("orders", "positions"))
 _POSITION = tuple(each.name for each in fields(PositionView))
@@ -60,14 +69,41 @@ COLUMNS: dict[str, dict[str, Any]] = {
 """The columns of each kind of row, in order, each with what it is in a row that is older than the column."""
 COLUMN_NAMES = {name: list(columns) for name, columns in COLUMNS.items()}
 
-_order_row = attrgetter(*_ORDER)
 _tranche_row = attrgetter(*_TRANCHE)
 _account_row = attrgetter(*_ACCOUNT)
 _position_row = attrgetter(*_POSITION)
 
 
-def dump_view(view: MarketView) -> bytes:
-    """All that readers can ask for."""
+class FrozenView(NamedTuple):
+    """A view between two batches: finished orders never change, and all else is a copy."""
+
+    document: dict[str, Any]
+    packed: Packed
+    taken: np.ndarray  # which of the packed orders are packed no more
+    open_orders: Packed  # all others
+    finished_orders: list[OrderView]
+    levels: list[FrozenSide]
+
+    def dump(self) -> bytes | memoryview:
+        """All that readers can ask for, as bytes, which are the same for equal views."""
+        chunks = range(0, len(self.finished_orders), PACKED_AT_ONCE)
+        finished = [pack_orders(self.finished_orders[first : first + PACKED_AT_ONCE]) for first in chunks]
+        untouched = self.packed.arranged(np.flatnonzero(~self.taken)) if self.taken.any() else self.packed
+        packs = [oldest_first(join_packed([untouched, self.open_orders])), join_packed(finished)]
+        levels = pack_levels(self.levels)
+        orders = [{"count": len(pack.rows), "text_bytes": len(pack.text), "symbols": pack.symbols} for pack in packs]
+        tranches = [[row, sequence, list(map(tuple, trades))] for row, sequence, trades in self.document["tranches"]]
+        added = {"tranches": tranches, "orders": orders, "level_count": len(levels)}
+        head = orjson.dumps(self.document | added, default=tuple)  # named tuples become rows
+        parts = [np.frombuffer(len(head).to_bytes(LENGTH_BYTES, "little") + head, np.uint8)]
+        for pack in packs:
+            parts += [pack.rows.view(np.uint8), np.frombuffer(pack.text, np.uint8)]
+        parts.append(levels.view(np.uint8))
+        return np.concatenate(parts).data
+
+
+def freeze_view(view: MarketView) -> FrozenView:
+    """A view as it stands."""
     document = {
         "format": VIEW_FORMAT,
         "columns": COLUMN_NAMES,
@@ -77,27 +113,35 @@ def dump_view(view: MarketView) -> bytes:
         "accounts": [_dump_account(account) for account in view.accounts.values()],
         "tranches": [_dump_tranche(tranche) for tranche in view.tranches.values()],
         "ended_tranches": list(view.ended_tranches),
-        "open_orders": [_order_row(order) for order in view.orders.open_orders()],
-        "finished_orders": [_order_row(order) for order in view.orders.finished],
         "tape": list(view.tape),
     }
-    return orjson.dumps(document, default=tuple)  # named tuples become rows
+    orders = view.orders
+    packed, taken = orders.packed.packed, orders.packed.taken.copy()
+    levels = freeze_levels(view.tranches.values())
+    return FrozenView(document, packed, taken, pack_orders(orders.unpacked_open()), list(orders.finished), levels)
 
 
 def load_view(view: MarketView, payload: bytes | memoryview) -> None:
     """Fill an empty view. Raises ValueError for what is not a dump of this format."""
     try:
-        document = orjson.loads(payload)
+        end = LENGTH_BYTES + int.from_bytes(payload[:LENGTH_BYTES], "little")
+        document = orjson.loads(payload[LENGTH_BYTES:end])
         if document["format"] != VIEW_FORMAT:
             raise ValueError(f"format {document['format']} is not {VIEW_FORMAT}")
         if document["columns"] != COLUMN_NAMES:
             raise ValueError("its rows have other columns")
-        _load_document(view, document)
+        load_document(view, document)
+        records = np.frombuffer(payload, np.uint8)[end:]
+        levels_at = len(records) - document["level_count"] * PACKED_LEVEL.itemsize
+        load_orders(view, *_load_packs(document["orders"], records[:levels_at]))
+        levels = records[levels_at:].view(PACKED_LEVEL)
+        load_levels(levels, {tranche.instrument_id: tranche.book for tranche in view.tranches.values()})
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError(f"this is no dump of a market view that this version reads: {error!r}") from error
 
 
-def _load_document(view: MarketView, document: dict[str, Any]) -> None:
+def load_document(view: MarketView, document: dict[str, Any]) -> None:
+    """Fill an empty view with all but orders and levels."""
     for name in _COUNTERS:
         setattr(view, name, document["counters"][name])
     view.regions.update(document["regions"])
@@ -108,7 +152,6 @@ def _load_document(view: MarketView, document: dict[str, Any]) -> None:
         view.tranches[tranche.instrument_id] = tranche
         view.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
     view.ended_tranches.extend(document["ended_tranches"])
-    _load_orders(view, document["finished_orders"], document["open_orders"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
 
 
@@ -126,31 +169,41 @@ def _load_accounts(view: MarketView, rows: list[Any]) -> None:
 
 
 def _dump_tranche(tranche: TrancheView) -> list[Any]:
-    book = tranche.book
-    return [_tranche_row(tranche), book.sequence, book.levels(Side.BUY), book.levels(Side.SELL), list(tranche.trades)]
+    return [_tranche_row(tranche), tranche.book.sequence, list(tranche.trades)]
 
 
-def _load_tranche(row: list[Any], book_sequence: int, bids: list, asks: list, trades: list) -> TrancheView:
+def _load_tranche(row: list[Any], book_sequence: int, trades: list) -> TrancheView:
     row[_TIER] = Tier(row[_TIER])
     row[_STATE] = LifeState(row[_STATE])
     tranche = TrancheView(*row)
     tranche.book = BookView(sequence=book_sequence)
-    tranche.book.restore(Side.BUY, bids)
-    tranche.book.restore(Side.SELL, asks)
     tranche.trades = deque((TradeView(*trade) for trade in trades), maxlen=TRADES_KEPT)
     return tranche
 
 
-def _load_orders(view: MarketView, finished_rows: list[Any], open_rows: list[Any]) -> None:
-    """Finished orders first: where a client id was used again, the newest order is the one that it names."""
-    for row in finished_rows:
-        order = OrderView(*row)
+def _load_packs(heads: list[dict[str, Any]], records: np.ndarray) -> list[Packed]:
+    """The packs behind the document, with memory of their own."""
+    packs = []
+    at = 0
+    for head in heads:
+        end = at + head["count"] * PACKED_ORDER.itemsize
+        text_end = end + head["text_bytes"]
+        packs.append(
+            Packed(records[at:end].copy().view(PACKED_ORDER), records[end:text_end].tobytes(), head["symbols"])
+        )
+        at = text_end
+    if at != len(records):
+        raise ValueError("there are other bytes behind the document than it says")
+    return packs
+
+
+def load_orders(view: MarketView, open_orders: Packed, finished: Packed) -> None:
+    """Fill a view without orders."""
+    for place in range(len(finished.rows)):
+        order = finished.order(place)
         if order.status == REJECTED:
             view.orders.add_rejected(order)
         else:
             view.orders.add(order)
             view.orders.finish(order)
-    for row in open_rows:
-        order = OrderView(*row)
-        view.orders.add(order)
-        view.accounts[order.account_id].orders[order.order_id] = order
+    view.orders.packed = PackedOrders(open_orders)

@@ -1,6 +1,7 @@
 """`bwx serve`: the exchange with its doors open, until Ctrl-C."""
 
 import asyncio
+import gc
 import shutil
 import signal
 import sys
@@ -115,7 +116,12 @@ async def _open_exchange(directory: Path, accept_clock: bool) -> "Exchange":
 
     reserve_bytes = StoreSettings().reserve_bytes
     with progress_bar("recovering") as report:
-        return await Exchange.open(directory, reserve_bytes=reserve_bytes, accept_clock=accept_clock, progress=report)
+        exchange = await Exchange.open(
+            directory, reserve_bytes=reserve_bytes, accept_clock=accept_clock, progress=report
+        )
+    # What was imported, compiled and recovered stays: to look through it for garbage would stop every thread.
+    gc.freeze()
+    return exchange
 
 
 async def _open_doors(

@@ -148,7 +148,10 @@ def first_record(snapshot: Snapshot) -> int:
             "another digest",
         ),
         (lambda whole: whole._replace(payload=bytes(whole.payload)[:-1]), "other bytes than its header says"),
-        (lambda whole: whole._replace(payload=bytes(whole.payload)[:-1] + b"?"), "no dump of a market view"),
+        (
+            lambda whole: whole._replace(payload=bytes(whole.payload).replace(b'"regions"', b'"legions"')),
+            "no dump of a market view",
+        ),
         (lambda whole: whole._replace(payload=b"[]\n"), "without the header"),
     ],
 )

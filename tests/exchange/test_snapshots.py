@@ -1,12 +1,13 @@
 """Snapshots: whole ones are given, newest first; all others are left out with a notice."""
 
 from pathlib import Path
+from random import Random
 
 import apsw
 import pytest
 
 from exchange.journal import Journal
-from exchange.snapshots import Snapshot, SnapshotStore
+from exchange.snapshots import PART_BYTES, Snapshot, SnapshotStore
 from exchange.store_errors import SnapshotFailed, StoreLocked, StoreMissing
 from tests.simulation.storage import UnsyncedLoss
 
@@ -50,6 +51,44 @@ def test_snapshots_come_back_as_they_were_saved_newest_first(tmp_path):
 def test_only_the_newest_three_are_kept(tmp_path):
     fill(tmp_path, 10, 20, 30, 40, 50)
     assert load(tmp_path) == ([50, 40, 30], [])
+
+
+@pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES + 5])
+def test_a_payload_comes_back_whole_at_any_size(tmp_path, size):
+    whole = snapshot(1)._replace(payload=Random(size).randbytes(size))
+    with SnapshotStore.open(tmp_path) as store:
+        store.save(whole)
+        assert list(store.newest_first()) == [whole]
+
+
+def test_parts_are_removed_with_their_snapshot(tmp_path):
+    large = b"x" * (2 * PART_BYTES)
+    with SnapshotStore.open(tmp_path) as store:
+        for sequence in (10, 20, 30, 40):
+            store.save(snapshot(sequence)._replace(payload=large))
+        store.save(snapshot(40)._replace(payload=b"small"))
+        assert [len(whole.payload) for whole in store.newest_first()] == [5, len(large), len(large)]
+    connection = apsw.Connection(str(tmp_path / "snapshots.db"))
+    assert connection.execute("SELECT sequence, part FROM snapshot_parts").fetchall() == [(20, 1), (30, 1)]
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM snapshot_parts WHERE part = 1",
+        "UPDATE snapshot_parts SET part = 9 WHERE part = 1",
+        "UPDATE snapshot_parts SET payload = 'text' WHERE part = 2",
+        "UPDATE snapshot_parts SET payload = zeroblob(7) WHERE part = 2",
+        "INSERT INTO snapshot_parts VALUES (10, 3, x'00')",
+    ],
+)
+def test_a_payload_with_a_part_amiss_is_left_out(tmp_path, statement):
+    with SnapshotStore.open(tmp_path) as store:
+        store.save(snapshot(10)._replace(payload=Random(1).randbytes(2 * PART_BYTES + 5)))
+    alter(tmp_path, statement)
+    sequences, notices = load(tmp_path)
+    assert (sequences, len(notices)) == ([], 1)
 
 
 def test_room_of_older_snapshots_is_used_again(tmp_path):
