@@ -20,7 +20,7 @@ Group = TypeVar("Group", State, Book, Ledger)
 
 NOT_IN_IMAGES = frozenset({"ids", "timers", "position_table", "agenda", "clients", "client_table"})
 
-NOT_BY_ORDER = frozenset({"instruments", "sides", "groups"})
+NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})
 """Arrays of the book that may be as long as the orders, and yet have no row for each of them."""
 
 
