@@ -5,37 +5,53 @@ from collections import Counter, defaultdict
 import pytest
 from hypothesis import given
 
-from matching.schema import LEVEL_EFFECT, ORDER_EVENT, PRICE_TICKS_MAX, OrderReason, OrderReject, SelfTrade, Side
+from matching.schema import (
+    LEVEL_EFFECT,
+    ORDER_EVENT,
+    PRICE_TICKS_MAX,
+    CommandKind,
+    OrderReason,
+    OrderReject,
+    SelfTrade,
+    Side,
+)
 from tests.matching.commands import (
+    BASKET_FILLED,
+    BASKET_KILLED,
     BOOK_KINDS,
     CANCELLED,
     FILLED,
     GTD,
     INSTRUMENTS,
-    OUTCOMES,
+    KILLED,
+    MASS_CANCELLED,
+    MASS_QUOTED,
     PLAIN,
     POST_ONLY,
     PREVENTED,
+    REDUCED,
+    REFRESHED,
     REJECTED,
+    REPLACED,
+    RESERVE_REMOVED,
     RESTED,
     SLIDE,
     STEPPED,
     TRADE,
+    TRIMMED,
     WITHDRAWN,
     Book,
     brief,
     buy,
     cancel,
     event,
-    make_book,
     outcome,
     place,
     records,
     run,
     sell,
-    told,
 )
-from tests.matching.streams import Step, sessions
+from tests.matching.streams import Step, session_book, sessions
 
 
 def test_an_order_that_meets_nobody_rests_whole(book: Book) -> None:
@@ -165,28 +181,41 @@ def test_no_commands_make_no_events(book: Book) -> None:
     assert (len(nothing), nothing.dtype) == (0, ORDER_EVENT)
 
 
+OF_REFUSAL = {REJECTED}
+OUTCOMES_OF = {
+    CommandKind.PLACE: OF_REFUSAL | {RESTED, FILLED, KILLED},
+    CommandKind.CANCEL: OF_REFUSAL | {CANCELLED},
+    CommandKind.REPLACE: OF_REFUSAL | {REPLACED, REDUCED, FILLED, KILLED, CANCELLED},
+    CommandKind.MASS_CANCEL: OF_REFUSAL | {MASS_CANCELLED},
+    CommandKind.MASS_QUOTE: OF_REFUSAL | {MASS_QUOTED},
+    CommandKind.BASKET: OF_REFUSAL | {BASKET_FILLED, BASKET_KILLED},
+}
+ON_THE_WAY = {TRADE, PREVENTED, WITHDRAWN, CANCELLED, REFRESHED, RESERVE_REMOVED, TRIMMED}
+OF_QUOTES_AND_LEGS = {RESTED, FILLED, KILLED, REPLACED, REDUCED}
+
+
 @pytest.mark.parametrize("kind", BOOK_KINDS)
 @given(session=sessions())
 def test_every_command_ends_with_exactly_one_outcome(kind: str, session: list[Step]) -> None:
-    book = make_book(kind)
+    book = session_book(kind)
     for step in session:
+        *before, last = step.events(book) or [None]
         if step.method != "execute":
-            step.apply(book)
             continue
-        *before, last = told(step.apply(book))
-        assert last["kind"] in OUTCOMES
-        assert {row["kind"] for row in before} <= {TRADE, PREVENTED, WITHDRAWN, CANCELLED}
+        [command] = step.arguments
+        is_group = command["kind"] in (CommandKind.MASS_QUOTE, CommandKind.BASKET)
+        assert last["kind"] in OUTCOMES_OF[command["kind"]]
+        assert {row["kind"] for row in before} <= ON_THE_WAY | (OF_QUOTES_AND_LEGS if is_group else set())
         assert all(row["order_id"] != last["order_id"] for row in before if row["kind"] == CANCELLED)
 
 
 @pytest.mark.parametrize("kind", BOOK_KINDS)
 @given(session=sessions())
 def test_events_alone_rebuild_every_level(kind: str, session: list[Step]) -> None:
-    book = make_book(kind)
+    book = session_book(kind)
     lots: dict[int, Counter[tuple[Side, int]]] = defaultdict(Counter)
     for step in session:
-        events = step.apply(book)
-        for row in told(events) if events is not None else []:
+        for row in step.events(book):
             sign, whose = LEVEL_EFFECT.get(row["kind"], (0, "own"))
             side = Side(row["side"] if whose == "own" else 1 - row["side"]) if sign else Side.BUY
             lots[row["instrument_id"]][side, row["price_ticks"]] += sign * row["quantity_lots"]
