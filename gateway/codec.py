@@ -154,12 +154,13 @@ def place_answer(view: MarketView, request: PlaceRequest, reply: Reply) -> Row:
     """What became of a new order. Raises ApiError when it was refused."""
     outcome = outcome_of(reply.events)
     fills = _fills(view, outcome, reply)
-    filled_lots = _filled_lots(request, outcome) if fills is None else sum(fill.quantity_lots for fill in fills)
+    quantity_lots = _quantity_lots(request, outcome, fills)
+    filled_lots = quantity_lots - _unfilled_lots(outcome) if fills is None else _sum_lots(fills)
     return _answer(reply, outcome, fills) | {
         "client_id": request.client_id,
         "symbol": request.symbol,
         "side": request.side,
-        "quantity": str(request.quantity),
+        "quantity": str(quantity_lots),
         "filled_quantity": str(filled_lots),
     }
 
@@ -187,6 +188,9 @@ def _check_terms(request: PlaceRequest, is_market: bool) -> None:
         raise ApiError(DoorError.MISSING_FIELD, "price: a limit order needs one", "price")
     if is_market and request.price is not None:
         raise ApiError(Reject.INVALID_ORDER_TERMS, "price: a market order takes none; the band bounds it", "price")
+    for name in ("display_quantity", "minimum_quantity"):
+        if getattr(request, name) == 0:
+            raise ApiError(Reject.INVALID_ORDER_TERMS, f"{name}: leave it out, or ask for at least 1", name)
     is_timed = request.time_in_force == "gtd"
     if is_timed and request.expires_time is None:
         raise ApiError(DoorError.MISSING_FIELD, "expires_time: a gtd order needs one", "expires_time")
@@ -239,16 +243,26 @@ def _reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:
     return len(trades) < TRADES_KEPT or trades[0].sequence < sequence
 
 
-def _filled_lots(request: PlaceRequest, outcome: Outcome) -> int:
-    """What an order had filled when it was first answered, unless self-trade prevention decremented it."""
-    killed_lots = outcome.quantity_lots if outcome.kind == Event.KILLED else 0
-    return request.quantity - outcome.leaves_lots - killed_lots
+def _unfilled_lots(outcome: Outcome) -> int:
+    """What an order had not filled when it was first answered, unless self-trade prevention decremented it."""
+    return outcome.leaves_lots + (outcome.quantity_lots if outcome.kind == Event.KILLED else 0)
+
+
+def _quantity_lots(request: PlaceRequest, outcome: Outcome, fills: list[Fill] | None) -> int:
+    """What was asked for; of a reduce-only order what the position left of it, as long as its trades are remembered."""
+    if not request.reduce_only or fills is None:
+        return request.quantity
+    return _sum_lots(fills) + _unfilled_lots(outcome)
+
+
+def _sum_lots(fills: list[Fill]) -> int:
+    return sum(fill.quantity_lots for fill in fills)
 
 
 def _average_price(fills: list[Fill]) -> str:
     """To nine places, half to even."""
     notional = sum(fill.price_ticks * fill.quantity_lots for fill in fills)
-    lots = sum(fill.quantity_lots for fill in fills)
+    lots = _sum_lots(fills)
     average = Decimal(notional).scaleb(-PRICE_DECIMALS) / lots
     return str(average.quantize(AVERAGE_PLACE, ROUND_HALF_EVEN))
 

@@ -29,6 +29,9 @@ LABEL_MAX = (1 << 32) - 1
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
+StateName = Literal[
+    "listed", "auction", "open", "closing_auction", "halted", "gate_closed", "delivering", "settled", "expired"
+]
 RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
 
 
@@ -162,7 +165,7 @@ class ReadQuery(_Model):
 class InstrumentsQuery(ReadQuery):
     """Which tranches."""
 
-    state: Literal["listed", "open", "halted", "gate_closed", "delivering", "settled", "expired"] | None = None
+    state: StateName | None = None
     region: ShortText | None = None
     tier: Literal["ef", "af", "be"] | None = None
     limit: PageLimit = PAGE_ROWS_MAX

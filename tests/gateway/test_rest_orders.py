@@ -60,6 +60,40 @@ async def test_a_market_order_needs_no_price(doors):
     assert (answer.status, answer.average_price) == ("filled", Decimal("0.045"))
 
 
+async def test_an_iceberg_shows_a_part_of_itself(doors):
+    async with await doors.client("alice") as alice:
+        answer = await alice.place(doors.symbol, SELL, 9, "0.045", display_quantity=2, label=7)
+        assert (answer.status, answer.quantity, answer.remaining_quantity) == ("open", 9, 9)
+        book = await alice.book(doors.symbol)
+        assert [level[1] for level in book.asks] == [2]
+        order = await alice.order(answer.order_id)
+    assert (order.display_quantity, order.remaining_quantity, order.label) == (2, 9, 7)
+
+
+async def test_an_order_with_a_minimum_trades_so_much_or_nothing(doors):
+    async with await doors.client("alice") as alice, await doors.client("bob") as bob:
+        await alice.place(doors.symbol, SELL, 3, "0.045")
+        killed = await bob.place(doors.symbol, BUY, 9, "0.045", minimum_quantity=4)
+        assert (killed.status, killed.reason, killed.filled_quantity) == ("killed", "not_fillable", 0)
+        answer = await bob.place(doors.symbol, BUY, 9, "0.045", minimum_quantity=3)
+        assert (answer.status, answer.filled_quantity) == ("open", 3)
+        assert (await bob.order(answer.order_id)).minimum_quantity == 3
+
+
+async def test_a_reduce_only_order_is_answered_with_what_the_position_left_of_it(doors):
+    async with await doors.client("alice") as alice, await doors.client("bob") as bob:
+        with pytest.raises(RefusedError, match="reduce_only_without_position"):
+            await bob.place(doors.symbol, SELL, 9, "0.05", reduce_only=True)
+        await alice.place(doors.symbol, SELL, 3, "0.045")
+        await bob.place(doors.symbol, BUY, 3, "0.045")
+        answer = await bob.place(doors.symbol, SELL, 9, "0.05", reduce_only=True, client_id="close")
+        assert (answer.quantity, answer.remaining_quantity, answer.filled_quantity) == (3, 3, 0)
+        again = await bob.place(doors.symbol, SELL, 9, "0.05", reduce_only=True, client_id="close")
+        assert (again.repeated, again.quantity, again.filled_quantity) == (True, 3, 0)
+        order = await bob.order(answer.order_id)
+    assert (order.reduce_only, order.quantity) == (True, 3)
+
+
 async def test_an_account_does_not_trade_with_itself_unless_it_says_so(doors):
     async with await doors.client("alice") as alice:
         await alice.place(doors.symbol, SELL, 5, "0.04")
@@ -87,6 +121,15 @@ async def test_an_account_does_not_trade_with_itself_unless_it_says_so(doors):
         ({"quantity": "1.5"}, 422, "too_many_decimals", "quantity"),
         ({"time_in_force": "ioc", "post_only": "reject"}, 422, "invalid_order_terms", None),
         ({"time_in_force": "gtd", "expires_time": "2020-01-01T00:00:00Z"}, 422, "already_expired", "expires_time"),
+        ({"display_quantity": "0"}, 422, "invalid_order_terms", "display_quantity"),
+        ({"display_quantity": "11"}, 422, "invalid_order_terms", None),
+        ({"minimum_quantity": "0"}, 422, "invalid_order_terms", "minimum_quantity"),
+        ({"minimum_quantity": "-1"}, 422, "invalid_order_terms", None),
+        ({"minimum_quantity": "1", "post_only": "slide"}, 422, "invalid_order_terms", None),
+        ({"reduce_only": True}, 422, "reduce_only_without_position", None),
+        ({"reduce_only": "yes"}, 422, "wrong_type", "reduce_only"),
+        ({"label": -1}, 422, "invalid_value", "label"),
+        ({"label": 1 << 32}, 422, "invalid_value", "label"),
         ({"colour": "red"}, 422, "unknown_field", "colour"),
     ],
     ids=str,
