@@ -111,6 +111,28 @@ async def test_a_wall_clock_that_jumps_while_trading_alerts_once_and_changes_not
     await exchange.close()
 
 
+@pytest.mark.parametrize(("wrong_s", "lost_s"), [(HOUR_S, HOUR_S), (-HOUR_S, 0)])
+async def test_a_wall_clock_that_jumps_between_two_lives_turns_no_time_back(tmp_path, simulated_time, wrong_s, lost_s):
+    """An hour ahead cannot be told from an hour of downtime; an hour behind is doubted, and time goes on as it was."""
+    exchange = await founded(tmp_path)
+    expires_ns = EPOCH_NS + 2 * HOUR_S * NANO_PER_S
+    gtd = {"time_in_force": TimeInForce.GTD, "expires_ns": expires_ns}
+    order_id = (await exchange.submit(commands.place(1, 4, Side.BUY, REFERENCE_TICKS, 1, **gtd))).sequence
+    last_ns = exchange.view.time_ns
+    await exchange.close()
+    simulated_time.set_wrong(wrong_s)
+    again = await Exchange.open(tmp_path, limits=LIMITS)
+    assert again.phase == ("halted" if wrong_s < 0 else "trading")
+    reply = await again.submit(commands.cancel(1, order_id=1_000_000))
+    assert reply.time_ns == last_ns + lost_s * NANO_PER_S
+    simulated_time.set_wrong(0)
+    for time_ns, status in ((expires_ns - 1, "open"), (expires_ns, "cancelled")):
+        simulated_time.spend(time_ns - again.clock.now_ns())
+        reply = await again.submit(commands.cancel(1, order_id=1_000_000))
+        assert (reply.time_ns, again.view.order(order_id).status) == (time_ns, status)
+    await again.close()
+
+
 async def founded(directory: Path) -> Exchange:
     """An exchange with accounts, money and a calendar."""
     exchange = await Exchange.open(directory, limits=LIMITS)
