@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import apsw
+import numpy as np
 import orjson
 import pytest
 
@@ -16,12 +17,13 @@ from exchange.snapshots import SnapshotStore
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreLocked, UpgradeRefused
 from exchange.upgrade import upgrade
 from exchange.venue import state
+from exchange.venue.schema import Command
 from exchange.verification import verify
 from exchange.view import MarketView
-from matching.schema import Side
+from matching.schema import ORDER_COMMAND, Side
 from tests.simulation.storage import UnsyncedLoss
-from tests.simulation.stores.make import EPOCH_NS, write_store
-from tests.simulation.traffic import LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer, CommandId, Traffic
+from tests.simulation.stores.make import write_store
+from tests.simulation.traffic import LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer
 from tests.simulation.world import simulate
 
 STORE = Path(__file__).parent / "stores" / "engine-1.zip"
@@ -117,15 +119,25 @@ async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(old_s
 
 
 async def test_a_retry_from_before_the_upgrade_gets_its_first_answer(old_store, monkeypatch):
-    traffic = Traffic(1, EPOCH_NS, expiry_s_max=600)
     upgrade(old_store, LIMITS)
+    with Journal.open(old_store, rules_version=LIMITS.rules_version(), create=False) as journal:
+        rows = [np.frombuffer(row.payload, ORDER_COMMAND) for row in journal.read(any_rules=True)]
     simulate(monkeypatch).spend(60 * NANO_PER_S)
     exchange = await Exchange.open(old_store, limits=LIMITS)
-    reply = await exchange.submit(traffic.command(CommandId(0, 190)))
+    reply = await exchange.submit(last_order_with_client_id(np.concatenate(rows)))
     answer, is_repeat = Answer.of(reply.events[-1:])
     assert is_repeat
     assert answer.sequence <= told(old_store)["sequence"]
     await exchange.close()
+
+
+def last_order_with_client_id(records: np.ndarray) -> np.ndarray:
+    """The newest order of a journal that was sent with a client id, as it was sent."""
+    named = (records["kind"] == Command.PLACE) & (records["continuations"] > 0) & (records["client_id_high"] != 0)
+    at = int(np.flatnonzero(named)[-1])
+    group = records[at : at + 1 + int(records[at]["continuations"])].copy()
+    group["order_id"][0] = 0
+    return group
 
 
 async def test_without_any_snapshot_an_upgraded_store_is_recovered_from_its_base(old_store, monkeypatch):

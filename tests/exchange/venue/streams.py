@@ -13,17 +13,14 @@ from hypothesis import strategies as st
 
 from exchange import commands
 from exchange.venue.schema import (
-    ACCOUNT_COMMAND,
-    CLOCK_COMMAND,
-    CONTINUATION,
-    SERIES_COMMAND,
     TIME_NS_MAX,
     Command,
     Tier,
 )
 from kernels.records import RECORD_BYTES
-from matching.schema import ORDER_COMMAND, OrderFlag, SelfTrade, Side, TimeInForce
+from matching.schema import OrderFlag, SelfTrade, Side, TimeInForce
 from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, define_series, opening
+from tests.exchange.venue.stream_noise import damaged, noise, stray_continuation, unknown_kind
 from tests.exchange.venue.told import client_key
 from tests.exchange.venue.twin_calendar import CLOSED_STATES
 from tests.matching.stream_orders import weighted
@@ -32,7 +29,6 @@ Draw = Callable[[st.SearchStrategy], Any]
 GTC, GTD, IOC, FOK = TimeInForce
 MARKET, POST_ONLY, SLIDE, _, _, REDUCE_ONLY, _ = OrderFlag
 INT64_MAX = (1 << 63) - 1
-HORIZON_S_SPARED = 3_600
 """Records of random bytes list no windows further ahead than this, nor bring time: a tick could last for minutes."""
 
 
@@ -316,39 +312,6 @@ def define_region(market: Market, distance: int) -> np.ndarray:
 
 def another_series(market: Market, distance: int, terms: dict[str, int]) -> np.ndarray:
     return define_series(len(market.twin.series) + 1 + distance, **terms)
-
-
-def damaged(market: Market, sound: Step, changes: list[tuple[int, int]], keeps: int) -> np.ndarray:
-    """A command with some bytes changed and perhaps some records missing."""
-    records = bytearray(sound.records(market).tobytes())
-    for at, value in changes:
-        records[at % len(records)] = value
-    return spared(market, np.frombuffer(records[: keeps * RECORD_BYTES], ORDER_COMMAND))
-
-
-def noise(market: Market, payload: bytes) -> np.ndarray:
-    return spared(market, np.frombuffer(bytearray(payload), ORDER_COMMAND))
-
-
-def spared(market: Market, records: np.ndarray) -> np.ndarray:
-    """The same records, without those that would make the venue list windows for hours of venue time on end."""
-    clocks, series = records.view(CLOCK_COMMAND), records.view(SERIES_COMMAND)
-    clocks["time_ns"][records["kind"] == Command.TICK] = market.twin.time_ns
-    is_far = (records["kind"] == Command.DEFINE_SERIES) & (series["horizon_s"] > HORIZON_S_SPARED)
-    series["horizon_s"][is_far] = HORIZON_S_SPARED
-    return records
-
-
-def stray_continuation(_: Market, position: int) -> np.ndarray:
-    records = np.zeros(1, CONTINUATION)
-    records["kind"], records["position"] = Command.CONTINUATION, position
-    return records.view(ORDER_COMMAND)
-
-
-def unknown_kind(_: Market, kind: int, account_id: int) -> np.ndarray:
-    records = np.zeros(1, ACCOUNT_COMMAND)
-    records["kind"], records["account_id"], records["client_id_high"] = kind, account_id, 1
-    return records.view(ORDER_COMMAND)
 
 
 AMOUNTS_NANO = st.sampled_from([1, 1_000_000, 50_000_000, 1 << 60, (1 << 60) + 1, INT64_MAX, 0, -1, -INT64_MAX - 1])
