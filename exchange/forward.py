@@ -73,9 +73,9 @@ def read_image(payload: bytes) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
     return stored, image, body[at:]
 
 
-def read_view(dump: bytes) -> MarketView:
+def read_view(dump: bytes | memoryview) -> MarketView:
     """The view that was dumped. Raises ValueError, LookupError or TypeError for what is no dump."""
-    if not dump.startswith(_ENGINE_1_DUMP):
+    if bytes(dump[: len(_ENGINE_1_DUMP)]) != _ENGINE_1_DUMP:
         return MarketView.load(dump)
     document = orjson.loads(dump)
     take = {name: _taker(_ENGINE_1_COLUMNS[name].split(), columns) for name, columns in COLUMNS.items()}

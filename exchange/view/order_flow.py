@@ -58,8 +58,8 @@ def begin_quotes(view: MarketView, reader: BatchReader, sequence: int) -> None:
         for side, name in ((Side.BUY, "bid"), (Side.SELL, "ask")):
             price_ticks, lots = quote[f"{name}_ticks"], quote[f"{name}_lots"]
             order_id = quote_order_id(head.account_id, quote["instrument_id"], side)
-            order = view.accounts[head.account_id].orders.get(order_id)
-            if order is not None:
+            order = view.orders.find(order_id, view.accounts)
+            if order is not None and order.status == OPEN:
                 order.label, order.session_id, order.flags = head.label, head.session_id, flags
                 keeps_place = order.price_ticks == price_ticks and order.leaves_lots >= lots
                 order.filled_lots = order.filled_lots if keeps_place or not lots else 0
@@ -207,7 +207,8 @@ def _allotted(view: MarketView, event: OrderEvent) -> None:
 def _auction_traded(view: MarketView, event: OrderEvent) -> None:
     """A buyer and a seller traded allotted lots at the auction's price."""
     for order_id in (event.order_id, event.counter_order_id):
-        order = view.orders.by_id[order_id]
+        order = view.orders.find(order_id, view.accounts)
+        assert order is not None, "an order of the book"
         _stamp(view, order, event.sequence)
         order.filled_lots += event.quantity_lots
         if order.leaves_lots == 0 and order.filled_lots == order.quantity_lots:

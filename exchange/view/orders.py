@@ -37,10 +37,11 @@ class OrderIndex:
     def find(self, order_id: int, accounts: dict[int, AccountView]) -> OrderView | None:
         """The order of an id; one that was packed joins those of its account."""
         order = self.by_id.get(order_id)
-        if order is None:
-            order = self.packed.take_by_id(order_id)
-            if order is not None:
-                self._unpack([order], accounts)
+        if order is None or order.status != OPEN:
+            packed = self.packed.take_by_id(order_id)  # a quote that rests has the id of those that ended
+            if packed is not None:
+                self._unpack([packed], accounts)
+                return packed
         return order
 
     def find_by_client(self, account_id: int, client_id: str, accounts: dict[int, AccountView]) -> OrderView | None:

@@ -9,7 +9,7 @@ from exchange.symbols import NANO_PER_S
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
-from exchange.view import MarketView
+from exchange.view import MarketView, OrderView
 from matching.export import level_rows
 from matching.schema import Side
 
@@ -115,11 +115,12 @@ def assert_orders_agree(market: Market) -> None:
     """Every resting order, by its id, with all that its owner may ask for."""
     names = ("account_id", "instrument_id", "side", "price_ticks", "quantity_lots", "leaves_lots", "flags")
     names = (*names, "display_lots", "label", "session_id", "time_in_force")
-    shown = {
-        order.order_id: tuple(getattr(order, name) for name in names) for order in market.view.orders.open_orders()
-    }
+    shown = {order.order_id: tuple(getattr(order, name) for name in names) for order in resting(market.view)}
     rows = market.venue.image()["orders"]
     assert shown == {int(row["order_id"]): tuple(int(row[name]) for name in names) for row in rows}
-    assert all(
-        order.filled_lots + order.leaves_lots == order.quantity_lots for order in market.view.orders.open_orders()
-    )
+    assert all(order.filled_lots + order.leaves_lots == order.quantity_lots for order in resting(market.view))
+
+
+def resting(view: MarketView) -> list[OrderView]:
+    """Every order that rests."""
+    return [order for account_id in view.accounts for order in view.open_orders(account_id)]

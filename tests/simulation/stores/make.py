@@ -19,6 +19,7 @@ from exchange.sequencer import stamp_order_ids
 from exchange.snapshots import SnapshotStore
 from exchange.venue.machine import Venue
 from exchange.view import MarketView
+from tests.exchange.view.markets import resting
 from tests.simulation.traffic import ACCOUNTS, LIMITS, NANO_PER_S, CommandId, Traffic
 
 EPOCH_NS = 1_800_000_000 * NANO_PER_S
@@ -61,7 +62,7 @@ def write_store(directory: Path) -> dict[str, object]:
             "sequence": view.sequence,
             "time_ns": view.time_ns,
             "trades": view.trades,
-            "open_orders": sorted(order.order_id for order in view.orders.open_orders()),
+            "open_orders": sorted(order.order_id for order in resting(view)),
             "accounts": {
                 view.accounts[account_id].name: {
                     "balances": view.balances(account_id)._asdict(),
