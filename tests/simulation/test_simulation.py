@@ -117,7 +117,8 @@ async def test_a_wall_clock_that_jumps_between_two_lives_turns_no_time_back(tmp_
     exchange = await founded(tmp_path)
     expires_ns = EPOCH_NS + 2 * HOUR_S * NANO_PER_S
     gtd = {"time_in_force": TimeInForce.GTD, "expires_ns": expires_ns}
-    order_id = (await exchange.submit(commands.place(1, 4, Side.BUY, REFERENCE_TICKS, 1, **gtd))).sequence
+    latest = max(exchange.view.tranches.values(), key=lambda tranche: tranche.gate_ns).instrument_id
+    order_id = (await exchange.submit(commands.place(1, latest, Side.BUY, REFERENCE_TICKS, 1, **gtd))).sequence
     last_ns = exchange.view.time_ns
     await exchange.close()
     simulated_time.set_wrong(wrong_s)
