@@ -135,10 +135,11 @@ async def test_a_wall_clock_that_jumps_between_two_lives_turns_no_time_back(tmp_
 
 
 async def founded(directory: Path) -> Exchange:
-    """An exchange with accounts, money and a calendar."""
+    """An exchange with accounts, money, and windows, which the tick behind the definition of their series lists."""
     exchange = await Exchange.open(directory, limits=LIMITS)
     for reply in exchange.submit_many(Traffic(0, EPOCH_NS).founding()):
         await reply
+    await exchange.submit(commands.cancel(1, order_id=1_000_000))
     return exchange
 
 
