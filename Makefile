@@ -26,8 +26,12 @@ check: $(VENV)/.dev  ## Format, lint, types
 bench: $(VENV)/.dev  ## Measure matching on generated flows of all shapes
 	@$(BIN)/python -m load_tests.match --charts docs
 
-sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of a disk, every bit, generated markets
+sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of a disk, every bit, generated markets; with MINUTES=60 (SEED=7) a hunt in fresh worlds for so long
+ifdef MINUTES
+	@$(BIN)/python -m tests.simulation.hunt --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+else
 	@BWX_SIM_KILLS=1000 BWX_SIM_SEEDS=200 BWX_SIM_FLIPS=all BWX_SIM_FAULTS=all BWX_HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q tests/simulation tests/matching tests/exchange/venue
+endif
 
 docs: $(VENV)/.dev  ## Write the reference of the command line again
 	@$(BIN)/python -m typer gateway.cli utils docs --name bwx --output docs/cli.md

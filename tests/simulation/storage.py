@@ -32,6 +32,7 @@ ahead of the journal. Tests of an old, torn or missing head alter that file by h
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -78,6 +79,11 @@ class Fault(NamedTuple):
     error: apsw.Error
     done_by_half: bool
 
+    def name(self, operation: str) -> str:
+        if isinstance(self.error, apsw.FullError):
+            return "full disk"
+        return f"{operation} done by half" if self.done_by_half else f"{operation} failed"
+
 
 class UnsyncedLoss(apsw.VFS):
     """The layer itself. Operations that count are reads, writes, truncations and syncs, of all files."""
@@ -92,6 +98,8 @@ class UnsyncedLoss(apsw.VFS):
         self.random = random.Random(seed)
         self.files: dict[str, CachedFile] = {}
         self.counts = {"read": 0, "write": 0, "sync": 0}
+        self.met: Counter[str] = Counter()
+        """The faults that operations met, by name."""
         self._faults: dict[tuple[str, int], Fault] = {}
         self._crash_at: int | None = None
 
@@ -109,8 +117,16 @@ class UnsyncedLoss(apsw.VFS):
     def power_loss(self) -> None:
         """Forget what the files have not got, and all faults. Close the connections before."""
         self.files.clear()
-        self._faults.clear()
+        self.mend()
+
+    def mend(self) -> None:
+        """Forget all faults to come: what was written and not synced is still there to be read."""
+        self.forget_faults()
         self._crash_at = None
+
+    def forget_faults(self) -> None:
+        """Let no operation fail but for want of power."""
+        self._faults.clear()
 
     @property
     def changes(self) -> int:
@@ -127,6 +143,7 @@ class UnsyncedLoss(apsw.VFS):
         self.counts[operation] += 1
         fault = self._faults.pop((operation, self.counts[operation]), None)
         if fault is not None:
+            self.met[fault.name(operation)] += 1
             raise fault.error
         if self.crashed:
             raise apsw.IOError("the power is off")

@@ -114,7 +114,7 @@ async def test_a_fault_at_any_operation_loses_nothing_that_was_acknowledged(
         failures += life.failure is not None
         if power_is_lost:
             storage.power_loss()
-        storage._faults.clear()
+        storage.mend()
         await check_after(directory, storage, life)
     assert failures > 0 or (operation == "read" and done_by_half)
 

@@ -22,12 +22,12 @@ from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES
 from exchange.journal import Journal
 from exchange.journal_rows import JournalRow
 from exchange.overlay import read_only_storage
-from exchange.recovery import Recovered, recover
 from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.store_errors import JournalCorrupt, JournalShorterThanHead, StoreError
 from tests.exchange.stores import RULES as MARKET_RULES
 from tests.exchange.stores import Written
 from tests.exchange.venue.market import LIMITS
+from tests.simulation.flips import flip_bit, recover_from
 from tests.simulation.storage import UnsyncedLoss
 
 RULES = "rules-1"
@@ -79,11 +79,9 @@ def flips(path: Path, step: int = 1) -> Iterator[int]:
     """Flip one bit of a file after the other, or some of them; in the end the file is whole again."""
     content = path.read_bytes()
     for bit in islice(bits_of(content), 0, None, step):
-        flipped = bytearray(content)
-        flipped[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(flipped)
+        flip_bit(path, bit)
         yield bit
-    path.write_bytes(content)
+        path.write_bytes(content)
 
 
 def outcomes(directory: Path, path: Path, expected: list[JournalRow]) -> dict[int, type[StoreError] | str | None]:
@@ -249,18 +247,8 @@ def test_with_any_flip_in_the_snapshots_recovery_gives_the_same_market(tmp_path)
             read_only_storage(None) as storage,
             Journal.open(tmp_path, rules_version=MARKET_RULES, create=False, vfs=storage, read_only=True) as journal,
         ):
-            recovered = recover_from(tmp_path, storage, journal)
+            recovered = recover_from(tmp_path, storage, journal, LIMITS)
         assert recovered.venue.digest() == expected
         assert recovered.view == written.view
         ways[recovered.replayed_records] += 1
     assert len(ways) > 1, "no flip made an older snapshot serve"
-
-
-def recover_from(directory: Path, storage: str, journal: Journal) -> Recovered:
-    """As a start does it, which sets a file past opening aside and goes on without."""
-    try:
-        with SnapshotStore.open(directory, create=False, vfs=storage) as snapshots:
-            return recover(journal, snapshots, LIMITS)
-    except StoreError:
-        with SnapshotStore.open(directory / "none") as snapshots:
-            return recover(journal, snapshots, LIMITS)

@@ -27,6 +27,7 @@ from exchange.store_errors import (
     StoreError,
     StoreUnreadable,
 )
+from tests.simulation.flips import flip_bit
 from tests.simulation.storage import UnsyncedLoss
 
 RULES = "rules-1"
@@ -320,19 +321,11 @@ def killed(tmp_path, monkeypatch):
     return run
 
 
-def flip_file_bit(path: Path, bit: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(bit // 8)
-        byte = file.read(1)[0]
-        file.seek(bit // 8)
-        file.write(bytes([byte ^ 1 << bit % 8]))
-
-
 def outcome_of_flip(run: Run, files: dict[Path, bytes], path: Path, bit: int) -> type[StoreError] | None:
     """Read a store with one bit flipped: a refusal by name, or None for all rows as they were."""
     for original, content in files.items():
         original.write_bytes(content)
-    flip_file_bit(path, bit)
+    flip_bit(path, bit)
     run.storage.power_loss()
     try:
         assert run.durable() == run.acknowledged, f"bit {bit} of {path.name} changed rows in silence"
@@ -363,7 +356,7 @@ def test_any_flipped_bit_of_the_main_file_is_refused_by_name_or_harmless(tmp_pat
 def test_a_log_damaged_before_its_end_is_refused_even_when_the_head_is_old(killed):
     HeadFile.create(killed.directory / "head", Head(0, bytes(32))).close()
     log = killed.directory / "journal.db-wal"
-    flip_file_bit(log, 8 * log.stat().st_size // 2)
+    flip_bit(log, 8 * log.stat().st_size // 2)
     with pytest.raises(JournalCorrupt, match="commits follow"):
         killed.durable()
     with pytest.raises(JournalCorrupt, match="commits follow"):

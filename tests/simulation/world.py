@@ -3,29 +3,37 @@
 The real service runs on the real store. Only what could not repeat itself is replaced: the clocks, the disk beneath
 SQLite, and the thread of the sequencer, whose work is done in the caller's turn.
 
-    open ─▶ compare with the replay ─▶ retry ─▶ trade ─▶ lose power, or stop ─▶ damage snapshots, set the clock wrong
+    open ─▶ compare with the replay ─▶ retry ─▶ trade ─▶ lose power, fail, or stop ─▶ damage the store, set clocks
+
+Reads, writes and syncs fail at any moment, and the disk is full at times. What an injected fault explains is expected,
+and nothing else is.
 """
 
 import asyncio
 import random
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import apsw
 import numpy as np
 import pytest
 
 from exchange import clock, commands, journal, service
 from exchange.clock import BACKWARD_NS_MAX, DOWNTIME_NS_MAX
 from exchange.published import Published
-from exchange.recovery import replay
+from exchange.recovery import Recovered, replay
 from exchange.sequencer import ExchangeStopped, Request, Sequencer
-from exchange.service import Exchange
+from exchange.service import Exchange, Reply, StorageFull
 from exchange.snapshots import SNAPSHOTS_FILE, SnapshotStore
 from exchange.store_errors import JournalFailed, StoreError
 from exchange.venue.schema import CLIENT_ID_RETENTION_NS, Reject
+from exchange.verification import verify
 from matching.schema import Side
 from tests.simulation.audit import Audit
+from tests.simulation.flips import flip_bit, recover_store
 from tests.simulation.storage import UnsyncedLoss
 from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer, CommandId, Traffic
 
@@ -37,6 +45,11 @@ STEPS_MAX = 20
 BURST_MAX = 12
 REPLY_S_MAX = 60
 CHANGES_UNTIL_POWER_LOSS_MAX = 250
+RESERVE_BYTES = 4_096
+FLIPS_MAX = 3
+FAULTS_WHILE_OPENING = (("read", False), ("read", True), ("write", False), ("write", True), ("sync", False))
+FAULTS_WHILE_TRADING = (*FAULTS_WHILE_OPENING, ("full", False), ("full", True))
+UNTIL_FAULT_MAX = {"read": 30, "write": 120, "full": 120, "sync": 40}
 WRONG_CLOCKS_S = (0, 0, 0, HOUR_S, -HOUR_S, 10 * 24 * HOUR_S)
 DOWNTIMES_S = (1, 20, 90, 600, HOUR_S)
 PAUSES_NS = (1, 1_000_000, 1_000_000, NANO_PER_S, 10 * NANO_PER_S, 300 * NANO_PER_S)
@@ -100,6 +113,20 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
     return simulated_time
 
 
+async def lead(world: "World", lives: int) -> "World":
+    """Through all lives, then a last look at the store by the tools."""
+    for number in range(lives):
+        await world.live(number)
+    world.power_loss()
+    world.audit.read(world.directory)
+    world.audit.check(world.acknowledged)
+    verdict = verify(world.directory, LIMITS)
+    assert verdict.records == world.audit.view.sequence
+    assert verdict.state_digest == world.audit.venue.digest().hex()
+    assert all("belongs to another journal" in fault for fault in verdict.faults), "only snapshots were damaged"
+    return world
+
+
 class World:
     """One store, its clients, and all that goes wrong. `met` counts the dangers that came up."""
 
@@ -119,39 +146,71 @@ class World:
 
     async def live(self, number: int) -> None:
         """One life of the exchange, from opening to its end, and what happens to the store before the next."""
-        if self._random.random() < 0.75:
+        faults_before = self._storage.met.total()
+        if self._random.random() < 0.6:
             self._storage.crash_at(self._random.randint(1, CHANGES_UNTIL_POWER_LOSS_MAX))
+        if self._random.random() < 0.4:
+            self._let_fail(FAULTS_WHILE_OPENING)
         try:
             exchange = await self._open()
-        except (StoreError, ExchangeStopped):
-            self._note_power_loss("power loss while opening")
+        except (StoreError, ExchangeStopped) as error:
+            self._note_failure("opening", error, faults_before)
         else:
-            await self._use(exchange, number)
-        self._storage.power_loss()
-        self._damage_snapshots()
+            await self._use(exchange, number, faults_before)
+        if self._storage.crashed or self._random.random() < 0.7:
+            self.power_loss()
+            self._flip_bits()
+            self._damage_snapshots()
+        else:
+            self._storage.mend()
         self._time.spend(self._random.choice(DOWNTIMES_S) * NANO_PER_S)
         self._time.set_wrong(self._random.choice(WRONG_CLOCKS_S))
 
-    async def _use(self, exchange: Exchange, number: int) -> None:
-        danger = "power loss while closing"
+    def power_loss(self) -> None:
+        """What was not synced is gone, and faults with it."""
+        self._storage.power_loss()
+
+    def dangers(self) -> Counter[str]:
+        """All that came up, with the faults of the disk."""
+        return self.met + self._storage.met
+
+    def close(self) -> None:
+        """Let go of the storage; the files stay."""
+        self._storage.unregister()
+
+    def _let_fail(self, kinds: tuple[tuple[str, bool], ...]) -> None:
+        """Let one operation fail from now on, at a moment that may or may not come."""
+        kind, done_by_half = self._random.choice(kinds)
+        nth = self._random.randint(1, UNTIL_FAULT_MAX[kind])
+        if kind == "full":
+            self._storage.fail_at("write", nth, apsw.FullError("no room"), done_by_half=done_by_half)
+        else:
+            self._storage.fail_at(kind, nth, done_by_half=done_by_half)
+
+    async def _use(self, exchange: Exchange, number: int, faults_before: int) -> None:
+        doing, error = "closing", None
         try:
             await self._trade(exchange, number)
-        except ExchangeStopped:
-            danger = "power loss while trading"
-        if not self._storage.crashed and self._random.random() < 0.5:
+        except ExchangeStopped as stopped:
+            doing, error = "trading", stopped
+        if not self._storage.crashed and self._random.random() < 0.4:
             self._storage.crash_at(1)
         with suppress(JournalFailed):
             await exchange.close()
         self._take_heard()
         if exchange.failure is not None or self._storage.crashed:
-            self._note_power_loss(danger)
+            self._note_failure(doing, exchange.failure or error, faults_before)
         else:
             self.met["stop"] += 1
 
-    def _note_power_loss(self, danger: str) -> None:
-        """The exchange may fail only for this reason, and leaves one batch at most that nobody was told of."""
-        assert self._storage.crashed, "the exchange failed, and the power was on"
-        self.met[danger] += 1
+    def _note_failure(self, doing: str, error: BaseException | None, faults_before: int) -> None:
+        """The exchange may fail only for these reasons, and leaves one batch at most that nobody was told of."""
+        if self._storage.crashed:
+            self.met[f"power loss while {doing}"] += 1
+        else:
+            faults = self._storage.met.total() - faults_before
+            assert faults > 0, f"the exchange failed, though power and disk were fine: {error!r}"
+            self.met[f"fault while {doing}"] += 1
         self._untold_rows_max += 1
 
     # --- recovery
@@ -163,8 +222,11 @@ class World:
             limits=LIMITS,
             vfs=self._storage.name,
             snapshot_every_records=SNAPSHOT_EVERY_RECORDS,
+            reserve_bytes=RESERVE_BYTES,
             accept_clock=accept_clock,
         )
+        exchange._guard._look_every_s = 0
+        self._storage.forget_faults()
         self._compare(exchange, accept_clock)
         return exchange
 
@@ -196,7 +258,7 @@ class World:
         exchange.subscribe(self._heard.append)
         if not exchange.view.accounts:
             await self._submit(exchange, self._traffic.founding())
-        if exchange.phase == "halted":
+        if exchange.view.market_halted:
             await self._resume(exchange)
         await self._retry(exchange)
         index = 0
@@ -206,6 +268,8 @@ class World:
                 await self._retry(exchange)
             if self._random.random() < 0.1:
                 self._time.set_wrong(self._random.choice(WRONG_CLOCKS_S))
+            if self._random.random() < 0.1:
+                self._let_fail(FAULTS_WHILE_TRADING)
             new = [CommandId(number, index + at) for at in range(self._random.randint(1, BURST_MAX))]
             index += len(new)
             await self._send(exchange, [*new, *self._lately_acknowledged(exchange)])
@@ -250,14 +314,26 @@ class World:
             assert self.acknowledged.setdefault(which, answer) == answer, which
 
     async def _submit(self, exchange: Exchange, groups: list[np.ndarray]) -> list[tuple[Answer, bool]]:
-        if not groups:
-            return []
-        async with asyncio.timeout(REPLY_S_MAX):
-            replies = await asyncio.gather(*exchange.submit_many(groups))
-        if exchange._saving is not None:
-            await exchange._saving
-        self._take_heard()
-        return [Answer.of(reply.events[-1:]) for reply in replies]
+        """The answers, in order. What a full disk refused did not happen, and is sent again until it does."""
+        answers: dict[int, tuple[Answer, bool]] = {}
+        while len(answers) < len(groups):
+            waiting = [index for index in range(len(groups)) if index not in answers]
+            async with asyncio.timeout(REPLY_S_MAX):
+                futures = exchange.submit_many([groups[index] for index in waiting])
+                replies = await asyncio.gather(*futures, return_exceptions=True)
+            if exchange._saving is not None:
+                await exchange._saving
+            self._take_heard()
+            for index, reply in zip(waiting, replies, strict=True):
+                if isinstance(reply, Reply):
+                    answers[index] = Answer.of(reply.events[-1:])
+                elif not isinstance(reply, StorageFull):
+                    raise reply
+            refused = len(groups) - len(answers)
+            self.met["refused for want of room"] += refused
+            if refused and self._storage.crashed:
+                raise ExchangeStopped("there is no room without power")
+        return [answers[index] for index in range(len(groups))]
 
     def _take_heard(self) -> None:
         """Let the second venue do what was published, and compare."""
@@ -268,6 +344,36 @@ class World:
         self._heard.clear()
 
     # --- between two lives
+
+    def _flip_bits(self) -> None:
+        """Of a copy of the store one bit flips: it is refused by name, or recovered with all that anybody was told."""
+        if not (self.directory / "journal.db").exists() or self._random.random() < 0.7:
+            return
+        copy = self.directory.with_name(f"{self.directory.name}-copy")
+        whole = self._recovered_copy(copy, lambda: None)
+        for _ in range(self._random.randint(1, FLIPS_MAX)):
+            try:
+                recovered = self._recovered_copy(copy, lambda: self._flip_one_bit(copy))
+            except StoreError:
+                self.met["flipped bit refused by name"] += 1
+                continue
+            assert self.audit.view.sequence <= recovered.sequence <= whole.sequence, "what was told is gone in silence"
+            expected = whole.venue if recovered.sequence == whole.sequence else self.audit.venue
+            if recovered.sequence in (whole.sequence, self.audit.view.sequence):
+                assert recovered.venue.digest() == expected.digest(), "a flipped bit changed the state in silence"
+            self.met["flipped bit recovered from"] += 1
+
+    def _recovered_copy(self, copy: Path, damage: Callable[[], None]) -> Recovered:
+        try:
+            shutil.copytree(self.directory, copy)
+            damage()
+            return recover_store(copy)
+        finally:
+            shutil.rmtree(copy)
+
+    def _flip_one_bit(self, directory: Path) -> None:
+        path = self._random.choice(sorted(path for path in directory.iterdir() if path.stat().st_size > 0))
+        flip_bit(path, self._random.randrange(8 * path.stat().st_size))
 
     def _damage_snapshots(self) -> None:
         path = self.directory / SNAPSHOTS_FILE
