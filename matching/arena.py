@@ -51,6 +51,7 @@ class Book(ArrayGroup):
     timers: np.ndarray  # (orders,) TIMER: a heap by (due time, order id)
     icebergs: np.ndarray  # (orders,) ICEBERG, at the slot of an order that is one
     groups: np.ndarray  # (accounts,) u4: self-trade group of an account, 0 for none
+    chosen: np.ndarray  # (orders,) u8: ids that a mass cancel is to cancel, with a 0 behind; all 0 between commands
 
 
 def allocate(limits: Limits) -> Book:
@@ -81,6 +82,7 @@ def allocate(limits: Limits) -> Book:
         timers=aligned_zeros(limits.orders + 1, layout.TIMER),
         icebergs=aligned_zeros(limits.orders + 1, layout.ICEBERG),
         groups=aligned_zeros(limits.accounts, np.uint32),
+        chosen=aligned_zeros(limits.orders + 1, np.uint64),
     )
 
 

@@ -114,6 +114,7 @@ def check_idle(book: Book) -> None:
     assert book.taker[0]["progress"] == Progress.IDLE, "a command is at work"
     assert book.taker[0]["reached_slot"] == NIL, "prevention waits at an order"
     assert not any(book.cursor[0].item()), "a pass over many orders is at work"
+    assert not book.chosen.any(), "a mass cancel left something undone"
 
 
 def check_counts(book: Book, slots: set[int], nodes: int) -> None:

@@ -1,4 +1,9 @@
-"""Orders for an auction: they rest without trading, after self-trade prevention with all that their limit reaches."""
+"""Orders for an auction: they rest without trading, after self-trade prevention with all that their limit reaches.
+
+To find its own orders, an order looks at every one that its limit reaches, as it would when trading with them. Whose
+orders stand in a queue is not indexed: that would cost each order that comes or goes while there is no auction, and a
+summary that is only written in auctions would be wrong as soon as it is not.
+"""
 
 import numpy as np
 

@@ -1,7 +1,11 @@
-"""A mass cancel: every resting order that matches all that the command goes by leaves the book.
+"""A mass cancel: every resting order that matches all that the command goes by leaves the book, in the order of ids.
 
-The walk is by instrument id, bids first, then price and time. It passes over instruments and sides that are empty or
-that the command leaves out, and reads of an order no more than its record unless it goes by session or label.
+    choose the ids of all orders that match ─▶ sort them ─▶ cancel one after the other, with pauses for room
+
+The orders of an account lie scattered over all books, and to keep lists of them would cost every order that comes or
+goes. So the choice is one pass over the pool of orders, in the order of memory: a million of them take milliseconds,
+however deep the books. Where walking the books looks at far fewer orders, as when the command names an instrument, it
+walks the books. Either way finds the same orders, and sorting makes them the same sequence.
 """
 
 import numpy as np
@@ -10,8 +14,9 @@ from kernels.compile import inlined, outlined
 from matching.events import write_entry_rejected, write_summary
 from matching.groups import end_command, has_room
 from matching.icebergs import total_leaves
+from matching.identifiers import find_slot
 from matching.layout import ACCOUNT_MASK
-from matching.prices import next_level
+from matching.queues import next_order
 from matching.resting import remove
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
@@ -24,9 +29,11 @@ BY_INSTRUMENT = int(MassFlag.BY_INSTRUMENT)
 MASS_FLAGS = BY_ACCOUNT | BY_SESSION | BY_LABEL | BY_SIDE | BY_INSTRUMENT
 NOT_BEGUN = 0
 BEGUN = 1
-"""Stages of the cursor; its place is then the order to look at next, NIL behind the last."""
-NONE = -1
-"""In place of the slot of an instrument."""
+"""Stages of the cursor; its place is then the entry of the chosen ids to cancel next."""
+UNKNOWN = -1
+"""In place of a number of orders: the walk was given up."""
+ORDERS_A_STEP = 16
+"""So many orders of the pool are looked at in the time of one step along a queue."""
 
 
 @outlined
@@ -52,23 +59,28 @@ def write_mass_cancel_rejected(book, command, reject, events, count):
 def cancel_matching(book, command, events, count):
     """Carry a valid mass cancel on, to its outcome or until the buffer is full."""
     cursor = book.cursor[0]
-    slot = np.int64(cursor["place"])
     if cursor["stage"] == NOT_BEGUN:
         cursor["stage"] = BEGUN
-        slot = first_order(book, command)
-    while slot != NIL:
-        following = order_after(book, command, slot)
-        if matches(book, command, slot):
-            if not has_room(book, events, count):
-                break
-            cursor["order_count"] += np.uint64(1)
-            cursor["lots"] += total_leaves(book, slot)
-            count = remove(book, slot, OrderReason.MASS_CANCELLED, events, count)
-        slot = following
-    cursor["place"] = slot
-    if slot != NIL or not has_room(book, events, count):
+        sort_ids(book, choose(book, command))
+    place = np.int64(cursor["place"])
+    while book.chosen[place] != 0 and has_room(book, events, count):
+        count = cancel_chosen(book, place, events, count)
+        place += 1
+    cursor["place"] = place
+    if book.chosen[place] != 0 or not has_room(book, events, count):
         return count
     return finish_mass_cancel(book, command, events, count)
+
+
+@inlined
+def cancel_chosen(book, place, events, count):
+    """Cancel one of the chosen orders, and forget the choice."""
+    cursor = book.cursor[0]
+    slot = find_slot(book, book.chosen[place])
+    book.chosen[place] = 0
+    cursor["order_count"] += np.uint64(1)
+    cursor["lots"] += total_leaves(book, slot)
+    return remove(book, slot, OrderReason.MASS_CANCELLED, events, count)
 
 
 @inlined
@@ -93,112 +105,135 @@ def named_by(command):
     return instrument_id, side
 
 
-@inlined
-def matches(book, command, slot):
-    """Whether an order, in an instrument and on a side that the command goes by, falls under it."""
-    flags = np.int64(command["flags"])
-    if flags & BY_ACCOUNT and np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) != np.int64(command["account_id"]):
-        return False
-    if flags & BY_SESSION and book.terms[slot]["session_id"] != command["session_id"]:
-        return False
-    return flags & BY_LABEL == 0 or book.terms[slot]["label"] == command["label"]
+# The choice.
+
+
+@outlined
+def choose(book, command):
+    """Note the ids of all orders that match; return how many there are."""
+    counters = book.counters[0]
+    steps_max = np.int64(counters["fresh_order"]) // ORDERS_A_STEP
+    slots = np.int64(len(book.instruments))
+    count = np.int64(UNKNOWN)
+    if np.int64(command["flags"]) & BY_INSTRUMENT:
+        named_slot = np.int64(command["instrument_id"]) & (slots - 1)
+        count = choose_in_books(book, command, named_slot, named_slot + 1, steps_max)
+    elif slots + np.int64(counters["resting_orders"]) < steps_max:
+        count = choose_in_books(book, command, np.int64(0), slots, steps_max)
+    return count if count != UNKNOWN else choose_in_pool(book, command)
+
+
+@outlined
+def choose_in_pool(book, command):
+    """Choose in one pass over all orders that there ever were at a time."""
+    count = np.int64(0)
+    for slot in range(1, np.int64(book.counters[0]["fresh_order"])):
+        if goes_by_account(book, command, slot) and matches(book, command, slot) and rests(book, slot):
+            book.chosen[count] = book.orders[slot]["order_id"]
+            count += 1
+    return count
+
+
+@outlined
+def choose_in_books(book, command, first_slot, end_slot, steps_max):
+    """Choose by walking the queues of some instruments; UNKNOWN, with nothing chosen, if that takes too many steps."""
+    count = np.int64(0)
+    for book_side in range(2 * first_slot, 2 * end_slot):
+        slot = best_order(book, book_side)
+        while slot != NIL:
+            if steps_max == 0:
+                forget_chosen(book, count)
+                return np.int64(UNKNOWN)
+            steps_max -= 1
+            if goes_by_account(book, command, slot) and matches(book, command, slot):
+                book.chosen[count] = book.orders[slot]["order_id"]
+                count += 1
+            slot = next_order(book, slot)
+    return count
 
 
 @inlined
-def first_order(book, command):
-    """The order at which the walk begins, or NIL."""
-    instrument_slot = next_instrument(book, command, NONE)
-    return head_of(book, first_level(book, command, instrument_slot, np.int64(Side.BUY)))
+def forget_chosen(book, count):
+    """Leave no id behind."""
+    for place in range(count):
+        book.chosen[place] = 0
 
 
 @inlined
-def order_after(book, command, slot):
-    """The order that the walk comes to after this one, or NIL."""
-    order = book.orders[slot]
-    level = np.int64(order["level"])
-    if slot != np.int64(book.levels[level]["newest"]):
-        return np.int64(order["next"])
-    following = next_level(book, level)
-    if following == NIL:
-        book_side = np.int64(book.levels[level]["book_side"])
-        following = first_level(book, command, book_side >> 1, (book_side & 1) + 1)
-    return head_of(book, following)
-
-
-@inlined
-def head_of(book, level):
-    """The oldest order of a level, or NIL for no level."""
+def best_order(book, book_side):
+    """The oldest order at the best price of a side, or NIL."""
+    level = np.int64(book.sides[book_side]["best_level"])
     return np.int64(book.levels[level]["head"]) if level != NIL else np.int64(NIL)
 
 
-@outlined
-def first_level(book, command, instrument_slot, side):
-    """The first level that the walk comes to from a side of an instrument on, or NIL."""
-    while instrument_slot != NONE:
-        while side <= Side.SELL:
-            level = np.int64(book.sides[2 * instrument_slot + side]["best_level"])
-            if level != NIL and goes_by_side(command, side):
-                return level
-            side += 1
-        instrument_slot = next_instrument(book, command, instrument_slot)
-        side = np.int64(Side.BUY)
-    return np.int64(NIL)
+@inlined
+def rests(book, slot):
+    """Whether there is an order in a slot of the pool; a free one still says what the last one in it was."""
+    return find_slot(book, book.orders[slot]["order_id"]) == slot
 
 
 @inlined
-def goes_by_side(command, side):
-    """Whether the command does not leave a side out."""
-    return np.int64(command["flags"]) & BY_SIDE == 0 or np.int64(command["side"]) == side
+def goes_by_account(book, command, slot):
+    """Whether the command does not leave out the account of an order. It is asked first, and of the most orders."""
+    account_id = np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK)
+    return np.int64(command["flags"]) & BY_ACCOUNT == 0 or account_id == np.int64(command["account_id"])
 
 
 @inlined
-def next_instrument(book, command, instrument_slot):
-    """The slot of the next instrument with orders that the command goes by, after the one in a slot or from the
-    beginning for NONE, by instrument id; NONE behind the last."""
-    if np.int64(command["flags"]) & BY_INSTRUMENT:
-        named_slot = np.int64(command["instrument_id"]) & np.int64(len(book.instruments) - 1)
-        is_next = instrument_slot == NONE and goes_by_instrument(book, command, named_slot)
-        return named_slot if is_next else np.int64(NONE)
-    return next_by_id(book, command, instrument_slot)
-
-
-@outlined
-def next_by_id(book, command, instrument_slot):
-    """The same for a command that goes by no instrument.
-
-    Ids that share a slot differ by a multiple of the number of slots, so slots are in the order of ids only within a
-    turn: among ids that are equally far above their slots. Ids rise for ever, so that few turns are live at a time.
-    """
-    turn = np.int64(NONE)
-    if instrument_slot != NONE:
-        turn = turn_of(book, instrument_slot)
-        for slot in range(instrument_slot + 1, len(book.instruments)):
-            if goes_by_instrument(book, command, slot) and turn_of(book, slot) == turn:
-                return np.int64(slot)
-    return first_of_later_turn(book, command, turn)
-
-
-@inlined
-def first_of_later_turn(book, command, turn):
-    """The slot of the first instrument of the first turn after one, or NONE."""
-    found = np.int64(NONE)
-    for slot in range(len(book.instruments)):
-        is_later = goes_by_instrument(book, command, slot) and turn_of(book, slot) > turn
-        if is_later and (found == NONE or turn_of(book, slot) < turn_of(book, found)):
-            found = np.int64(slot)
-    return found
-
-
-@inlined
-def turn_of(book, instrument_slot):
-    """How far the id of the instrument in a slot is above it."""
-    return np.int64(book.instruments[instrument_slot]["instrument_id"]) - instrument_slot
-
-
-@inlined
-def goes_by_instrument(book, command, instrument_slot):
-    """Whether an instrument has orders, and a scope that the command does not leave out."""
-    if book.sides[2 * instrument_slot]["root"] == NIL and book.sides[2 * instrument_slot + 1]["root"] == NIL:
+def matches(book, command, slot):
+    """Whether an order falls under all else that the command goes by."""
+    flags = np.int64(command["flags"])
+    if flags & BY_SESSION and book.terms[slot]["session_id"] != command["session_id"]:
         return False
-    scope = book.instruments[instrument_slot]["scope"]
-    return (scope ^ command["scope"]) & command["scope_mask"] == 0
+    if flags & BY_LABEL and book.terms[slot]["label"] != command["label"]:
+        return False
+    book_side = np.int64(book.levels[book.orders[slot]["level"]]["book_side"])
+    if flags & BY_SIDE and book_side & 1 != np.int64(command["side"]):
+        return False
+    instrument = book.instruments[book_side >> 1]
+    if flags & BY_INSTRUMENT and instrument["instrument_id"] != command["instrument_id"]:
+        return False
+    return (instrument["scope"] ^ command["scope"]) & command["scope_mask"] == 0
+
+
+# The sorting.
+
+
+@outlined
+def sort_ids(book, count):
+    """Put the chosen ids in ascending order, by a heap. Mostly they are: slots are taken in the order of arrival."""
+    if are_ascending(book, count):
+        return
+    for top in range(count // 2 - 1, -1, -1):
+        sift_down(book, np.int64(top), count)
+    for end in range(count - 1, 0, -1):
+        largest = book.chosen[0]
+        book.chosen[0] = book.chosen[end]
+        book.chosen[end] = largest
+        sift_down(book, np.int64(0), np.int64(end))
+
+
+@inlined
+def are_ascending(book, count):
+    """Whether there is nothing to sort."""
+    place = np.int64(1)
+    while place < count and book.chosen[place - 1] < book.chosen[place]:
+        place += 1
+    return place >= count
+
+
+@outlined
+def sift_down(book, top, count):
+    """Let the id at the top of a heap of so many sink to its place, the larger ones above it."""
+    order_id = book.chosen[top]
+    at = top
+    below = 2 * at + 1
+    while below < count:
+        if below + 1 < count and book.chosen[below + 1] > book.chosen[below]:
+            below += 1
+        if book.chosen[below] <= order_id:
+            break
+        book.chosen[at] = book.chosen[below]
+        at = below
+        below = 2 * at + 1
+    book.chosen[at] = order_id

@@ -10,13 +10,14 @@ MASS_FLAGS = int(~MassFlag(0))
 
 
 def mass_cancel(book: TwinState, command: SimpleNamespace) -> None:
-    """Cancel every order that matches all of what a command goes by."""
+    """Cancel every order that matches all of what a command goes by, in the order of their ids."""
     instrument_id = command.instrument_id if command.flags & MassFlag.BY_INSTRUMENT else 0
     side = command.side if command.flags & MassFlag.BY_SIDE else 0
     reject = check_mass_cancel(book, command)
     if reject:
         return book.refuse(command.account_id, Refusal(reject, instrument_id=instrument_id, side=side))
-    chosen = [order for order in book.all_orders() if is_chosen(book, command, order)]
+    matching = (order for order in book.all_orders() if is_chosen(book, command, order))
+    chosen = sorted(matching, key=lambda order: order.order_id)
     lots = sum(order.leaves_lots for order in chosen)
     for order in chosen:
         book.leave(order, OrderReason.MASS_CANCELLED)

@@ -1,9 +1,12 @@
 """Mass cancels by example."""
 
+import random
+
 import pytest
 
 from matching.book import Limits, OrderBook
-from matching.schema import MassFlag, OrderReason, OrderReject, Phase, Side
+from matching.schema import MassFlag, OrderReason, OrderReject, Phase, Side, quote_order_id
+from matching.twin import TwinBook
 from tests.matching.commands import (
     CANCELLED,
     GTD,
@@ -14,15 +17,31 @@ from tests.matching.commands import (
     STEPPED,
     UNLISTED,
     WILD,
+    Book,
+    Command,
     brief,
     buy,
+    cancel,
     event,
     iceberg,
+    place,
+    records,
+    replace,
     sell,
 )
-from tests.matching.groups import BUFFERS, MASS_CANCELLED, ids_of, make_groups_book, mass_cancel, run_groups
+from tests.matching.groups import (
+    BUFFERS,
+    MASS_CANCELLED,
+    ids_of,
+    make_groups_book,
+    mass_cancel,
+    mass_quote,
+    quote,
+    run_groups,
+)
 
 BY_ACCOUNT, BY_SESSION, BY_LABEL, BY_SIDE, BY_INSTRUMENT = MassFlag
+CROWDED = 201
 
 
 @pytest.fixture(params=BUFFERS)
@@ -31,14 +50,14 @@ def book(request: pytest.FixtureRequest) -> OrderBook:
     return make_groups_book(request.param)
 
 
-def test_orders_go_by_instrument_bids_first_then_price_then_time(book: OrderBook) -> None:
+def test_orders_go_in_the_order_of_their_ids(book: OrderBook) -> None:
     run_groups(
         book,
-        *[sell(1, 100, 1, instrument_id=WILD), sell(2, 105, 1), sell(3, 104, 1), buy(4, 98, 1), buy(5, 99, 1)],
-        *[buy(6, 99, 1), sell(7, 104, 1), buy(8, 95, 10, instrument_id=STEPPED)],
+        *[sell(8, 100, 1, instrument_id=WILD), sell(2, 105, 1), sell(7, 104, 1), buy(4, 98, 1), buy(1, 99, 1)],
+        *[buy(6, 99, 1), sell(3, 104, 1), buy(5, 95, 10, instrument_id=STEPPED)],
     )
     events = run_groups(book, mass_cancel(BY_ACCOUNT))
-    assert ids_of(events) == [5, 6, 4, 3, 7, 2, 8, 1, 0]
+    assert ids_of(events) == [1, 2, 3, 4, 5, 6, 7, 8, 0]
     assert {(row["kind"], row["reason"], row["leaves_lots"]) for row in events[:-1]} == {
         (CANCELLED, OrderReason.MASS_CANCELLED, 0)
     }
@@ -142,13 +161,30 @@ def test_the_scope_of_instruments_is_compared_in_the_bits_of_the_mask(
     assert run_groups(book, by_instrument)[-1]["counter_order_id"] == 0
 
 
-def test_an_older_instrument_comes_first_wherever_its_slot_is(book: OrderBook) -> None:
+def test_instruments_whose_ids_share_slots_are_told_apart(book: OrderBook) -> None:
     older, newer, newest = 6, 8, 27  # with 8 slots, the slots 6, 0 and 3, of which 3 was WILD's
     for instrument_id in (older, newer, newest):
         book.list_instrument(instrument_id)
     for order_id, instrument_id in enumerate((newest, newer, older, STEPPED), 1):
         run_groups(book, sell(order_id, 100, 10, instrument_id=instrument_id))
-    assert ids_of(run_groups(book, mass_cancel())) == [4, 3, 2, 1, 0]
+    assert ids_of(run_groups(book, mass_cancel(BY_INSTRUMENT, instrument_id=newest))) == [1, 0]
+    assert ids_of(run_groups(book, mass_cancel())) == [2, 3, 4, 0]
+
+
+def test_quotes_go_behind_all_orders_with_sequences_for_ids(book: OrderBook) -> None:
+    run_groups(book, mass_quote(quote((99, 1), (105, 1))), buy(1, 98, 1), mass_quote(quote((97, 1)), account_id=2))
+    run_groups(book, sell((1 << 64) - 1, 110, 1), sell(2, 108, 1))
+    bid, ask = (quote_order_id(1, PLAIN, side) for side in Side)
+    other = quote_order_id(2, PLAIN, Side.BUY)
+    assert ids_of(run_groups(book, mass_cancel())) == [1, 2, bid, ask, other, (1 << 64) - 1, 0]
+
+
+def test_slots_that_were_freed_hold_no_order(book: OrderBook) -> None:
+    """Whatever was cancelled, filled or moved to another slot goes once at most."""
+    run_groups(book, *[buy(order_id, 100 - order_id, 1) for order_id in range(1, 7)])
+    run_groups(book, cancel(2), cancel(5), sell(9, 99, 1), buy(5, 90, 1), replace(3, 96, 4), cancel(6))
+    assert ids_of(run_groups(book, mass_cancel(BY_ACCOUNT))) == [3, 4, 5, 0]
+    assert ids_of(run_groups(book, mass_cancel(BY_ACCOUNT))) == [0]
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -199,28 +235,55 @@ def test_what_an_iceberg_does_not_show_goes_and_counts(book: OrderBook) -> None:
 
 def test_a_mass_cancel_among_other_commands_of_a_batch(book: OrderBook) -> None:
     events = run_groups(book, buy(1, 100, 1), buy(2, 101, 1), mass_cancel(BY_ACCOUNT), buy(1, 99, 1), mass_cancel())
-    assert ids_of(events) == [1, 2, 2, 1, 0, 1, 1, 0]
+    assert ids_of(events) == [1, 2, 1, 2, 0, 1, 1, 0]
     assert [row["sequence"] for row in events] == [1, 2, 3, 3, 3, 4, 5, 5]
 
 
-def test_a_mass_cancel_of_many_instruments_and_prices() -> None:
-    book = OrderBook(Limits(instruments=256, orders=5_000, nodes=20_000, accounts=16), event_capacity=5)
-    for instrument_id in range(200, 400):
-        book.list_instrument(instrument_id)
-    orders = [
-        buy(
-            1 + number,
-            1 + (number * 7_919) % 60_000,
-            1 + number % 9,
-            instrument_id=200 + number % 200,
-            account_id=number % 3,
-        )
-        for number in range(3_000)
+@pytest.mark.parametrize("cancelled", [0, 2_900], ids=["a full pool", "a pool nearly empty"])
+@pytest.mark.parametrize(
+    ("flags", "fields"),
+    [
+        (BY_ACCOUNT, {}),
+        (0, {}),
+        (BY_LABEL, {"label": 2}),
+        (BY_ACCOUNT | BY_SIDE, {"side": Side.SELL}),
+        (BY_ACCOUNT | BY_INSTRUMENT, {"instrument_id": 203}),
+        (BY_INSTRUMENT, {"instrument_id": CROWDED}),
+        (BY_ACCOUNT | BY_INSTRUMENT | BY_SIDE, {"instrument_id": CROWDED, "side": Side.BUY}),
+        (0, {"scope": 1, "scope_mask": 3}),
+    ],
+)
+def test_deep_books_are_searched_alike_on_every_road(flags: int, fields: dict[str, int], cancelled: int) -> None:
+    """By a pass over the pool, or by walking the books where there are few orders or one instrument."""
+    generator = random.Random(7)
+    compiled = OrderBook(Limits(instruments=32, orders=4_000, nodes=20_000, accounts=16), event_capacity=5)
+    twin = TwinBook(4_000)
+    books: tuple[Book, Book] = (compiled, twin)
+    for each in books:
+        for instrument_id in range(200, 220):
+            each.list_instrument(instrument_id, scope=instrument_id % 4)
+    orders = [some_order(order_id, generator) for order_id in generator.sample(range(1, 9_000), 3_000)]
+    cancels = [
+        cancel(order["order_id"], instrument_id=order["instrument_id"], account_id=order["account_id"])
+        for order in generator.sample(orders, cancelled)
     ]
-    run_groups(book, *orders)
-    mine = [order for order in orders if order["account_id"] == 1]
-    events = run_groups(book, mass_cancel(BY_ACCOUNT))
-    expected = sorted(mine, key=lambda order: (order["instrument_id"], -order["price_ticks"], order["order_id"]))
-    assert ids_of(events[:-1]) == [order["order_id"] for order in expected]
-    assert events[-1]["counter_order_id"] == 1_000
-    assert events[-1]["quantity_lots"] == sum(order["quantity_lots"] for order in mine)
+    for commands in ([*orders, *cancels], [mass_cancel(flags, **fields)], orders[:50], [mass_cancel(flags, **fields)]):
+        events = [each.execute(records(*commands)) for each in books]
+        assert events[0].tolist() == events[1].tolist()
+        compiled.check()
+    assert compiled.orders().tolist() == twin.orders().tolist()
+
+
+def some_order(order_id: int, generator: random.Random) -> Command:
+    """An order that meets nobody, often in a crowded instrument."""
+    side = generator.choice(list(Side))
+    distance_ticks = generator.choice((1, 2, generator.randrange(1, 30_000)))
+    return place(
+        order_id,
+        side,
+        30_000 - distance_ticks if side == Side.BUY else 30_000 + distance_ticks,
+        1 + order_id % 9,
+        instrument_id=generator.choice((CROWDED, generator.randrange(200, 220))),
+        account_id=generator.randrange(1, 4),
+        label=generator.randrange(3),
+    )
