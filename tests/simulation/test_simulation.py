@@ -43,7 +43,6 @@ DANGERS = {
     "flipped bit refused by name",
     "flipped bit recovered from",
     "read failed",
-    "read done by half",
     "write failed",
     "write done by half",
     "sync failed",

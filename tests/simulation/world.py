@@ -1,7 +1,7 @@
 """A world in which the embedded exchange lives several lives: one seed decides all that happens in it.
 
 The real service runs on the real store. Only what could not repeat itself is replaced: the clocks, the disk beneath
-SQLite, and the thread of the sequencer, whose work is done in the caller's turn.
+SQLite, and the threads of the sequencer, whose work is done in the caller's turn.
 
     open ─▶ compare with the replay ─▶ retry ─▶ trade ─▶ lose power, fail, or stop ─▶ damage the store, set clocks
 
@@ -21,7 +21,8 @@ import apsw
 import numpy as np
 import pytest
 
-from exchange import clock, commands, journal, service
+from exchange import clock, commands, journal, sequencer, service
+from exchange.captures import Captures
 from exchange.clock import BACKWARD_NS_MAX, DOWNTIME_NS_MAX
 from exchange.published import Published
 from exchange.recovery import Recovered, replay
@@ -30,6 +31,7 @@ from exchange.service import Exchange, Reply, StorageFull
 from exchange.snapshots import SNAPSHOTS_FILE, SnapshotStore
 from exchange.store_errors import JournalFailed, StoreError
 from exchange.venue.schema import CLIENT_ID_RETENTION_NS, Reject
+from exchange.venue.state import State
 from exchange.verification import verify
 from matching.schema import Side
 from tests.simulation.audit import Audit
@@ -47,7 +49,9 @@ REPLY_S_MAX = 60
 CHANGES_UNTIL_POWER_LOSS_MAX = 250
 RESERVE_BYTES = 4_096
 FLIPS_MAX = 3
-FAULTS_WHILE_OPENING = (("read", False), ("read", True), ("write", False), ("write", True), ("sync", False))
+# No read gives half of a page: SQLite takes the rest for zeros, and would write them back with the page's next change.
+# The system's storage reads on until it has all, and gives less only where the file ends.
+FAULTS_WHILE_OPENING = (("read", False), ("write", False), ("write", True), ("sync", False))
 FAULTS_WHILE_TRADING = (*FAULTS_WHILE_OPENING, ("full", False), ("full", True))
 UNTIL_FAULT_MAX = {"read": 30, "write": 120, "full": 120, "sync": 40}
 WRONG_CLOCKS_S = (0, 0, 0, HOUR_S, -HOUR_S, 10 * 24 * HOUR_S)
@@ -103,12 +107,24 @@ class InlineSequencer(Sequencer):
             self._give_up(error, batch)
 
 
+class InlineCaptures(Captures):
+    """Gets memory for a snapshot at once: how soon a thread has it would decide when the snapshot is taken."""
+
+    def reserve(self, state: State, additions: int) -> bool:
+        """Get memory for a capture after at most so many more commands; False while in use."""
+        is_free = self._in_use.acquire(blocking=False)
+        if is_free:
+            self._reserve(state, additions)
+        return is_free
+
+
 def simulate(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
     """Put simulated time and the inline sequencer into the service, and let short runs meet checkpoints."""
     simulated_time = SimulatedTime()
     monkeypatch.setattr(service, "time", simulated_time)
     monkeypatch.setattr(clock, "time", simulated_time)
     monkeypatch.setattr(service, "Sequencer", InlineSequencer)
+    monkeypatch.setattr(sequencer, "Captures", InlineCaptures)
     monkeypatch.setattr(journal, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
     return simulated_time
 
@@ -121,9 +137,10 @@ async def lead(world: "World", lives: int) -> "World":
     world.audit.read(world.directory)
     world.audit.check(world.acknowledged)
     verdict = verify(world.directory, LIMITS)
+    unexpected = [fault for fault in verdict.faults if "belongs to another journal" not in fault]
+    assert unexpected == [], "only snapshots were damaged"
     assert verdict.records == world.audit.view.sequence
     assert verdict.state_digest == world.audit.venue.digest().hex()
-    assert all("belongs to another journal" in fault for fault in verdict.faults), "only snapshots were damaged"
     return world
 
 
@@ -226,6 +243,8 @@ class World:
             accept_clock=accept_clock,
         )
         exchange._guard._look_every_s = 0
+        if exchange._saving is not None:
+            await exchange._saving
         self._storage.forget_faults()
         self._compare(exchange, accept_clock)
         return exchange
