@@ -6,7 +6,7 @@ import numpy as np
 
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
-from exchange.venue.schema import Command, view_commands, view_events
+from exchange.venue.schema import Batch, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
@@ -28,7 +28,7 @@ class Venue:
         self.limits = limits
         self.state = allocate(limits) if state is None else state
         self._buffer = np.zeros(event_capacity, ORDER_EVENT)
-        self._events = view_events(self._buffer)
+        self._events = EventBuffer(self._buffer)
 
     @classmethod
     def from_image(cls, logical: image.Image, limits: VenueLimits) -> "Venue":
@@ -39,9 +39,8 @@ class Venue:
         """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
         if not len(commands):
             return self._buffer[:0].copy()
-        self._grow(len(commands) + int(np.count_nonzero(commands["kind"] == Command.QUOTE)))
-        # To the compiler a read-only array is another type, for which it would compile every kernel once more.
-        batch = view_commands(np.require(commands, requirements=["C", "W"]))
+        self._grow(2 * len(commands))  # a quote brings two orders
+        batch = Batch(np.ascontiguousarray(commands))
         done, parts = 0, []
         while done < len(commands):
             done, count = apply_commands(self.state, batch, first_sequence, done, self._events)
