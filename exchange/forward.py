@@ -95,7 +95,7 @@ def read_view(dump: bytes | memoryview) -> MarketView:
     for tranche, sides in zip(view.tranches.values(), books, strict=True):
         for side, levels in zip(Side, sides, strict=True):
             prices, lots, counts = zip(*levels, strict=True) if levels else ((), (), ())
-            tranche.book.restore(side, list(prices), list(lots), list(counts))
+            tranche.book.sides[side].restore(list(prices), list(lots), list(counts))
     orders = ("open_orders", "finished_orders")
     load_orders(view, *(pack_orders(OrderView(*take["order"](row)) for row in document[name]) for name in orders))
     return view

@@ -3,11 +3,13 @@
 import queue
 import threading
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 CHUNK_ITEMS = 64
+CHUNK_S = 0.001
 CHUNKS_AHEAD = 4
 _PATIENCE_S = 0.1
 
@@ -15,7 +17,8 @@ _PATIENCE_S = 0.1
 class ReadAhead(Generic[Item]):
     """Gives the same items, and raises what the iterator raised, at the same place. Close it when it is left early.
 
-    Items are handed over many at a time, because a hand-over between threads takes longer than a small row.
+    Small items are handed over many at a time, because a hand-over between threads takes longer than a small row. Large
+    ones go as they come, so that nobody waits for the first of them until many are read.
     """
 
     def __init__(self, items: Iterator[Item]) -> None:
@@ -45,8 +48,9 @@ class ReadAhead(Generic[Item]):
         ended: BaseException | None = None
         while ended is None and not self._is_left.is_set():
             chunk: list[Item] = []
+            end_s = perf_counter() + CHUNK_S
             try:
-                while len(chunk) < CHUNK_ITEMS:
+                while not chunk or (len(chunk) < CHUNK_ITEMS and perf_counter() < end_s):
                     chunk.append(next(self._items))
             except BaseException as error:
                 ended = error

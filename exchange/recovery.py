@@ -5,7 +5,10 @@ at its sequence, and the digest of the state that comes out of it. Otherwise an 
 alone: from its first row, or from the base that its newest rules began with.
 """
 
+import gc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +24,7 @@ from exchange.venue.image import LAYOUTS, Image, digest
 from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
+from kernels.records import copied
 from matching.schema import ORDER_COMMAND
 
 HEADER_BYTES_MAX = 1 << 16
@@ -48,13 +52,26 @@ def recover(
 ) -> Recovered:
     """Rebuild the market. Raises the journal's StoreErrors if a row cannot be trusted."""
     recovered = _newest_good(journal, snapshots, limits)
-    for published in replay(recovered.venue, journal, recovered.sequence + 1):
-        recovered.view.apply(published)
-        recovered.sequence = published.first_sequence + len(published.commands) - 1
-        recovered.replayed_records += len(published.commands)
-        if progress is not None:
-            progress(recovered.sequence, journal.last_sequence)
+    with _no_garbage():
+        for published in replay(recovered.venue, journal, recovered.sequence + 1):
+            recovered.view.apply(published)
+            recovered.sequence = published.first_sequence + len(published.commands) - 1
+            recovered.replayed_records += len(published.commands)
+            if progress is not None:
+                progress(recovered.sequence, journal.last_sequence)
     return recovered
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """A market that grows by millions of objects, none of them garbage, is not searched for it again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def beginning(journal: Journal, limits: VenueLimits) -> Recovered:
@@ -114,7 +131,7 @@ def unpack(payload: bytes | memoryview) -> tuple[dict[str, np.ndarray], memoryvi
         for name, layout in LAYOUTS.items():
             count = header["counts"][name]
             # Kernels are compiled for arrays that can be written to.
-            image[name] = np.frombuffer(body, layout, count, at).copy()
+            image[name] = copied(np.frombuffer(body, layout, count, at))
             at += count * layout.itemsize
         view_bytes = header["view_bytes"]
     except (LookupError, TypeError) as error:
@@ -144,7 +161,9 @@ def _restored(journal: Journal, snapshot: Snapshot, limits: VenueLimits) -> Reco
     if snapshot.chain_hash != journal.hash_at(snapshot.sequence):
         raise ValueError("it belongs to another journal")
     image, view_dump = unpack(snapshot.payload)
-    venue = Venue.from_image(image, limits)
-    if venue.digest() != snapshot.state_digest:
-        raise ValueError("its state has another digest than it says")
-    return Recovered(venue, MarketView.load(view_dump), snapshot.sequence, 0)
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(MarketView.load, view_dump)
+        venue = Venue.from_image(image, limits)
+        if venue.digest() != snapshot.state_digest:
+            raise ValueError("its state has another digest than it says")
+        return Recovered(venue, loading.result(), snapshot.sequence, 0)

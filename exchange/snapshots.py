@@ -15,6 +15,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -77,6 +78,10 @@ FROM snapshots WHERE sequence = ?
 UNUSABLE_ERRORS = (*DAMAGE_ERRORS, apsw.ReadOnlyError, apsw.PermissionsError, apsw.ConstraintError, apsw.MismatchError)
 _COLUMN_TYPES = (int, bytes, bytes, bytes, int, bytes, bytes)
 _HASHED_FIELDS = struct.Struct("<qqIII")
+
+
+class _DamagedRow(Exception):  # noqa: N818 - named for what is wrong
+    """A row holds values of other types."""
 
 
 class Snapshot(NamedTuple):
@@ -198,24 +203,33 @@ class SnapshotStore:
             return []
 
     def _load(self, sequence: int) -> Snapshot | None:
+        """The snapshot of a sequence, if it is whole. What is read is hashed in another thread meanwhile."""
         try:
-            with self._lock:
+            with self._lock, ThreadPoolExecutor(1, "checksum") as beside:
                 rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
-                parts: list[Any] = [part for (part,) in self._connection.execute(_SELECT_PARTS, (sequence,))]
+                if not rows or tuple(map(type, rows[0])) != _COLUMN_TYPES:
+                    raise _DamagedRow
+                found_sequence, chain_hash, state_digest, rules, time_ns, checksum, first = rows[0]
+                rules_version = rules.decode(errors="replace")
+                hasher = _hasher_of(found_sequence, chain_hash, state_digest, rules_version, time_ns)
+                beside.submit(hasher.update, first)
+                parts: list[bytes] = [first]
+                for (part,) in self._connection.execute(_SELECT_PARTS, (sequence,)):
+                    if type(part) is not bytes:
+                        raise _DamagedRow
+                    beside.submit(hasher.update, part)
+                    parts.append(part)
+        except _DamagedRow:
+            self._leave_out(sequence, "its row is damaged")
+            return None
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self._leave_out(sequence, error)
             return None
-        if not rows or tuple(map(type, rows[0])) != _COLUMN_TYPES or any(type(part) is not bytes for part in parts):
-            self._leave_out(sequence, "its row is damaged")
-            return None
-        found_sequence, chain_hash, state_digest, rules, time_ns, checksum, payload = rows[0]
-        rules_version = rules.decode(errors="replace")
-        whole = b"".join([payload, *parts]) if parts else payload
-        snapshot = Snapshot(found_sequence, chain_hash, state_digest, rules_version, time_ns, whole)
-        if checksum != _checksum(snapshot):
+        if checksum != hasher.digest():
             self._leave_out(sequence, "its checksum is wrong")
             return None
-        return snapshot
+        payload = b"".join(parts) if len(parts) > 1 else first
+        return Snapshot(found_sequence, chain_hash, state_digest, rules_version, time_ns, payload)
 
     def _leave_out(self, sequence: int, reason: object) -> None:
         self.notices.append(f"the snapshot at sequence {sequence} in {self._path} is left out: {reason}")
@@ -253,10 +267,17 @@ def _parts(payload: bytes | memoryview) -> list[memoryview]:
 
 
 def _checksum(snapshot: Snapshot) -> bytes:
-    """BLAKE2b over all fields; lengths keep neighbours apart, the sequence ties the row to its place."""
-    rules = snapshot.rules_version.encode()
-    lengths = len(snapshot.chain_hash), len(snapshot.state_digest), len(rules)
-    hasher = blake2b(_HASHED_FIELDS.pack(snapshot.sequence, snapshot.time_ns, *lengths), digest_size=32)
-    for part in (snapshot.chain_hash, snapshot.state_digest, rules, snapshot.payload):
-        hasher.update(part)
+    """BLAKE2b over all fields, the payload last."""
+    hasher = _hasher_of(*snapshot[:5])
+    hasher.update(snapshot.payload)
     return hasher.digest()
+
+
+def _hasher_of(sequence: int, chain_hash: bytes, state_digest: bytes, rules_version: str, time_ns: int) -> blake2b:
+    """Has seen all fields but the payload: lengths keep neighbours apart, the sequence ties the row to its place."""
+    rules = rules_version.encode()
+    lengths = len(chain_hash), len(state_digest), len(rules)
+    hasher = blake2b(_HASHED_FIELDS.pack(sequence, time_ns, *lengths), digest_size=32)
+    for part in (chain_hash, state_digest, rules):
+        hasher.update(part)
+    return hasher

@@ -6,7 +6,7 @@ and `group.orders[slot]` reads the same with the JIT on and off. Bounds checks s
 """
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 import numpy as np
@@ -41,6 +41,9 @@ def aligned_zeros(length: int, dtype: Any) -> np.ndarray:
 class ArrayGroup:
     """Base of a frozen dataclass of contiguous arrays of one dimension, none of them empty, and other such groups."""
 
+    _address: int
+    _numba_type_: "ArrayGroupType"
+
     def __post_init__(self) -> None:
         """Raises ValueError for an array of another shape."""
         members = [(field.name, getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
@@ -55,10 +58,58 @@ class ArrayGroup:
         return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
 
 
+class RecordViews(ArrayGroup):
+    """Base of a group whose members are one array of records, each in a layout of its own, which a subclass names.
+
+    A batch of one command is viewed as carefully as one of thousands, so this takes no time: compiled code is given one
+    address many times, and for Python a view is made when it is asked for. Kernels that are given such a group must
+    only write to it if the array may be written to: a read-only one is of the same type.
+    """
+
+    layouts: ClassVar[dict[str, np.dtype]]
+    _size: ClassVar[int]
+    _parts: ClassVar[dict[int, int]]
+    """By place among the words: how many of a smaller layout there are in a record."""
+
+    def __init_subclass__(cls) -> None:
+        """What is the same for all groups of the class."""
+        sizes = [layout.itemsize for layout in cls.layouts.values()]
+        cls._size = sizes[0]
+        assert not any(cls._size % size for size in sizes), "every layout fills the records"
+        cls._parts = {2 * at + 1: cls._size // size for at, size in enumerate(sizes) if size != cls._size}
+        members = tuple((name, numba.typeof(np.empty(0, layout))) for name, layout in cls.layouts.items())
+        cls._numba_type_ = ArrayGroupType(cls.__name__, members)
+
+    def __init__(self, records: np.ndarray) -> None:
+        """View records of the size of the first layout. Raises ValueError for an array of another shape."""
+        flags, count = records.flags, len(records)
+        if records.ndim != 1 or not flags.c_contiguous or not flags.aligned or not 0 < count <= LENGTH_MAX:
+            raise ValueError("records are a contiguous array of one dimension with something in it")
+        if records.itemsize != self._size:
+            raise ValueError(f"records are of {self._size} bytes, not {records.itemsize}")
+        words = [records.ctypes.data, count] * len(self.layouts)
+        for at, parts in self._parts.items():
+            words[at] = parts * count
+        self._records = records
+        self._words = np.array(words, np.int64)
+        self._address = self._words.ctypes.data
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        """The records in one layout."""
+        layout = self.layouts.get(name)
+        if layout is None:
+            raise AttributeError(name)
+        return self._records.view(layout)
+
+    def __reduce__(self) -> Any:
+        """A copy has records of its own."""
+        return type(self), (self._records,)
+
+
 def _words_of(name: str, member: Any) -> tuple[int, int]:
     """Where a member is, and how long."""
     if isinstance(member, ArrayGroup):
-        return member._address, 1  # type: ignore[attr-defined]
+        return member._address, 1
     if member.ndim != 1 or not member.flags.c_contiguous or not 0 < len(member) <= LENGTH_MAX:
         raise ValueError(f"{name} is not a contiguous array of one dimension with something in it")
     return member.ctypes.data, len(member)
@@ -67,7 +118,7 @@ def _words_of(name: str, member: Any) -> tuple[int, int]:
 def _type_of(member: Any) -> types.Type:
     """Kept for every layout seen: to find the type of an array of records takes longer than to run a small batch."""
     if isinstance(member, ArrayGroup):
-        return member._numba_type_  # type: ignore[attr-defined]
+        return member._numba_type_
     layout = member.dtype, member.flags.writeable, member.flags.aligned
     if layout not in _TYPES:
         _TYPES[layout] = numba.typeof(member)

@@ -1,5 +1,7 @@
 """Fixed-width records: the shape of everything that enters, leaves or stays in the core."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 RECORD_BYTES = 64
@@ -22,3 +24,13 @@ def offset_of(dtype: np.dtype, name: str) -> int:
 def names_of(dtype: np.dtype) -> tuple[str, ...]:
     """The fields of a record, in order."""
     return dtype.names or ()
+
+
+def copied(records: np.ndarray) -> np.ndarray:
+    """A copy of contiguous records. numpy copies records field by field, which takes twenty times as long as bytes."""
+    return records.view(np.uint8).copy().view(records.dtype)
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Contiguous records of one layout, one behind the other."""
+    return np.concatenate([part.view(np.uint8) for part in parts]).view(parts[0].dtype)

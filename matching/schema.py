@@ -10,12 +10,12 @@ group: the head counts the records behind it in `continuations`. An `EXTRA` brin
 `QUOTE` both sides of one instrument, a `LEG` one leg of a basket; they come right behind the head.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import ClassVar
 
 import numpy as np
 
-from kernels.arrays import ArrayGroup
+from kernels.arrays import RecordViews
 from kernels.records import RECORD_BYTES, record
 
 INSTRUMENT_CAPACITY = 65_536
@@ -411,22 +411,22 @@ for _dtype in (
     assert _dtype.itemsize == RECORD_BYTES
 
 
-@dataclass(frozen=True, eq=False)
-class Commands(ArrayGroup):
+class Commands(RecordViews):
     """One array of commands in every layout that matching reads."""
 
-    orders: np.ndarray
-    changes: np.ndarray
-    extras: np.ndarray
-    quotes: np.ndarray
-    legs: np.ndarray
-    mass_cancels: np.ndarray
+    layouts: ClassVar = {
+        "orders": ORDER_COMMAND,
+        "changes": CHANGE_COMMAND,
+        "extras": EXTRA,
+        "quotes": QUOTE,
+        "legs": LEG,
+        "mass_cancels": MASS_CANCEL_COMMAND,
+    }
 
 
 def view_commands(commands: np.ndarray) -> Commands:
     """Every layout of a contiguous array of 64-byte records."""
-    layouts = (ORDER_COMMAND, CHANGE_COMMAND, EXTRA, QUOTE, LEG, MASS_CANCEL_COMMAND)
-    return Commands(*(commands.view(layout) for layout in layouts))
+    return Commands(commands)
 
 
 QUOTE_ID_BIT = 1 << 52

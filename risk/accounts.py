@@ -29,7 +29,7 @@ class Ledger(ArrayGroup):
 def allocate(accounts: int = schema.ACCOUNT_CAPACITY, positions: int = schema.POSITION_CAPACITY) -> Ledger:
     """A ledger without accounts."""
     totals = np.zeros(1, schema.LEDGER)
-    totals["fresh_position"] = 1
+    totals["fresh_position"] = totals["accounts_end"] = 1
     return Ledger(
         totals=totals,
         accounts=np.zeros(accounts, schema.ACCOUNT),

@@ -46,4 +46,5 @@ LEDGER = record(
     ("free_position", "u4"),
     ("fresh_position", "u4"),
     ("live_positions", "i8"),
+    ("accounts_end", "u8"),  # above the id of every account that is open
 )

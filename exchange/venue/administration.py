@@ -82,6 +82,8 @@ def open_account(state, command, events, count):
     if is_account(state.ledger, account_id):
         return refuse(state, np.int64(VenueReject.ACCOUNT_EXISTS), account_id, events, count)
     state.ledger.accounts[account_id]["is_open"] = 1
+    totals = state.ledger.totals[0]
+    totals["accounts_end"] = max(totals["accounts_end"], np.uint64(account_id + 1))
     state.book.groups[account_id] = command["group"]
     return write_account(state, Event.ACCOUNT_OPENED, command, np.int64(0), events, count)
 

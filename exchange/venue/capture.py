@@ -68,7 +68,7 @@ class CaptureMemory:
         parts = live_clients(state)
         count = sum(map(len, parts))
         clients = self._room("clients", 1 << count.bit_length(), state.clients.dtype)
-        np.concatenate(parts, out=clients[:count])
+        np.concatenate([part.view(np.uint8) for part in parts], out=clients[:count].view(np.uint8))
         captured.clock["oldest_client"] = 0
         captured.clock["newest_client"] = count
         return replace(captured, clients=clients)
@@ -99,4 +99,5 @@ def _used_of_book(book: Book) -> dict[str, int]:
 
 
 def _used_of_ledger(ledger: Ledger) -> dict[str, int]:
-    return {"positions": int(ledger.totals[0]["fresh_position"])}
+    totals = ledger.totals[0]
+    return {"positions": int(totals["fresh_position"]), "accounts": int(totals["accounts_end"])}

@@ -18,7 +18,7 @@ from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.compile import kernel
-from kernels.records import record
+from kernels.records import joined, record
 from kernels.table import grown_table, insert_entry
 from matching.export import export_orders
 from matching.identifiers import grown
@@ -79,7 +79,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
         "orders": orders,
         "positions": positions,
-        "clients": np.concatenate(live_clients(state)),
+        "clients": joined(live_clients(state)),
     }
 
 
@@ -223,6 +223,7 @@ def _restore_accounts(state: State, rows: np.ndarray) -> None:
     """Order holds come with the image, because orders go back into the book without the venue's help."""
     ids = rows["account_id"]
     state.ledger.accounts["is_open"][ids] = 1
+    state.ledger.totals["accounts_end"] = ids.max(initial=0) + 1
     state.book.groups[ids] = rows["group"]
     for name in ("cash_nano", "order_hold_nano", "position_hold_nano"):
         state.ledger.accounts[name][ids] = rows[name]

@@ -6,14 +6,17 @@ import numpy as np
 
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
-from exchange.venue.schema import Command, view_commands, view_events
+from exchange.venue.schema import Batch, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
+from kernels.records import copied, joined
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
 from matching.schema import ORDER_EVENT
 
 EVENT_CAPACITY = 16_384
+ROOM_AHEAD = 4_096
+"""Tables have room for so many orders more than a batch brings, so that a small batch need not look at them."""
 
 
 class Venue:
@@ -28,7 +31,8 @@ class Venue:
         self.limits = limits
         self.state = allocate(limits) if state is None else state
         self._buffer = np.zeros(event_capacity, ORDER_EVENT)
-        self._events = view_events(self._buffer)
+        self._events = EventBuffer(self._buffer)
+        self._room = 0
 
     @classmethod
     def from_image(cls, logical: image.Image, limits: VenueLimits) -> "Venue":
@@ -39,14 +43,13 @@ class Venue:
         """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
         if not len(commands):
             return self._buffer[:0].copy()
-        self._grow(len(commands) + int(np.count_nonzero(commands["kind"] == Command.QUOTE)))
-        # To the compiler a read-only array is another type, for which it would compile every kernel once more.
-        batch = view_commands(np.require(commands, requirements=["C", "W"]))
+        self._make_room(2 * len(commands))  # a quote brings two orders
+        batch = Batch(np.ascontiguousarray(commands))
         done, parts = 0, []
         while done < len(commands):
             done, count = apply_commands(self.state, batch, first_sequence, done, self._events)
-            parts.append(self._buffer[:count].copy())
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            parts.append(copied(self._buffer[:count]))
+        return parts[0] if len(parts) == 1 else joined(parts)
 
     def image(self) -> dict[str, np.ndarray]:
         """The logical state."""
@@ -65,6 +68,12 @@ class Venue:
     def time_ns(self) -> int:
         """Venue time, in nanoseconds since 1970."""
         return int(self.state.clock[0]["time_ns"])
+
+    def _make_room(self, additions: int) -> None:
+        if additions > self._room:
+            self._room = additions + ROOM_AHEAD
+            self._grow(self._room)
+        self._room -= additions
 
     def _grow(self, additions: int) -> None:
         """Make room in the hash tables for so many orders; one adds two positions for each trade."""

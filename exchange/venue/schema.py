@@ -5,12 +5,12 @@ batch is one array that is viewed as whatever its `kind` says. A command that ne
 head whose `continuations` counts the CONTINUATION records behind it, journaled together or not at all.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import ClassVar
 
 import numpy as np
 
-from kernels.arrays import ArrayGroup
+from kernels.arrays import RecordViews
 from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
     CHANGE_COMMAND,
@@ -440,43 +440,32 @@ CLOCK = record(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Batch(ArrayGroup):
+class Batch(RecordViews):
     """One array of commands in every layout that kernels read."""
 
-    orders: np.ndarray
-    changes: np.ndarray
-    extras: np.ndarray
-    quotes: np.ndarray
-    legs: np.ndarray
-    mass_cancels: np.ndarray
-    clocks: np.ndarray
-    accounts: np.ndarray
-    series: np.ndarray
-    instruments: np.ndarray
-    words: np.ndarray  # (8 x commands,) u8
+    layouts: ClassVar = {
+        "orders": ORDER_COMMAND,
+        "changes": CHANGE_COMMAND,
+        "extras": EXTRA,
+        "quotes": QUOTE,
+        "legs": LEG,
+        "mass_cancels": MASS_CANCEL_COMMAND,
+        "clocks": CLOCK_COMMAND,
+        "accounts": ACCOUNT_COMMAND,
+        "series": SERIES_COMMAND,
+        "instruments": INSTRUMENT_COMMAND,
+        "words": np.dtype(np.uint64),
+    }
 
 
-@dataclass(frozen=True, eq=False)
-class EventBuffer(ArrayGroup):
+class EventBuffer(RecordViews):
     """One array of events in every layout that kernels write."""
 
-    orders: np.ndarray
-    clocks: np.ndarray
-    accounts: np.ndarray
-    tranches: np.ndarray
-    states: np.ndarray
-    repeats: np.ndarray
-
-
-def view_commands(commands: np.ndarray) -> Batch:
-    """Every layout of a contiguous array of 64-byte records."""
-    of_matching = (ORDER_COMMAND, CHANGE_COMMAND, EXTRA, QUOTE, LEG, MASS_CANCEL_COMMAND)
-    of_venue = (CLOCK_COMMAND, ACCOUNT_COMMAND, SERIES_COMMAND, INSTRUMENT_COMMAND)
-    return Batch(*(commands.view(layout) for layout in (*of_matching, *of_venue, np.uint64)))
-
-
-def view_events(events: np.ndarray) -> EventBuffer:
-    """Every layout of a contiguous array of 64-byte records."""
-    layouts = (ORDER_EVENT, CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT)
-    return EventBuffer(*(events.view(layout) for layout in layouts))
+    layouts: ClassVar = {
+        "orders": ORDER_EVENT,
+        "clocks": CLOCK_EVENT,
+        "accounts": ACCOUNT_EVENT,
+        "tranches": TRANCHE_EVENT,
+        "states": STATE_EVENT,
+        "repeats": REPEAT_EVENT,
+    }

@@ -1,17 +1,21 @@
-"""One tranche's book by price: lots and number of orders at each level, and which levels changed."""
+"""One tranche's book by price: lots and number of orders at each level, and which levels changed.
 
+Levels stand in dictionaries, because orders come and go far more often than anybody reads. Prices are brought into
+their order for whoever asks, and only those that appeared or went since the last time.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from operator import neg
 from typing import NamedTuple
 
 import numpy as np
-from sortedcontainers import SortedDict
+from sortedcontainers import SortedList
 
 from matching.schema import Side
 
-UNREAD_LEVELS_MAX = 16_384
-"""Changed levels kept for a reader that never comes; one that comes once a batch never meets this limit."""
+SORTED_ANEW_PART = 8
+"""Prices are sorted anew, not one by one, where more than one in so many appeared or went."""
 
 
 class BookLevel(NamedTuple):
@@ -22,82 +26,122 @@ class BookLevel(NamedTuple):
     order_count: int
 
 
-def _bids() -> SortedDict:
-    return SortedDict(neg)
+@dataclass(slots=True)
+class BookSide:
+    """One side's levels. `best_sign` times a price is smallest for the best one."""
+
+    best_sign: int
+    lots: dict[int, int] = field(default_factory=dict)  # by price_ticks, in any order
+    orders: dict[int, int] = field(default_factory=dict)  # price_ticks -> number of orders
+    touched: set[int] = field(default_factory=set, compare=False)
+    """Prices of the levels that changed since the book's last `take_changes`."""
+    _sorted: SortedList | None = field(default=None, compare=False)
+    """Prices times `best_sign`, as of the last time that somebody asked."""
+    _unsorted: set[int] = field(default_factory=set, compare=False)
+    """Prices that appeared or went since then."""
+
+    def change(self, price_ticks: int, lots: int, orders: int) -> None:
+        """Add lots and orders to a level, or take them off when negative. A level without orders is gone."""
+        count_before = self.orders.get(price_ticks, 0)
+        count = count_before + orders
+        if not count:
+            del self.lots[price_ticks], self.orders[price_ticks]
+            self._unsorted.add(price_ticks)
+        elif count_before:
+            self.lots[price_ticks] += lots
+            self.orders[price_ticks] = count
+        else:
+            self.lots[price_ticks] = lots
+            self.orders[price_ticks] = count
+            self._unsorted.add(price_ticks)
+        self.touched.add(price_ticks)
+
+    def restore(self, prices_ticks: list[int], quantities_lots: list[int], order_counts: list[int]) -> None:
+        """Enter whole levels into an empty side, without a trace in `touched`."""
+        self.lots.update(zip(prices_ticks, quantities_lots, strict=True))
+        self.orders.update(zip(prices_ticks, order_counts, strict=True))
+        self._sorted = None
+
+    def best_ticks(self) -> int | None:
+        """The best price, or None."""
+        return next(self.best_first(), None)
+
+    def best_first(self) -> Iterator[int]:
+        """All prices, the best one first."""
+        return (self.best_sign * key for key in self._brought_up_to_date())
+
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Prices, lots and numbers of orders, each an array in the same order, which is any."""
+        count = len(self.lots)
+        lots = np.fromiter(self.lots.values(), np.int64, count)
+        orders = np.fromiter(map(self.orders.__getitem__, self.lots), np.int64, count)
+        return np.fromiter(self.lots, np.int64, count), lots, orders
+
+    def _brought_up_to_date(self) -> SortedList:
+        if self._sorted is None or SORTED_ANEW_PART * len(self._unsorted) > len(self.lots):
+            self._sorted = SortedList(self.best_sign * price_ticks for price_ticks in self.lots)
+        else:
+            for price_ticks in self._unsorted:
+                self._sorted.discard(self.best_sign * price_ticks)
+                if price_ticks in self.lots:
+                    self._sorted.add(self.best_sign * price_ticks)
+        self._unsorted.clear()
+        return self._sorted
+
+
+def _sides() -> tuple[BookSide, BookSide]:
+    return BookSide(-1), BookSide(+1)
 
 
 @dataclass(slots=True)
 class BookView:
-    """Both sides best first: iterating `bids` starts at the highest price, iterating `asks` at the lowest."""
+    """Both sides of a book."""
 
-    bids: SortedDict = field(default_factory=_bids)  # price_ticks -> lots
-    asks: SortedDict = field(default_factory=SortedDict)
-    bid_orders: dict[int, int] = field(default_factory=dict)  # price_ticks -> number of orders
-    ask_orders: dict[int, int] = field(default_factory=dict)
+    sides: tuple[BookSide, BookSide] = field(default_factory=_sides)
+    """At their `Side`."""
     sequence: int = 0
     """Of the command that changed a level last."""
-    touched: dict[tuple[int, int], int] = field(default_factory=dict, compare=False)
-    """(side, price_ticks) -> lots now, 0 for a level that is gone; of everything since the last `take_changes`."""
+
+    @property
+    def bids(self) -> dict[int, int]:
+        """Lots by price, in any order."""
+        return self.sides[Side.BUY].lots
+
+    @property
+    def asks(self) -> dict[int, int]:
+        """Lots by price, in any order."""
+        return self.sides[Side.SELL].lots
 
     @property
     def best_bid_ticks(self) -> int | None:
         """The highest price somebody would pay, or None."""
-        return self.bids.peekitem(0)[0] if self.bids else None
+        return self.sides[Side.BUY].best_ticks()
 
     @property
     def best_ask_ticks(self) -> int | None:
         """The lowest price somebody would take, or None."""
-        return self.asks.peekitem(0)[0] if self.asks else None
+        return self.sides[Side.SELL].best_ticks()
 
     def levels(self, side: int, count: int | None = None) -> list[BookLevel]:
         """The best `count` levels of one side, or all of them, best first."""
-        quantities, orders = self._side(side)
-        return [BookLevel(price, lots, orders[price]) for price, lots in islice(quantities.items(), count)]
+        lots, orders = self.sides[side].lots, self.sides[side].orders
+        return [BookLevel(price, lots[price], orders[price]) for price in islice(self.sides[side].best_first(), count)]
 
     def depth(self, count: int | None = None) -> tuple[list[BookLevel], list[BookLevel]]:
         """The best `count` levels of both sides, or all of them: bids, asks."""
         return self.levels(Side.BUY, count), self.levels(Side.SELL, count)
 
     def take_changes(self) -> dict[tuple[int, int], int]:
-        """What `touched` holds, which starts anew."""
-        changes, self.touched = self.touched, {}
+        """What changed since the last call: (side, price_ticks) -> lots now, 0 for a level that is gone."""
+        changes = {
+            (int(side), price_ticks): self.sides[side].lots.get(price_ticks, 0)
+            for side in Side
+            for price_ticks in self.sides[side].touched
+        }
+        self.forget_unread()
         return changes
 
-    def change(self, side: int, price_ticks: int, lots: int, orders: int) -> None:
-        """Add lots and orders to a level, or take them off when negative. A level without orders is gone."""
-        quantities, counts = self._side(side)
-        count = counts.get(price_ticks, 0) + orders
-        if count:
-            left_lots = quantities.get(price_ticks, 0) + lots
-            quantities[price_ticks] = left_lots
-            counts[price_ticks] = count
-        else:
-            left_lots = 0
-            del quantities[price_ticks]
-            del counts[price_ticks]
-        self.touched[side, price_ticks] = left_lots
-
-    def has_levels(self, side: int) -> bool:
-        """Whether anybody wants to trade on a side."""
-        return bool(self._side(side)[0])
-
-    def columns(self, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Prices, lots and numbers of orders of one side, each an array in the same order, which is any."""
-        quantities, counts = self._side(side)
-        prices = np.fromiter(dict.__iter__(quantities), np.int64, len(quantities))
-        lots = np.fromiter(dict.values(quantities), np.int64, len(quantities))
-        return prices, lots, np.fromiter(map(counts.__getitem__, dict.__iter__(quantities)), np.int64, len(quantities))
-
-    def restore(self, side: int, prices_ticks: list[int], quantities_lots: list[int], order_counts: list[int]) -> None:
-        """Enter whole levels into an empty side, without a trace in `touched`."""
-        quantities, counts = self._side(side)
-        quantities.update(zip(prices_ticks, quantities_lots, strict=True))
-        counts.update(zip(prices_ticks, order_counts, strict=True))
-
     def forget_unread(self) -> None:
-        """Drop the changes that nobody came for, when there are too many."""
-        if len(self.touched) > UNREAD_LEVELS_MAX:
-            self.touched.clear()
-
-    def _side(self, side: int) -> tuple[SortedDict, dict[int, int]]:
-        return (self.bids, self.bid_orders) if side == Side.BUY else (self.asks, self.ask_orders)
+        """Drop the changes that nobody came for."""
+        for each in self.sides:
+            each.touched.clear()

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field, fields
 from typing import Self
 
 from exchange.published import Published
-from exchange.venue.schema import Command, Event
-from exchange.view.batches import BatchReader, OrderEvent
-from exchange.view.order_flow import APPLY_ORDER_EVENT, reject_order
+from exchange.venue.schema import Event
+from exchange.view.batches import KIND, SEQUENCE, BatchReader, OrderEvent
+from exchange.view.order_flow import APPLY_ORDER_EVENT, begin_order, reject_order
 from exchange.view.orders import OrderIndex
 from exchange.view.records import AccountView, Balances, OrderView, PositionView, SeriesTerms, TradeView, TrancheView
 from exchange.view.storage import FrozenView, freeze_view, load_view
 from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
 
 TAPE_KEPT = 1_000
-_ENTERS_NOTHING = frozenset({Event.REPEATED, Event.BASKET_KILLED})
+UNREAD_EVENTS_MAX = 16_384
+"""After so many events, levels that changed are forgotten if no reader came; one that comes after each batch misses
+nothing."""
+_REJECTED = int(Event.REJECTED)
+_ENTERS_NOTHING = frozenset(map(int, (Event.REPEATED, Event.BASKET_KILLED)))
 
 
 @dataclass(slots=True, eq=False)
@@ -46,29 +50,32 @@ class MarketView:
     """The latest trades of all tranches, the newest last."""
     changed: dict[int, TrancheView] = field(default_factory=dict, compare=False)
     """Tranches whose book, state, reference or trades changed since the last `take_changed`."""
+    _unread_events: int = field(default=0, compare=False)
+    """Since then, or since unread changes were forgotten."""
 
     def apply(self, batch: Published) -> None:
         """Take in the batch that follows the last one."""
-        self._drop_unread_changes()
+        self._forget_unread(len(batch.events))
         reader = BatchReader(batch)
         self.time_ns = batch.time_ns
         sequence = 0
-        for position, event in enumerate(reader.events):
-            if event.sequence != sequence:
-                sequence = event.sequence
+        for position, event in enumerate(reader.events()):
+            if event[SEQUENCE] != sequence:
+                sequence = event[SEQUENCE]
+                self.commands += 1
                 self._begin_command(reader, event)
-            apply_order_event = APPLY_ORDER_EVENT.get(event.kind)
-            if apply_order_event is not None:
-                apply_order_event(self, event)
-            elif event.kind in APPLY_VENUE_EVENT:
-                layout, apply_venue_event = APPLY_VENUE_EVENT[event.kind]
+            kind = event[KIND]
+            if kind in APPLY_ORDER_EVENT:
+                APPLY_ORDER_EVENT[kind](self, event)
+            elif kind in APPLY_VENUE_EVENT:
+                layout, apply_venue_event = APPLY_VENUE_EVENT[kind]
                 apply_venue_event(self, reader.event(position, layout))
         self.sequence = batch.first_sequence + len(batch.commands) - 1
-        self.commands += reader.head_count()
 
     def take_changed(self) -> list[TrancheView]:
         """The tranches that changed since the last call, each once; their books hold the changes by level."""
         changed, self.changed = self.changed, {}
+        self._unread_events = 0
         return list(changed.values())
 
     def order(self, order_id: int) -> OrderView | None:
@@ -122,14 +129,18 @@ class MarketView:
         load_view(view, payload)
         return view
 
-    def _begin_command(self, reader: BatchReader, first_event: OrderEvent) -> None:
-        kind = reader.kind(first_event.sequence)
-        if first_event.kind == Event.REJECTED:
-            if kind == Command.PLACE:
-                reject_order(self, reader, first_event)
-        elif first_event.kind not in _ENTERS_NOTHING and kind in BEGIN_COMMAND:
-            BEGIN_COMMAND[kind](self, reader, first_event.sequence)
+    def _begin_command(self, reader: BatchReader, first_event: tuple) -> None:
+        begin = BEGIN_COMMAND.get(reader.kind(first_event[SEQUENCE]))
+        if begin is None or first_event[KIND] in _ENTERS_NOTHING:
+            return
+        if first_event[KIND] != _REJECTED:
+            begin(self, reader, first_event[SEQUENCE])
+        elif begin is begin_order:
+            reject_order(self, reader, OrderEvent._make(first_event))
 
-    def _drop_unread_changes(self) -> None:
-        for tranche in self.changed.values():
-            tranche.book.forget_unread()
+    def _forget_unread(self, more_events: int) -> None:
+        if self._unread_events > UNREAD_EVENTS_MAX:
+            self._unread_events = 0
+            for tranche in self.changed.values():
+                tranche.book.forget_unread()
+        self._unread_events += more_events

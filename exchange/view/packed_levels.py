@@ -28,10 +28,10 @@ class FrozenSide(NamedTuple):
 def freeze_levels(tranches: Iterable[TrancheView]) -> list[FrozenSide]:
     """The sides that have levels, as they stand."""
     return [
-        FrozenSide(tranche.instrument_id, side, *tranche.book.columns(side))
+        FrozenSide(tranche.instrument_id, side, *tranche.book.sides[side].columns())
         for tranche in tranches
         for side in Side
-        if tranche.book.has_levels(side)
+        if tranche.book.sides[side].lots
     ]
 
 
@@ -58,4 +58,4 @@ def load_levels(rows: np.ndarray, books: dict[int, BookView]) -> None:
         if first < end:
             part = rows[first:end]
             levels = [part[name].tolist() for name in ("price_ticks", "quantity_lots", "order_count")]
-            books[int(part["instrument_id"][0])].restore(Side(int(part["side"][0])), *levels)
+            books[int(part["instrument_id"][0])].sides[int(part["side"][0])].restore(*levels)

@@ -60,12 +60,12 @@ def _open_account(view: MarketView, reader: BatchReader, sequence: int) -> None:
 
 
 BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
-    Command.PLACE: begin_order,
-    Command.MASS_QUOTE: begin_quotes,
-    Command.BASKET: begin_basket,
-    Command.DEFINE_REGION: _define_region,
-    Command.DEFINE_SERIES: _define_series,
-    Command.OPEN_ACCOUNT: _open_account,
+    int(Command.PLACE): begin_order,
+    int(Command.MASS_QUOTE): begin_quotes,
+    int(Command.BASKET): begin_basket,
+    int(Command.DEFINE_REGION): _define_region,
+    int(Command.DEFINE_SERIES): _define_series,
+    int(Command.OPEN_ACCOUNT): _open_account,
 }
 """What a command enters before its events, given that it is not refused and does not repeat an earlier one."""
 

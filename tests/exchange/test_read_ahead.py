@@ -1,10 +1,12 @@
 """What is read ahead comes in order, with its errors at their places, and stops when nobody wants more."""
 
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from exchange.read_ahead import CHUNK_ITEMS, CHUNKS_AHEAD, ReadAhead
+from exchange.read_ahead import CHUNK_ITEMS, CHUNK_S, CHUNKS_AHEAD, ReadAhead
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK_ITEMS - 1, CHUNK_ITEMS, CHUNK_ITEMS + 1, 1_000])
@@ -29,6 +31,21 @@ def test_an_error_comes_after_the_items_before_it(count: int) -> None:
     with pytest.raises(LookupError, match="here"):
         take_all()
     assert taken == list(range(count))
+
+
+def test_an_item_that_took_long_is_not_kept_back_for_more() -> None:
+    was_taken = threading.Event()
+
+    def slow() -> Iterator[int]:
+        time.sleep(2 * CHUNK_S)
+        yield 1
+        assert was_taken.wait(10)
+        yield 2
+
+    with ReadAhead(slow()) as items:
+        assert next(items) == 1
+        was_taken.set()
+        assert next(items) == 2
 
 
 def test_who_leaves_early_ends_the_reading() -> None:

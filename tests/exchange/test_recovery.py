@@ -1,5 +1,6 @@
 """From a store back to the market, with snapshots that are trusted only when everything about them is right."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +124,19 @@ def test_progress_is_told_row_by_row(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     recovered(tmp_path, progress=lambda done, whole: told.append((done, whole)))
     assert told == [(sequence, written.last_sequences[-1]) for sequence in written.last_sequences]
+
+
+@pytest.mark.parametrize("is_collected", [True, False])
+def test_garbage_is_looked_for_after_a_recovery_as_before(tmp_path: Path, is_collected: bool) -> None:
+    """While rows are replayed it is not: objects are many, and none of them garbage."""
+    Written(tmp_path)
+    meanwhile: list[bool] = []
+    try:
+        (gc.enable if is_collected else gc.disable)()
+        recovered(tmp_path, progress=lambda *_: meanwhile.append(gc.isenabled()))
+        assert (set(meanwhile), gc.isenabled()) == ({False}, is_collected)
+    finally:
+        gc.enable()
 
 
 def flipped(payload: bytes | memoryview, at: int) -> bytes:

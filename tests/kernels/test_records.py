@@ -5,7 +5,7 @@ import pytest
 
 from exchange.venue import schema as venue_schema
 from exchange.venue.image import LAYOUTS
-from kernels.records import RECORD_BYTES, record
+from kernels.records import RECORD_BYTES, copied, joined, record
 from matching import schema as matching_schema
 from risk import schema as risk_schema
 
@@ -35,6 +35,17 @@ def test_fields_stand_where_they_are_named_one_behind_the_other() -> None:
 def test_padding_is_a_bug(fields: tuple[tuple[str, str], ...]) -> None:
     with pytest.raises(AssertionError, match="padding"):
         record(*fields)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_a_copy_of_records_is_the_same_and_has_its_own_memory(length: int) -> None:
+    layout = record(("first", "u8"), ("second", "i4"), ("third", "u4"))
+    records = np.array([(at, -at, 7) for at in range(length)], layout)
+    for copy in (copied(records), joined([records]), joined([records[:1], records[1:]])):
+        assert copy.dtype == layout
+        assert copy.tolist() == records.tolist()
+        assert copy.flags.writeable
+        assert not np.shares_memory(copy, records)
 
 
 @pytest.mark.parametrize("name", RECORDS)

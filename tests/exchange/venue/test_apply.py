@@ -37,7 +37,8 @@ from tests.matching.stream_orders import weighted
 
 
 def run(venue: Venue, history: np.ndarray, batch_sizes: list[int], first_sequence: int = 1) -> np.ndarray:
-    """Apply a history in batches of so many commands, over and over; return all events."""
+    """Apply a history, which is only read, in batches of so many commands, over and over; return all events."""
+    given_bytes = history.tobytes()
     starts = [index for index, _ in groups_of(history)]
     parts, at = [history[:0]], 0
     for turn in range(len(starts)):
@@ -47,6 +48,7 @@ def run(venue: Venue, history: np.ndarray, batch_sizes: list[int], first_sequenc
         end = starts[following] if following < len(starts) else len(history)
         parts.append(venue.apply(history[starts[at] : end], first_sequence + starts[at]))
         at = following
+    assert history.tobytes() == given_bytes
     return np.concatenate([part.view(np.uint8) for part in parts])
 
 

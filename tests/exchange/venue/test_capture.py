@@ -5,6 +5,7 @@ import pytest
 from exchange import commands
 from exchange.venue.capture import CaptureMemory
 from exchange.venue.image import digest, take_image
+from exchange.venue.machine import Venue
 from matching.schema import TimeInForce
 from tests.exchange.venue.market import (
     ALICE,
@@ -37,6 +38,17 @@ def test_a_capture_has_the_image_of_its_moment_though_the_market_goes_on() -> No
     grow(market)
     assert market.venue.digest() != expected
     assert digest(take_image(captured)) == expected
+
+
+def test_accounts_are_captured_up_to_the_last_that_is_open() -> None:
+    market, memory = open_market(), CaptureMemory()
+    highest = len(market.venue.state.ledger.accounts) - 1
+    market.send(commands.open_account(highest - 2, "high"), commands.open_account(highest - 5, "lower"))
+    restored = Venue.from_image(market.venue.image(), LIMITS)
+    for state in (market.venue.state, restored.state):
+        captured = memory.capture(state)
+        assert len(captured.ledger.accounts) == highest - 1
+        assert digest(take_image(captured)) == market.venue.digest()
 
 
 @pytest.mark.parametrize("additions", [0, 1, 10_000_000])

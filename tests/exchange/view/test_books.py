@@ -1,9 +1,12 @@
 """The levels of a book, and which of them changed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exchange import commands
-from exchange.view import books
+from exchange.view import market as market_module
+from exchange.view.books import BookSide
 from tests.exchange.view.markets import ALICE, BOB, BUY, SELL, WINDOW, Market
 
 
@@ -52,7 +55,21 @@ def test_touched_levels_tell_what_is_left_of_them(market: Market) -> None:
 
 
 def test_changes_that_nobody_reads_do_not_pile_up(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "UNREAD_LEVELS_MAX", 2)
+    monkeypatch.setattr(market_module, "UNREAD_EVENTS_MAX", 2)  # a batch has two, one for its time
     for price_ticks in (39_000, 39_100, 39_200, 39_300):
         market.place(ALICE, BUY, price_ticks, 1)
-    assert market.view.tranches[WINDOW].book.take_changes() == {(BUY, 39_300): 1}
+    assert market.view.tranches[WINDOW].book.take_changes() == {(BUY, 39_200): 1, (BUY, 39_300): 1}
+
+
+@given(st.sampled_from([-1, +1]), st.lists(st.lists(st.integers(1, 30), max_size=20), max_size=8))
+def test_prices_are_best_first_whatever_came_and_went_since_somebody_asked(
+    best_sign: int, rounds: list[list[int]]
+) -> None:
+    """Each price of a round brings an order to its level, or takes the level's last one away."""
+    side = BookSide(best_sign)
+    for prices in rounds:
+        for price_ticks in prices:
+            is_there = price_ticks in side.orders
+            side.change(price_ticks, -7 if is_there else +7, -1 if is_there else +1)
+        assert list(side.best_first()) == sorted(side.lots, reverse=best_sign < 0)
+        assert side.best_ticks() == next(side.best_first(), None)
