@@ -20,6 +20,8 @@ import numba
 import numpy
 from numba import njit
 
+import kernels.aliasing  # noqa: F401 - every kernel is compiled with what it says of records
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
@@ -81,8 +83,18 @@ def inlined(function: Function) -> Function:
 
 
 def outlined(function: Function) -> Function:
-    """Compile a part of kernels that is rarely run or large, once for all that use it."""
-    return _compiled(function, no_cfunc_wrapper=True)
+    """Compile a part of kernels that is rarely run or large, once for all that use it.
+
+    numba clears the places for a call's results where the function that calls begins. So that only who really calls
+    does it, the call stands in a function of its own, inlined.
+    """
+    body = _compiled(function, forceinline=False, no_cfunc_wrapper=True)
+
+    def call(*arguments: Any) -> Any:
+        return body(*arguments)
+
+    call.__name__, call.__qualname__, call.__doc__ = function.__name__, function.__qualname__, function.__doc__
+    return inlined(call)  # type: ignore[return-value]
 
 
 def _compiled(function: Function, **options: bool) -> Function:

@@ -41,6 +41,11 @@ def copy_record_twin(source: Any, target: Any) -> None:
     target.setfield(np.void(source.tobytes()), f"V{source.nbytes}")
 
 
+def rarely_twin(condition: bool) -> bool:
+    """The same condition, which hardly ever holds: what it guards is kept out of the way of everything else."""
+    return condition
+
+
 def prefetch_twin(array: Any, index: int) -> None:
     """Ask for the record at an index to be brought near. A hint without effect on any result."""
 
@@ -89,6 +94,16 @@ def _copy_record(typing_context: Any, source: Any, target: Any) -> Any:
 
 
 @intrinsic
+def _rarely(typing_context: Any, condition: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = ir.FunctionType(FLAG, [FLAG, FLAG])
+        expect = builder.module.declare_intrinsic("llvm.expect", [FLAG], function)
+        return builder.call(expect, [arguments[0], FLAG(0)])
+
+    return types.boolean(types.boolean), generate
+
+
+@intrinsic
 def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = BYTE.as_pointer()
@@ -112,4 +127,5 @@ lowest_bit = _lowest_bit if JIT_ENABLED else lowest_bit_twin
 hash_tag = _hash_tag if JIT_ENABLED else hash_tag_twin
 equal_lanes = _equal_lanes if JIT_ENABLED else equal_lanes_twin
 copy_record = _copy_record if JIT_ENABLED else copy_record_twin
+rarely = _rarely if JIT_ENABLED else rarely_twin
 prefetch = _prefetch if JIT_ENABLED else prefetch_twin

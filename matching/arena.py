@@ -12,7 +12,7 @@ import numpy as np
 
 from kernels.arrays import ArrayGroup, aligned_zeros
 from kernels.compile import inlined
-from kernels.intrinsics import prefetch
+from kernels.intrinsics import prefetch, rarely
 from matching import layout, schema
 from matching.layout import BUCKET_WORDS
 from matching.schema import NIL, TREE_DIGIT_BITS
@@ -20,6 +20,8 @@ from matching.schema import NIL, TREE_DIGIT_BITS
 FANOUT = 1 << TREE_DIGIT_BITS
 KEY_NONE = (1 << 31) - 1
 ID_TABLE_WORDS_MIN = BUCKET_WORDS << 9
+NOTED = 64
+"""More commands than look-ahead is ever ahead, a power of two."""
 
 
 class Limits(NamedTuple):
@@ -50,6 +52,7 @@ class Book(ArrayGroup):
     ids: np.ndarray  # (power of two,) u4: buckets of the table from order ids to slots
     timers: np.ndarray  # (orders,) TIMER: a heap by (due time, order id)
     icebergs: np.ndarray  # (orders,) ICEBERG, at the slot of an order that is one
+    noted: np.ndarray  # (NOTED,) u4: slots that look-ahead found for the commands to come, at their index modulo NOTED
     groups: np.ndarray  # (accounts,) u4: self-trade group of an account, 0 for none
     chosen: np.ndarray  # (orders,) u8: ids that a mass cancel is to cancel, with a 0 behind; all 0 between commands
 
@@ -81,6 +84,7 @@ def allocate(limits: Limits) -> Book:
         ids=aligned_zeros(ID_TABLE_WORDS_MIN, np.uint32),
         timers=aligned_zeros(limits.orders + 1, layout.TIMER),
         icebergs=aligned_zeros(limits.orders + 1, layout.ICEBERG),
+        noted=aligned_zeros(NOTED, np.uint32),
         groups=aligned_zeros(limits.accounts, np.uint32),
         chosen=aligned_zeros(limits.orders + 1, np.uint64),
     )
@@ -91,15 +95,15 @@ def take_order_slot(book):
     """A slot for a new order. The caller has seen that one is left."""
     counters = book.counters[0]
     slot = np.int64(counters["free_order"])
-    if slot != NIL:
-        following = book.orders[slot]["next"]
-        counters["free_order"] = following
-        prefetch(book.orders, np.int64(following))
-        prefetch(book.terms, np.int64(following))
+    if rarely(slot == NIL):
+        slot = np.int64(counters["fresh_order"])
+        assert slot < len(book.orders), "no order slot is left"
+        counters["fresh_order"] = slot + 1
         return slot
-    slot = np.int64(counters["fresh_order"])
-    assert slot < len(book.orders), "no order slot is left"
-    counters["fresh_order"] = slot + 1
+    following = book.orders[slot]["next"]
+    counters["free_order"] = following
+    prefetch(book.orders, np.int64(following))
+    prefetch(book.terms, np.int64(following))
     return slot
 
 
@@ -107,6 +111,7 @@ def take_order_slot(book):
 def give_order_slot(book, slot):
     """Return a slot; the one returned last is the next to be taken, while it is still in the cache."""
     counters = book.counters[0]
+    book.orders[slot]["order_id"] = 0
     book.orders[slot]["next"] = counters["free_order"]
     counters["free_order"] = slot
 

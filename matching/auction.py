@@ -21,6 +21,7 @@ from matching.prices import next_level
 from matching.queues import is_newest, leave_head, shorten
 from matching.resting import forget
 from matching.schema import NIL, EventKind, OrderReason, Side
+from matching.sides import book_side_of
 from matching.working import is_paused
 
 
@@ -33,7 +34,7 @@ def uncross(book, instrument_id, reference_ticks, events, count):
     instrument_slot = np.int64(instrument_id) & np.int64(len(book.instruments) - 1)
     if not is_paused(book):
         fix_price(book, instrument_slot, reference_ticks)
-    while count + EVENTS_PER_STEP_MAX <= len(events):
+    while count + EVENTS_PER_STEP_MAX <= len(events.orders):
         if book.cursor[0]["missing_lots"] == 0:
             return end_uncrossing(book, instrument_id, events, count)
         count = uncross_step(book, instrument_slot, events, count)
@@ -252,7 +253,7 @@ def nearest(low_ticks, high_ticks, step, reference_ticks, imbalance_lots):
 def full_lots(book, level):
     """All lots at a price, shown or not."""
     quantity_lots = np.int64(book.levels[level]["quantity_lots"])
-    if book.sides[book.levels[level]["book_side"]]["iceberg_count"] > 0:
+    if book.sides[book_side_of(book, book.levels[level]["instrument_side"])]["iceberg_count"] > 0:
         quantity_lots += reserve_at(book, level)
     return quantity_lots
 

@@ -146,7 +146,7 @@ def write_leg_event(book, batch, index, number, kind, reason, quantity_lots, eve
         events,
         count,
     )
-    event = events[count - 1]
+    event = events.orders[count - 1]
     event["kind"] = kind
     event["order_id"] = leg["order_id"]
     event["price_ticks"] = leg["price_ticks"]
@@ -179,7 +179,7 @@ def fill_leg(book, head, leg, events, count):
     count = work_entry(book, events, count)
     if is_paused(book):
         return count
-    assert events[count - 1]["kind"] == EventKind.FILLED, "a leg of a basket was not filled"
+    assert events.orders[count - 1]["kind"] == EventKind.FILLED, "a leg of a basket was not filled"
     cursor["stage"] = NOT_BEGUN
     cursor["entry"] += np.uint32(1)
     return count

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from kernels.compile import kernel
+from kernels.compile import kernel, outlined
+from kernels.intrinsics import rarely
 from matching.auction import uncross
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.execute import execute
 from matching.many import execute_many
+from matching.meeting import work
 from matching.prefetch import look_ahead
 from matching.resting import cancel_next, expire_next
 from matching.schema import CommandKind
@@ -22,25 +24,38 @@ def execute_batch(book, batch, first, events):
     """
     count = np.int64(0)
     index = np.int64(first)
-    while index < len(batch.orders):
-        if count + EVENTS_PER_STEP_MAX > len(events):
-            return index, count
-        look_ahead(book, batch.orders, index)
-        if batch.orders[np.uint32(index)]["kind"] <= CommandKind.REPLACE:
-            count = execute(book, batch, index, events, count)
-        else:
-            count = execute_many(book, batch, index, events, count)
+    if is_paused(book):
+        count = resume(book, batch, index, events, count)
         if is_paused(book):
             return index, count
         index += 1 + np.int64(batch.orders[np.uint32(index)]["continuations"])
+    while index < len(batch.orders):
+        if rarely(count + EVENTS_PER_STEP_MAX > len(events.orders)):
+            return index, count
+        look_ahead(book, batch, index)
+        if rarely(batch.orders[np.uint32(index)]["kind"] > CommandKind.REPLACE):
+            count = execute_many(book, batch, index, events, count)
+        else:
+            count = execute(book, batch, index, events, count)
+        if rarely(is_paused(book)):
+            return index, count
+        index += 1 + np.int64(batch.orders[np.uint32(index)]["continuations"])
     return index, count
+
+
+@outlined
+def resume(book, batch, index, events, count):
+    """Go on with the command at an index, which was paused."""
+    if batch.orders[index]["kind"] <= CommandKind.REPLACE:
+        return work(book, events, count)
+    return execute_many(book, batch, index, events, count)
 
 
 @kernel
 def expire_batch(book, events):
     """Cancel orders that are due until none is left or the buffer is full; return the number of events."""
     count = np.int64(0)
-    while count + EVENTS_PER_STEP_MAX <= len(events) and due_slot(book) != 0:
+    while count + EVENTS_PER_STEP_MAX <= len(events.orders) and due_slot(book) != 0:
         count = expire_next(book, events, count)
     return count
 
@@ -49,7 +64,7 @@ def expire_batch(book, events):
 def cancel_batch(book, instrument_id, reason, events):
     """Cancel orders of an instrument until none is left or the buffer is full; return the number of events."""
     count = np.int64(0)
-    while count + EVENTS_PER_STEP_MAX <= len(events):
+    while count + EVENTS_PER_STEP_MAX <= len(events.orders):
         before = count
         count = cancel_next(book, instrument_id, reason, events, count)
         if count == before:

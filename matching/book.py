@@ -13,11 +13,13 @@ from matching.export import export_orders, level_rows
 from matching.identifiers import grown
 from matching.layout import Progress
 from matching.schema import (
+    INSTRUMENT_ID_MAX,
     ORDER_EVENT,
     PRICE_TICKS_MAX,
     QUANTITY_LOTS_MAX,
     RESTING,
     CommandKind,
+    EventBuffer,
     OrderReason,
     Phase,
     Side,
@@ -36,6 +38,7 @@ class OrderBook:
             raise ValueError(f"an event buffer needs room for {EVENTS_PER_STEP_MAX} events, not {event_capacity}")
         self.book: Book = allocate(limits)
         self._buffer = np.zeros(event_capacity, ORDER_EVENT)
+        self._events = EventBuffer(self._buffer)
 
     def list_instrument(
         self,
@@ -49,7 +52,9 @@ class OrderBook:
         scope: int = 0,
         phase: Phase = Phase.OPEN,
     ) -> None:
-        """Begin to trade an instrument, in the slot that its id falls on."""
+        """Begin to trade an instrument, in the slot that its id falls on. Raises ValueError for too large an id."""
+        if not 0 <= instrument_id <= INSTRUMENT_ID_MAX:
+            raise ValueError(f"an instrument id is at most {INSTRUMENT_ID_MAX:,}, not {instrument_id:,}")
         instrument = self._instrument(instrument_id)
         instrument["instrument_id"] = instrument_id
         instrument["price_step_ticks"] = price_step_ticks
@@ -86,18 +91,18 @@ class OrderBook:
 
         def step() -> int:
             nonlocal done
-            done, count = execute_batch(self.book, batch, done, self._buffer)
+            done, count = execute_batch(self.book, batch, done, self._events)
             return count
 
         return self._collect(step, lambda: done < len(commands))
 
     def expire_due(self) -> np.ndarray:
         """Cancel every order that has expired by now, and return the events."""
-        return self._drain(lambda: expire_batch(self.book, self._buffer))
+        return self._drain(lambda: expire_batch(self.book, self._events))
 
     def cancel_book(self, instrument_id: int, reason: OrderReason) -> np.ndarray:
         """Cancel every order of an instrument, and return the events."""
-        return self._drain(lambda: cancel_batch(self.book, instrument_id, reason, self._buffer))
+        return self._drain(lambda: cancel_batch(self.book, instrument_id, reason, self._events))
 
     def indicative(self, instrument_id: int, reference_ticks: int) -> tuple[int, int, int]:
         """(price_ticks, volume_lots, imbalance_lots) of an uncrossing now, all 0 if the two sides do not cross."""
@@ -111,7 +116,7 @@ class OrderBook:
         def step() -> int:
             nonlocal begun
             begun = True
-            return uncross_batch(self.book, instrument_id, reference_ticks, self._buffer)
+            return uncross_batch(self.book, instrument_id, reference_ticks, self._events)
 
         return self._collect(step, lambda: not begun or self.book.taker[0]["progress"] == Progress.PAUSED)
 

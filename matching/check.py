@@ -50,9 +50,10 @@ def check_node(
     assert record["children"] != 0, "an empty node stayed in the tree"
     count = 1
     for digit in range(FANOUT):
-        if not int(record["children"]) >> digit & 1:
-            continue
         child = int(book.children[node * FANOUT + digit])
+        assert (child != NIL) == bool(int(record["children"]) >> digit & 1), "a bitmap tells of other children"
+        if child == NIL:
+            continue
         if height == 0:
             check_level(book, book_side, child, node, slots)
             assert key_at(book, child) == (int(record["prefix"]) << TREE_DIGIT_BITS) + digit, "a key is misplaced"
@@ -67,13 +68,14 @@ def check_node(
 def key_at(book: Book, index: int) -> int:
     """The key of a level's price."""
     level = book.levels[index]
-    return int(key_of(int(level["book_side"]) & 1, int(level["price_ticks"])))
+    return int(key_of(int(level["instrument_side"]) & 1, int(level["price_ticks"])))
 
 
 def check_level(book: Book, book_side: int, index: int, leaf: int, slots: set[int]) -> None:
     """One level: its links, its totals and its orders."""
     level = book.levels[index]
-    assert level["book_side"] == book_side, "a level is on the wrong side"
+    instrument_id = int(book.instruments[book_side >> 1]["instrument_id"])
+    assert level["instrument_side"] == 2 * instrument_id + (book_side & 1), "a level is on the wrong side"
     assert level["leaf"] == leaf, "a level names another leaf"
     total_lots, count, slot = 0, 0, int(level["head"])
     while True:
@@ -170,7 +172,7 @@ def check_icebergs(book: Book, slots: set[int]) -> None:
         marked = bool(order["holder"] & HOLDER_ICEBERG)
         assert marked == bool(book.terms[slot]["flags"] & OrderFlag.ICEBERG), "an iceberg's mark is wrong"
         if marked:
-            counts[book.levels[order["level"]]["book_side"]] += 1
+            counts[book.levels[order["level"]]["instrument_side"] & (len(book.sides) - 1)] += 1
             assert iceberg["reserve_lots"] >= 0, "a reserve is negative"
             assert order["leaves_lots"] <= iceberg["display_lots"], "an iceberg shows more than a clip"
     assert (book.sides["iceberg_count"] == counts).all(), "the number of icebergs drifted"

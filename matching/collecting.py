@@ -11,7 +11,7 @@ from kernels.compile import inlined, outlined
 from matching.events import EVENTS_PER_STEP_MAX, write_match_event
 from matching.finishing import cancel_self_trade, finish, forgo
 from matching.icebergs import refresh, total_leaves
-from matching.layout import ACCOUNT_MASK, Progress
+from matching.layout import Progress
 from matching.prices import key_of, key_of_level
 from matching.queues import is_newest, next_order, shorten
 from matching.resting import release
@@ -27,7 +27,7 @@ def collect(book, opposite, events, count):
     limit_key = key_of(opposite & 1, book.working[0]["price_ticks"])
     slot = np.int64(NIL) if mode == SelfTrade.NONE else first_reached(book, opposite)
     while is_reached(book, slot, limit_key) and taker["leaves_lots"] > 0 and taker["reason"] == OrderReason.NONE:
-        if count + EVENTS_PER_STEP_MAX > len(events):
+        if count + EVENTS_PER_STEP_MAX > len(events.orders):
             taker["reached_slot"] = slot
             taker["progress"] = Progress.PAUSED
             return count
@@ -76,10 +76,8 @@ def keep_apart(book, slot, mode, events, count):
     quantity_lots = min(taker["leaves_lots"], order["leaves_lots"])
     taker["leaves_lots"] -= quantity_lots
     forgo(book, slot, quantity_lots)
-    price_ticks = book.levels[order["level"]]["price_ticks"]
-    account_id = order["holder"] & ACCOUNT_MASK
     count = write_match_event(
-        book, events, count, EventKind.PREVENTED, order["order_id"], account_id, price_ticks, quantity_lots
+        book, events, count, EventKind.PREVENTED, book.working[0], slot, quantity_lots, taker["leaves_lots"]
     )
     if order["leaves_lots"] > quantity_lots:
         shorten(book, slot, quantity_lots)

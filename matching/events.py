@@ -3,8 +3,12 @@
 import numpy as np
 
 from kernels.compile import inlined, outlined
+from kernels.intrinsics import prefetch
+from matching.layout import ACCOUNT_MASK
 from matching.schema import EventKind, OrderReason, Side
+from matching.sides import instrument_id_of_level, side_of_level
 
+AHEAD = 6
 EVENTS_PER_STEP_MAX = 4
 """Room that a command asks for before each step; without it the command pauses until the buffer is empty again."""
 
@@ -13,7 +17,8 @@ EVENTS_PER_STEP_MAX = 4
 def begin_event(book, events, count, kind):
     """Number an event within its command, and hand out its record with all that no event shares."""
     counters = book.counters[0]
-    event = events[np.uint32(count)]  # unsigned, which spares the case of an index from the end
+    event = events.orders[np.uint32(count)]  # unsigned, which spares the case of an index from the end
+    prefetch(events.orders, np.int64(np.uint32(count)) + AHEAD)
     event["kind"] = kind
     event["sequence"] = counters["sequence"]
     event["index"] = counters["event_index"]
@@ -24,36 +29,42 @@ def begin_event(book, events, count, kind):
 @inlined
 def write_taker_event(book, events, count, kind, quantity_lots, leaves_lots):
     """An outcome of the order at work."""
-    working = book.working[0]
+    reason = book.taker[0]["reason"]
+    return write_order_event(book, events, count, kind, reason, book.working[0], quantity_lots, leaves_lots)
+
+
+@inlined
+def write_order_event(book, events, count, kind, reason, order, quantity_lots, leaves_lots):
+    """An outcome of a new order, given as the command that brought it."""
     event = begin_event(book, events, count, kind)
-    event["side"] = working["side"]
-    event["reason"] = book.taker[0]["reason"]
-    event["instrument_id"] = working["instrument_id"]
-    event["order_id"] = working["order_id"]
+    event["side"] = order["side"]
+    event["reason"] = reason
+    event["instrument_id"] = order["instrument_id"]
+    event["order_id"] = order["order_id"]
     event["counter_order_id"] = 0
-    event["account_id"] = working["account_id"]
+    event["account_id"] = order["account_id"]
     event["counter_account_id"] = 0
-    event["price_ticks"] = working["price_ticks"]
+    event["price_ticks"] = order["price_ticks"]
     event["quantity_lots"] = quantity_lots
     event["leaves_lots"] = leaves_lots
     return count + 1
 
 
 @inlined
-def write_match_event(book, events, count, kind, maker_order_id, maker_account_id, price_ticks, quantity_lots):
-    """The order at work met a resting one; its leaves are already less the quantity."""
-    working = book.working[0]
+def write_match_event(book, events, count, kind, taker, maker, quantity_lots, leaves_lots):
+    """A taker, given as its command, met a resting order that still has its lots; its own leaves are already less."""
+    order = book.orders[maker]
     event = begin_event(book, events, count, kind)
-    event["side"] = working["side"]
+    event["side"] = taker["side"]
     event["reason"] = OrderReason.SELF_TRADE if kind == EventKind.PREVENTED else OrderReason.NONE
-    event["instrument_id"] = working["instrument_id"]
-    event["order_id"] = working["order_id"]
-    event["counter_order_id"] = maker_order_id
-    event["account_id"] = working["account_id"]
-    event["counter_account_id"] = maker_account_id
-    event["price_ticks"] = price_ticks
+    event["instrument_id"] = taker["instrument_id"]
+    event["order_id"] = taker["order_id"]
+    event["counter_order_id"] = order["order_id"]
+    event["account_id"] = taker["account_id"]
+    event["counter_account_id"] = order["holder"] & ACCOUNT_MASK
+    event["price_ticks"] = book.levels[order["level"]]["price_ticks"]
     event["quantity_lots"] = quantity_lots
-    event["leaves_lots"] = book.taker[0]["leaves_lots"]
+    event["leaves_lots"] = leaves_lots
     return count + 1
 
 
@@ -63,12 +74,12 @@ def write_resting_event(book, events, count, kind, reason, slot, quantity_lots, 
     order = book.orders[slot]
     level = book.levels[order["level"]]
     event = begin_event(book, events, count, kind)
-    event["side"] = level["book_side"] & 1
+    event["side"] = side_of_level(level)
     event["reason"] = reason
-    event["instrument_id"] = book.instruments[level["book_side"] >> 1]["instrument_id"]
+    event["instrument_id"] = instrument_id_of_level(level)
     event["order_id"] = order["order_id"]
     event["counter_order_id"] = 0
-    event["account_id"] = order["holder"] & 0xFFFFFF
+    event["account_id"] = order["holder"] & ACCOUNT_MASK
     event["counter_account_id"] = 0
     event["price_ticks"] = level["price_ticks"]
     event["quantity_lots"] = quantity_lots
@@ -83,11 +94,11 @@ def write_auction_trade(book, events, count, buyer, seller, price_ticks, quantit
     event = begin_event(book, events, count, EventKind.AUCTION_TRADE)
     event["side"] = Side.BUY
     event["reason"] = OrderReason.NONE
-    event["instrument_id"] = book.instruments[level["book_side"] >> 1]["instrument_id"]
+    event["instrument_id"] = instrument_id_of_level(level)
     event["order_id"] = book.orders[buyer]["order_id"]
     event["counter_order_id"] = book.orders[seller]["order_id"]
-    event["account_id"] = book.orders[buyer]["holder"] & 0xFFFFFF
-    event["counter_account_id"] = book.orders[seller]["holder"] & 0xFFFFFF
+    event["account_id"] = book.orders[buyer]["holder"] & ACCOUNT_MASK
+    event["counter_account_id"] = book.orders[seller]["holder"] & ACCOUNT_MASK
     event["price_ticks"] = price_ticks
     event["quantity_lots"] = quantity_lots
     event["leaves_lots"] = 0
@@ -111,7 +122,7 @@ def write_auction(book, events, count, kind, instrument_id, price_ticks, volume_
     return count + 1
 
 
-@outlined
+@inlined
 def write_rejected(book, events, count, command, side, reject):
     """Nothing changed, and why."""
     event = begin_event(book, events, count, EventKind.REJECTED)

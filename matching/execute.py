@@ -1,19 +1,22 @@
 """The rule book: what happens to an order, a cancel, a replace.
 
 Read it from the top. `execute` runs one command to its outcome event, or until the event buffer has no room; the
-command at work then waits in `book.taker`, and the next call goes on where it stopped, with the same events in the
-end.
+command at work then waits in `book.taker`, and `work` goes on where it stopped, with the same events in the end.
 """
 
 import numpy as np
 
 from kernels.compile import inlined, outlined
-from matching.events import write_rejected, write_taker_event
+from kernels.intrinsics import rarely
+from matching.events import write_order_event, write_rejected, write_taker_event
 from matching.icebergs import total_leaves
-from matching.layout import Progress
-from matching.meeting import work
+from matching.identifiers import find_slot
+from matching.meeting import trade, work
+from matching.prefetch import looks_dead
+from matching.prices import key_of
 from matching.probes import is_fillable
-from matching.resting import reduce, remove, slot_of_account, withdraw
+from matching.queues import join
+from matching.resting import admit, reduce, remove, slot_of_account, withdraw
 from matching.rules import (
     ICEBERG,
     MINIMUM,
@@ -23,42 +26,68 @@ from matching.rules import (
     REJECTED,
     REQUEUE,
     check_nodes,
-    check_place,
+    check_plain,
     check_reducible,
     check_replace,
+    check_unusual,
+    is_plain,
     limit_after_post_only,
     limit_of,
 )
-from matching.schema import NIL, CommandKind, EventKind, OrderReason, OrderReject, TimeInForce
-from matching.working import is_paused, load_order, load_resting
+from matching.schema import NIL, CommandKind, EventKind, OrderReason, OrderReject, SelfTrade, TimeInForce
+from matching.sides import book_side_of, instrument_side_of, instrument_slot_of_level, side_of_level
+from matching.working import is_paused, load_order, load_paused, load_resting
 
 
 @inlined
 def execute(book, batch, index, events, count):
     """Run the command whose head is at an index, and return the number of events in the buffer.
 
-    The caller has seen that the buffer has room for one step. `is_paused` says whether the command must be run again.
+    The caller has seen that the buffer has room for one step. `is_paused` says whether the command must go on.
     """
-    if not is_paused(book):
-        count = begin(book, batch, index, events, count)
-    if book.taker[0]["progress"] != Progress.IDLE:
-        count = work(book, events, count)
-    return count
-
-
-@inlined
-def begin(book, batch, index, events, count):
-    """Check a command, and do all of it but the matching, which is left to `work`."""
     begin_command(book)
     at = np.uint32(index)
+    if looks_dead(book, at):
+        return execute_unnoted(book, batch, at, events, count)
     kind = batch.orders[at]["kind"]
     if kind == CommandKind.PLACE:
         return place(book, batch, at, events, count)
     change = batch.changes[at]
-    slot = slot_of_account(book, change["order_id"], change["account_id"])
-    if kind == CommandKind.CANCEL:
-        return cancel(book, change, slot, events, count)
-    return replace(book, change, slot, events, count)
+    slot = slot_of_account(book, at, change["order_id"], change["account_id"])
+    if rarely(kind == CommandKind.REPLACE):
+        return replace(book, change, slot, events, count)
+    return cancel(book, change, slot, events, count)
+
+
+@inlined
+def execute_unnoted(book, batch, index, events, count):
+    """The same for a command for which look-ahead found nothing: a change that comes too late, nearly always.
+
+    Asked first, it costs one wrong guess of the processor in place of two.
+    """
+    command = batch.orders[index]
+    if rarely(command["kind"] == CommandKind.PLACE):
+        return place_late(book, batch, index, events, count)
+    slot = find_slot(book, command["order_id"])
+    if rarely(slot != NIL):
+        return change_late(book, batch, index, events, count)
+    return write_rejected(book, events, count, command, 0, OrderReject.UNKNOWN_ORDER)
+
+
+@outlined
+def place_late(book, batch, index, events, count):
+    """A new order on which look-ahead did not come by."""
+    return place(book, batch, index, events, count)
+
+
+@outlined
+def change_late(book, batch, index, events, count):
+    """A cancel or replace on which look-ahead did not come by."""
+    change = batch.changes[index]
+    slot = slot_of_account(book, index, change["order_id"], change["account_id"])
+    if batch.orders[index]["kind"] == CommandKind.REPLACE:
+        return replace(book, change, slot, events, count)
+    return cancel(book, change, slot, events, count)
 
 
 @inlined
@@ -70,11 +99,78 @@ def begin_command(book):
 
 @inlined
 def place(book, batch, index, events, count):
-    """Bring a new order: trade what crosses, then rest or give up the remainder."""
+    """Bring a new order, if it breaks no rule."""
     command = batch.orders[index]
-    reject = check_place(book, batch, index)
-    if reject != NO_REJECT:
+    if rarely(not is_plain(book, command)):
+        return place_unusual(book, batch, index, events, count)
+    reject = check_plain(book, command)
+    if rarely(reject != NO_REJECT):
         return write_rejected(book, events, count, command, command["side"], reject)
+    return enter_plain(book, command, events, count)
+
+
+@outlined
+def place_unusual(book, batch, index, events, count):
+    """The same for an order of any kind."""
+    reject = check_unusual(book, batch, index)
+    if reject != NO_REJECT:
+        command = batch.orders[index]
+        return write_rejected(book, events, count, command, command["side"], reject)
+    return enter_unusual(book, batch, index, events, count)
+
+
+@inlined
+def enter(book, batch, index, events, count):
+    """Bring a new order that `check_place` has let pass."""
+    if is_plain(book, batch.orders[index]):
+        return enter_plain(book, batch.orders[index], events, count)
+    return enter_unusual(book, batch, index, events, count)
+
+
+@inlined
+def enter_plain(book, command, events, count):
+    """Trade what crosses, then rest or give up the remainder, straight from the command if nothing holds it up."""
+    instrument_side = instrument_side_of(command["instrument_id"], command["side"])
+    book_side = book_side_of(book, instrument_side)
+    limit_key = key_of(book_side & 1 ^ 1, command["price_ticks"])
+    is_crossing = book.sides[book_side ^ 1]["best_key"] <= limit_key
+    if rarely(is_crossing or command["time_in_force"] != TimeInForce.GTC):
+        return enter_taking(book, command, book_side ^ 1, limit_key, events, count)
+    return rest_plain(book, command, command["quantity_lots"], events, count)
+
+
+@outlined
+def enter_taking(book, command, opposite, limit_key, events, count):
+    """The same for an order that crosses, or does not rest."""
+    if rarely(command["self_trade"] != SelfTrade.NONE):
+        load_order(book, command, np.int64(command["price_ticks"]))
+        return work(book, events, count)
+    count = trade(book, command, opposite, limit_key, command["quantity_lots"], events, count)
+    leaves_lots = book.taker[0]["leaves_lots"]
+    if rarely(is_paused(book)):
+        load_paused(book, command, leaves_lots)
+        return count
+    if leaves_lots == 0:
+        return write_order_event(book, events, count, EventKind.FILLED, OrderReason.NONE, command, 0, 0)
+    if command["time_in_force"] != TimeInForce.GTC:
+        reason = OrderReason.IMMEDIATE_REMAINDER
+        return write_order_event(book, events, count, EventKind.KILLED, reason, command, leaves_lots, 0)
+    return rest_plain(book, command, leaves_lots, events, count)
+
+
+@inlined
+def rest_plain(book, command, leaves_lots, events, count):
+    """Let what is left of a plain order rest."""
+    slot = admit(book, command)
+    instrument_side = instrument_side_of(command["instrument_id"], command["side"])
+    join(book, slot, instrument_side, np.int64(command["price_ticks"]), leaves_lots)
+    return write_order_event(book, events, count, EventKind.RESTED, OrderReason.NONE, command, leaves_lots, leaves_lots)
+
+
+@outlined
+def enter_unusual(book, batch, index, events, count):
+    """Put a new order of any kind to work: trade what crosses, then rest or give up the remainder."""
+    command = batch.orders[index]
     slot = np.int64(command["instrument_id"]) & np.int64(len(book.instruments) - 1)
     limit_ticks = limit_of(book.instruments[slot], command)
     limit_ticks = limit_after_post_only(book, slot, np.int64(command["side"]), limit_ticks, command["flags"])
@@ -83,8 +179,8 @@ def place(book, batch, index, events, count):
         return write_rejected(book, events, count, command, command["side"], reject)
     load_order(book, command, limit_ticks)
     if command["flags"] != 0 or command["time_in_force"] == TimeInForce.FOK:
-        return weigh(book, batch, index, events, count)
-    return count
+        count = weigh(book, batch, index, events, count)
+    return work(book, events, count)
 
 
 @outlined
@@ -118,7 +214,7 @@ def trim(book, allowed_lots, events, count):
     book.taker[0]["leaves_lots"] = allowed_lots
     book.working[0]["quantity_lots"] -= excess_lots
     count = write_taker_event(book, events, count, EventKind.TRIMMED, excess_lots, allowed_lots)
-    events[count - 1]["reason"] = OrderReason.REDUCE_ONLY
+    events.orders[count - 1]["reason"] = OrderReason.REDUCE_ONLY
     return count
 
 
@@ -153,8 +249,8 @@ def replace(book, command, slot, events, count):
 def requeue(book, command, slot, new_leaves_lots, filled_lots, events, count):
     """Withdraw an order and bring it again with new terms, as if it had just arrived."""
     level = book.levels[book.orders[slot]["level"]]
-    instrument_slot = np.int64(level["book_side"] >> 1)
-    side = np.int64(level["book_side"] & 1)
+    instrument_slot = instrument_slot_of_level(book, level)
+    side = side_of_level(level)
     reject = check_nodes(book)
     if reject == NO_REJECT:
         reject = check_reducible(book, book.terms[slot]["flags"])
@@ -169,4 +265,4 @@ def requeue(book, command, slot, new_leaves_lots, filled_lots, events, count):
     count = withdraw(book, slot, events, count)
     if book.working[0]["flags"] & REDUCE_ONLY:
         count = trim(book, book.reducible[0], events, count)
-    return count
+    return work(book, events, count)

@@ -9,6 +9,7 @@ from matching.icebergs import is_iceberg, total_leaves
 from matching.layout import ACCOUNT_MASK
 from matching.prices import next_level
 from matching.schema import NIL
+from matching.sides import instrument_id_of_level, side_of_level
 
 LEVEL_ROW = record(("price_ticks", "i8"), ("quantity_lots", "i8"), ("order_count", "i8"))
 
@@ -66,12 +67,12 @@ def copy_order(book, slot, row):
     row["expires_ns"] = terms["expires_ns"]
     row["client_id_high"] = terms["client_id_high"]
     row["client_id_low"] = terms["client_id_low"]
-    row["instrument_id"] = book.instruments[level["book_side"] >> 1]["instrument_id"]
+    row["instrument_id"] = instrument_id_of_level(level)
     row["account_id"] = order["holder"] & ACCOUNT_MASK
     row["price_ticks"] = level["price_ticks"]
     row["label"] = terms["label"]
     row["session_id"] = terms["session_id"]
-    row["side"] = level["book_side"] & 1
+    row["side"] = side_of_level(level)
     row["time_in_force"] = terms["time_in_force"]
     row["flags"] = terms["flags"]
     row["self_trade"] = terms["self_trade"]

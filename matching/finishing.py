@@ -42,8 +42,8 @@ def cancel_self_trade(book, maker, mode, events, count):
     working = book.working[0]
     if mode != SelfTrade.CANCEL_NEWEST:
         count = remove(book, maker, OrderReason.SELF_TRADE, events, count)
-        events[count - 1]["counter_order_id"] = working["order_id"]
-        events[count - 1]["counter_account_id"] = working["account_id"]
+        events.orders[count - 1]["counter_order_id"] = working["order_id"]
+        events.orders[count - 1]["counter_account_id"] = working["account_id"]
     if mode != SelfTrade.CANCEL_OLDEST:
         book.taker[0]["reason"] = OrderReason.SELF_TRADE
     return count

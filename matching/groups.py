@@ -53,7 +53,7 @@ def check_entry_phase(instrument, may_collect):
 @inlined
 def has_room(book, events, count):
     """Whether the next step of the command finds room; if not, the command pauses."""
-    is_enough = count + EVENTS_PER_STEP_MAX <= len(events)
+    is_enough = count + EVENTS_PER_STEP_MAX <= len(events.orders)
     book.taker[0]["progress"] = Progress.WORKING if is_enough else Progress.PAUSED
     return is_enough
 

@@ -12,6 +12,7 @@ from matching.events import write_resting_event
 from matching.layout import HOLDER_ICEBERG
 from matching.queues import rejoin, shorten
 from matching.schema import EventKind, OrderReason
+from matching.sides import book_side_of
 
 UNMARKED = 0xFFFFFFFF ^ HOLDER_ICEBERG
 
@@ -55,7 +56,8 @@ def unmark(book, slot):
     """An iceberg has left its queue; the level that it stood in still knows its side, even if it is closed."""
     order = book.orders[slot]
     order["holder"] &= np.uint32(UNMARKED)
-    book.sides[book.levels[order["level"]]["book_side"]]["iceberg_count"] -= np.uint32(1)
+    book_side = book_side_of(book, book.levels[order["level"]]["instrument_side"])
+    book.sides[book_side]["iceberg_count"] -= np.uint32(1)
 
 
 @outlined

@@ -13,7 +13,7 @@ import numpy as np
 
 from kernels.arrays import aligned_zeros
 from kernels.compile import inlined, kernel
-from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit
+from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit, rarely
 from matching.arena import Book
 from matching.layout import BUCKET_WORDS
 from matching.schema import NIL
@@ -39,7 +39,7 @@ def find_slot(book, order_id):
             if book.orders[slot]["order_id"] == order_id:
                 return slot
             found &= found - np.uint64(1)
-        if book.ids[bucket + PASSED] == 0:
+        if not rarely(book.ids[bucket + PASSED] != 0):
             return np.int64(NIL)
         bucket = next_bucket(book, bucket)
 
@@ -55,7 +55,7 @@ def insert_tag(book, tag, slot):
     """Put an entry into the first bucket with room."""
     bucket = home_bucket(book, tag)
     free = equal_lanes(book.ids, bucket + SLOTS, NIL) & ENTRIES
-    while free == 0:
+    while rarely(free == 0):
         book.ids[bucket + PASSED] += np.uint32(1)
         bucket = next_bucket(book, bucket)
         free = equal_lanes(book.ids, bucket + SLOTS, NIL) & ENTRIES
@@ -69,7 +69,7 @@ def remove_id(book, order_id, slot):
     """Take out the entry of a slot."""
     bucket = home_bucket(book, hash_tag(np.uint64(order_id)))
     found = equal_lanes(book.ids, bucket + SLOTS, slot) & ENTRIES
-    while found == 0:
+    while rarely(found == 0):
         assert book.ids[bucket + PASSED] != 0, "an order is missing from the id table"
         book.ids[bucket + PASSED] -= np.uint32(1)
         bucket = next_bucket(book, bucket)

@@ -45,7 +45,7 @@ LEVEL = record(
     ("newest", "u4"),  # what it calls next means nothing
     ("quantity_lots", "i8"),
     ("order_count", "u4"),
-    ("book_side", "u4"),
+    ("instrument_side", "u4"),  # 2 x instrument id + side, of which the low bits are the book side
     ("price_ticks", "i4"),
     ("leaf", "u4"),
 )

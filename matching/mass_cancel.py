@@ -20,6 +20,7 @@ from matching.queues import next_order
 from matching.resting import remove
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
+from matching.sides import instrument_id_of_level, instrument_slot_of_level, side_of_level
 
 BY_ACCOUNT = int(MassFlag.BY_ACCOUNT)
 BY_SESSION = int(MassFlag.BY_SESSION)
@@ -128,7 +129,7 @@ def choose_in_pool(book, command):
     """Choose in one pass over all orders that there ever were at a time."""
     count = np.int64(0)
     for slot in range(1, np.int64(book.counters[0]["fresh_order"])):
-        if goes_by_account(book, command, slot) and matches(book, command, slot) and rests(book, slot):
+        if goes_by_account(book, command, slot) and rests(book, slot) and matches(book, command, slot):
             book.chosen[count] = book.orders[slot]["order_id"]
             count += 1
     return count
@@ -168,8 +169,8 @@ def best_order(book, book_side):
 
 @inlined
 def rests(book, slot):
-    """Whether there is an order in a slot of the pool; a free one still says what the last one in it was."""
-    return find_slot(book, book.orders[slot]["order_id"]) == slot
+    """Whether there is an order in a slot of the pool; of a free one only the id is cleared."""
+    return book.orders[slot]["order_id"] != 0
 
 
 @inlined
@@ -187,12 +188,12 @@ def matches(book, command, slot):
         return False
     if flags & BY_LABEL and book.terms[slot]["label"] != command["label"]:
         return False
-    book_side = np.int64(book.levels[book.orders[slot]["level"]]["book_side"])
-    if flags & BY_SIDE and book_side & 1 != np.int64(command["side"]):
+    level = book.levels[book.orders[slot]["level"]]
+    if flags & BY_SIDE and side_of_level(level) != np.int64(command["side"]):
         return False
-    instrument = book.instruments[book_side >> 1]
-    if flags & BY_INSTRUMENT and instrument["instrument_id"] != command["instrument_id"]:
+    if flags & BY_INSTRUMENT and instrument_id_of_level(level) != command["instrument_id"]:
         return False
+    instrument = book.instruments[instrument_slot_of_level(book, level)]
     return (instrument["scope"] ^ command["scope"]) & command["scope_mask"] == 0
 
 

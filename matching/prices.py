@@ -4,22 +4,23 @@ A price becomes a key that is smaller the better it is (the price itself for ask
 for bids), so that one code serves both sides and the best level is always the leftmost. A node covers an aligned
 range of keys: a leaf 64 of them, its parent 4,096, and so on. The root covers just the range that is in use; it grows
 when a key comes from outside and shrinks when one child is left. Most orders arrive near the last one, so each side
-remembers the leaf it used last.
+remembers the leaf it used last. Where a node has no child it says NIL, so that a level is found without its bitmap.
 """
 
 import numpy as np
 
-from kernels.compile import inlined, kernel, outlined
-from kernels.intrinsics import lowest_bit
+from kernels.compile import inlined, outlined
+from kernels.intrinsics import lowest_bit, rarely
 from matching.arena import FANOUT, KEY_NONE, give_level, give_node, take_level, take_node
 from matching.schema import NIL, PRICE_TICKS_MAX, TREE_DEPTH_MAX, TREE_DIGIT_BITS
+from matching.sides import book_side_of, side_of_level
 
 DIGIT_MASK = FANOUT - 1
 NODES_PER_INSERT_MAX = 2 * TREE_DEPTH_MAX
 """A key far from all others adds at most a new root path above the old root and a new path down to its leaf."""
 
 
-@kernel
+@inlined
 def key_of(side, price_ticks):
     """The smaller, the better for whoever trades against this side (0 bids, 1 asks)."""
     # All bits of the highest price are set, so that its distance to a price is the price with every bit turned.
@@ -29,36 +30,33 @@ def key_of(side, price_ticks):
 @inlined
 def key_of_level(level):
     """The key of a level's price."""
-    return key_of(level["book_side"] & np.uint32(1), level["price_ticks"])
+    return key_of(side_of_level(level), level["price_ticks"])
 
 
 @inlined
-def level_at(book, book_side, price_ticks):
+def level_at(book, instrument_side, price_ticks):
     """The level at a price, made if there is none."""
-    key = key_of(book_side & 1, price_ticks)
-    leaf = leaf_for(book, book_side, key)
-    child = leaf * FANOUT + (key & DIGIT_MASK)
-    bit = np.uint64(1) << np.uint64(key & DIGIT_MASK)
-    if book.nodes[leaf]["children"] & bit:
-        return np.int64(book.children[child])
-    level = open_level(book, book_side, price_ticks, key, leaf)
-    book.nodes[leaf]["children"] |= bit
-    book.children[child] = level
+    side = book.sides[book_side_of(book, instrument_side)]
+    key = key_of(instrument_side & 1, price_ticks)
+    leaf = leaf_for(book, side, key)
+    level = np.int64(book.children[leaf * FANOUT + (key & DIGIT_MASK)])
+    if level == NIL:
+        level = open_level(book, side, instrument_side, price_ticks, key, leaf)
+        attach(book, leaf, key & DIGIT_MASK, level)
     return level
 
 
 @inlined
-def open_level(book, book_side, price_ticks, key, leaf):
+def open_level(book, side, instrument_side, price_ticks, key, leaf):
     """A new level without orders, counted and perhaps the best of its side."""
     index = take_level(book)
     level = book.levels[index]
     level["newest"] = NIL
     level["order_count"] = 0
     level["quantity_lots"] = 0
-    level["book_side"] = book_side
+    level["instrument_side"] = instrument_side
     level["price_ticks"] = price_ticks
     level["leaf"] = leaf
-    side = book.sides[book_side]
     side["level_count"] += 1
     if key < side["best_key"]:
         side["best_key"] = key
@@ -67,15 +65,12 @@ def open_level(book, book_side, price_ticks, key, leaf):
 
 
 @inlined
-def leaf_for(book, book_side, key):
+def leaf_for(book, side, key):
     """The leaf that covers a key, made if there is none."""
-    side = book.sides[book_side]
-    if np.int64(side["recent_prefix"]) == key >> TREE_DIGIT_BITS:
-        return np.int64(side["recent_leaf"])
-    leaf = descend_to_leaf(book, side, key)
-    side["recent_leaf"] = leaf
-    side["recent_prefix"] = key >> TREE_DIGIT_BITS
-    return leaf
+    if rarely(np.int64(side["recent_prefix"]) != key >> TREE_DIGIT_BITS):
+        side["recent_leaf"] = descend_to_leaf(book, side, key)
+        side["recent_prefix"] = key >> TREE_DIGIT_BITS
+    return np.int64(side["recent_leaf"])
 
 
 @outlined
@@ -113,6 +108,7 @@ def raise_root(book, side):
     book.nodes[root]["prefix"] = prefix >> TREE_DIGIT_BITS
     book.nodes[root]["parent"] = NIL
     attach(book, root, prefix & DIGIT_MASK, below)
+    book.nodes[below]["parent"] = root
     side["root"] = root
     side["height"] += 1
 
@@ -126,23 +122,23 @@ def child_for(book, node, key, height):
         return np.int64(book.children[node * FANOUT + digit])
     child = take_node(book)
     book.nodes[child]["prefix"] = prefix
+    book.nodes[child]["parent"] = node
     attach(book, node, digit, child)
     return child
 
 
 @inlined
 def attach(book, node, digit, child):
-    """Link a child node below a node."""
+    """Link a child below a node: a node, or a level below a leaf."""
     book.nodes[node]["children"] |= np.uint64(1) << np.uint64(digit)
     book.children[node * FANOUT + digit] = child
-    book.nodes[child]["parent"] = node
 
 
 @inlined
 def close_level(book, index):
     """Remove an empty level, with the nodes that it leaves empty, and find the new best."""
     level = book.levels[index]
-    side = book.sides[level["book_side"]]
+    side = book.sides[book_side_of(book, level["instrument_side"])]
     key = key_of_level(level)
     node, height = detach(book, side, np.int64(level["leaf"]), key)
     side["level_count"] -= 1
@@ -160,9 +156,9 @@ def detach(book, side, leaf, key):
     prefix = key
     height = np.int64(0)
     while True:
-        bit = np.uint64(1) << np.uint64(prefix & DIGIT_MASK)
-        remaining = book.nodes[node]["children"] & ~bit
+        remaining = book.nodes[node]["children"] & ~(np.uint64(1) << np.uint64(prefix & DIGIT_MASK))
         book.nodes[node]["children"] = remaining
+        book.children[node * FANOUT + (prefix & DIGIT_MASK)] = NIL
         if remaining != 0:
             return node, height
         parent = np.int64(book.nodes[node]["parent"])
@@ -215,6 +211,7 @@ def shrink_root(book, side):
         if children & (children - np.uint64(1)):
             return
         child = first_child(book, root)
+        book.children[root * FANOUT + lowest_bit(children)] = NIL
         book.nodes[child]["parent"] = NIL
         side["root"] = child
         side["height"] -= 1

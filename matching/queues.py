@@ -7,14 +7,15 @@ newest touches no other order. Index NIL takes the writes of an unlinking that h
 import numpy as np
 
 from kernels.compile import inlined
+from kernels.intrinsics import prefetch
 from matching.prices import close_level, level_at, next_level
 from matching.schema import NIL
 
 
 @inlined
-def join(book, slot, book_side, price_ticks, leaves_lots):
+def join(book, slot, instrument_side, price_ticks, leaves_lots):
     """Put an order with so many lots at the back of the queue at its price."""
-    index = level_at(book, book_side, price_ticks)
+    index = level_at(book, instrument_side, price_ticks)
     level = book.levels[index]
     order = book.orders[slot]
     order["level"] = index
@@ -63,6 +64,7 @@ def leave_head(book, slot):
     level["order_count"] -= np.uint32(1)
     level["quantity_lots"] -= order["leaves_lots"]
     level["head"] = order["next"]
+    prefetch(book.orders, np.int64(order["next"]))
 
 
 @inlined

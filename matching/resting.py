@@ -3,23 +3,29 @@
 import numpy as np
 
 from kernels.compile import inlined, outlined
-from kernels.intrinsics import copy_record
+from kernels.intrinsics import copy_record, rarely
 from matching.arena import give_order_slot, take_order_slot
 from matching.events import write_resting_event
 from matching.icebergs import drop_reserve, is_iceberg, reduce_reserve, refresh, show_clip, total_leaves, unmark
 from matching.identifiers import find_slot, insert_id, remove_id
 from matching.layout import ACCOUNT_MASK, HOLDER_ICEBERG, HOLDER_TIMED
+from matching.prefetch import noted_slot
 from matching.queues import join, leave, leave_head, shorten
 from matching.rules import ICEBERG
 from matching.schema import NIL, EventKind, OrderReason, Side, TimeInForce
 from matching.timers import add_timer, due_slot, remove_timer
-from matching.working import own_side
+from matching.working import own_instrument_side, own_side
 
 
 @inlined
-def slot_of_account(book, order_id, account_id):
-    """The slot of a resting order if it belongs to the account, else NIL: nobody learns of other people's orders."""
-    slot = find_slot(book, order_id)
+def slot_of_account(book, index, order_id, account_id):
+    """The slot of a resting order if it belongs to the account, else NIL: nobody learns of other people's orders.
+
+    `index` is that of the command in its batch, because look-ahead may have found the order already.
+    """
+    slot = noted_slot(book, index)
+    if book.orders[slot]["order_id"] != order_id:
+        slot = find_slot(book, order_id)
     if slot != NIL and np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) != np.int64(account_id):
         return np.int64(NIL)
     return slot
@@ -62,7 +68,7 @@ def withdraw(book, slot, events, count):
 @inlined
 def remove(book, slot, reason, events, count):
     """Cancel a resting order, an iceberg's reserve before what it shows."""
-    if is_iceberg(book.orders[slot]):
+    if rarely(is_iceberg(book.orders[slot])):
         count = drop_reserve(book, slot, reason, events, count)
     leaves_lots = book.orders[slot]["leaves_lots"]
     count = write_resting_event(book, events, count, EventKind.CANCELLED, reason, slot, leaves_lots, 0)
@@ -81,7 +87,7 @@ def release(book, slot):
 def forget(book, slot):
     """Free the slot of an order that has left its queue."""
     order = book.orders[slot]
-    if order["holder"] & np.uint32(HOLDER_TIMED | HOLDER_ICEBERG):
+    if rarely(order["holder"] & np.uint32(HOLDER_TIMED | HOLDER_ICEBERG) != 0):
         forget_marks(book, slot)
     remove_id(book, order["order_id"], slot)
     give_order_slot(book, slot)
@@ -104,7 +110,7 @@ def take_from(book, maker, quantity_lots, events, count):
     if order["leaves_lots"] > quantity_lots:
         shorten(book, maker, quantity_lots)
         return count
-    if is_iceberg(order) and book.icebergs[maker]["reserve_lots"] > 0:
+    if rarely(is_iceberg(order)) and book.icebergs[maker]["reserve_lots"] > 0:
         return refresh(book, maker, events, count)
     leave_head(book, maker)
     forget(book, maker)
@@ -117,30 +123,28 @@ def rest(book):
     working = book.working[0]
     slot = np.int64(book.taker[0]["slot"])
     if slot == NIL:
-        slot = admit(book)
+        slot = admit(book, working)
+        if working["time_in_force"] == TimeInForce.GTD:
+            book.orders[slot]["holder"] |= np.uint32(HOLDER_TIMED)
+            add_timer(book, slot)
     else:
         book.terms[slot]["quantity_lots"] = working["quantity_lots"]
     shown_lots = book.taker[0]["leaves_lots"]
     if working["flags"] & ICEBERG:
         shown_lots = show_clip(book, slot, own_side(book))
-    join(book, slot, own_side(book), np.int64(working["price_ticks"]), shown_lots)
+    join(book, slot, own_instrument_side(book), np.int64(working["price_ticks"]), shown_lots)
     return shown_lots
 
 
 @inlined
-def admit(book):
-    """Give a new order its slot, its id entry, its terms, and its timer if it has an expiry."""
-    working = book.working[0]
+def admit(book, order):
+    """Give a new order, in the form of the command that brought it, its slot, its id entry and its terms."""
     slot = take_order_slot(book)
     book.counters[0]["resting_orders"] += 1
-    order = book.orders[slot]
-    order["order_id"] = working["order_id"]
-    order["holder"] = working["account_id"]
-    insert_id(book, working["order_id"], slot)
-    copy_record(working, book.terms[slot])
-    if working["time_in_force"] == TimeInForce.GTD:
-        order["holder"] = working["account_id"] | np.uint32(HOLDER_TIMED)
-        add_timer(book, slot)
+    book.orders[slot]["order_id"] = order["order_id"]
+    book.orders[slot]["holder"] = order["account_id"]
+    insert_id(book, order["order_id"], slot)
+    copy_record(order, book.terms[slot])
     return slot
 
 

@@ -22,6 +22,7 @@ INSTRUMENT_CAPACITY = 65_536
 ORDER_CAPACITY = 4_000_000
 NODE_CAPACITY = 1_000_000
 ACCOUNT_ID_MAX = (1 << 24) - 1
+INSTRUMENT_ID_MAX = (1 << 31) - 1
 
 # Prices are keys of a tree of 64-ary nodes, five deep.
 TREE_DIGIT_BITS = 6
@@ -422,6 +423,12 @@ class Commands(RecordViews):
         "legs": LEG,
         "mass_cancels": MASS_CANCEL_COMMAND,
     }
+
+
+class EventBuffer(RecordViews):
+    """Room for what a call of a kernel says."""
+
+    layouts: ClassVar = {"orders": ORDER_EVENT}
 
 
 def view_commands(commands: np.ndarray) -> Commands:

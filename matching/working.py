@@ -5,11 +5,12 @@ A command that brings or moves an order puts it here; meeting, collecting and re
 
 import numpy as np
 
-from kernels.compile import inlined
+from kernels.compile import inlined, outlined
 from kernels.intrinsics import copy_record
 from matching.icebergs import is_iceberg
 from matching.layout import ACCOUNT_MASK, Progress
 from matching.schema import NIL, CommandKind, OrderReason
+from matching.sides import book_side_of, instrument_id_of_level, instrument_side_of
 
 
 @inlined
@@ -21,8 +22,13 @@ def is_paused(book):
 @inlined
 def own_side(book):
     """The book side that the order at work would rest on."""
-    working = book.working[0]
-    return 2 * (np.int64(working["instrument_id"]) & np.int64(len(book.instruments) - 1)) + np.int64(working["side"])
+    return book_side_of(book, own_instrument_side(book))
+
+
+@inlined
+def own_instrument_side(book):
+    """The same as a number that names the instrument."""
+    return instrument_side_of(book.working[0]["instrument_id"], book.working[0]["side"])
 
 
 @inlined
@@ -34,6 +40,14 @@ def load_order(book, command, limit_ticks):
     start(book, NIL, command["quantity_lots"])
 
 
+@outlined
+def load_paused(book, command, leaves_lots):
+    """Keep a new order that was traded straight from its command, until there is room to go on."""
+    load_order(book, command, np.int64(command["price_ticks"]))
+    book.taker[0]["leaves_lots"] = leaves_lots
+    book.taker[0]["progress"] = Progress.PAUSED
+
+
 @inlined
 def load_resting(book, slot, limit_ticks, leaves_lots, filled_lots):
     """Put a resting order to work again. It keeps its slot, its id and its terms meanwhile."""
@@ -41,7 +55,7 @@ def load_resting(book, slot, limit_ticks, leaves_lots, filled_lots):
     working = book.working[0]
     copy_record(book.terms[slot], working)
     working["kind"] = CommandKind.REPLACE
-    working["instrument_id"] = book.instruments[level["book_side"] >> np.uint32(1)]["instrument_id"]
+    working["instrument_id"] = instrument_id_of_level(level)
     working["price_ticks"] = limit_ticks
     working["quantity_lots"] = filled_lots + leaves_lots
     if is_iceberg(book.orders[slot]):

@@ -24,6 +24,7 @@ from matching.schema import (
     ORDER_COMMAND,
     ORDER_EVENT,
     CommandKind,
+    EventBuffer,
     EventKind,
     view_commands,
 )
@@ -66,12 +67,12 @@ def run_match(
 
 def run_batch(book: OrderBook, commands: np.ndarray, events: np.ndarray, tally: np.ndarray) -> int:
     """Execute one batch and tally its events; return the nanoseconds that the execution alone took."""
-    batch = view_commands(commands)
+    batch, buffer = view_commands(commands), EventBuffer(events)
     done = elapsed_ns = 0
     begin_ns = perf_counter_ns()
     book.book = grown(book.book, len(commands))
     while done < len(commands):
-        done, count = execute_batch(book.book, batch, done, events)
+        done, count = execute_batch(book.book, batch, done, buffer)
         elapsed_ns += perf_counter_ns() - begin_ns
         tally_events(events, count, tally)
         begin_ns = perf_counter_ns()

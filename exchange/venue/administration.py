@@ -58,7 +58,7 @@ def administer(state, batch, index, events, count):
 @inlined
 def refuse(state, reject, account_id, events, count):
     """Nothing changed, and why."""
-    begin_event(state.book, events.orders, count, Event.REJECTED)
+    begin_event(state.book, events, count, Event.REJECTED)
     event = events.orders[count]
     event["side"] = 0
     event["reason"] = reject
@@ -110,7 +110,7 @@ def move_money(state, command, events, count):
 @inlined
 def write_account(state, kind, command, moved_nano, events, count):
     """Tell of an account's cash."""
-    begin_event(state.book, events.orders, count, kind)
+    begin_event(state.book, events, count, kind)
     event = events.accounts[count]
     event["reserved"] = 0
     event["reason"] = 0
@@ -246,7 +246,7 @@ def halt_or_resume_market(state, halts, events, count):
 @inlined
 def write_subject(state, kind, series_id, region_id, events, count):
     """Tell of a series, a region, or the market."""
-    begin_event(state.book, events.orders, count, kind)
+    begin_event(state.book, events, count, kind)
     event = events.tranches[count]
     event["tier"] = 0
     event["reason"] = 0

@@ -33,7 +33,7 @@ def apply_commands(state, batch, first_sequence, first, events):
     while index < len(batch.orders):
         if count + EVENTS_PER_STEP_MAX > len(events.orders):
             return index, count
-        look_ahead(state.book, batch.orders, index)
+        look_ahead(state.book, batch, index)
         size = group_size(batch, index)
         count = apply_one(state, batch, first_sequence, index, size, events, count)
         if is_waiting(state):
@@ -94,7 +94,7 @@ def tick(state, command, events, count):
     if state.clock[0]["is_paused"]:
         return count
     trim(state)
-    begin_event(state.book, events.orders, count, Event.TICKED)
+    begin_event(state.book, events, count, Event.TICKED)
     event = events.clocks[count]
     event["reserved"] = 0
     event["reason"] = 0
@@ -158,6 +158,6 @@ def answer_again(state, known, content, account_id, events, count):
     """The answer to a client id that was used before: the same, if the command says the same."""
     if state.clients[known - 1]["content"] != content:
         return refuse(state, np.int64(VenueReject.CLIENT_ID_REUSED), account_id, events, count)
-    begin_event(state.book, events.orders, count, Event.REPEATED)
+    begin_event(state.book, events, count, Event.REPEATED)
     repeat(state, known, events.repeats[count])
     return count + 1

@@ -60,7 +60,7 @@ def tell_indicative(state, instrument_id, events, count):
         return count
     tranche["indicative_ticks"] = price_ticks
     tranche["indicative_lots"] = volume_lots
-    return write_indicative(state.book, instrument_id, reference_ticks, events.orders, count)
+    return write_indicative(state.book, instrument_id, reference_ticks, events, count)
 
 
 @inlined
@@ -87,7 +87,7 @@ def uncross_step(state, tranche, trigger, events, count):
     if not state.clock[0]["is_halted"]:
         first = count
         count = uncross(
-            state.book, np.int64(tranche["instrument_id"]), np.int64(tranche["reference_ticks"]), events.orders, count
+            state.book, np.int64(tranche["instrument_id"]), np.int64(tranche["reference_ticks"]), events, count
         )
         absorb_all(state, events, first, count)
         if is_paused(state.book):

@@ -73,7 +73,7 @@ def step(state, events, count):
     """One step of what is due at the book's time."""
     if due_slot(state.book) != NIL:
         first = count
-        count = expire_next(state.book, events.orders, count)
+        count = expire_next(state.book, events, count)
         absorb_all(state, events, first, count)
         return count
     subject = np.int64(state.agenda[0]["subject"])
@@ -93,7 +93,7 @@ def step_tranche(state, instrument_id, events, count):
         return uncross_step(state, tranche, trigger, events, count)
     if trigger == Trigger.GATE:
         first = count
-        count = cancel_next(state.book, instrument_id, Reason.GATE_CLOSED, events.orders, count)
+        count = cancel_next(state.book, instrument_id, Reason.GATE_CLOSED, events, count)
         if count > first:
             absorb_all(state, events, first, count)
             return count
@@ -187,7 +187,7 @@ def move_on(state, tranche, trigger, events, count):
     elif following == LifeState.AUCTION or following == LifeState.CLOSING_AUCTION:
         instrument["phase"] = Phase.AUCTION
         begin_auction(state, tranche)
-    begin_event(state.book, events.orders, count, Event.STATE_CHANGED)
+    begin_event(state.book, events, count, Event.STATE_CHANGED)
     event = events.states[count]
     event["state"] = following
     event["reason"] = 0
@@ -221,7 +221,7 @@ def settle_one(state, tranche, events, count):
     account_id, lots, amount_nano = settle_first(state.ledger, tranche, price_ticks)
     if lots != 0:
         tranche["was_held"] = 1
-    begin_event(state.book, events.orders, count, Event.POSITION_SETTLED)
+    begin_event(state.book, events, count, Event.POSITION_SETTLED)
     event = events.accounts[count]
     event["reserved"] = 0
     event["reason"] = 0
@@ -353,7 +353,7 @@ def write_listed(state, instrument_id, events, count):
     slot = instrument_id & np.int64(len(state.tranches) - 1)
     tranche = state.tranches[slot]
     instrument = state.book.instruments[slot]
-    begin_event(state.book, events.orders, count, Event.TRANCHE_LISTED)
+    begin_event(state.book, events, count, Event.TRANCHE_LISTED)
     event = events.tranches[count]
     event["tier"] = tranche["tier"]
     event["reason"] = 0
@@ -373,7 +373,7 @@ def write_listed(state, instrument_id, events, count):
 @inlined
 def write_listing_refused(state, series, series_id, events, count):
     """Tell that a window could not be listed, for want of a slot."""
-    begin_event(state.book, events.orders, count, Event.LISTING_REFUSED)
+    begin_event(state.book, events, count, Event.LISTING_REFUSED)
     event = events.tranches[count]
     event["tier"] = series["tier"]
     event["reason"] = VenueReject.TOO_MANY_INSTRUMENTS

@@ -56,8 +56,8 @@ def mass_cancel(state, batch, index, events, count):
     if not is_paused(state.book):
         reject = check_mass_cancel(state.book, command)
         if reject != NO_REJECT:
-            return write_mass_cancel_rejected(state.book, command, reject, events.orders, count)
-    return cancel_matching(state.book, command, events.orders, count)
+            return write_mass_cancel_rejected(state.book, command, reject, events, count)
+    return cancel_matching(state.book, command, events, count)
 
 
 @inlined
@@ -71,11 +71,11 @@ def mass_quote(state, batch, index, events, count):
             reject = check_quotes_cost(state, batch, index)
             entry = np.int64(WHOLE)
         if reject != NO_REJECT:
-            return write_mass_quote_rejected(state.book, batch, index, reject, entry, events.orders, count)
+            return write_mass_quote_rejected(state.book, batch, index, reject, entry, events, count)
         count = make_room_for_quotes(state, batch, index, events, count)
         if state.clock[0]["is_paused"]:
             return count
-    return quote_all(state.book, batch, index, events.orders, count)
+    return quote_all(state.book, batch, index, events, count)
 
 
 @inlined
@@ -89,15 +89,15 @@ def basket(state, batch, index, events, count):
             reject = check_legs_cost(state, batch, index)
             leg = np.int64(WHOLE)
         if reject != NO_REJECT:
-            return write_basket_rejected(state.book, batch, index, reject, leg, events.orders, count)
+            return write_basket_rejected(state.book, batch, index, reject, leg, events, count)
         allow_legs(state, batch, index)
         leg = find_unfillable_leg(state.book, batch, index)
         if leg != 0:
-            return write_basket_killed(state.book, batch, index, leg, events.orders, count)
+            return write_basket_killed(state.book, batch, index, leg, events, count)
         count = make_room_for_legs(state, batch, index, events, count)
         if state.clock[0]["is_paused"]:
             return count
-    return fill_legs(state.book, batch, index, events.orders, count)
+    return fill_legs(state.book, batch, index, events, count)
 
 
 @outlined

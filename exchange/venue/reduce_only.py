@@ -56,7 +56,7 @@ def make_room(state, account_id, instrument_slot, side, lots, without_slot, even
         if count + EVENTS_PER_STEP_MAX > len(events.orders):
             state.clock[0]["is_paused"] = 1
             return count
-        count = trim_resting(state.book, last, resting_lots - room_lots, events.orders, count)
+        count = trim_resting(state.book, last, resting_lots - room_lots, events, count)
 
 
 @inlined

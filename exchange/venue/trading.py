@@ -12,9 +12,8 @@ from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
 from kernels.compile import inlined, outlined
 from matching.events import write_rejected
-from matching.execute import cancel, place, replace
+from matching.execute import cancel, enter, replace
 from matching.icebergs import total_leaves
-from matching.layout import Progress
 from matching.meeting import work
 from matching.resting import slot_of_account
 from matching.rules import (
@@ -27,6 +26,7 @@ from matching.rules import (
     limit_of,
 )
 from matching.schema import NIL, Side
+from matching.sides import instrument_slot_of_level, side_of_level
 from matching.working import is_paused
 from risk.accounts import add_hold, check_hold, uses_reduce_only
 from risk.positions import fill_position, position_of
@@ -35,38 +35,36 @@ from risk.positions import fill_position, position_of
 @inlined
 def trade_order(state, batch, index, events, count):
     """Run an order, a cancel or a replace to its outcome, or until the buffer is full."""
-    if not is_paused(state.book):
-        count = begin_order(state, batch, index, events, count)
-    if state.book.taker[0]["progress"] != Progress.IDLE:
-        count = work(state.book, events.orders, count)
-    return count
+    if is_paused(state.book):
+        return work(state.book, events, count)
+    return begin_order(state, batch, index, events, count)
 
 
 @inlined
 def begin_order(state, batch, index, events, count):
-    """Check a command against the book and the ledger, and do all of it but the matching."""
+    """Check a command against the book and the ledger, and run it."""
     order = batch.orders[index]
     if order["kind"] == Command.PLACE:
         reject = check_new_order(state, batch, index)
         if reject != NO_REJECT:
-            return write_rejected(state.book, events.orders, count, order, order["side"], reject)
+            return write_rejected(state.book, events, count, order, order["side"], reject)
         if uses_reduce_only(state.ledger, order["account_id"]):
             count = make_room_for_order(state, order, events, count)
             if state.clock[0]["is_paused"]:
                 return count
-        return place(state.book, batch, index, events.orders, count)
+        return enter(state.book, batch, index, events, count)
     change = batch.changes[index]
-    slot = slot_of_account(state.book, target_order_id(state, change), change["account_id"])
+    slot = slot_of_account(state.book, index, target_order_id(state, change), change["account_id"])
     if order["kind"] == Command.CANCEL:
-        return cancel(state.book, change, slot, events.orders, count)
+        return cancel(state.book, change, slot, events, count)
     reject = check_changed_order(state, change, slot)
     if reject != NO_REJECT:
-        return write_rejected(state.book, events.orders, count, change, 0, reject)
+        return write_rejected(state.book, events, count, change, 0, reject)
     if uses_reduce_only(state.ledger, change["account_id"]):
         count = make_room_for_change(state, change, slot, events, count)
         if state.clock[0]["is_paused"]:
             return count
-    return replace(state.book, change, slot, events.orders, count)
+    return replace(state.book, change, slot, events, count)
 
 
 @inlined
@@ -101,8 +99,8 @@ def check_changed_order(state, change, slot):
         return reject
     order = state.book.orders[slot]
     level = state.book.levels[order["level"]]
-    instrument_slot = np.int64(level["book_side"] >> 1)
-    side = np.int64(level["book_side"] & 1)
+    instrument_slot = instrument_slot_of_level(state.book, level)
+    side = side_of_level(level)
     leaves_lots = changed_leaves(state, change, slot)
     if state.book.terms[slot]["flags"] & REDUCE_ONLY:
         allow_reducing(state, 0, np.int64(change["account_id"]), instrument_slot, side, slot)
@@ -144,8 +142,8 @@ def make_room_for_change(state, change, slot, events, count):
     """The same for a replace."""
     level = state.book.levels[state.book.orders[slot]["level"]]
     flags = state.book.terms[slot]["flags"]
-    instrument_slot = np.int64(level["book_side"] >> 1)
-    side = np.int64(level["book_side"] & 1)
+    instrument_slot = instrument_slot_of_level(state.book, level)
+    side = side_of_level(level)
     limit_ticks = np.int64(change["price_ticks"])
     limit_ticks = limit_after_post_only(state.book, instrument_slot, side, limit_ticks, flags)
     if flags & REDUCE_ONLY or limit_ticks == REJECTED:

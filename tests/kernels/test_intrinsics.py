@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kernels import intrinsics
 from kernels.compile import JIT_ENABLED, kernel
-from kernels.intrinsics import LANES, copy_record, equal_lanes, hash_tag, lowest_bit, prefetch
+from kernels.intrinsics import LANES, copy_record, equal_lanes, hash_tag, lowest_bit, prefetch, rarely
 from kernels.records import record
 from matching.layout import ORDER_TERMS
 from matching.schema import ORDER_COMMAND
@@ -35,6 +35,11 @@ def compiled_equal_lanes(words, first, word):
 @kernel
 def compiled_copy(sources, targets):
     copy_record(sources[0], targets[0])
+
+
+@kernel
+def compiled_rarely(number, limit):
+    return 1 if rarely(number > limit) else 0
 
 
 @kernel
@@ -95,3 +100,9 @@ def test_a_prefetch_changes_nothing(index: int) -> None:
     assert compiled_prefetch(array, index) == index
     assert intrinsics.prefetch_twin(array, index) is None
     assert array.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, 0), (2, 0), (3, 1)])
+def test_what_holds_rarely_is_told_apart_like_anything_else(number: int, expected: int) -> None:
+    assert compiled_rarely(number, 2) == expected
+    assert intrinsics.rarely_twin(number > 2) is bool(expected)

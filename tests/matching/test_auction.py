@@ -9,7 +9,7 @@ from matching.auction import write_indicative
 from matching.batch import uncross_batch
 from matching.book import OrderBook
 from matching.layout import Progress
-from matching.schema import ORDER_EVENT, EventKind, OrderReason, Phase, Side
+from matching.schema import ORDER_EVENT, EventBuffer, EventKind, OrderReason, Phase, Side
 from tests.matching.auctions import check, collecting, uncrossed
 from tests.matching.commands import (
     CANCELLED,
@@ -192,7 +192,7 @@ def test_an_indicative_event_says_what_the_uncrossing_would() -> None:
     book = make_compiled()
     collecting(book, buy(1, 105, 4), sell(2, 99, 6, account_id=2))
     events = np.zeros(STEP_EVENTS, ORDER_EVENT)
-    assert write_indicative(book.book, PLAIN, 101, events, 0) == 1
+    assert write_indicative(book.book, PLAIN, 101, EventBuffer(events), 0) == 1
     [indicative] = told(events[:1])
     outcome = uncrossed(book, 101)[-1]
     assert indicative == event(
@@ -227,7 +227,7 @@ def test_an_uncrossing_ends_after_no_more_calls_than_it_has_events(orders: int) 
     calls = told_events = 0
     while not calls or book.book.taker[0]["progress"] == Progress.PAUSED:
         calls += 1
-        count = uncross_batch(book.book, PLAIN, 1_000, events)
+        count = uncross_batch(book.book, PLAIN, 1_000, EventBuffer(events))
         assert count > 0
         told_events += count
     assert calls <= told_events <= 2 * 2 * orders + 2 * orders + 1
