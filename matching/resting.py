@@ -24,7 +24,8 @@ def slot_of_account(book, index, order_id, account_id):
     `index` is that of the command in its batch, because look-ahead may have found the order already.
     """
     slot = noted_slot(book, index)
-    if book.orders[slot]["order_id"] != order_id:
+    # A free slot has the id 0, which a command has that names no order.
+    if book.orders[slot]["order_id"] != order_id or rarely(order_id == 0):
         slot = find_slot(book, order_id)
     if slot != NIL and np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) != np.int64(account_id):
         return np.int64(NIL)

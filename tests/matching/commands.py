@@ -18,6 +18,7 @@ from matching.schema import (
     ORDER_EVENT,
     ChangeFlag,
     CommandKind,
+    EventBuffer,
     EventKind,
     OrderFlag,
     OrderReason,
@@ -177,7 +178,7 @@ def trim(book: Book, order_id: int, lots: int) -> np.ndarray:
     events = np.zeros(EVENTS_PER_STEP_MAX, ORDER_EVENT)
     book.book.counters["event_index"] = 0
     slot = find_slot(book.book, np.uint64(order_id))
-    return events[: trim_resting(book.book, slot, lots, events, 0) if slot else 0]
+    return events[: trim_resting(book.book, slot, lots, EventBuffer(events), 0) if slot else 0]
 
 
 def told(events: np.ndarray) -> list[dict[str, Any]]:

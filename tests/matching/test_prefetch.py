@@ -9,7 +9,8 @@ from load_tests.flow import make_flow
 from matching.arena import NOTED
 from matching.book import Limits, OrderBook
 from matching.prefetch import SMALL_BOOK_ORDERS, STAGES, STEP
-from matching.schema import ORDER_EVENT
+from matching.schema import ORDER_EVENT, EventKind, OrderReject
+from tests.matching.commands import buy, cancel, records, replace
 
 INSTRUMENTS = 4
 OPERATIONS = 3_000 if JIT_ENABLED else 300
@@ -54,3 +55,17 @@ def test_notes_of_other_orders_mislead_nobody(commands: np.ndarray, batch: int) 
 def test_all_stages_of_a_large_book_give_the_events_of_a_small_one(commands: np.ndarray) -> None:
     large = events_of(commands, 1_000, ever_held=SMALL_BOOK_ORDERS)
     assert large.tobytes() == events_of(commands, 1_000).tobytes()
+
+
+def test_a_change_that_names_no_order_finds_no_free_slot() -> None:
+    book = OrderBook(Limits(instruments=1, orders=8, nodes=64, accounts=4))
+    book.list_instrument(0)
+    for order_id in (1, 2):
+        book.execute(records(buy(order_id, 100, 1)))
+    book.execute(records(cancel(1)))
+    book.book.noted[:] = 1
+    for change in (cancel(0), replace(0, 100, 1)):
+        assert [(event["kind"], event["reason"]) for event in book.execute(records(change))] == [
+            (EventKind.REJECTED, OrderReject.UNKNOWN_ORDER)
+        ]
+    book.check()

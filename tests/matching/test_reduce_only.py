@@ -8,7 +8,7 @@ import pytest
 from matching.book import OrderBook
 from matching.identifiers import find_slot
 from matching.resting import trim_resting
-from matching.schema import ORDER_EVENT, OrderReason, OrderReject, SelfTrade, Side
+from matching.schema import ORDER_EVENT, EventBuffer, OrderReason, OrderReject, SelfTrade, Side
 from tests.matching.commands import (
     CANCELLED,
     FILLED,
@@ -327,5 +327,5 @@ def test_a_resting_iceberg_that_the_position_no_longer_covers_loses_its_reserve_
 def trimmed(book: OrderBook, order_id: int, quantity_lots: int) -> list[dict[str, Any]]:
     """Take lots off a resting order, as the venue does when a position has become smaller."""
     events = np.zeros(4, ORDER_EVENT)
-    count = trim_resting(book.book, find_slot(book.book, np.uint64(order_id)), quantity_lots, events, 0)
+    count = trim_resting(book.book, find_slot(book.book, np.uint64(order_id)), quantity_lots, EventBuffer(events), 0)
     return told(events[:count])

@@ -391,8 +391,10 @@ class World:
             shutil.rmtree(copy)
 
     def _flip_one_bit(self, directory: Path) -> None:
-        path = self._random.choice(sorted(path for path in directory.iterdir() if path.stat().st_size > 0))
-        flip_bit(path, self._random.randrange(8 * path.stat().st_size))
+        paths = sorted(path for path in directory.iterdir() if path.stat().st_size > 0)
+        if paths:  # A disk that failed at once leaves nothing to flip.
+            path = self._random.choice(paths)
+            flip_bit(path, self._random.randrange(8 * path.stat().st_size))
 
     def _damage_snapshots(self) -> None:
         path = self.directory / SNAPSHOTS_FILE
