@@ -9,6 +9,7 @@ from matching.schema import EventKind, OrderReason, Side
 from matching.sides import instrument_id_of_level, side_of_level
 
 AHEAD = 6
+"""So many events before its turn, a place in the buffer is asked for."""
 EVENTS_PER_STEP_MAX = 4
 """Room that a command asks for before each step; without it the command pauses until the buffer is empty again."""
 

@@ -23,6 +23,7 @@ from matching.schema import (
     QUOTES_MAX,
     SUMMARY_EVENT,
     CommandKind,
+    Commands,
     EventKind,
     OrderReason,
     OrderReject,
@@ -443,13 +444,7 @@ CLOCK = record(
 class Batch(RecordViews):
     """One array of commands in every layout that kernels read."""
 
-    layouts: ClassVar = {
-        "orders": ORDER_COMMAND,
-        "changes": CHANGE_COMMAND,
-        "extras": EXTRA,
-        "quotes": QUOTE,
-        "legs": LEG,
-        "mass_cancels": MASS_CANCEL_COMMAND,
+    layouts: ClassVar = Commands.layouts | {
         "clocks": CLOCK_COMMAND,
         "accounts": ACCOUNT_COMMAND,
         "series": SERIES_COMMAND,
