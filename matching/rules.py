@@ -81,18 +81,14 @@ def is_plain(book, command):
         | np.int64(command["side"] >> np.uint8(1))
         | np.int64(command["time_in_force"] & NOT_GTC_OR_IOC)
         | np.int64(command["self_trade"] & NOT_ORDINARY_SELF_TRADE)
+        | np.int64((quantity_lots < 1) | (quantity_lots > instrument["quantity_max_lots"]))
     )
     # Masks in place of a branch that nobody can guess: all bits in the first for a buy, in the second for a sell.
     slack = ((side - 1) & (np.int64(instrument["band_high_ticks"]) - price_ticks)) | (
         -side & (price_ticks - np.int64(instrument["band_low_ticks"]))
     )
-    too_much = (
-        slack
-        | (price_ticks - 1)
-        | (PRICE_TICKS_MAX - price_ticks)
-        | (quantity_lots - 1)
-        | (instrument["quantity_max_lots"] - quantity_lots)
-    )
+    # Prices are of 32 bits, so that no difference of two wraps; quantities are compared, because theirs could.
+    too_much = slack | (price_ticks - 1) | (PRICE_TICKS_MAX - price_ticks)
     return unusual == 0 and too_much >= 0 and command["order_id"] != 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT")
-TIMEOUT_SECONDS = 1_200
+TIMEOUT_SECONDS = 400
 # Plain Python warns where an integer of numpy wraps, which compiled code does in silence.
 AS_ERRORS = ["-W", "error::RuntimeWarning"]
 
