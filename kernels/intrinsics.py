@@ -13,6 +13,8 @@ HASH_MULTIPLIER = 0x9E3779B97F4A7C15
 """2^64 divided by the golden ratio: Knuth's multiplicative hashing spreads neighbours far apart."""
 LANES = 8
 """How many 32-bit words one comparison takes."""
+STREAM_BYTES = 32
+"""How much one store past the caches writes."""
 
 BYTE = ir.IntType(8)
 FLAG = ir.IntType(1)
@@ -39,6 +41,14 @@ def equal_lanes_twin(words: Any, first: int, word: int) -> int:
 def copy_record_twin(source: Any, target: Any) -> None:
     """Copy all bytes of a record into another one of the same size, whatever their fields."""
     target.setfield(np.void(source.tobytes()), f"V{source.nbytes}")
+
+
+def stream_record_twin(source: Any, target: Any) -> None:
+    """The same for a target that nobody reads soon: it goes past the caches, which keep what they hold.
+
+    The target begins at a multiple of STREAM_BYTES.
+    """
+    copy_record_twin(source, target)
 
 
 def rarely_twin(condition: bool) -> bool:
@@ -94,6 +104,22 @@ def _copy_record(typing_context: Any, source: Any, target: Any) -> Any:
 
 
 @intrinsic
+def _stream_record(typing_context: Any, source: Any, target: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = ir.VectorType(HALF, LANES)
+        sources, targets = (builder.bitcast(argument, lanes.as_pointer()) for argument in arguments)
+        note = builder.module.add_metadata([HALF(1)])
+        for part in range(source.size // STREAM_BYTES):
+            piece = builder.load(builder.gep(sources, [WORD(part)]), align=8)
+            builder.store(piece, builder.gep(targets, [WORD(part)]), align=STREAM_BYTES).set_metadata("nontemporal", note)
+        return context.get_dummy_value()
+
+    if source.size != target.size or source.size % STREAM_BYTES:
+        raise ValueError(f"records of {source.size} and {target.size} bytes")
+    return types.void(source, target), generate
+
+
+@intrinsic
 def _rarely(typing_context: Any, condition: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = ir.FunctionType(FLAG, [FLAG, FLAG])
@@ -127,5 +153,6 @@ lowest_bit = _lowest_bit if JIT_ENABLED else lowest_bit_twin
 hash_tag = _hash_tag if JIT_ENABLED else hash_tag_twin
 equal_lanes = _equal_lanes if JIT_ENABLED else equal_lanes_twin
 copy_record = _copy_record if JIT_ENABLED else copy_record_twin
+stream_record = _stream_record if JIT_ENABLED else stream_record_twin
 rarely = _rarely if JIT_ENABLED else rarely_twin
 prefetch = _prefetch if JIT_ENABLED else prefetch_twin

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.compile import inlined, outlined
-from kernels.intrinsics import copy_record, rarely
+from kernels.intrinsics import rarely, stream_record
 from matching.arena import give_order_slot, take_order_slot
 from matching.events import write_resting_event
 from matching.icebergs import drop_reserve, is_iceberg, reduce_reserve, refresh, show_clip, total_leaves, unmark
@@ -145,7 +145,7 @@ def admit(book, order):
     book.orders[slot]["order_id"] = order["order_id"]
     book.orders[slot]["holder"] = order["account_id"]
     insert_id(book, order["order_id"], slot)
-    copy_record(order, book.terms[slot])
+    stream_record(order, book.terms[slot])
     return slot
 
 

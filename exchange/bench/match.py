@@ -16,6 +16,7 @@ import numpy as np
 from exchange.bench.flow import Flow
 from kernels.compile import kernel
 from kernels.records import record
+from matching.arena import touch
 from matching.batch import execute_batch
 from matching.book import Limits, OrderBook
 from matching.identifiers import grown
@@ -85,6 +86,7 @@ def open_book(instruments: int) -> OrderBook:
     book = OrderBook(Limits(instruments=capacity))
     for instrument_id in range(instruments):
         book.list_instrument(instrument_id)
+    touch(book.book)
     return book
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from kernels.arrays import CACHE_LINE_BYTES, ArrayGroup, RecordViews, aligned_zeros
+from kernels.arrays import CACHE_LINE_BYTES, HUGE_PAGE_BYTES, ArrayGroup, RecordViews, aligned_zeros
 from kernels.compile import JIT_ENABLED, kernel
 from kernels.records import record
 
@@ -144,5 +144,7 @@ def test_records_of_another_shape_are_refused(records: np.ndarray) -> None:
 def test_aligned_records_begin_on_a_cache_line(length: int) -> None:
     records = aligned_zeros(length, np.dtype([("a", "u8"), ("b", "u8")]))
     assert len(records) == length
-    assert records.ctypes.data % CACHE_LINE_BYTES == 0
+    assert records.ctypes.data % (CACHE_LINE_BYTES if records.nbytes < HUGE_PAGE_BYTES else HUGE_PAGE_BYTES) == 0
     assert not records["a"].any()
+    records[-1]["b"] = 7
+    assert records[-1].tolist() == (0, 7)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import intrinsics
+from kernels.arrays import aligned_zeros
 from kernels.compile import JIT_ENABLED, kernel
-from kernels.intrinsics import LANES, copy_record, equal_lanes, hash_tag, lowest_bit, prefetch, rarely
+from kernels.intrinsics import LANES, copy_record, equal_lanes, hash_tag, lowest_bit, prefetch, rarely, stream_record
 from kernels.records import record
 from matching.layout import ORDER_TERMS
 from matching.schema import ORDER_COMMAND
@@ -35,6 +36,11 @@ def compiled_equal_lanes(words, first, word):
 @kernel
 def compiled_copy(sources, targets):
     copy_record(sources[0], targets[0])
+
+
+@kernel
+def compiled_stream(sources, targets, at):
+    stream_record(sources[0], targets[at])
 
 
 @kernel
@@ -92,6 +98,23 @@ def test_a_record_is_copied_byte_by_byte_whatever_its_fields(data: bytes) -> Non
 def test_records_of_two_sizes_are_not_copied() -> None:
     with pytest.raises(Exception, match="records of 64 and 8 bytes"):
         compiled_copy(np.zeros(1, ORDER_COMMAND), np.zeros(1, PAIR))
+
+
+@given(st.binary(min_size=ORDER_COMMAND.itemsize, max_size=ORDER_COMMAND.itemsize), st.integers(0, 2))
+def test_a_record_is_streamed_as_it_is_copied(data: bytes, at: int) -> None:
+    source = np.frombuffer(bytearray(data), ORDER_COMMAND)
+    by_kernel, by_twin = aligned_zeros(3, ORDER_TERMS), np.zeros(3, ORDER_TERMS)
+    compiled_stream(source, by_kernel, at)
+    intrinsics.stream_record_twin(source[0], by_twin[at])
+    assert by_kernel.tobytes() == by_twin.tobytes()
+    assert by_kernel[at].tobytes() == data
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="sizes are compared when a copy is compiled")
+@pytest.mark.parametrize("source", [np.zeros(1, ORDER_COMMAND), np.zeros(1, PAIR)])
+def test_only_records_of_whole_stores_are_streamed(source: np.ndarray) -> None:
+    with pytest.raises(Exception, match=f"records of {source.itemsize} and 8 bytes"):
+        compiled_stream(source, np.zeros(1, PAIR), 0)
 
 
 @given(st.integers(0, 3))
