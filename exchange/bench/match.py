@@ -14,6 +14,7 @@ from time import perf_counter_ns
 import numpy as np
 
 from exchange.bench.flow import Flow
+from kernels.arrays import aligned_zeros
 from kernels.compile import kernel
 from kernels.records import record
 from matching.arena import touch
@@ -54,7 +55,7 @@ def run_match(
     flow = Flow(path, instruments)
     warm_up()
     book = open_book(instruments)
-    events = np.zeros(EVENT_CAPACITY, ORDER_EVENT)
+    events = aligned_zeros(EVENT_CAPACITY, ORDER_EVENT)
     tally = new_tally()
     elapsed_ns = done = 0
     on_progress(0, flow.operations)
