@@ -25,6 +25,7 @@ from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 from kernels.records import copied
+from matching.arena import touch
 from matching.schema import ORDER_COMMAND
 
 HEADER_BYTES_MAX = 1 << 16
@@ -52,6 +53,7 @@ def recover(
 ) -> Recovered:
     """Rebuild the market. Raises the journal's StoreErrors if a row cannot be trusted."""
     recovered = _newest_good(journal, snapshots, limits)
+    touch(recovered.venue.state.book)
     with _no_garbage():
         for published in replay(recovered.venue, journal, recovered.sequence + 1):
             recovered.view.apply(published)

@@ -111,7 +111,9 @@ def _stream_record(typing_context: Any, source: Any, target: Any) -> Any:
         note = builder.module.add_metadata([HALF(1)])
         for part in range(source.size // STREAM_BYTES):
             piece = builder.load(builder.gep(sources, [WORD(part)]), align=8)
-            builder.store(piece, builder.gep(targets, [WORD(part)]), align=STREAM_BYTES).set_metadata("nontemporal", note)
+            builder.store(piece, builder.gep(targets, [WORD(part)]), align=STREAM_BYTES).set_metadata(
+                "nontemporal", note
+            )
         return context.get_dummy_value()
 
     if source.size != target.size or source.size % STREAM_BYTES:

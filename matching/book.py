@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from kernels.arrays import aligned_zeros
 from matching.arena import Book, Limits, allocate
 from matching.auction import indicative
 from matching.batch import cancel_batch, execute_batch, expire_batch, uncross_batch
@@ -37,7 +38,7 @@ class OrderBook:
         if event_capacity < EVENTS_PER_STEP_MAX:
             raise ValueError(f"an event buffer needs room for {EVENTS_PER_STEP_MAX} events, not {event_capacity}")
         self.book: Book = allocate(limits)
-        self._buffer = np.zeros(event_capacity, ORDER_EVENT)
+        self._buffer = aligned_zeros(event_capacity, ORDER_EVENT)
         self._events = EventBuffer(self._buffer)
 
     def list_instrument(

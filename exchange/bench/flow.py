@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kernels.arrays import aligned_zeros
 from kernels.records import record
 from matching.schema import CHANGE_COMMAND, ORDER_COMMAND, ChangeFlag, CommandKind, Side, TimeInForce
 
@@ -121,7 +122,7 @@ class Flow:
 
 def to_commands(operations: np.ndarray, owners: Owners) -> np.ndarray:
     """Operations as commands. A replace names what shall remain, and always goes to the back of the queue."""
-    commands = np.zeros(len(operations), ORDER_COMMAND)
+    commands = aligned_zeros(len(operations), ORDER_COMMAND)
     changes = commands.view(CHANGE_COMMAND)
     commands["kind"] = KINDS[operations["kind"]]
     commands["instrument_id"] = operations["instrument_id"]

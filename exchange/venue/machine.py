@@ -8,6 +8,7 @@ from exchange.venue import image
 from exchange.venue.apply import apply_commands
 from exchange.venue.schema import Batch, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
+from kernels.arrays import aligned_zeros
 from kernels.records import copied, joined
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
@@ -30,7 +31,7 @@ class Venue:
             raise ValueError(f"an event buffer needs room for {EVENTS_PER_STEP_MAX} events, not {event_capacity}")
         self.limits = limits
         self.state = allocate(limits) if state is None else state
-        self._buffer = np.zeros(event_capacity, ORDER_EVENT)
+        self._buffer = aligned_zeros(event_capacity, ORDER_EVENT)
         self._events = EventBuffer(self._buffer)
         self._room = 0
 
