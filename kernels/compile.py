@@ -21,6 +21,7 @@ import numpy
 from numba import njit
 
 import kernels.aliasing  # noqa: F401 - every kernel is compiled with what it says of records
+from kernels.parts import OPTIONS, part
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -74,12 +75,12 @@ def mark_compiled() -> None:
 
 def kernel(function: Function) -> Function:
     """Compile a function that Python calls; its machine code is kept between runs."""
-    return _compiled(function, cache=True)
+    return njit(cache=True, **OPTIONS)(function)
 
 
 def inlined(function: Function) -> Function:
     """Compile a part of kernels into each place that uses it. Python can call it, compiled anew in each process."""
-    return _compiled(function, forceinline=True, no_cfunc_wrapper=True)
+    return part(function, is_inlined=True) if JIT_ENABLED else function
 
 
 def outlined(function: Function) -> Function:
@@ -88,19 +89,12 @@ def outlined(function: Function) -> Function:
     numba clears the places for a call's results where the function that calls begins. So that only who really calls
     does it, the call stands in a function of its own, inlined.
     """
-    body = _compiled(function, forceinline=False, no_cfunc_wrapper=True)
+    if not JIT_ENABLED:
+        return function
+    body = part(function, is_inlined=False)
 
     def call(*arguments: Any) -> Any:
         return body(*arguments)
 
     call.__name__, call.__qualname__, call.__doc__ = function.__name__, function.__qualname__, function.__doc__
     return inlined(call)  # type: ignore[return-value]
-
-
-def _compiled(function: Function, **options: bool) -> Function:
-    """All parts of the core: without the GIL, without reference counting, with integer division as in C.
-
-    Kernels own nothing: arrays come in and stay the caller's, so the counting that `_nrt` switches off (a private
-    option of numba) would only cost time, up to three times the work of the kernel itself.
-    """
-    return njit(nogil=True, _nrt=False, error_model="numpy", **options)(function)

@@ -75,6 +75,6 @@ def test_a_number_is_stored_as_the_field_has_it(value: np.integer) -> None:
 @pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled")
 def test_fields_carry_a_note_of_what_they_are() -> None:
     write_one(np.zeros(1, SMALL))
-    [code] = write_one.inspect_llvm().values()
+    [code] = write_one.entrance.inspect_llvm().values()
     assert "!tbaa" in code
     assert "fields of records" in code
