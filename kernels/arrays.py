@@ -5,8 +5,6 @@ between. A group of arrays is one pointer instead: compiled code loads an array'
 and `group.orders[slot]` reads the same with the JIT on and off. Bounds checks still see each array's length.
 """
 
-import mmap
-from contextlib import suppress
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -26,33 +24,9 @@ from numba.extending import (
     unbox,
 )
 
-CACHE_LINE_BYTES = 64
-HUGE_PAGE_BYTES = 1 << 21
 LENGTH_MAX = (1 << 40) - 1
 """The compiler is told that lengths are from 1 to this, so that it sees which masked indices cannot be negative."""
 WORD = ir.IntType(64)
-
-
-def aligned_zeros(length: int, dtype: Any) -> np.ndarray:
-    """Zeroed records that begin on a cache line, so that none of up to 64 bytes lies across two.
-
-    Large ones begin on a huge page, and the system is asked to back them by such pages: what is touched at random
-    then costs no walk through page tables.
-    """
-    size = length * np.dtype(dtype).itemsize
-    if size < HUGE_PAGE_BYTES:
-        return _aligned(np.zeros(size + CACHE_LINE_BYTES, np.uint8), size, CACHE_LINE_BYTES).view(dtype)
-    pages = mmap.mmap(-1, size + 2 * HUGE_PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # a system without them serves all the same
-            pages.madvise(mmap.MADV_HUGEPAGE)
-    return _aligned(np.frombuffer(pages, np.uint8), size, HUGE_PAGE_BYTES).view(dtype)
-
-
-def _aligned(memory: np.ndarray, size: int, boundary: int) -> np.ndarray:
-    """So many bytes of a larger piece of memory, from a multiple of the boundary on."""
-    start = -memory.ctypes.data % boundary
-    return memory[start : start + size]
 
 
 class ArrayGroup:

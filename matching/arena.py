@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.arrays import ArrayGroup, aligned_zeros
+from kernels.arrays import ArrayGroup
 from kernels.compile import inlined
 from kernels.intrinsics import prefetch, rarely
+from kernels.memory import aligned_zeros
 from matching import layout, schema
 from matching.layout import BUCKET_WORDS
 from matching.schema import NIL, TREE_DIGIT_BITS

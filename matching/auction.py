@@ -18,7 +18,7 @@ from matching.events import (
 from matching.icebergs import reduce_reserve, total_leaves
 from matching.layout import Progress
 from matching.prices import next_level
-from matching.queues import is_newest, leave_head, shorten
+from matching.queues import best_order, is_newest, leave_head, shorten
 from matching.resting import forget
 from matching.schema import NIL, EventKind, OrderReason, Side
 from matching.sides import book_side_of
@@ -91,8 +91,8 @@ def uncross_step(book, instrument_slot, events, count):
     Whoever is at work is the head of the best level, and stays there until its part is traded.
     """
     cursor = book.cursor[0]
-    buyer = best_order(book, 2 * instrument_slot)
-    seller = best_order(book, 2 * instrument_slot + 1)
+    buyer = best_order(book, book.sides[2 * instrument_slot])
+    seller = best_order(book, book.sides[2 * instrument_slot + 1])
     if cursor["buy_lots"] == 0:
         cursor["buy_lots"] = min(total_leaves(book, buyer), cursor["missing_lots"])
         return allot(book, buyer, cursor["buy_lots"], events, count)
@@ -100,12 +100,6 @@ def uncross_step(book, instrument_slot, events, count):
         cursor["sell_lots"] = min(total_leaves(book, seller), cursor["missing_lots"])
         return allot(book, seller, cursor["sell_lots"], events, count)
     return trade_allotted(book, buyer, seller, events, count)
-
-
-@inlined
-def best_order(book, book_side):
-    """The first order of a side that is not empty."""
-    return np.int64(book.levels[book.sides[book_side]["best_level"]]["head"])
 
 
 @inlined

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from kernels.arrays import aligned_zeros
+from kernels.memory import aligned_zeros
 from matching.arena import Book, Limits, allocate
 from matching.auction import indicative
 from matching.batch import cancel_batch, execute_batch, expire_batch, uncross_batch

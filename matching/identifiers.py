@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from kernels.arrays import aligned_zeros
 from kernels.compile import inlined, kernel
 from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit, rarely
+from kernels.memory import aligned_zeros
 from matching.arena import Book
 from matching.layout import BUCKET_WORDS
 from matching.schema import NIL

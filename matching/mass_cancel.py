@@ -16,7 +16,7 @@ from matching.groups import end_command, has_room
 from matching.icebergs import total_leaves
 from matching.identifiers import find_slot
 from matching.layout import ACCOUNT_MASK
-from matching.queues import next_order
+from matching.queues import best_order, next_order
 from matching.resting import remove
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
@@ -140,7 +140,7 @@ def choose_in_books(book, command, first_slot, end_slot, steps_max):
     """Choose by walking the queues of some instruments; UNKNOWN, with nothing chosen, if that takes too many steps."""
     count = np.int64(0)
     for book_side in range(2 * first_slot, 2 * end_slot):
-        slot = best_order(book, book_side)
+        slot = first_order(book, book_side)
         while slot != NIL:
             if steps_max == 0:
                 forget_chosen(book, count)
@@ -161,10 +161,10 @@ def forget_chosen(book, count):
 
 
 @inlined
-def best_order(book, book_side):
+def first_order(book, book_side):
     """The oldest order at the best price of a side, or NIL."""
-    level = np.int64(book.sides[book_side]["best_level"])
-    return np.int64(book.levels[level]["head"]) if level != NIL else np.int64(NIL)
+    side = book.sides[book_side]
+    return best_order(book, side) if side["best_level"] != NIL else np.int64(NIL)
 
 
 @inlined

@@ -14,6 +14,7 @@ from matching.finishing import cancel_self_trade, finish, forgo
 from matching.layout import Progress
 from matching.prefetch import ask_for_entry
 from matching.prices import key_of
+from matching.queues import best_order
 from matching.resting import take_from
 from matching.schema import EventKind, OrderReason, Phase, SelfTrade
 from matching.working import is_self_trade, own_side
@@ -45,12 +46,11 @@ def trade(book, order, opposite, limit_key, leaves_lots, events, count):
     What is left of it then is in `book.taker`, and whether it paused for want of room.
     """
     resting_side = book.sides[opposite]
-    book.taker[0]["progress"] = Progress.IDLE
     while leaves_lots > 0 and resting_side["best_key"] <= limit_key:
         if rarely(count + EVENTS_PER_STEP_MAX > len(events.orders)):
             book.taker[0]["progress"] = Progress.PAUSED
             break
-        maker = best_maker(book, resting_side)
+        maker = best_order(book, resting_side)
         ask_for_entry(book, book.orders[maker]["order_id"])
         quantity_lots = min(leaves_lots, book.orders[maker]["leaves_lots"])
         leaves_lots -= quantity_lots
@@ -70,19 +70,13 @@ def trade_apart(book, resting_side, limit_key, events, count):
         if count + EVENTS_PER_STEP_MAX > len(events.orders):
             taker["progress"] = Progress.PAUSED
             break
-        maker = best_maker(book, resting_side)
+        maker = best_order(book, resting_side)
         is_own = is_self_trade(book, maker)
         if is_own and mode != SelfTrade.DECREMENT:
             count = cancel_self_trade(book, maker, mode, events, count)
         else:
             count = meet(book, maker, is_own, events, count)
     return count
-
-
-@inlined
-def best_maker(book, resting_side):
-    """The oldest order at the best price of a side that is not empty."""
-    return np.int64(book.levels[resting_side["best_level"]]["head"])
 
 
 @inlined

@@ -13,6 +13,12 @@ from matching.schema import NIL
 
 
 @inlined
+def best_order(book, side):
+    """The oldest order at the best price of a side that is not empty."""
+    return np.int64(book.levels[side["best_level"]]["head"])
+
+
+@inlined
 def join(book, slot, instrument_side, price_ticks, leaves_lots):
     """Put an order with so many lots at the back of the queue at its price."""
     index = level_at(book, instrument_side, price_ticks)

@@ -1,7 +1,12 @@
-"""Hypothesis profiles: how many examples a run affords. Choose one with BWX_HYPOTHESIS_PROFILE."""
+"""What a run affords, and in which order.
+
+Hypothesis profiles say how many examples: choose one with BWX_HYPOTHESIS_PROFILE. Tests that take minutes begin first,
+so that no process is left alone with them in the end.
+"""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 SLOW_IS_FINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -10,3 +15,8 @@ settings.register_profile("default", max_examples=80, derandomize=True, **SLOW_I
 settings.register_profile("reduced", max_examples=20, derandomize=True, **SLOW_IS_FINE)
 settings.register_profile("thorough", max_examples=1_000, print_blob=True, **SLOW_IS_FINE)
 settings.load_profile(os.environ.get("BWX_HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long ones first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

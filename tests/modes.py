@@ -8,10 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FLAGS = ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT")
 TIMEOUT_SECONDS = 400
 # Plain Python warns where an integer of numpy wraps, which compiled code does in silence.
 AS_ERRORS = ["-W", "error::RuntimeWarning"]
+# Digests of client ids and contents wrap on purpose, modulo 2^64.
+WRAPS_ON_PURPOSE = ["-W", "ignore::RuntimeWarning"]
+
+MATCHING = [
+    ROOT / "tests/matching/test_kernels.py",
+    ROOT / "tests/matching/test_icebergs.py",
+    ROOT / "tests/matching/test_minimum.py",
+    ROOT / "tests/matching/test_reduce_only.py",
+    *sorted((ROOT / "tests/matching").glob("test_auction*.py")),
+    *sorted((ROOT / "tests/matching").glob("test_twin*.py")),
+    *sorted((ROOT / "tests/matching").glob("test_mass_*.py")),
+    ROOT / "tests/matching/test_baskets.py",
+]
+VENUE = [ROOT / "tests/exchange/venue/test_apply.py", ROOT / "tests/exchange/venue/test_trading.py"]
 
 
 def check_under(flag: str, selection: Sequence[Path], warnings: Sequence[str] = AS_ERRORS) -> None:

@@ -32,6 +32,7 @@ OUTSIDE_WORLD = frozenset(
 OUTSIDE_CALLS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint"})
 KNOWS_THE_OUTSIDE = {
     "kernels/compile.py": "names the compiler's cache after the sources, which it reads once, when it is imported",
+    "kernels/memory.py": "asks the system for pages without a file behind them",
 }
 FILE_LINES_MAX = 500
 # Written backwards, so that this file is not the first to be found.

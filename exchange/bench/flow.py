@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.arrays import aligned_zeros
+from kernels.memory import aligned_zeros
 from kernels.records import record
 from matching.schema import CHANGE_COMMAND, ORDER_COMMAND, ChangeFlag, CommandKind, Side, TimeInForce
 

@@ -14,8 +14,8 @@ from time import perf_counter_ns
 import numpy as np
 
 from exchange.bench.flow import Flow
-from kernels.arrays import aligned_zeros
 from kernels.compile import kernel
+from kernels.memory import aligned_zeros
 from kernels.records import record
 from matching.arena import touch
 from matching.batch import execute_batch

@@ -8,7 +8,7 @@ from exchange.venue import image
 from exchange.venue.apply import apply_commands
 from exchange.venue.schema import Batch, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
-from kernels.arrays import aligned_zeros
+from kernels.memory import aligned_zeros
 from kernels.records import copied, joined
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX

@@ -7,6 +7,7 @@ import numpy as np
 
 from exchange.venue import schema
 from kernels.arrays import ArrayGroup
+from kernels.memory import aligned_zeros
 from kernels.table import ENTRY, TABLE_SIZE_MIN
 from matching import arena
 from matching.schema import ACCOUNT_ID_MAX
@@ -58,9 +59,9 @@ def allocate(limits: VenueLimits) -> State:
         book=arena.allocate(arena.Limits(limits.instruments, limits.orders, limits.nodes, limits.accounts)),
         ledger=accounts.allocate(limits.accounts, limits.positions),
         clock=clock,
-        tranches=np.zeros(limits.instruments, schema.TRANCHE),
-        series=np.zeros(schema.SERIES_CAPACITY, schema.SERIES),
-        agenda=np.zeros(2 * limits.instruments + schema.SERIES_CAPACITY, schema.AGENDA_ENTRY),
-        clients=np.zeros(limits.client_ids, schema.CLIENT_ENTRY),
+        tranches=aligned_zeros(limits.instruments, schema.TRANCHE),
+        series=aligned_zeros(schema.SERIES_CAPACITY, schema.SERIES),
+        agenda=aligned_zeros(2 * limits.instruments + schema.SERIES_CAPACITY, schema.AGENDA_ENTRY),
+        clients=aligned_zeros(limits.client_ids, schema.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
     )

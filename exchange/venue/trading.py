@@ -11,8 +11,9 @@ from exchange.venue.clients import target_order_id
 from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
 from kernels.compile import inlined, outlined
+from kernels.intrinsics import rarely
 from matching.events import write_rejected
-from matching.execute import cancel, enter, replace
+from matching.execute import cancel, enter, enter_plain, replace
 from matching.icebergs import total_leaves
 from matching.meeting import work
 from matching.resting import slot_of_account
@@ -21,7 +22,9 @@ from matching.rules import (
     NO_REJECT,
     REJECTED,
     check_place,
+    check_plain,
     check_replace,
+    is_plain,
     limit_after_post_only,
     limit_of,
 )
@@ -44,19 +47,53 @@ def trade_order(state, batch, index, events, count):
 def begin_order(state, batch, index, events, count):
     """Check a command against the book and the ledger, and run it."""
     order = batch.orders[index]
-    if order["kind"] == Command.PLACE:
-        reject = check_new_order(state, batch, index)
-        if reject != NO_REJECT:
-            return write_rejected(state.book, events, count, order, order["side"], reject)
-        if uses_reduce_only(state.ledger, order["account_id"]):
-            count = make_room_for_order(state, order, events, count)
-            if state.clock[0]["is_paused"]:
-                return count
-        return enter(state.book, batch, index, events, count)
+    if order["kind"] != Command.PLACE:
+        return begin_change(state, batch, index, events, count)
+    if rarely(not is_ordinary(state, order)):
+        return begin_unusual(state, batch, index, events, count)
+    reject = check_plain(state.book, order)
+    if reject == NO_REJECT:
+        reject = check_cost_of_plain(state, order)
+    if rarely(reject != NO_REJECT):
+        return write_rejected(state.book, events, count, order, order["side"], reject)
+    return enter_plain(state.book, order, events, count)
+
+
+@inlined
+def is_ordinary(state, order):
+    """Whether a new order is nothing but a limit, of an account without reduce-only orders, in a market that runs."""
+    if rarely(state.clock[0]["is_halted"] != 0) or rarely(uses_reduce_only(state.ledger, order["account_id"])):
+        return False
+    return is_plain(state.book, order)
+
+
+@outlined
+def begin_unusual(state, batch, index, events, count):
+    """The same for a new order of any kind."""
+    order = batch.orders[index]
+    reject = check_new_order(state, batch, index)
+    if reject != NO_REJECT:
+        return write_rejected(state.book, events, count, order, order["side"], reject)
+    if uses_reduce_only(state.ledger, order["account_id"]):
+        count = make_room_for_order(state, order, events, count)
+        if state.clock[0]["is_paused"]:
+            return count
+    return enter(state.book, batch, index, events, count)
+
+
+@inlined
+def begin_change(state, batch, index, events, count):
+    """The same for a cancel or a replace."""
     change = batch.changes[index]
     slot = slot_of_account(state.book, index, target_order_id(state, change), change["account_id"])
-    if order["kind"] == Command.CANCEL:
-        return cancel(state.book, change, slot, events, count)
+    if rarely(change["kind"] == Command.REPLACE):
+        return begin_replace(state, change, slot, events, count)
+    return cancel(state.book, change, slot, events, count)
+
+
+@outlined
+def begin_replace(state, change, slot, events, count):
+    """The same for a replace of an order in the book, or of NIL."""
     reject = check_changed_order(state, change, slot)
     if reject != NO_REJECT:
         return write_rejected(state.book, events, count, change, 0, reject)
@@ -68,12 +105,18 @@ def begin_order(state, batch, index, events, count):
 
 
 @inlined
+def slot_of(state, instrument_id):
+    """Where a tranche and its instrument stand."""
+    return np.int64(instrument_id) & np.int64(len(state.tranches) - 1)
+
+
+@inlined
 def check_new_order(state, batch, index):
     """0, or the first rule that a new order breaks."""
     order = batch.orders[index]
     if state.clock[0]["is_halted"]:
         return np.int64(VenueReject.MARKET_HALTED)
-    slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, order["instrument_id"])
     side = np.int64(order["side"])
     lots = order["quantity_lots"]
     if order["flags"] & REDUCE_ONLY:
@@ -126,7 +169,7 @@ def changed_leaves(state, change, slot):
 @outlined
 def make_room_for_order(state, order, events, count):
     """Let reduce-only orders of the account give way to a new order that is not one, if matching will take it."""
-    slot = np.int64(order["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, order["instrument_id"])
     side = np.int64(order["side"])
     limit_ticks = limit_of(state.book.instruments[slot], order)
     limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
@@ -165,6 +208,14 @@ def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
 
 
 @inlined
+def check_cost_of_plain(state, order):
+    """The same for an order that is nothing but a limit."""
+    slot = slot_of(state, order["instrument_id"])
+    side = np.int64(order["side"])
+    return check_cost(state, order["account_id"], slot, side, order["price_ticks"], order["quantity_lots"], np.int64(0))
+
+
+@inlined
 def worst_ticks(state, slot, side, limit_ticks):
     """The price that costs an order most: a buy's limit; for a sell the best bid, if that is higher than its limit."""
     if side == Side.BUY or state.book.sides[2 * slot]["best_level"] == NIL:
@@ -191,7 +242,7 @@ def absorb(state, event):
     kind = event["kind"]
     if moves_nothing(kind):
         return
-    slot = np.int64(event["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, event["instrument_id"])
     if kind == Event.RESTED or kind == Event.REPLACED:
         held_nano = notional(state, slot, event["price_ticks"], event["leaves_lots"])
         add_hold(state.ledger, event["account_id"], held_nano)

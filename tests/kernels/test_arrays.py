@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from kernels.arrays import CACHE_LINE_BYTES, HUGE_PAGE_BYTES, ArrayGroup, RecordViews, aligned_zeros
+from kernels.arrays import ArrayGroup, RecordViews
 from kernels.compile import JIT_ENABLED, kernel
 from kernels.records import record
 
@@ -138,13 +138,3 @@ def test_a_copy_of_views_has_records_of_its_own(duplicate) -> None:
 def test_records_of_another_shape_are_refused(records: np.ndarray) -> None:
     with pytest.raises(ValueError, match="records"):
         Pairs(records)
-
-
-@pytest.mark.parametrize("length", [1, 3, 1_000_000])
-def test_aligned_records_begin_on_a_cache_line(length: int) -> None:
-    records = aligned_zeros(length, np.dtype([("a", "u8"), ("b", "u8")]))
-    assert len(records) == length
-    assert records.ctypes.data % (CACHE_LINE_BYTES if records.nbytes < HUGE_PAGE_BYTES else HUGE_PAGE_BYTES) == 0
-    assert not records["a"].any()
-    records[-1]["b"] = 7
-    assert records[-1].tolist() == (0, 7)

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels import intrinsics
-from kernels.arrays import aligned_zeros
 from kernels.compile import JIT_ENABLED, kernel
 from kernels.intrinsics import LANES, copy_record, equal_lanes, hash_tag, lowest_bit, prefetch, rarely, stream_record
+from kernels.memory import aligned_zeros
 from kernels.records import record
 from matching.layout import ORDER_TERMS
 from matching.schema import ORDER_COMMAND

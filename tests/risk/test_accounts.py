@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from risk.accounts import (
     Ledger,
@@ -71,6 +73,13 @@ def test_an_order_is_covered_by_what_is_available_and_released(
     ledger: Ledger, lots: int, released_nano: int, reject: int
 ) -> None:
     assert hold(ledger, 10, lots, released_nano) == reject
+
+
+@given(st.integers(1, (1 << 31) - 1), st.integers(0, 62).flatmap(lambda bits: st.integers(1, 1 << bits)))
+def test_a_notional_out_of_range_is_told_whatever_its_factors(price_ticks: int, lots: int) -> None:
+    ledger = allocate(accounts=2, positions=POSITIONS)
+    is_out = price_ticks * 10 * lots > AMOUNT_NANO_MAX
+    assert (hold(ledger, price_ticks, lots) == RiskReject.NOTIONAL_OUT_OF_RANGE) is is_out
 
 
 @pytest.mark.parametrize(

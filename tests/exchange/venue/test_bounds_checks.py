@@ -1,0 +1,11 @@
+"""The venue beside its twin again, with every index checked."""
+
+import pytest
+
+from tests.modes import VENUE, WRAPS_ON_PURPOSE, check_under
+
+pytestmark = pytest.mark.long
+
+
+def test_the_venue_passes_with_bounds_checks() -> None:
+    check_under("NUMBA_BOUNDSCHECK", VENUE, WRAPS_ON_PURPOSE)

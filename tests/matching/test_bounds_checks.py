@@ -1,0 +1,11 @@
+"""The book beside its twin again, with every index checked."""
+
+import pytest
+
+from tests.modes import MATCHING, check_under
+
+pytestmark = pytest.mark.long
+
+
+def test_the_book_passes_with_bounds_checks() -> None:
+    check_under("NUMBA_BOUNDSCHECK", MATCHING)

@@ -1,0 +1,11 @@
+"""The book beside its twin again, as plain Python."""
+
+import pytest
+
+from tests.modes import MATCHING, check_under
+
+pytestmark = pytest.mark.long
+
+
+def test_the_book_passes_as_plain_python() -> None:
+    check_under("NUMBA_DISABLE_JIT", MATCHING)
