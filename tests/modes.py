@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_SECONDS = 400
+# What is asked of the twin is not asked again: it is plain Python in every way.
+OF_KERNELS = ["-k", "not [twin"]
 # Plain Python warns where an integer of numpy wraps, which compiled code does in silence.
 AS_ERRORS = ["-W", "error::RuntimeWarning"]
 # Digests of client ids and contents wrap on purpose, modulo 2^64.
@@ -30,7 +32,7 @@ VENUE = [ROOT / "tests/exchange/venue/test_apply.py", ROOT / "tests/exchange/ven
 def check_under(flag: str, selection: Sequence[Path], warnings: Sequence[str] = AS_ERRORS) -> None:
     """Run test files in a process with this flag, on fewer examples; all must pass, and be more than their number."""
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *warnings, *map(str, selection)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *OF_KERNELS, *warnings, *map(str, selection)],
         cwd=ROOT,
         env=os.environ | {flag: "1", "BWX_HYPOTHESIS_PROFILE": "reduced"},
         capture_output=True,
