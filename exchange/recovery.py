@@ -53,6 +53,7 @@ def recover(
 ) -> Recovered:
     """Rebuild the market. Raises the journal's StoreErrors if a row cannot be trusted."""
     recovered = _newest_good(journal, snapshots, limits)
+    touch(recovered.venue.state.book)
     with _no_garbage():
         for published in replay(recovered.venue, journal, recovered.sequence + 1):
             recovered.view.apply(published)
@@ -96,7 +97,6 @@ def replay(venue: Venue, journal: Journal, from_sequence: int) -> Iterator[Publi
 
     Rows are read and proved in another thread: until the end, the journal belongs to it.
     """
-    touch(venue.state.book)
     with ReadAhead(journal.read(from_sequence)) as rows:
         for row in rows:
             commands = np.frombuffer(row.payload, ORDER_COMMAND)

