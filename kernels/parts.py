@@ -1,9 +1,9 @@
 """Parts of kernels: functions that are compiled into what calls them, and never run on their own.
 
 numba makes machine code, and a face for Python, of every function that it compiles. For the hundreds of small parts
-that a kernel is made of this took two thirds of the time of a cold start, for code that nobody would ever run. A part
-therefore stops where its caller can link it. From Python it can be called all the same: then it is compiled like any
-function.
+that a kernel is made of this took two thirds of the time that matching took to compile, for code that nobody would ever
+run. A part therefore stops where its caller can link it. From Python it can be called all the same: then it is
+compiled like any function.
 """
 
 from collections.abc import Callable

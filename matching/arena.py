@@ -1,9 +1,9 @@
 """The memory of all books: pools shared by every instrument, so that it follows live orders and levels.
 
 Pools are allocated at their capacity and used from the bottom up, freed slots first, so the operating system gives out
-pages only for as much as was ever in use at once. The first touch of a page takes it up to a millisecond: a market that
-opens has its first pages touched before any order comes (`touch`). The one structure that is used at random, the table
-from order ids to slots, doubles between batches instead.
+pages only for as much as was ever in use at once. The first touch of a page takes it far longer than an order: a market
+that opens has its first pages touched before any order comes (`touch`). The one structure that is used at random, the
+table from order ids to slots, doubles between batches instead.
 """
 
 from dataclasses import dataclass

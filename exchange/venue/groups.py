@@ -8,7 +8,7 @@ import numpy as np
 
 from exchange.venue.reduce_only import allow_reducing, make_room
 from exchange.venue.schema import Command, VenueReject
-from exchange.venue.trading import notional, worst_ticks
+from exchange.venue.trading import notional, slot_of, worst_ticks
 from kernels.compile import inlined, outlined
 from matching.basket import (
     check_basket,
@@ -201,9 +201,3 @@ def allow_legs(state, batch, index):
         if leg["flags"] & REDUCE_ONLY:
             slot = slot_of(state, leg["instrument_id"])
             allow_reducing(state, entry, account_id, slot, np.int64(leg["side"]), np.int64(NIL))
-
-
-@inlined
-def slot_of(state, instrument_id):
-    """The slot of an instrument."""
-    return np.int64(instrument_id) & np.int64(len(state.tranches) - 1)
