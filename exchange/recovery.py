@@ -93,14 +93,14 @@ def beginning(journal: Journal, limits: VenueLimits) -> Recovered:
 
 
 def replay(venue: Venue, journal: Journal, from_sequence: int) -> Iterator[Published]:
-    """Apply every row from a sequence on, and give what each one published.
+    """Apply every row from a sequence on, and give what each one published; its events are good until the next one.
 
     Rows are read and proved in another thread: until the end, the journal belongs to it.
     """
     with ReadAhead(journal.read(from_sequence)) as rows:
         for row in rows:
             commands = np.frombuffer(row.payload, ORDER_COMMAND)
-            events = venue.apply(commands, row.first_sequence)
+            events = venue.run(commands, row.first_sequence)
             yield Published(row.first_sequence, row.time_ns, commands, events)
 
 

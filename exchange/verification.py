@@ -69,7 +69,7 @@ def _verify_rows(
         verdict.rows += 1
         verdict.records += row.count
         if row.first_sequence > began.sequence:
-            verdict.events += len(venue.apply(np.frombuffer(row.payload, ORDER_COMMAND), row.first_sequence))
+            verdict.events += len(venue.run(np.frombuffer(row.payload, ORDER_COMMAND), row.first_sequence))
         if row.last_sequence in expected:
             _compare(journal, expected.pop(row.last_sequence), venue, verdict)
         if progress is not None:

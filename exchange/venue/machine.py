@@ -42,15 +42,21 @@ class Venue:
 
     def apply(self, commands: np.ndarray, first_sequence: int) -> np.ndarray:
         """Run a batch of ORDER_COMMAND records, the first of which has this sequence; return all events."""
+        return copied(self.run(commands, first_sequence))
+
+    def run(self, commands: np.ndarray, first_sequence: int) -> np.ndarray:
+        """The same for who reads the events at once: they are good until the next batch."""
         if not len(commands):
-            return self._buffer[:0].copy()
+            return self._buffer[:0]
         self._make_room(2 * len(commands))  # a quote brings two orders
         batch = Batch(np.ascontiguousarray(commands))
         done, parts = 0, []
         while done < len(commands):
             done, count = apply_commands(self.state, batch, first_sequence, done, self._events)
+            if done == len(commands) and not parts:
+                return self._buffer[:count]
             parts.append(copied(self._buffer[:count]))
-        return parts[0] if len(parts) == 1 else joined(parts)
+        return joined(parts)
 
     def image(self) -> dict[str, np.ndarray]:
         """The logical state."""

@@ -34,6 +34,16 @@ def test_events_are_the_callers_own() -> None:
     assert first.tobytes() == kept
 
 
+@pytest.mark.parametrize("event_capacity", [EVENTS_PER_STEP_MAX, 1_000])
+def test_events_that_are_read_at_once_are_the_same(event_capacity: int) -> None:
+    batch = commands.concatenate(
+        commands.tick(START_NS), *(commands.open_account(1 + number, f"a{number}") for number in range(10))
+    )
+    at_once = Venue(LIMITS, event_capacity=event_capacity).run(batch, 1)
+    assert at_once.tobytes() == Venue(LIMITS).apply(batch, 1).tobytes()
+    assert len(at_once) == 11
+
+
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 def test_commands_that_cannot_be_written_to_are_not_compiled_for_again() -> None:
     market = open_market()
