@@ -21,8 +21,10 @@ from exchange.venue.schema import (
     LEG,
     MASS_CANCEL_COMMAND,
     ORDER_COMMAND,
+    PARAMETERS_COMMAND,
     QUOTE,
     SERIES_COMMAND,
+    SHOCKS,
     TEXT_BYTES_MAX,
     TEXT_RECORDS_MAX,
     TIER_BITS,
@@ -30,6 +32,7 @@ from exchange.venue.schema import (
     Tier,
 )
 from matching.schema import QUOTES_MAX, MassFlag, OrderFlag, TimeInForce
+from risk.schema import SCENARIOS
 
 
 def _packer(layout: np.dtype) -> struct.Struct:
@@ -47,6 +50,8 @@ _CLOCK = _packer(CLOCK_COMMAND)
 _ACCOUNT = _packer(ACCOUNT_COMMAND)
 _SERIES = _packer(SERIES_COMMAND)
 _INSTRUMENT = _packer(INSTRUMENT_COMMAND)
+_PARAMETERS = _packer(PARAMETERS_COMMAND)
+_SHOCKS = _packer(SHOCKS)
 _EXTRA = _packer(EXTRA)
 _QUOTE = _packer(QUOTE)
 _LEG = _packer(LEG)
@@ -319,6 +324,48 @@ def define_series(
 def set_reference(instrument_id: int, price_ticks: int) -> np.ndarray:
     """A new reference price, and with it a new band."""
     return _instrument(Command.SET_REFERENCE, instrument_id, 0, price_ticks)
+
+
+def set_parameters(
+    instrument_id: int,
+    *,
+    mark_ticks: int,
+    shocks_ticks: Sequence[int],
+    spread_ticks: int = 0,
+    concentration_ticks: int = 0,
+    concentration_lots: int = 0,
+) -> np.ndarray:
+    """Risk parameters: the mark, what a long lot gains in each of 16 scenarios, and charges for every lot.
+
+    In the first scenario nothing moves. Each lot costs `spread_ticks` of margin, whatever offsets it, and
+    `concentration_ticks` more beyond `concentration_lots`. Raises CommandError for shocks of another number.
+    """
+    if len(shocks_ticks) != SCENARIOS or shocks_ticks[0] != 0:
+        raise CommandError(f"there are {SCENARIOS} shocks, and the first is 0, because nothing moves")
+    return _group(
+        lambda continuations: _PARAMETERS.pack(
+            Command.SET_PARAMETERS,
+            continuations,
+            0,
+            instrument_id,
+            0,
+            mark_ticks,
+            spread_ticks,
+            concentration_ticks,
+            concentration_lots,
+            *(0,) * 5,
+        ),
+        entries=[(_SHOCKS, (Command.SHOCKS, 0, 0, *shocks_ticks[1:]))],
+    )
+
+
+def set_fees(series_id: int, maker_fee_ppm: int, taker_fee_ppm: int) -> np.ndarray:
+    """What trades cost in windows of a series that are listed from now on, in parts of a million; a rebate below 0."""
+    return _group(
+        lambda _: _PARAMETERS.pack(
+            Command.SET_FEES, 0, 0, 0, series_id, 0, 0, 0, 0, maker_fee_ppm, taker_fee_ppm, *(0,) * 3
+        )
+    )
 
 
 def halt(instrument_id: int) -> np.ndarray:

@@ -16,3 +16,5 @@ class Published(NamedTuple):
     """ORDER_COMMAND records as journaled, to be viewed as the layout that their `kind` says."""
     events: np.ndarray
     """ORDER_EVENT records, grouped by command in order; the last event of a command is its outcome."""
+    figures: np.ndarray | None = None
+    """What the batch left of the money of every account that it may have touched; none while rows are replayed."""

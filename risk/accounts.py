@@ -1,8 +1,8 @@
-"""What an account can afford: a plain balance check, exact to the nano-USD.
+"""Accounts: their cash, what they have, what they must have.
 
-A resting order holds its notional. A position holds what it could lose: a long one what it cost, a short one what it
-was sold for, so that it is covered up to twice that price. Whatever is left of the cash is available. Holds follow
-the events of matching one by one, so they are right at every moment and equal to a recomputation from the books.
+Equity is cash and what positions would bring at the marks. It backs the requirement (`margin_nano`), which follows
+every order and fill; what is above it is free. Only cash can leave, and only as far as it is free: gains that are not
+settled back margin, but cannot be withdrawn.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,10 @@ import numpy as np
 
 from kernels.arrays import ArrayGroup
 from kernels.compile import inlined
-from kernels.intrinsics import rarely
 from kernels.memory import aligned_zeros
 from kernels.table import ENTRY, TABLE_SIZE_MIN
 from risk import schema
-from risk.schema import AMOUNT_NANO_MAX, TOTAL_NANO_MAX, RiskReject
-
-HALF_AMOUNT_BITS = 30
-assert 1 << 2 * HALF_AMOUNT_BITS <= AMOUNT_NANO_MAX
+from risk.schema import AMOUNT_NANO_MAX, SCENARIOS, TOTAL_NANO_MAX, RiskReject
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +25,31 @@ class Ledger(ArrayGroup):
     accounts: np.ndarray  # (accounts,) ACCOUNT, at the account's id
     positions: np.ndarray  # (positions + 1,) POSITION; slot 0 is never used
     position_table: np.ndarray  # (power of two,) ENTRY: (account, instrument) to slot
+    classes: np.ndarray  # (positions + 1,) CLASS; slot 0 is never used
+    class_table: np.ndarray  # (power of two,) ENTRY: (account, region) to slot
+    losses: np.ndarray  # (16 x classes,) int64: what each class would lose in each scenario, orders included
+    contracts: np.ndarray  # (instruments,) CONTRACT, at instrument id modulo their number
+    shocks: np.ndarray  # (16 x instruments,) int32: what a long lot gains in each scenario, in ticks
 
 
-def allocate(accounts: int = schema.ACCOUNT_CAPACITY, positions: int = schema.POSITION_CAPACITY) -> Ledger:
-    """A ledger without accounts."""
+def allocate(
+    accounts: int = schema.ACCOUNT_CAPACITY,
+    positions: int = schema.POSITION_CAPACITY,
+    contracts: int = schema.CONTRACT_CAPACITY,
+) -> Ledger:
+    """A ledger without accounts. The number of contracts is a power of two."""
     totals = np.zeros(1, schema.LEDGER)
-    totals["fresh_position"] = totals["accounts_end"] = 1
+    totals["fresh_position"] = totals["fresh_class"] = totals["accounts_end"] = 1
     return Ledger(
         totals=totals,
         accounts=aligned_zeros(accounts, schema.ACCOUNT),
         positions=aligned_zeros(positions + 1, schema.POSITION),
         position_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+        classes=aligned_zeros(positions + 1, schema.CLASS),
+        class_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+        losses=aligned_zeros(SCENARIOS * (positions + 1), np.dtype(np.int64)),
+        contracts=aligned_zeros(contracts, schema.CONTRACT),
+        shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
     )
 
 
@@ -56,41 +66,16 @@ def uses_reduce_only(ledger, account_id):
 
 
 @inlined
-def available_nano(ledger, account_id):
-    """The cash that nothing holds."""
+def free_nano(ledger, account_id):
+    """What of an account's equity no requirement binds; negative when it has less than it must."""
     account = ledger.accounts[account_id]
-    return account["cash_nano"] - account["order_hold_nano"] - account["position_hold_nano"]
+    return account["cash_nano"] + account["unsettled_nano"] - account["margin_nano"]
 
 
 @inlined
-def check_hold(ledger, account_id, price_ticks, lots, tick_value_nano, released_nano, makers_max):
-    """Whether an account can hold a notional after something else was released; 0 or the refusal.
-
-    Holding no more than before is always allowed. Beside the account, each of so many makers may need a position.
-    """
-    tick_nano = np.int64(price_ticks) * tick_value_nano
-    # Two factors of half the bits are in range without a division, which would take as long as all the rest.
-    if rarely((tick_nano | lots) >> HALF_AMOUNT_BITS != 0) and lots > AMOUNT_NANO_MAX // max(tick_nano, np.int64(1)):
-        return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    return check_amount(ledger, account_id, tick_nano * lots - released_nano, 1 + makers_max)
-
-
-@inlined
-def check_amount(ledger, account_id, more_nano, positions_max):
-    """Whether an account can hold so much more, or less, and the ledger has room for so many positions."""
-    if more_nano > max(available_nano(ledger, account_id), np.int64(0)):
-        return np.int64(RiskReject.INSUFFICIENT_FUNDS)
-    if ledger.totals[0]["live_positions"] + positions_max > len(ledger.positions) - 1:
-        return np.int64(RiskReject.TOO_MANY_POSITIONS)
-    return np.int64(0)
-
-
-@inlined
-def add_hold(ledger, account_id, amount_nano):
-    """Hold more for resting orders, or less when negative."""
-    account = ledger.accounts[account_id]
-    account["order_hold_nano"] += amount_nano
-    assert account["order_hold_nano"] >= 0, "more was released than was held"
+def withdrawable_nano(ledger, account_id):
+    """The cash that is free."""
+    return min(free_nano(ledger, account_id), ledger.accounts[account_id]["cash_nano"])
 
 
 @inlined
@@ -109,7 +94,7 @@ def check_deposit(ledger, account_id, amount_nano):
 @inlined
 def check_withdrawal(ledger, account_id, amount_nano):
     """0, or why this money cannot go out."""
-    if amount_nano > available_nano(ledger, account_id):
+    if amount_nano > withdrawable_nano(ledger, account_id):
         return np.int64(RiskReject.INSUFFICIENT_FUNDS)
     if amount_nano <= 0:
         return np.int64(RiskReject.AMOUNT_OUT_OF_RANGE)
@@ -124,3 +109,12 @@ def move_cash(ledger, account_id, amount_nano):
         ledger.totals[0]["deposits_nano"] += amount_nano
     else:
         ledger.totals[0]["withdrawals_nano"] -= amount_nano
+
+
+@inlined
+def charge_fee(ledger, account_id, fee_nano):
+    """A fee goes from an account to the exchange, or a rebate the other way when negative."""
+    account = ledger.accounts[account_id]
+    account["cash_nano"] -= fee_nano
+    account["fees_nano"] += fee_nano
+    ledger.totals[0]["fees_nano"] += fee_nano

@@ -1,30 +1,31 @@
-"""Positions: lots and their exact cost, one for each account that holds an instrument.
+"""Positions: lots and their exact cost, and what is open to buy and to sell, one for each account and instrument.
 
-Over all accounts the lots of an instrument add up to zero, and so do the costs, always. No averages, no rounding. The
-positions of an instrument are chained in the order in which they were opened, so that settling walks them in an order
-that has nothing to do with memory.
+Over all accounts the lots of an instrument add up to zero, and so do the costs, always. No averages, no rounding. A
+position that only stands for open orders goes with the last of them. Once it held lots it is chained, and stays until
+its instrument is settled: behind the others of the instrument in the order in which they came, so that settling walks
+them in an order that has nothing to do with memory, and to the others of its account.
 """
 
 import numpy as np
 
-from kernels.compile import inlined
+from kernels.compile import inlined, outlined
 from kernels.intrinsics import hash_tag
 from kernels.table import following, home, insert_entry, remove_entry
+from risk.schema import SCENARIOS
 
 NIL = 0
 
 
 @inlined
-def position_tag(account_id, instrument_id):
-    """The hash of a position's key."""
-    return hash_tag(np.uint64(account_id) << np.uint64(32) | np.uint64(instrument_id))
+def pair_tag(first, second):
+    """The hash of two ids."""
+    return hash_tag(np.uint64(first) << np.uint64(32) | np.uint64(second))
 
 
 @inlined
 def find_position(ledger, account_id, instrument_id):
     """The slot of a position, or NIL."""
-    tag = position_tag(account_id, instrument_id)
-    at = home(ledger.position_table, tag)
+    at = home(ledger.position_table, pair_tag(account_id, instrument_id))
     while True:
         slot = np.int64(ledger.position_table[at]["slot"])
         if slot == NIL:
@@ -36,18 +37,23 @@ def find_position(ledger, account_id, instrument_id):
 
 
 @inlined
-def position_of(ledger, tranche, account_id, instrument_id):
-    """The slot of a position, opened as the last of its tranche if there is none."""
-    slot = find_position(ledger, account_id, instrument_id)
-    if slot == NIL:
-        slot = open_position(ledger, account_id, instrument_id)
-        append_position(ledger, tranche, slot)
-    return slot
+def has_room(ledger, more):
+    """Whether so many positions more can be opened."""
+    return ledger.totals[0]["live_positions"] + more < len(ledger.positions)
 
 
 @inlined
-def open_position(ledger, account_id, instrument_id):
-    """A new position of no lots. The caller has seen that there is room."""
+def position_of(ledger, account_id, instrument_id, region_id):
+    """The slot of a position, opened if there is none. The caller has seen that there is room."""
+    slot = find_position(ledger, account_id, instrument_id)
+    if slot == NIL:
+        slot = open_position(ledger, account_id, instrument_id, region_id)
+    return slot
+
+
+@outlined
+def open_position(ledger, account_id, instrument_id, region_id):
+    """A new position of no lots and no orders."""
     totals = ledger.totals[0]
     slot = np.int64(totals["free_position"])
     if slot != NIL:
@@ -57,76 +63,135 @@ def open_position(ledger, account_id, instrument_id):
         assert slot < len(ledger.positions), "no position slot is left"
         totals["fresh_position"] = slot + 1
     totals["live_positions"] += 1
-    ledger.accounts[account_id]["position_count"] += 1
     position = ledger.positions[slot]
     position["account_id"] = account_id
     position["instrument_id"] = instrument_id
     position["lots"] = 0
     position["cost_nano"] = 0
-    position["hold_nano"] = 0
+    position["buy_lots"] = 0
+    position["sell_lots"] = 0
+    position["class_slot"] = join_class(ledger, account_id, region_id)
     position["next"] = NIL
+    position["older"] = NIL
+    position["newer"] = NIL
     position["reduce_only_sides"] = 0
-    insert_entry(ledger.position_table, position_tag(account_id, instrument_id), slot)
+    position["is_chained"] = 0
+    insert_entry(ledger.position_table, pair_tag(account_id, instrument_id), slot)
     return slot
 
 
 @inlined
-def append_position(ledger, tranche, slot):
-    """Chain a position behind the others of its tranche."""
+def chain_position(ledger, tranche, slot):
+    """Chain a position that is about to hold lots behind the others of its tranche, and before those of its account."""
+    position = ledger.positions[slot]
+    position["is_chained"] = 1
     if tranche["first_position"] == NIL:
         tranche["first_position"] = slot
     else:
         ledger.positions[tranche["last_position"]]["next"] = slot
     tranche["last_position"] = slot
+    account = ledger.accounts[position["account_id"]]
+    position["older"] = account["first_position"]
+    ledger.positions[account["first_position"]]["newer"] = slot
+    account["first_position"] = slot
+    account["position_count"] += 1
 
 
 @inlined
-def fill_position(ledger, slot, lots, cost_nano):
-    """A trade: lots and cost, both negative for the seller; what the position holds follows."""
+def drop_unused(ledger, slot):
+    """Free a position that stood for orders alone, when the last of them is gone."""
     position = ledger.positions[slot]
-    position["lots"] += lots
-    position["cost_nano"] += cost_nano
-    hold_nano = position_hold(position["lots"], position["cost_nano"])
-    ledger.accounts[position["account_id"]]["position_hold_nano"] += hold_nano - position["hold_nano"]
-    position["hold_nano"] = hold_nano
+    if position["is_chained"] == 0 and position["buy_lots"] == 0 and position["sell_lots"] == 0:
+        close_position(ledger, slot)
 
 
 @inlined
-def position_hold(lots, cost_nano):
-    """What a position could lose: its cost when long or flat, what it was sold for when short."""
-    if lots < 0:
-        return abs(cost_nano)
-    return max(cost_nano, np.int64(0))
-
-
-@inlined
-def settle_first(ledger, tranche, final_ticks):
-    """Turn the first position of a tranche into cash at the final price; return its account, lots and amount.
-
-    `cash += lots x F - cost`: over all positions of the tranche exactly nothing is made or lost.
-    """
+def unchain_first(ledger, tranche):
+    """Take the first position of a tranche, whose lots are settled, out of both chains and free it."""
     slot = np.int64(tranche["first_position"])
     position = ledger.positions[slot]
-    account_id = np.int64(position["account_id"])
-    lots = position["lots"]
-    amount_nano = lots * np.int64(final_ticks) * tranche["tick_value_nano"] - position["cost_nano"]
-    account = ledger.accounts[account_id]
-    account["cash_nano"] += amount_nano
-    account["position_hold_nano"] -= position["hold_nano"]
-    account["position_count"] -= 1
     tranche["first_position"] = position["next"]
     if position["next"] == NIL:
         tranche["last_position"] = NIL
+    account = ledger.accounts[position["account_id"]]
+    account["position_count"] -= 1
+    if position["newer"] == NIL:
+        account["first_position"] = position["older"]
+    else:
+        ledger.positions[position["newer"]]["older"] = position["older"]
+    ledger.positions[position["older"]]["newer"] = position["newer"]
     close_position(ledger, slot)
-    return account_id, lots, amount_nano
 
 
-@inlined
+@outlined
 def close_position(ledger, slot):
-    """Free the slot of a position that was settled."""
+    """Free the slot of a position."""
     position = ledger.positions[slot]
     totals = ledger.totals[0]
-    remove_entry(ledger.position_table, position_tag(position["account_id"], position["instrument_id"]), slot)
+    remove_entry(ledger.position_table, pair_tag(position["account_id"], position["instrument_id"]), slot)
+    leave_class(ledger, np.int64(position["class_slot"]))
+    position["account_id"] = 0
     position["next"] = totals["free_position"]
     totals["free_position"] = slot
     totals["live_positions"] -= 1
+
+
+@inlined
+def join_class(ledger, account_id, region_id):
+    """The slot of an account in a margin class, for one position more."""
+    slot = find_class(ledger, account_id, region_id)
+    if slot == NIL:
+        slot = open_class(ledger, account_id, region_id)
+    ledger.classes[slot]["position_count"] += 1
+    return slot
+
+
+@inlined
+def find_class(ledger, account_id, region_id):
+    """The slot of an account in a margin class, or NIL."""
+    at = home(ledger.class_table, pair_tag(account_id, region_id))
+    while True:
+        slot = np.int64(ledger.class_table[at]["slot"])
+        if slot == NIL:
+            return slot
+        found = ledger.classes[slot]
+        if found["account_id"] == account_id and found["region_id"] == region_id:
+            return slot
+        at = following(ledger.class_table, at)
+
+
+@inlined
+def open_class(ledger, account_id, region_id):
+    """An account's first position in a region. There are never more of these than positions."""
+    totals = ledger.totals[0]
+    slot = np.int64(totals["free_class"])
+    if slot != NIL:
+        totals["free_class"] = ledger.classes[slot]["next_free"]
+    else:
+        slot = np.int64(totals["fresh_class"])
+        totals["fresh_class"] = slot + 1
+    totals["live_classes"] += 1
+    opened = ledger.classes[slot]
+    opened["account_id"] = account_id
+    opened["region_id"] = region_id
+    opened["margin_nano"] = 0
+    opened["position_count"] = 0
+    opened["next_free"] = NIL
+    for scenario in range(SCENARIOS):
+        ledger.losses[slot * SCENARIOS + scenario] = 0
+    insert_entry(ledger.class_table, pair_tag(account_id, region_id), slot)
+    return slot
+
+
+@inlined
+def leave_class(ledger, slot):
+    """One position less; with the last of them the class goes."""
+    left = ledger.classes[slot]
+    left["position_count"] -= 1
+    if left["position_count"] == 0:
+        assert left["margin_nano"] == 0, "a margin class without positions needs margin"
+        totals = ledger.totals[0]
+        remove_entry(ledger.class_table, pair_tag(left["account_id"], left["region_id"]), slot)
+        left["next_free"] = totals["free_class"]
+        totals["free_class"] = slot
+        totals["live_classes"] -= 1

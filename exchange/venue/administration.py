@@ -156,6 +156,8 @@ def define_series(state, command, events, count):
     series["opening_auction_s"] = command["opening_auction_s"]
     series["closing_auction_s"] = command["closing_auction_s"]
     series["tier"] = command["tier"]
+    series["maker_fee_ppm"] = 0
+    series["taker_fee_ppm"] = 0
     state.clock[0]["series_count"] = series_id
     skip_past_windows(series, state.clock[0]["time_ns"])
     schedule_series(state, series_id)
@@ -201,10 +203,11 @@ def set_reference(state, command, events, count):
     if is_closed(tranche["state"]):
         return refuse(state, np.int64(OrderReject.INSTRUMENT_CLOSED), np.int64(0), events, count)
     instrument = book_of(state, tranche)
-    if command["price_ticks"] < instrument["price_step_ticks"] or command["price_ticks"] > PRICE_TICKS_MAX:
+    price_max_ticks = state.ledger.contracts[slot_of_tranche(state, tranche)]["price_max_ticks"]
+    if command["price_ticks"] < instrument["price_step_ticks"] or command["price_ticks"] > price_max_ticks:
         return refuse(state, np.int64(OrderReject.PRICE_OUT_OF_RANGE), np.int64(0), events, count)
     tranche["reference_ticks"] = command["price_ticks"]
-    set_band(instrument, tranche)
+    set_band(instrument, tranche, price_max_ticks)
     count = write_subject(
         state, Event.REFERENCE_SET, np.int64(tranche["series_id"]), np.int64(tranche["region_id"]), events, count
     )
@@ -214,6 +217,12 @@ def set_reference(state, command, events, count):
     event["band_low_ticks"] = instrument["band_low_ticks"]
     event["band_high_ticks"] = instrument["band_high_ticks"]
     return count
+
+
+@inlined
+def slot_of_tranche(state, tranche):
+    """Where a tranche stands, and its contract."""
+    return np.int64(tranche["instrument_id"]) & np.int64(len(state.tranches) - 1)
 
 
 @inlined

@@ -11,6 +11,7 @@ from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
+from exchange.venue.parameters import set_fees, set_parameters
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
 from exchange.venue.trading import absorb_all, trade_order
 from kernels.compile import inlined, kernel
@@ -57,7 +58,13 @@ def group_size(batch, index):
 @inlined
 def is_continuation(kind):
     """Whether a record belongs to the head before it."""
-    return (kind == Command.CONTINUATION) | (kind == Command.EXTRA) | (kind == Command.QUOTE) | (kind == Command.LEG)
+    return (
+        (kind == Command.CONTINUATION)
+        | (kind == Command.EXTRA)
+        | (kind == Command.QUOTE)
+        | (kind == Command.LEG)
+        | (kind == Command.SHOCKS)
+    )
 
 
 @inlined
@@ -82,6 +89,10 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return apply_once(state, batch, index, size, True, events, count)
     if kind == Command.DEPOSIT or kind == Command.WITHDRAW:
         return apply_once(state, batch, index, size, False, events, count)
+    if kind == Command.SET_PARAMETERS:
+        return set_parameters(state, batch, index, events, count)
+    if kind == Command.SET_FEES:
+        return set_fees(state, batch.parameters[index], events, count)
     return administer(state, batch, index, events, count)
 
 

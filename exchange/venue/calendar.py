@@ -29,7 +29,8 @@ from matching.resting import cancel_next, expire_next
 from matching.schema import NIL, PRICE_TICKS_MAX, Phase
 from matching.timers import due_slot
 from matching.working import is_paused
-from risk.positions import settle_first
+from risk.contracts import list_contract
+from risk.settlement import settle_first
 
 
 @inlined
@@ -218,7 +219,8 @@ def final_ticks(tranche):
 def settle_one(state, tranche, events, count):
     """Turn one position into cash at the final price."""
     price_ticks = final_ticks(tranche)
-    account_id, lots, amount_nano = settle_first(state.ledger, tranche, price_ticks)
+    slot = np.int64(tranche["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    account_id, lots, amount_nano = settle_first(state.ledger, tranche, slot, price_ticks)
     if lots != 0:
         tranche["was_held"] = 1
     begin_event(state.book, events, count, Event.POSITION_SETTLED)
@@ -319,6 +321,13 @@ def open_tranche(state, series, series_id, instrument_id):
     tranche["duration_s"] = series["duration_s"]
     tranche["first_position"] = NIL
     tranche["last_position"] = NIL
+    slot = instrument_id & np.int64(len(state.tranches) - 1)
+    tick_value_nano, reference_ticks = tranche["tick_value_nano"], np.int64(tranche["reference_ticks"])
+    list_contract(
+        state.ledger, slot, instrument_id, series["region_id"], tick_value_nano, reference_ticks, PRICE_TICKS_MAX
+    )
+    state.ledger.contracts[slot]["maker_fee_ppm"] = series["maker_fee_ppm"]
+    state.ledger.contracts[slot]["taker_fee_ppm"] = series["taker_fee_ppm"]
     instrument = book_of(state, tranche)
     instrument["instrument_id"] = instrument_id
     instrument["phase"] = Phase.CLOSED
@@ -326,7 +335,7 @@ def open_tranche(state, series, series_id, instrument_id):
     instrument["price_step_ticks"] = series["price_step_ticks"]
     instrument["quantity_step_lots"] = series["quantity_step_lots"]
     instrument["quantity_max_lots"] = series["quantity_max_lots"]
-    set_band(instrument, tranche)
+    set_band(instrument, tranche, state.ledger.contracts[slot]["price_max_ticks"])
 
 
 @inlined
@@ -336,13 +345,13 @@ def scope_of(region_id, tier):
 
 
 @inlined
-def set_band(instrument, tranche):
+def set_band(instrument, tranche, price_max_ticks):
     """What an order may pay: so far from the reference, on whole price steps, within what prices can be."""
     reference_ticks = np.int64(tranche["reference_ticks"])
     step_ticks = np.int64(instrument["price_step_ticks"])
     width_ticks = reference_ticks * np.int64(tranche["band_bps"]) // BASIS_POINTS
     low_ticks = max(reference_ticks - width_ticks, np.int64(1))
-    high_ticks = min(reference_ticks + width_ticks, np.int64(PRICE_TICKS_MAX))
+    high_ticks = min(reference_ticks + width_ticks, np.int64(price_max_ticks))
     instrument["band_low_ticks"] = (low_ticks + step_ticks - 1) // step_ticks * step_ticks
     instrument["band_high_ticks"] = max(high_ticks // step_ticks, np.int64(1)) * step_ticks
 

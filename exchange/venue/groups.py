@@ -1,14 +1,15 @@
 """Commands that touch many orders, through the venue: each is checked as one before any of it happens.
 
-A mass quote may cost what all its sides could cost together, less what the quotes that it replaces hold; a basket what
-all its legs could cost. Before they begin, reduce-only orders of the account make room.
+Whether the account's collateral covers all orders of a command together is found by entering them into the ledger one
+by one, in the place of the quotes that they replace, and taking them out again. Before the command begins, reduce-only
+orders of the account make room.
 """
 
 import numpy as np
 
 from exchange.venue.reduce_only import allow_reducing, make_room
 from exchange.venue.schema import Command, VenueReject
-from exchange.venue.trading import notional, slot_of, worst_ticks
+from exchange.venue.trading import slot_of
 from kernels.compile import inlined, outlined
 from matching.basket import (
     check_basket,
@@ -30,8 +31,10 @@ from matching.mass_quote import (
 from matching.rules import NO_REJECT
 from matching.schema import NIL, OrderFlag
 from matching.working import is_paused
-from risk.accounts import check_amount
-from risk.schema import AMOUNT_NANO_MAX, RiskReject
+from risk.accounts import free_nano
+from risk.margin import check_bounds, move_order
+from risk.positions import drop_unused, find_position, has_room, position_of
+from risk.schema import RiskReject
 
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
 WHOLE = 0
@@ -68,7 +71,7 @@ def mass_quote(state, batch, index, events, count):
         if state.clock[0]["is_halted"]:
             reject, entry = np.int64(VenueReject.MARKET_HALTED), np.int64(WHOLE)
         if reject == NO_REJECT:
-            reject = check_quotes_cost(state, batch, index)
+            reject = check_quotes_margin(state, batch, index)
             entry = np.int64(WHOLE)
         if reject != NO_REJECT:
             return write_mass_quote_rejected(state.book, batch, index, reject, entry, events, count)
@@ -86,7 +89,7 @@ def basket(state, batch, index, events, count):
         if state.clock[0]["is_halted"]:
             reject, leg = np.int64(VenueReject.MARKET_HALTED), np.int64(WHOLE)
         if reject == NO_REJECT:
-            reject = check_legs_cost(state, batch, index)
+            reject = check_legs_margin(state, batch, index)
             leg = np.int64(WHOLE)
         if reject != NO_REJECT:
             return write_basket_rejected(state.book, batch, index, reject, leg, events, count)
@@ -101,67 +104,124 @@ def basket(state, batch, index, events, count):
 
 
 @outlined
-def check_quotes_cost(state, batch, index):
-    """0, or why an account cannot hold all its new quotes together."""
+def check_quotes_margin(state, batch, index):
+    """0, or why an account cannot have all its new quotes together. To shrink quotes is to cancel parts of them."""
     account_id = np.int64(batch.orders[index]["account_id"])
-    cost_nano = np.int64(0)
-    released_nano = np.int64(0)
-    entries = count_entries(batch, index, Command.QUOTE)
-    for entry in range(index + 1, index + 1 + entries):
+    first, end = index + 1, index + 1 + count_entries(batch, index, Command.QUOTE)
+    for entry in range(first, end):
+        move_resting_quotes(state, account_id, batch.quotes[entry], np.int64(-1))
+    reject = np.int64(NO_REJECT)
+    entered = first
+    while entered < end and reject == NO_REJECT:
+        reject = enter_quotes(state, account_id, batch.quotes[entered])
+        if reject == NO_REJECT:
+            entered += 1
+    if reject == NO_REJECT and free_nano(state.ledger, account_id) < 0:
+        if not only_shrinks(state, account_id, batch, first, end):
+            reject = np.int64(RiskReject.INSUFFICIENT_MARGIN)
+    for entry in range(first, entered):
+        for side in range(2):
+            price_ticks, lots = side_of_quote(batch.quotes[entry], side)
+            leave(state, account_id, batch.quotes[entry]["instrument_id"], side, price_ticks, lots)
+    for entry in range(first, end):
+        move_resting_quotes(state, account_id, batch.quotes[entry], np.int64(1))
+    return reject
+
+
+@inlined
+def enter_quotes(state, account_id, quote):
+    """0 when both sides of a quote are entered into the ledger, or why neither is."""
+    for side in range(2):
+        price_ticks, lots = side_of_quote(quote, side)
+        reject = enter(state, account_id, quote["instrument_id"], side, price_ticks, lots)
+        if reject != NO_REJECT:
+            if side == 1:
+                bid_ticks, bid_lots = side_of_quote(quote, 0)
+                leave(state, account_id, quote["instrument_id"], 0, bid_ticks, bid_lots)
+            return reject
+    return np.int64(NO_REJECT)
+
+
+@inlined
+def move_resting_quotes(state, account_id, quote, sign):
+    """Put what an account's quotes of an instrument hold now into the ledger, or take it out."""
+    slot = slot_of(state, quote["instrument_id"])
+    for side in range(2):
+        price_ticks, lots = resting_quote(state, account_id, quote["instrument_id"], side)
+        if lots > 0:
+            position = find_position(state.ledger, account_id, quote["instrument_id"])
+            move_order(state.ledger, position, slot, np.int64(side), price_ticks, sign * lots)
+
+
+@inlined
+def resting_quote(state, account_id, instrument_id, side):
+    """The price and lots of the quote that now rests on a side; 0 lots if none does."""
+    resting = quote_slot(state.book, account_id, instrument_id, side)
+    if resting == NIL:
+        return np.int64(0), np.int64(0)
+    price_ticks = np.int64(state.book.levels[state.book.orders[resting]["level"]]["price_ticks"])
+    return price_ticks, total_leaves(state.book, resting)
+
+
+@inlined
+def only_shrinks(state, account_id, batch, first, end):
+    """Whether every side either goes or stays at its price with no more lots than it has."""
+    for entry in range(first, end):
         quote = batch.quotes[entry]
-        slot = slot_of(state, quote["instrument_id"])
         for side in range(2):
             price_ticks, lots = side_of_quote(quote, side)
-            released_nano += quote_hold(state, account_id, quote["instrument_id"], slot, side)
-            cost_nano = add_cost(state, cost_nano, slot, side, price_ticks, lots)
-            if cost_nano > AMOUNT_NANO_MAX:
-                return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    return check_sum(state, account_id, cost_nano - released_nano, entries)
+            resting_ticks, resting_lots = resting_quote(state, account_id, quote["instrument_id"], side)
+            if lots > 0 and (price_ticks != resting_ticks or lots > resting_lots):
+                return False
+    return True
 
 
 @outlined
-def check_legs_cost(state, batch, index):
-    """0, or why an account cannot hold all legs together."""
+def check_legs_margin(state, batch, index):
+    """0, or why an account cannot have all legs together."""
     account_id = np.int64(batch.orders[index]["account_id"])
-    cost_nano = np.int64(0)
-    entries = count_entries(batch, index, Command.LEG)
-    for entry in range(index + 1, index + 1 + entries):
+    first, end = index + 1, index + 1 + count_entries(batch, index, Command.LEG)
+    reject = np.int64(NO_REJECT)
+    entered = first
+    while entered < end and reject == NO_REJECT:
+        leg = batch.legs[entered]
+        side, price_ticks = np.int64(leg["side"]), np.int64(leg["price_ticks"])
+        reject = enter(state, account_id, leg["instrument_id"], side, price_ticks, leg["quantity_lots"])
+        if reject == NO_REJECT:
+            entered += 1
+    if reject == NO_REJECT and free_nano(state.ledger, account_id) < 0:
+        reject = np.int64(RiskReject.INSUFFICIENT_MARGIN)
+    for entry in range(first, entered):
         leg = batch.legs[entry]
-        slot = slot_of(state, leg["instrument_id"])
-        side, lots = np.int64(leg["side"]), leg["quantity_lots"]
-        cost_nano = add_cost(state, cost_nano, slot, side, np.int64(leg["price_ticks"]), lots)
-        if cost_nano > AMOUNT_NANO_MAX:
-            return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
-    return check_sum(state, account_id, cost_nano, entries)
+        side, price_ticks = np.int64(leg["side"]), np.int64(leg["price_ticks"])
+        leave(state, account_id, leg["instrument_id"], side, price_ticks, leg["quantity_lots"])
+    return reject
 
 
 @inlined
-def add_cost(state, cost_nano, slot, side, price_ticks, lots):
-    """What an order could cost at worst beside others: more than AMOUNT_NANO_MAX if it cannot be said."""
+def enter(state, account_id, instrument_id, side, price_ticks, lots):
+    """0 when an order is entered into the ledger for a moment, or why it cannot be."""
     if lots <= 0:
-        return cost_nano
-    ticks = worst_ticks(state, slot, side, np.int64(price_ticks))
-    tick_nano = max(ticks * state.tranches[slot]["tick_value_nano"], np.int64(1))
-    if lots > AMOUNT_NANO_MAX // tick_nano:
-        return np.int64(AMOUNT_NANO_MAX) + 1
-    return cost_nano + tick_nano * lots
+        return np.int64(NO_REJECT)
+    ledger, slot = state.ledger, slot_of(state, instrument_id)
+    contract = ledger.contracts[slot]
+    reject = check_bounds(ledger, contract, account_id, np.int64(price_ticks), lots)
+    if reject != NO_REJECT:
+        return reject
+    if not has_room(ledger, 1) and find_position(ledger, account_id, instrument_id) == NIL:
+        return np.int64(RiskReject.TOO_MANY_POSITIONS)
+    position = position_of(ledger, account_id, instrument_id, contract["region_id"])
+    move_order(ledger, position, slot, np.int64(side), price_ticks, lots)
+    return np.int64(NO_REJECT)
 
 
 @inlined
-def check_sum(state, account_id, more_nano, entries):
-    """Whether an account can hold so much more. Each entry may open a position, and so may each order that rests."""
-    makers_max = state.book.counters[0]["resting_orders"]
-    return check_amount(state.ledger, account_id, more_nano, makers_max + entries)
-
-
-@inlined
-def quote_hold(state, account_id, instrument_id, slot, side):
-    """What the quote that now rests on a side holds."""
-    resting = quote_slot(state.book, account_id, instrument_id, side)
-    if resting == NIL:
-        return np.int64(0)
-    price_ticks = state.book.levels[state.book.orders[resting]["level"]]["price_ticks"]
-    return notional(state, slot, price_ticks, total_leaves(state.book, resting))
+def leave(state, account_id, instrument_id, side, price_ticks, lots):
+    """Take such an order out again."""
+    if lots > 0:
+        position = find_position(state.ledger, account_id, instrument_id)
+        move_order(state.ledger, position, slot_of(state, instrument_id), np.int64(side), price_ticks, -lots)
+        drop_unused(state.ledger, position)
 
 
 @outlined

@@ -1,6 +1,7 @@
 """The logical state of the venue: what a digest covers, and what a snapshot holds.
 
-Nothing here depends on memory: no slots, links, tables or heaps. Orders stand in their queues' order, positions in
+Nothing here depends on memory: no slots, links, tables or heaps. Nothing is here that follows from the rest: what open
+orders and positions require is worked out anew. Orders stand in their queues' order, positions in
 the order in which they were opened, client ids in the order of time. Restoring an image gives a state that answers
 every further command alike, and whose own image is the same, bit for bit.
 """
@@ -24,8 +25,9 @@ from matching.export import export_orders
 from matching.identifiers import grown
 from matching.restore import restore_orders
 from matching.schema import INSTRUMENT, RESTING
-from risk.positions import append_position, open_position
-from risk.schema import POSITION
+from risk.margin import move_order, move_position
+from risk.positions import chain_position, position_of
+from risk.schema import CONTRACT, POSITION, SCENARIOS
 
 Image = Mapping[str, np.ndarray]
 
@@ -36,6 +38,7 @@ SUMMARY = record(
     ("trades", "i8"),
     ("deposits_nano", "i8"),
     ("withdrawals_nano", "i8"),
+    ("fees_nano", "i8"),
     ("next_instrument_id", "u4"),
     ("region_count", "u4"),
     ("series_count", "u4"),
@@ -46,15 +49,18 @@ ACCOUNT_ROW = record(
     ("account_id", "u4"),
     ("group", "u4"),
     ("cash_nano", "i8"),
-    ("order_hold_nano", "i8"),
-    ("position_hold_nano", "i8"),
+    ("fees_nano", "i8"),
 )
+
+SHOCK_ROW = record(*((f"shock_{n}_ticks", "i4") for n in range(SCENARIOS)))
 
 LAYOUTS: dict[str, np.dtype] = {
     "summary": SUMMARY,
     "accounts": ACCOUNT_ROW,
     "instruments": INSTRUMENT,
     "tranches": schema.TRANCHE,
+    "contracts": CONTRACT,
+    "shocks": SHOCK_ROW,
     "series": schema.SERIES,
     "orders": RESTING,
     "positions": POSITION,
@@ -66,7 +72,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
     """The logical state between two commands, as one array of records for each subject."""
     orders = np.zeros(int(state.book.counters[0]["resting_orders"]), RESTING)
     export_orders(state.book, orders)
-    positions = np.zeros(int(state.ledger.totals[0]["live_positions"]), POSITION)
+    positions = np.zeros(int(state.ledger.accounts["position_count"].sum()), POSITION)
     live = state.tranches["state"] != LifeState.NONE
     export_positions(state, positions)
     tranches = state.tranches[live]
@@ -76,6 +82,8 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "accounts": _accounts(state),
         "instruments": state.book.instruments[live],
         "tranches": tranches,
+        "contracts": state.ledger.contracts[live],
+        "shocks": state.ledger.shocks.view(SHOCK_ROW)[live],
         "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
         "orders": orders,
         "positions": positions,
@@ -103,17 +111,22 @@ def restore(image: Image, limits: VenueLimits) -> State:
     slots = image["tranches"]["instrument_id"] & (limits.instruments - 1)
     state.tranches[slots] = image["tranches"]
     state.book.instruments[slots] = image["instruments"]
+    state.ledger.contracts[slots] = image["contracts"]
+    state.ledger.shocks.view(SHOCK_ROW)[slots] = image["shocks"]
     state.series[1 : len(image["series"]) + 1] = image["series"]
     state = replace(
         state,
         book=grown(state.book, len(image["orders"])),
         ledger=replace(
-            state.ledger, position_table=grown_table(state.ledger.position_table, 0, len(image["positions"]))
+            state.ledger,
+            position_table=grown_table(state.ledger.position_table, 0, len(image["positions"]) + len(image["orders"])),
+            class_table=grown_table(state.ledger.class_table, 0, len(image["positions"]) + len(image["orders"])),
         ),
         client_table=grown_table(state.client_table, 0, len(image["clients"])),
     )
     restore_orders(state.book, image["orders"])
     restore_positions(state, image["positions"])
+    restore_open_orders(state, image["orders"])
     restore_clients(state, image["clients"])
     restore_agenda(state)
     return state
@@ -158,8 +171,6 @@ def export_positions(state, rows):
             row["instrument_id"] = position["instrument_id"]
             row["lots"] = position["lots"]
             row["cost_nano"] = position["cost_nano"]
-            row["hold_nano"] = position["hold_nano"]
-            row["next"] = 0
             row["reduce_only_sides"] = position["reduce_only_sides"]
             count += 1
             at = np.int64(position["next"])
@@ -168,18 +179,29 @@ def export_positions(state, rows):
 @kernel
 def restore_positions(state, rows):
     """Open every position again, in its tranche's chain."""
+    ledger = state.ledger
     for at in range(len(rows)):
         row = rows[at]
-        slot = open_position(state.ledger, row["account_id"], row["instrument_id"])
-        position = state.ledger.positions[slot]
-        position["lots"] = row["lots"]
-        position["cost_nano"] = row["cost_nano"]
-        position["hold_nano"] = row["hold_nano"]
-        position["reduce_only_sides"] = row["reduce_only_sides"]
+        contract_slot = np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)
+        region_id = ledger.contracts[contract_slot]["region_id"]
+        slot = position_of(ledger, row["account_id"], row["instrument_id"], region_id)
+        chain_position(ledger, state.tranches[contract_slot], slot)
+        move_position(ledger, slot, contract_slot, row["lots"], row["cost_nano"])
+        ledger.positions[slot]["reduce_only_sides"] = row["reduce_only_sides"]
         if row["reduce_only_sides"]:
-            state.ledger.accounts[row["account_id"]]["uses_reduce_only"] = 1
-        tranche = state.tranches[np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)]
-        append_position(state.ledger, tranche, slot)
+            ledger.accounts[row["account_id"]]["uses_reduce_only"] = 1
+
+
+@kernel
+def restore_open_orders(state, rows):
+    """Enter every resting order into the requirement of its account."""
+    ledger = state.ledger
+    for at in range(len(rows)):
+        row = rows[at]
+        contract_slot = np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)
+        region_id = ledger.contracts[contract_slot]["region_id"]
+        slot = position_of(ledger, row["account_id"], row["instrument_id"], region_id)
+        move_order(ledger, slot, contract_slot, np.int64(row["side"]), row["price_ticks"], row["leaves_lots"])
 
 
 @kernel
@@ -214,18 +236,17 @@ def _accounts(state: State) -> np.ndarray:
     rows = np.zeros(len(ids), ACCOUNT_ROW)
     rows["account_id"] = ids
     rows["group"] = state.book.groups[ids]
-    for name in ("cash_nano", "order_hold_nano", "position_hold_nano"):
+    for name in ("cash_nano", "fees_nano"):
         rows[name] = state.ledger.accounts[name][ids]
     return rows
 
 
 def _restore_accounts(state: State, rows: np.ndarray) -> None:
-    """Order holds come with the image, because orders go back into the book without the venue's help."""
     ids = rows["account_id"]
     state.ledger.accounts["is_open"][ids] = 1
     state.ledger.totals["accounts_end"] = ids.max(initial=0) + 1
     state.book.groups[ids] = rows["group"]
-    for name in ("cash_nano", "order_hold_nano", "position_hold_nano"):
+    for name in ("cash_nano", "fees_nano"):
         state.ledger.accounts[name][ids] = rows[name]
 
 

@@ -6,16 +6,28 @@ import numpy as np
 
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
-from exchange.venue.schema import Batch, EventBuffer
+from exchange.venue.schema import ACCOUNT_EVENT, Batch, Event, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.memory import aligned_zeros
-from kernels.records import copied, joined
+from kernels.records import copied, joined, record
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
 from matching.schema import ORDER_EVENT
 
 EVENT_CAPACITY = 16_384
+FIGURES = record(
+    ("account_id", "u4"),
+    ("reserved", "u4"),
+    ("cash_nano", "i8"),
+    ("unsettled_nano", "i8"),  # what positions would bring at the marks beyond their cost; equity is this and cash
+    ("margin_nano", "i8"),  # the initial requirement
+    ("gross_nano", "i8"),
+    ("fees_nano", "i8"),
+)
+"""An account's money at a moment."""
+FIGURES_FROM_ACCOUNT = ("cash_nano", "unsettled_nano", "margin_nano", "gross_nano", "fees_nano")
+_OF_AN_ACCOUNT = (Event.ACCOUNT_OPENED, Event.DEPOSITED, Event.WITHDREW, Event.POSITION_SETTLED)
 ROOM_AHEAD = 4_096
 """Tables have room for so many orders more than a batch brings, so that a small batch need not look at them."""
 
@@ -58,6 +70,30 @@ class Venue:
             parts.append(copied(self._buffer[:count]))
         return joined(parts)
 
+    def figures(self, account_ids: np.ndarray) -> np.ndarray:
+        """FIGURES of accounts as they stand."""
+        rows = np.zeros(len(account_ids), FIGURES)
+        rows["account_id"] = account_ids
+        for name in FIGURES_FROM_ACCOUNT:
+            rows[name] = self.state.ledger.accounts[name][account_ids]
+        return rows
+
+    def figures_of_all(self) -> np.ndarray:
+        """FIGURES of every account, in the order of their ids."""
+        end = int(self.state.ledger.totals[0]["accounts_end"])
+        return self.figures(np.flatnonzero(self.state.ledger.accounts["is_open"][:end]))
+
+    def figures_after(self, events: np.ndarray) -> np.ndarray:
+        """FIGURES of every account whose figures the events may have changed, in the order of their ids."""
+        kinds = events["kind"]
+        if (kinds == Event.PARAMETERS_SET).any():
+            return self.figures_of_all()
+        ids = [events["account_id"][kinds < Event.TICKED], events["counter_account_id"][kinds < Event.TICKED]]
+        moved = np.isin(kinds, _OF_AN_ACCOUNT)
+        ids.append(events.view(ACCOUNT_EVENT)["account_id"][moved])
+        named = np.unique(np.concatenate(ids))
+        return self.figures(named[named > 0])
+
     def image(self) -> dict[str, np.ndarray]:
         """The logical state."""
         return image.take_image(self.state)
@@ -83,15 +119,16 @@ class Venue:
         self._room -= additions
 
     def _grow(self, additions: int) -> None:
-        """Make room in the hash tables for so many orders; one adds two positions for each trade."""
+        """Make room in the hash tables for so many orders; each may open a position, and a margin class with it."""
         state, clock = self.state, self.state.clock[0]
         clients = int(clock["newest_client"] - clock["oldest_client"])
-        positions = int(state.ledger.totals[0]["live_positions"])
-        resting = int(state.book.counters[0]["resting_orders"])
+        totals = state.ledger.totals[0]
         book = grown(state.book, additions)
-        position_table = grown_table(state.ledger.position_table, positions, 2 * additions + resting)
+        position_table = grown_table(state.ledger.position_table, int(totals["live_positions"]), additions)
+        class_table = grown_table(state.ledger.class_table, int(totals["live_classes"]), additions)
         client_table = grown_table(state.client_table, clients, additions)
-        if position_table is not state.ledger.position_table:
-            self.state = state = replace(state, ledger=replace(state.ledger, position_table=position_table))
+        if position_table is not state.ledger.position_table or class_table is not state.ledger.class_table:
+            ledger = replace(state.ledger, position_table=position_table, class_table=class_table)
+            self.state = state = replace(state, ledger=ledger)
         if book is not state.book or client_table is not state.client_table:
             self.state = replace(state, book=book, client_table=client_table)

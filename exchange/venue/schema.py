@@ -28,7 +28,7 @@ from matching.schema import (
     OrderReason,
     OrderReject,
 )
-from risk.schema import RiskReject
+from risk.schema import SCENARIOS, RiskReject
 
 NANO_PER_S = 1_000_000_000
 NANO_PER_TICK_PER_3_MINUTES = 50
@@ -81,6 +81,10 @@ class Command(IntEnum):
     RESUME = 24
     HALT_MARKET = 25
     RESUME_MARKET = 26
+    SET_PARAMETERS = 27
+    SET_FEES = 28
+    SHOCKS = 30
+    """What a long lot gains in scenarios 1 to 15, behind a SET_PARAMETERS."""
     CONTINUATION = 31
 
 
@@ -122,6 +126,8 @@ class Event(IntEnum):
     MARKET_HALTED = 43
     MARKET_RESUMED = 44
     LISTING_REFUSED = 45
+    PARAMETERS_SET = 46
+    FEES_SET = 47
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -174,6 +180,10 @@ class Reject(IntEnum):
     INSUFFICIENT_FUNDS = RiskReject.INSUFFICIENT_FUNDS
     TOO_MANY_POSITIONS = RiskReject.TOO_MANY_POSITIONS
     AMOUNT_OUT_OF_RANGE = RiskReject.AMOUNT_OUT_OF_RANGE
+    INSUFFICIENT_MARGIN = RiskReject.INSUFFICIENT_MARGIN
+    PRICE_ABOVE_MAXIMUM = RiskReject.PRICE_ABOVE_MAXIMUM
+    PARAMETERS_OUT_OF_RANGE = RiskReject.PARAMETERS_OUT_OF_RANGE
+    FEES_OUT_OF_RANGE = RiskReject.FEES_OUT_OF_RANGE
     UNKNOWN_COMMAND = VenueReject.UNKNOWN_COMMAND
     INCOMPLETE_GROUP = VenueReject.INCOMPLETE_GROUP
     UNKNOWN_ACCOUNT = VenueReject.UNKNOWN_ACCOUNT
@@ -247,6 +257,29 @@ INSTRUMENT_COMMAND = record(
     ("price_ticks", "i4"),  # SET_REFERENCE alone
     *((f"reserved_{n}", "i8") for n in range(2, 8)),
 )
+
+PARAMETERS_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("instrument_id", "u4"),  # SET_PARAMETERS alone
+    ("series_id", "u4"),  # SET_FEES alone
+    ("mark_ticks", "i4"),
+    ("spread_ticks", "i4"),
+    ("concentration_ticks", "i4"),
+    ("concentration_lots", "i8"),
+    ("maker_fee_ppm", "i4"),  # SET_FEES alone; negative for a rebate
+    ("taker_fee_ppm", "i4"),
+    *((f"reserved_{n}", "i8") for n in range(2, 5)),
+)
+
+SHOCKS = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    *((f"shock_{n}_ticks", "i4") for n in range(1, SCENARIOS)),
+)
+"""In scenario 0 nothing moves."""
 
 TIER_BITS = 8
 """The scope of an instrument, by which a mass cancel may go, is its region's id above so many bits of its tier."""
@@ -336,6 +369,24 @@ REPEAT_EVENT = record(
     ("leaves_lots", "i8"),
 )
 
+PARAMETERS_EVENT = record(
+    ("kind", "u1"),
+    ("reserved", "u1"),
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("concentration_lots", "i8"),
+    ("reserved_2", "i8"),
+    ("mark_ticks", "i4"),
+    ("spread_ticks", "i4"),
+    ("worst_shock_ticks", "i4"),
+    ("index", "u4"),
+    ("concentration_ticks", "i4"),
+    ("series_id", "u4"),
+    ("maker_fee_ppm", "i4"),
+    ("taker_fee_ppm", "i4"),
+)
+
 LAYOUTS = (
     ORDER_COMMAND,
     CHANGE_COMMAND,
@@ -347,6 +398,8 @@ LAYOUTS = (
     ACCOUNT_COMMAND,
     SERIES_COMMAND,
     INSTRUMENT_COMMAND,
+    PARAMETERS_COMMAND,
+    SHOCKS,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -355,10 +408,11 @@ LAYOUTS = (
     TRANCHE_EVENT,
     STATE_EVENT,
     REPEAT_EVENT,
+    PARAMETERS_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES
-for _layout in (CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT):
+for _layout in (CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT, PARAMETERS_EVENT):
     for _field in ("kind", "reason", "sequence", "index"):
         assert offset_of(_layout, _field) == offset_of(ORDER_EVENT, _field), "events share their head"
 
@@ -404,7 +458,8 @@ SERIES = record(
     ("tier", "u4"),
     ("opening_auction_s", "u2"),
     ("closing_auction_s", "u2"),
-    ("reserved", "u4"),
+    ("maker_fee_ppm", "i2"),  # of windows that are listed from now on
+    ("taker_fee_ppm", "i2"),
 )
 
 AGENDA_ENTRY = record(("due_ns", "i8"), ("kind", "u4"), ("subject", "u4"))
@@ -449,6 +504,8 @@ class Batch(RecordViews):
         "accounts": ACCOUNT_COMMAND,
         "series": SERIES_COMMAND,
         "instruments": INSTRUMENT_COMMAND,
+        "parameters": PARAMETERS_COMMAND,
+        "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
 
@@ -463,4 +520,5 @@ class EventBuffer(RecordViews):
         "tranches": TRANCHE_EVENT,
         "states": STATE_EVENT,
         "repeats": REPEAT_EVENT,
+        "parameters": PARAMETERS_EVENT,
     }

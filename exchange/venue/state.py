@@ -14,7 +14,7 @@ from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
 from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Changes whenever the same commands would give other events or another state."""
 
 
@@ -57,7 +57,7 @@ def allocate(limits: VenueLimits) -> State:
     clock["next_instrument_id"] = 1
     return State(
         book=arena.allocate(arena.Limits(limits.instruments, limits.orders, limits.nodes, limits.accounts)),
-        ledger=accounts.allocate(limits.accounts, limits.positions),
+        ledger=accounts.allocate(limits.accounts, limits.positions, limits.instruments),
         clock=clock,
         tranches=aligned_zeros(limits.instruments, schema.TRANCHE),
         series=aligned_zeros(schema.SERIES_CAPACITY, schema.SERIES),

@@ -1,8 +1,8 @@
 """Orders through the venue: risk before matching, and the ledger after it.
 
-Every check comes before anything changes: the rules of the book, then what the order could cost. Then matching runs,
-and each of its events moves a hold or a position. What a resting order holds is its notional at its own limit, so the
-events of matching say exactly what is held and released; the incoming order holds nothing until it rests.
+Every check comes before anything changes: the rules of the book, then whether the account's collateral covers every way
+in which the order may fill. Then matching runs, and each of its events moves open orders or positions in the ledger,
+so that the requirement is right at every moment.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from kernels.intrinsics import rarely
 from matching.events import write_rejected
 from matching.execute import cancel, enter, enter_plain, replace
 from matching.icebergs import total_leaves
+from matching.layout import ACCOUNT_MASK
 from matching.meeting import work
 from matching.resting import slot_of_account
 from matching.rules import (
@@ -31,8 +32,10 @@ from matching.rules import (
 from matching.schema import NIL, Side
 from matching.sides import instrument_slot_of_level, side_of_level
 from matching.working import is_paused
-from risk.accounts import add_hold, check_hold, uses_reduce_only
-from risk.positions import fill_position, position_of
+from risk.accounts import charge_fee, uses_reduce_only
+from risk.contracts import fee_per_lot
+from risk.margin import check_order, fill_order, move_order, move_position
+from risk.positions import chain_position, drop_unused, find_position, position_of
 
 
 @inlined
@@ -53,7 +56,7 @@ def begin_order(state, batch, index, events, count):
         return begin_unusual(state, batch, index, events, count)
     reject = check_plain(state.book, order)
     if reject == NO_REJECT:
-        reject = check_cost_of_plain(state, order)
+        reject = check_margin_of_plain(state, order)
     if rarely(reject != NO_REJECT):
         return write_rejected(state.book, events, count, order, order["side"], reject)
     return enter_plain(state.book, order, events, count)
@@ -129,7 +132,7 @@ def check_new_order(state, batch, index):
     limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
     if limit_ticks == REJECTED:
         return np.int64(NO_REJECT)  # matching refuses it by name
-    return check_cost(state, order["account_id"], slot, side, limit_ticks, lots, np.int64(0))
+    return check_order(state.ledger, slot, np.int64(order["account_id"]), side, np.int64(limit_ticks), lots)
 
 
 @inlined
@@ -153,8 +156,21 @@ def check_changed_order(state, change, slot):
     )
     if leaves_lots <= 0 or limit_ticks == REJECTED:
         return np.int64(NO_REJECT)
-    released_nano = notional(state, instrument_slot, level["price_ticks"], total_leaves(state.book, slot))
-    return check_cost(state, change["account_id"], instrument_slot, side, limit_ticks, leaves_lots, released_nano)
+    return check_margin_of_change(state, slot, instrument_slot, side, level["price_ticks"], limit_ticks, leaves_lots)
+
+
+@outlined
+def check_margin_of_change(state, slot, instrument_slot, side, price_ticks, limit_ticks, leaves_lots):
+    """0, or why the account cannot have a new order in the place of this one; to shrink an order is to cancel a part."""
+    resting_lots = total_leaves(state.book, slot)
+    if limit_ticks == price_ticks and leaves_lots <= resting_lots:
+        return np.int64(NO_REJECT)
+    account_id = np.int64(state.book.orders[slot]["holder"] & ACCOUNT_MASK)
+    position = find_position(state.ledger, account_id, state.tranches[instrument_slot]["instrument_id"])
+    move_order(state.ledger, position, instrument_slot, side, price_ticks, -resting_lots)
+    reject = check_order(state.ledger, instrument_slot, account_id, side, np.int64(limit_ticks), leaves_lots)
+    move_order(state.ledger, position, instrument_slot, side, price_ticks, resting_lots)
+    return reject
 
 
 @inlined
@@ -196,37 +212,12 @@ def make_room_for_change(state, change, slot, events, count):
 
 
 @inlined
-def check_cost(state, account_id, slot, side, limit_ticks, lots, released_nano):
-    """Whether an account can hold an order at worst: a buy at its limit, a sell at the best bid if that is higher.
-
-    Every order that rests, wherever it does, may open a position in a trade to come: an uncrossing asks nobody.
-    """
-    ticks = worst_ticks(state, slot, side, np.int64(limit_ticks))
-    tick_value_nano = state.tranches[slot]["tick_value_nano"]
-    makers_max = state.book.counters[0]["resting_orders"]
-    return check_hold(state.ledger, account_id, ticks, lots, tick_value_nano, released_nano, makers_max)
-
-
-@inlined
-def check_cost_of_plain(state, order):
-    """The same for an order that is nothing but a limit."""
+def check_margin_of_plain(state, order):
+    """0, or why the account cannot have an order that is nothing but a limit."""
     slot = slot_of(state, order["instrument_id"])
     side = np.int64(order["side"])
-    return check_cost(state, order["account_id"], slot, side, order["price_ticks"], order["quantity_lots"], np.int64(0))
-
-
-@inlined
-def worst_ticks(state, slot, side, limit_ticks):
-    """The price that costs an order most: a buy's limit; for a sell the best bid, if that is higher than its limit."""
-    if side == Side.BUY or state.book.sides[2 * slot]["best_level"] == NIL:
-        return limit_ticks
-    return max(limit_ticks, np.int64(state.book.levels[state.book.sides[2 * slot]["best_level"]]["price_ticks"]))
-
-
-@inlined
-def notional(state, slot, price_ticks, lots):
-    """Price times lots over the window, in nano-USD."""
-    return np.int64(price_ticks) * np.int64(lots) * state.tranches[slot]["tick_value_nano"]
+    price_ticks = np.int64(order["price_ticks"])
+    return check_order(state.ledger, slot, np.int64(order["account_id"]), side, price_ticks, order["quantity_lots"])
 
 
 @inlined
@@ -243,25 +234,22 @@ def absorb(state, event):
     if moves_nothing(kind):
         return
     slot = slot_of(state, event["instrument_id"])
+    side = np.int64(event["side"])
     if kind == Event.RESTED or kind == Event.REPLACED:
-        held_nano = notional(state, slot, event["price_ticks"], event["leaves_lots"])
-        add_hold(state.ledger, event["account_id"], held_nano)
-        return
-    moved_nano = notional(state, slot, event["price_ticks"], event["quantity_lots"])
-    if kind == Event.AUCTION_TRADE:
-        settle_trade(state, event, slot, moved_nano)
+        enter_order(state, slot, event["account_id"], side, event["price_ticks"], event["leaves_lots"])
     elif kind == Event.TRADE:
-        add_hold(state.ledger, event["counter_account_id"], -moved_nano)
-        settle_trade(state, event, slot, moved_nano)
+        settle_trade(state, event, slot)
+    elif kind == Event.AUCTION_TRADE:
+        settle_auction_trade(state, event, slot)
     elif kind == Event.PREVENTED:
-        add_hold(state.ledger, event["counter_account_id"], -moved_nano)
+        drop_order(state, slot, event["counter_account_id"], side ^ 1, event["price_ticks"], event["quantity_lots"])
     else:
-        add_hold(state.ledger, event["account_id"], -moved_nano)
+        drop_order(state, slot, event["account_id"], side, event["price_ticks"], event["quantity_lots"])
 
 
 @inlined
 def moves_nothing(kind):
-    """Whether an event of matching leaves holds and positions as they are."""
+    """Whether an event of matching leaves open orders and positions as they are."""
     return (
         (kind == Event.FILLED)
         | (kind == Event.KILLED)
@@ -273,14 +261,81 @@ def moves_nothing(kind):
 
 
 @inlined
-def settle_trade(state, event, slot, cost_nano):
-    """Both positions of a trade, equal and opposite."""
-    tranche = state.tranches[slot]
+def enter_order(state, slot, account_id, side, price_ticks, lots):
+    """An order came to rest."""
+    ledger, contract = state.ledger, state.ledger.contracts[slot]
+    position = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
+    move_order(ledger, position, slot, side, price_ticks, lots)
+
+
+@inlined
+def drop_order(state, slot, account_id, side, price_ticks, lots):
+    """Lots of a resting order are gone."""
+    position = find_position(state.ledger, account_id, state.ledger.contracts[slot]["instrument_id"])
+    move_order(state.ledger, position, slot, side, price_ticks, -lots)
+    drop_unused(state.ledger, position)
+
+
+@inlined
+def settle_trade(state, event, slot):
+    """Both positions of a trade, equal and opposite, and what each side pays for it."""
+    note_trade(state.tranches[slot], event)
+    contract = state.ledger.contracts[slot]
+    side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
+    take(state, slot, event["account_id"], side, lots, price_ticks, contract["taker_fee_ppm"])
+    give(state, slot, event["counter_account_id"], side ^ 1, lots, price_ticks, contract["maker_fee_ppm"])
+
+
+@outlined
+def settle_auction_trade(state, event, slot):
+    """The same for a buyer and a seller that both waited: neither is paid by the other."""
+    note_trade(state.tranches[slot], event)
+    fee_ppm = max(state.ledger.contracts[slot]["maker_fee_ppm"], np.int16(0))
+    side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
+    take(state, slot, event["account_id"], side, lots, price_ticks, fee_ppm)
+    take(state, slot, event["counter_account_id"], side ^ 1, lots, price_ticks, fee_ppm)
+
+
+@inlined
+def note_trade(tranche, event):
+    """What a tranche remembers of its trades."""
     tranche["last_trade_ticks"] = event["price_ticks"]
     tranche["traded_lots"] += event["quantity_lots"]
-    sign = np.int64(1) if event["side"] == Side.BUY else np.int64(-1)
-    lots = sign * event["quantity_lots"]
-    taker = position_of(state.ledger, tranche, event["account_id"], event["instrument_id"])
-    fill_position(state.ledger, taker, lots, sign * cost_nano)
-    maker = position_of(state.ledger, tranche, event["counter_account_id"], event["instrument_id"])
-    fill_position(state.ledger, maker, -lots, -sign * cost_nano)
+
+
+@inlined
+def take(state, slot, account_id, side, lots, price_ticks, fee_ppm):
+    """Lots that were in no book come to an account, or leave it."""
+    ledger, contract = state.ledger, state.ledger.contracts[slot]
+    position = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
+    signed_lots = lots if side == Side.BUY else -lots
+    chain_once(state, slot, position)
+    cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
+    move_position(ledger, position, slot, signed_lots, cost_nano)
+    pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
+
+
+@inlined
+def give(state, slot, account_id, side, lots, price_ticks, fee_ppm):
+    """Lots of a resting order trade at its limit."""
+    ledger, contract = state.ledger, state.ledger.contracts[slot]
+    position = find_position(ledger, account_id, contract["instrument_id"])
+    signed_lots = lots if side == Side.BUY else -lots
+    chain_once(state, slot, position)
+    cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
+    fill_order(ledger, position, slot, side, price_ticks, lots, cost_nano)
+    pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
+
+
+@inlined
+def chain_once(state, slot, position):
+    """A position that is about to hold its first lots is chained to others."""
+    if state.ledger.positions[position]["is_chained"] == 0:
+        chain_position(state.ledger, state.tranches[slot], position)
+
+
+@inlined
+def pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm):
+    """What a fill costs its account, or brings it when the rate is negative."""
+    if fee_ppm != 0:
+        charge_fee(ledger, account_id, lots * fee_per_lot(contract, price_ticks, fee_ppm))

@@ -1,0 +1,157 @@
+"""Risk parameters come in: a mark, what a lot gains in each scenario, charges, fees.
+
+Parameters are of one instrument. All that its positions and open orders added to requirements under the old ones is
+taken out, and comes in again under the new ones, so that what is kept is what a recomputation would give, bit for bit.
+"""
+
+import numpy as np
+
+from exchange.venue.administration import refuse
+from exchange.venue.schema import Command, Event, VenueReject
+from kernels.compile import inlined, outlined
+from matching.arena import KEY_NONE
+from matching.events import begin_event
+from matching.icebergs import total_leaves
+from matching.layout import ACCOUNT_MASK
+from matching.prices import next_level
+from matching.rules import NO_REJECT, is_listed
+from matching.schema import NIL, OrderReject
+from risk.contracts import check_fees, worst_shock
+from risk.margin import add_position, move_order
+from risk.positions import find_position
+from risk.schema import SCENARIOS, RiskReject
+
+HALVES_PER_RECORD = 16
+FORGET, TAKE_IN = -1, 1
+
+
+@outlined
+def set_parameters(state, batch, index, events, count):
+    """New parameters of one instrument, if they can be reckoned with."""
+    command = batch.parameters[index]
+    slot = np.int64(command["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    reject = check_parameters(state, batch, index, slot)
+    if reject != NO_REJECT:
+        return refuse(state, reject, np.int64(0), events, count)
+    value_all(state, slot, np.int64(FORGET))
+    contract = state.ledger.contracts[slot]
+    contract["mark_ticks"] = command["mark_ticks"]
+    contract["spread_ticks"] = command["spread_ticks"]
+    contract["concentration_ticks"] = command["concentration_ticks"]
+    contract["concentration_lots"] = command["concentration_lots"]
+    for scenario in range(1, SCENARIOS):
+        state.ledger.shocks[slot * SCENARIOS + scenario] = shock_of(batch, index, scenario)
+    contract["worst_shock_ticks"] = worst_shock(state.ledger, slot)
+    value_all(state, slot, np.int64(TAKE_IN))
+    return write_parameters(state, Event.PARAMETERS_SET, slot, np.int64(0), events, count)
+
+
+@inlined
+def check_parameters(state, batch, index, slot):
+    """0, or why parameters are refused: risk meets no price above the contract's largest, and nothing is worth less."""
+    command = batch.parameters[index]
+    if not is_listed(state.book, command["instrument_id"]):
+        return np.int64(OrderReject.UNKNOWN_INSTRUMENT)
+    most_ticks = np.int64(state.ledger.contracts[slot]["price_max_ticks"])
+    is_short = index + 1 >= len(batch.orders) or batch.orders[index + 1]["kind"] != Command.SHOCKS
+    if command["continuations"] != 1 or is_short:
+        return np.int64(RiskReject.PARAMETERS_OUT_OF_RANGE)
+    if command["mark_ticks"] < 1 or command["mark_ticks"] > most_ticks:
+        return np.int64(RiskReject.PARAMETERS_OUT_OF_RANGE)
+    if command["spread_ticks"] < 0 or command["concentration_ticks"] < 0 or command["concentration_lots"] < 0:
+        return np.int64(RiskReject.PARAMETERS_OUT_OF_RANGE)
+    if np.int64(command["spread_ticks"]) + np.int64(command["concentration_ticks"]) > most_ticks:
+        return np.int64(RiskReject.PARAMETERS_OUT_OF_RANGE)
+    for scenario in range(1, SCENARIOS):
+        if abs(shock_of(batch, index, scenario)) > most_ticks:
+            return np.int64(RiskReject.PARAMETERS_OUT_OF_RANGE)
+    return np.int64(NO_REJECT)
+
+
+@inlined
+def shock_of(batch, index, scenario):
+    """What a command says that a long lot gains in a scenario from 1 on, in ticks."""
+    return np.int64(batch.halves[(index + 1) * HALVES_PER_RECORD + scenario])
+
+
+@outlined
+def value_all(state, slot, sign):
+    """Take all that stands in an instrument out of the requirements, or into them."""
+    tranche = state.tranches[slot]
+    if sign == FORGET:
+        move_all_orders(state, slot, sign)
+    at = np.int64(tranche["first_position"])
+    while at != NIL:
+        add_position(state.ledger, at, slot, sign)
+        at = np.int64(state.ledger.positions[at]["next"])
+    if sign == TAKE_IN:
+        move_all_orders(state, slot, sign)
+
+
+@inlined
+def move_all_orders(state, slot, sign):
+    """Every order that rests in an instrument."""
+    book = state.book
+    for side in range(2):
+        own_side = book.sides[2 * slot + side]
+        level = np.int64(own_side["best_level"]) if own_side["best_key"] != KEY_NONE else np.int64(NIL)
+        while level != NIL:
+            move_orders_of_level(state, slot, np.int64(side), level, sign)
+            level = next_level(book, level)
+
+
+@inlined
+def move_orders_of_level(state, slot, side, level, sign):
+    """Every order of one level."""
+    book = state.book
+    newest = np.int64(book.levels[level]["newest"])
+    at = np.int64(book.levels[level]["head"])
+    while True:
+        account_id = np.int64(book.orders[at]["holder"] & ACCOUNT_MASK)
+        position = find_position(state.ledger, account_id, state.tranches[slot]["instrument_id"])
+        lots = sign * total_leaves(book, at)
+        move_order(state.ledger, position, slot, side, book.levels[level]["price_ticks"], lots)
+        if at == newest:
+            return
+        at = np.int64(book.orders[at]["next"])
+
+
+@inlined
+def set_fees(state, command, events, count):
+    """What trades cost in windows of a series that are listed from now on."""
+    series_id = np.int64(command["series_id"])
+    if series_id == 0 or series_id > state.clock[0]["series_count"]:
+        return refuse(state, np.int64(VenueReject.UNKNOWN_SERIES), np.int64(0), events, count)
+    reject = check_fees(command["maker_fee_ppm"], command["taker_fee_ppm"])
+    if reject != NO_REJECT:
+        return refuse(state, reject, np.int64(0), events, count)
+    series = state.series[series_id]
+    series["maker_fee_ppm"] = command["maker_fee_ppm"]
+    series["taker_fee_ppm"] = command["taker_fee_ppm"]
+    count = write_parameters(state, Event.FEES_SET, np.int64(NIL), series_id, events, count)
+    event = events.parameters[count - 1]
+    event["maker_fee_ppm"] = command["maker_fee_ppm"]
+    event["taker_fee_ppm"] = command["taker_fee_ppm"]
+    return count
+
+
+@inlined
+def write_parameters(state, kind, slot, series_id, events, count):
+    """Tell of a contract's parameters, or of a series when that has an id."""
+    begin_event(state.book, events, count, kind)
+    contract = state.ledger.contracts[slot]
+    is_contract = series_id == NIL
+    event = events.parameters[count]
+    event["reserved"] = 0
+    event["reason"] = 0
+    event["instrument_id"] = contract["instrument_id"] if is_contract else 0
+    event["concentration_lots"] = contract["concentration_lots"] if is_contract else 0
+    event["reserved_2"] = 0
+    event["mark_ticks"] = contract["mark_ticks"] if is_contract else 0
+    event["spread_ticks"] = contract["spread_ticks"] if is_contract else 0
+    event["worst_shock_ticks"] = contract["worst_shock_ticks"] if is_contract else 0
+    event["concentration_ticks"] = contract["concentration_ticks"] if is_contract else 0
+    event["series_id"] = series_id
+    event["maker_fee_ppm"] = 0
+    event["taker_fee_ppm"] = 0
+    return count + 1

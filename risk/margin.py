@@ -1,0 +1,240 @@
+"""The requirement of an account, kept as orders and positions change, in integers, at O(16) a change.
+
+For each margin class, a region, and each scenario s, with v[s] what a lot gains:
+
+    losses[s] = - sum(lots x v[s]) + sum over open orders of lots x unit_loss[s]
+    unit_loss[s] = max(0, max(0, limit - mark) + fee - v[s])      for a buy; for a sell max(0, mark - limit), and + v[s]
+
+Each scenario takes just the orders that would hurt in it, so the worst of them bounds every way in which any of them
+fill. A limit better than the mark earns no credit: far bids would otherwise cost nothing, and fill in a crash. Beside
+the worst loss of each class stand charges for every lot that a position could come to have: neighbouring windows can
+diverge, and large positions take long to close. The source of the method is SPAN; its worked example is among the tests.
+
+A sell that trades above its limit pays a higher fee, but earns more than that: it is charged as if it traded at the
+higher of its limit and the mark.
+"""
+
+import numpy as np
+
+from kernels.compile import inlined, outlined
+from kernels.intrinsics import rarely
+from risk.accounts import free_nano
+from risk.contracts import fee_per_lot, worst_fee_ppm
+from risk.positions import NIL, drop_unused, find_position, has_room, position_of
+from risk.scenarios import add_losses
+from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject
+
+BUY = 0
+
+
+@inlined
+def check_order(ledger, contract_slot, account_id, side, limit_ticks, lots):
+    """0, or why an account cannot have one order more.
+
+    What the order could need at most is compared first with what is free: where that suffices, so does what it needs.
+    """
+    contract = ledger.contracts[contract_slot]
+    reject = check_bounds(ledger, contract, account_id, limit_ticks, lots)
+    if rarely(reject != 0):
+        return reject
+    if rarely(not has_room(ledger, 1)) and find_position(ledger, account_id, contract["instrument_id"]) == NIL:
+        return np.int64(RiskReject.TOO_MANY_POSITIONS)
+    if lots * most_per_lot(contract, side, limit_ticks) <= free_nano(ledger, account_id):
+        return np.int64(0)
+    return check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots)
+
+
+@inlined
+def check_bounds(ledger, contract, account_id, limit_ticks, lots):
+    """0, or why no sum could be trusted with such an order."""
+    if limit_ticks > contract["price_max_ticks"]:
+        return np.int64(RiskReject.PRICE_ABOVE_MAXIMUM)
+    if lots > contract["lots_max"]:
+        return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
+    if ledger.accounts[account_id]["gross_nano"] + lots * contract["gross_nano"] > GROSS_NANO_MAX:
+        return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
+    return np.int64(0)
+
+
+@inlined
+def most_per_lot(contract, side, limit_ticks):
+    """What one lot of an order can add to the requirement at most, in nano-USD."""
+    ticks = np.int64(contract["worst_shock_ticks"])
+    ticks += np.int64(contract["spread_ticks"]) + np.int64(contract["concentration_ticks"])
+    return certain_loss(contract, side, limit_ticks) + ticks * contract["tick_value_nano"]
+
+
+@inlined
+def certain_loss(contract, side, limit_ticks):
+    """What one lot of an order loses when it fills at its limit and nothing moves, the fee included."""
+    mark_ticks = np.int64(contract["mark_ticks"])
+    limit_ticks = np.int64(limit_ticks)
+    adverse_ticks = limit_ticks - mark_ticks if side == BUY else mark_ticks - limit_ticks
+    paid_ticks = limit_ticks if side == BUY else max(limit_ticks, mark_ticks)
+    fee_nano = fee_per_lot(contract, paid_ticks, worst_fee_ppm(contract))
+    return max(adverse_ticks, np.int64(0)) * contract["tick_value_nano"] + fee_nano
+
+
+@outlined
+def check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots):
+    """0, or INSUFFICIENT_MARGIN: the order is entered, looked at, and taken out again.
+
+    The one exemption: an order that closes no more of the position than there is, together with all others on its
+    side, may fill if a fill at its limit leaves the account no worse off against its requirement, and not without
+    means. A give-away price would leave it worse off.
+    """
+    contract = ledger.contracts[contract_slot]
+    before_nano = free_nano(ledger, account_id)
+    slot = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
+    move_order(ledger, slot, contract_slot, side, limit_ticks, lots)
+    is_covered = free_nano(ledger, account_id) >= 0
+    closes = closes_only(ledger.positions[slot], side)
+    move_order(ledger, slot, contract_slot, side, limit_ticks, -lots)
+    if not is_covered and closes:
+        is_covered = closing_helps(ledger, slot, contract_slot, side, limit_ticks, lots, before_nano)
+    drop_unused(ledger, slot)
+    return np.int64(0) if is_covered else np.int64(RiskReject.INSUFFICIENT_MARGIN)
+
+
+@inlined
+def closes_only(position, side):
+    """Whether all open orders of a side together close no more than there is."""
+    if side == BUY:
+        return position["lots"] < 0 and position["buy_lots"] <= -position["lots"]
+    return position["lots"] > 0 and position["sell_lots"] <= position["lots"]
+
+
+@inlined
+def closing_helps(ledger, slot, contract_slot, side, limit_ticks, lots, before_nano):
+    """Whether a fill at the limit lowers neither what is free nor equity below zero; it is tried and taken back."""
+    contract = ledger.contracts[contract_slot]
+    account = ledger.accounts[ledger.positions[slot]["account_id"]]
+    signed_lots = lots if side == BUY else -lots
+    fee_nano = lots * fee_per_lot(contract, limit_ticks, worst_fee_ppm(contract))
+    cost_nano = signed_lots * np.int64(limit_ticks) * contract["tick_value_nano"]
+    move_position(ledger, slot, contract_slot, signed_lots, cost_nano)
+    equity_nano = account["cash_nano"] + account["unsettled_nano"] - fee_nano
+    after_nano = equity_nano - account["margin_nano"]
+    move_position(ledger, slot, contract_slot, -signed_lots, -cost_nano)
+    return after_nano >= before_nano and equity_nano >= 0
+
+
+@inlined
+def move_order(ledger, slot, contract_slot, side, limit_ticks, lots):
+    """So many lots more, or less when negative, are open on a side at a limit."""
+    position = ledger.positions[slot]
+    contract = ledger.contracts[contract_slot]
+    account = ledger.accounts[position["account_id"]]
+    before_lots = worst_lots(position)
+    position["buy_lots"] += lots if side == BUY else np.int64(0)
+    position["sell_lots"] += np.int64(0) if side == BUY else lots
+    account["gross_nano"] += lots * contract["gross_nano"]
+    base_nano = certain_loss(contract, side, limit_ticks)
+    most_nano = base_nano + worst_gain(contract)
+    change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
+    change_nano += move_losses(
+        ledger, position, contract_slot, side, base_nano, most_nano, lots, np.int64(0)
+    )
+    account["margin_nano"] += change_nano
+
+
+@inlined
+def move_position(ledger, slot, contract_slot, lots, cost_nano):
+    """A position changes by lots and their cost, both negative for a sale; the requirement and equity follow."""
+    position = ledger.positions[slot]
+    contract = ledger.contracts[contract_slot]
+    account = ledger.accounts[position["account_id"]]
+    before_lots, held_lots = worst_lots(position), abs(position["lots"])
+    position["lots"] += lots
+    position["cost_nano"] += cost_nano
+    account["gross_nano"] += (abs(position["lots"]) - held_lots) * contract["gross_nano"]
+    account["unsettled_nano"] += at_mark(contract, lots) - cost_nano
+    change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
+    change_nano += move_losses(
+        ledger, position, contract_slot, np.int64(BUY), np.int64(0), worst_gain(contract), np.int64(0), lots
+    )
+    account["margin_nano"] += change_nano
+
+
+@inlined
+def fill_order(ledger, slot, contract_slot, side, price_ticks, lots, cost_nano):
+    """So many lots that are open on a side trade at their limit: both of the above at once. The cost is signed."""
+    position = ledger.positions[slot]
+    contract = ledger.contracts[contract_slot]
+    account = ledger.accounts[position["account_id"]]
+    signed_lots = lots if side == BUY else -lots
+    before_lots, held_lots = worst_lots(position), abs(position["lots"])
+    position["buy_lots"] -= lots if side == BUY else np.int64(0)
+    position["sell_lots"] -= np.int64(0) if side == BUY else lots
+    position["lots"] += signed_lots
+    position["cost_nano"] += cost_nano
+    account["gross_nano"] += (abs(position["lots"]) - held_lots - lots) * contract["gross_nano"]
+    account["unsettled_nano"] += at_mark(contract, signed_lots) - cost_nano
+    base_nano = certain_loss(contract, side, price_ticks)
+    most_nano = base_nano + worst_gain(contract)
+    change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
+    change_nano += move_losses(ledger, position, contract_slot, side, base_nano, most_nano, -lots, signed_lots)
+    account["margin_nano"] += change_nano
+
+
+@inlined
+def add_position(ledger, slot, contract_slot, sign):
+    """All that a position as it stands brings to its account, or takes away; its open orders are not there then."""
+    position = ledger.positions[slot]
+    contract = ledger.contracts[contract_slot]
+    account = ledger.accounts[position["account_id"]]
+    lots = sign * position["lots"]
+    account["unsettled_nano"] += at_mark(contract, lots) - sign * position["cost_nano"]
+    change_nano = sign * charges(contract, abs(lots))
+    change_nano += move_losses(
+        ledger, position, contract_slot, np.int64(BUY), np.int64(0), worst_gain(contract), np.int64(0), lots
+    )
+    account["margin_nano"] += change_nano
+
+
+@inlined
+def worst_lots(position):
+    """The most lots that a position may come to have, either way."""
+    return max(abs(position["lots"] + position["buy_lots"]), abs(position["lots"] - position["sell_lots"]))
+
+
+@inlined
+def charges(contract, lots):
+    """What so many lots of a contract require whatever the scenario, in nano-USD."""
+    charged = lots * np.int64(contract["spread_ticks"])
+    charged += max(lots - contract["concentration_lots"], np.int64(0)) * np.int64(contract["concentration_ticks"])
+    return charged * contract["tick_value_nano"]
+
+
+@inlined
+def at_mark(contract, lots):
+    """What so many lots are worth."""
+    return lots * np.int64(contract["mark_ticks"]) * contract["tick_value_nano"]
+
+
+@inlined
+def worst_gain(contract):
+    """The most that a lot can gain or lose in a scenario, in nano-USD."""
+    return np.int64(contract["worst_shock_ticks"]) * contract["tick_value_nano"]
+
+
+@inlined
+def move_losses(ledger, position, contract_slot, side, base_nano, most_nano, order_lots, lots):
+    """Open orders change by `order_lots`, the position by `lots`: return by how much the worst loss of the class grew."""
+    class_slot = np.int64(position["class_slot"])
+    worst_nano = add_losses(
+        ledger.losses,
+        class_slot * SCENARIOS,
+        ledger.shocks,
+        contract_slot * SCENARIOS,
+        ledger.contracts[contract_slot]["tick_value_nano"],
+        base_nano,
+        np.int64(side),
+        most_nano,
+        order_lots,
+        lots,
+    )
+    margin_class = ledger.classes[class_slot]
+    grown_nano = worst_nano - margin_class["margin_nano"]
+    margin_class["margin_nano"] = worst_nano
+    return grown_nano
