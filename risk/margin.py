@@ -20,7 +20,7 @@ from kernels.compile import inlined, outlined
 from kernels.intrinsics import rarely
 from risk.accounts import free_nano
 from risk.contracts import fee_per_lot, worst_fee_ppm
-from risk.positions import NIL, drop_unused, find_position, has_room, position_of
+from risk.positions import NIL, close_position, find_position, has_room, open_position
 from risk.scenarios import add_losses
 from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject
 
@@ -85,14 +85,18 @@ def check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots):
     """
     contract = ledger.contracts[contract_slot]
     before_nano = free_nano(ledger, account_id)
-    slot = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
-    move_order(ledger, slot, contract_slot, side, limit_ticks, lots)
+    slot = find_position(ledger, account_id, contract["instrument_id"])
+    is_new = slot == NIL
+    if is_new:
+        slot = open_position(ledger, account_id, contract["instrument_id"], contract["region_id"])
+    move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, lots)
     is_covered = free_nano(ledger, account_id) >= 0
     closes = closes_only(ledger.positions[slot], side)
-    move_order(ledger, slot, contract_slot, side, limit_ticks, -lots)
+    move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, -lots)
     if not is_covered and closes:
-        is_covered = closing_helps(ledger, slot, contract_slot, side, limit_ticks, lots, before_nano)
-    drop_unused(ledger, slot)
+        is_covered = closing_helps(ledger, account_id, slot, contract_slot, side, limit_ticks, lots, before_nano)
+    if is_new:
+        close_position(ledger, slot)
     return np.int64(0) if is_covered else np.int64(RiskReject.INSUFFICIENT_MARGIN)
 
 
@@ -105,26 +109,26 @@ def closes_only(position, side):
 
 
 @inlined
-def closing_helps(ledger, slot, contract_slot, side, limit_ticks, lots, before_nano):
+def closing_helps(ledger, account_id, slot, contract_slot, side, limit_ticks, lots, before_nano):
     """Whether a fill at the limit lowers neither what is free nor equity below zero; it is tried and taken back."""
     contract = ledger.contracts[contract_slot]
-    account = ledger.accounts[ledger.positions[slot]["account_id"]]
+    account = ledger.accounts[account_id]
     signed_lots = lots if side == BUY else -lots
     fee_nano = lots * fee_per_lot(contract, limit_ticks, worst_fee_ppm(contract))
     cost_nano = signed_lots * np.int64(limit_ticks) * contract["tick_value_nano"]
-    move_position(ledger, slot, contract_slot, signed_lots, cost_nano)
+    move_position(ledger, account_id, slot, contract_slot, signed_lots, cost_nano)
     equity_nano = account["cash_nano"] + account["unsettled_nano"] - fee_nano
     after_nano = equity_nano - account["margin_nano"]
-    move_position(ledger, slot, contract_slot, -signed_lots, -cost_nano)
+    move_position(ledger, account_id, slot, contract_slot, -signed_lots, -cost_nano)
     return after_nano >= before_nano and equity_nano >= 0
 
 
 @inlined
-def move_order(ledger, slot, contract_slot, side, limit_ticks, lots):
+def move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, lots):
     """So many lots more, or less when negative, are open on a side at a limit."""
     position = ledger.positions[slot]
     contract = ledger.contracts[contract_slot]
-    account = ledger.accounts[position["account_id"]]
+    account = ledger.accounts[account_id]
     before_lots = worst_lots(position)
     position["buy_lots"] += lots if side == BUY else np.int64(0)
     position["sell_lots"] += np.int64(0) if side == BUY else lots
@@ -139,11 +143,11 @@ def move_order(ledger, slot, contract_slot, side, limit_ticks, lots):
 
 
 @inlined
-def move_position(ledger, slot, contract_slot, lots, cost_nano):
+def move_position(ledger, account_id, slot, contract_slot, lots, cost_nano):
     """A position changes by lots and their cost, both negative for a sale; the requirement and equity follow."""
     position = ledger.positions[slot]
     contract = ledger.contracts[contract_slot]
-    account = ledger.accounts[position["account_id"]]
+    account = ledger.accounts[account_id]
     before_lots, held_lots = worst_lots(position), abs(position["lots"])
     position["lots"] += lots
     position["cost_nano"] += cost_nano
@@ -157,11 +161,11 @@ def move_position(ledger, slot, contract_slot, lots, cost_nano):
 
 
 @inlined
-def fill_order(ledger, slot, contract_slot, side, price_ticks, lots, cost_nano):
+def fill_order(ledger, account_id, slot, contract_slot, side, price_ticks, lots, cost_nano):
     """So many lots that are open on a side trade at their limit: both of the above at once. The cost is signed."""
     position = ledger.positions[slot]
     contract = ledger.contracts[contract_slot]
-    account = ledger.accounts[position["account_id"]]
+    account = ledger.accounts[account_id]
     signed_lots = lots if side == BUY else -lots
     before_lots, held_lots = worst_lots(position), abs(position["lots"])
     position["buy_lots"] -= lots if side == BUY else np.int64(0)
@@ -178,11 +182,11 @@ def fill_order(ledger, slot, contract_slot, side, price_ticks, lots, cost_nano):
 
 
 @inlined
-def add_position(ledger, slot, contract_slot, sign):
+def add_position(ledger, account_id, slot, contract_slot, sign):
     """All that a position as it stands brings to its account, or takes away; its open orders are not there then."""
     position = ledger.positions[slot]
     contract = ledger.contracts[contract_slot]
-    account = ledger.accounts[position["account_id"]]
+    account = ledger.accounts[account_id]
     lots = sign * position["lots"]
     account["unsettled_nano"] += at_mark(contract, lots) - sign * position["cost_nano"]
     change_nano = sign * charges(contract, abs(lots))

@@ -19,7 +19,7 @@ def settle_first(ledger, tranche, contract_slot, final_ticks):
     account_id = np.int64(position["account_id"])
     lots, cost_nano = position["lots"], position["cost_nano"]
     value_nano = lots * np.int64(final_ticks) * ledger.contracts[contract_slot]["tick_value_nano"]
-    move_position(ledger, slot, contract_slot, -lots, -cost_nano)
+    move_position(ledger, account_id, slot, contract_slot, -lots, -cost_nano)
     ledger.accounts[account_id]["cash_nano"] += value_nano - cost_nano
     unchain_first(ledger, tranche)
     return account_id, lots, value_nano - cost_nano

@@ -12,6 +12,7 @@ from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
 from exchange.venue.parameters import set_fees, set_parameters
+from exchange.venue.prefetch import look_ahead_of_risk
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
 from exchange.venue.trading import absorb_all, trade_order
 from kernels.compile import inlined, kernel
@@ -35,6 +36,7 @@ def apply_commands(state, batch, first_sequence, first, events):
         if count + EVENTS_PER_STEP_MAX > len(events.orders):
             return index, count
         look_ahead(state.book, batch, index)
+        look_ahead_of_risk(state, batch, index)
         size = group_size(batch, index)
         count = apply_one(state, batch, first_sequence, index, size, events, count)
         if is_waiting(state):

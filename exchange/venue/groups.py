@@ -125,6 +125,7 @@ def check_quotes_margin(state, batch, index):
             leave(state, account_id, batch.quotes[entry]["instrument_id"], side, price_ticks, lots)
     for entry in range(first, end):
         move_resting_quotes(state, account_id, batch.quotes[entry], np.int64(1))
+        forget(state, account_id, batch.quotes[entry]["instrument_id"])
     return reject
 
 
@@ -150,7 +151,7 @@ def move_resting_quotes(state, account_id, quote, sign):
         price_ticks, lots = resting_quote(state, account_id, quote["instrument_id"], side)
         if lots > 0:
             position = find_position(state.ledger, account_id, quote["instrument_id"])
-            move_order(state.ledger, position, slot, np.int64(side), price_ticks, sign * lots)
+            move_order(state.ledger, account_id, position, slot, np.int64(side), price_ticks, sign * lots)
 
 
 @inlined
@@ -195,6 +196,7 @@ def check_legs_margin(state, batch, index):
         leg = batch.legs[entry]
         side, price_ticks = np.int64(leg["side"]), np.int64(leg["price_ticks"])
         leave(state, account_id, leg["instrument_id"], side, price_ticks, leg["quantity_lots"])
+        forget(state, account_id, leg["instrument_id"])
     return reject
 
 
@@ -211,7 +213,7 @@ def enter(state, account_id, instrument_id, side, price_ticks, lots):
     if not has_room(ledger, 1) and find_position(ledger, account_id, instrument_id) == NIL:
         return np.int64(RiskReject.TOO_MANY_POSITIONS)
     position = position_of(ledger, account_id, instrument_id, contract["region_id"])
-    move_order(ledger, position, slot, np.int64(side), price_ticks, lots)
+    move_order(ledger, account_id, position, slot, np.int64(side), price_ticks, lots)
     return np.int64(NO_REJECT)
 
 
@@ -220,7 +222,15 @@ def leave(state, account_id, instrument_id, side, price_ticks, lots):
     """Take such an order out again."""
     if lots > 0:
         position = find_position(state.ledger, account_id, instrument_id)
-        move_order(state.ledger, position, slot_of(state, instrument_id), np.int64(side), price_ticks, -lots)
+        slot = slot_of(state, instrument_id)
+        move_order(state.ledger, account_id, position, slot, np.int64(side), price_ticks, -lots)
+
+
+@inlined
+def forget(state, account_id, instrument_id):
+    """Close a position that was only opened for a moment."""
+    position = find_position(state.ledger, account_id, instrument_id)
+    if position != NIL:
         drop_unused(state.ledger, position)
 
 

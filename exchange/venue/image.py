@@ -186,7 +186,7 @@ def restore_positions(state, rows):
         region_id = ledger.contracts[contract_slot]["region_id"]
         slot = position_of(ledger, row["account_id"], row["instrument_id"], region_id)
         chain_position(ledger, state.tranches[contract_slot], slot)
-        move_position(ledger, slot, contract_slot, row["lots"], row["cost_nano"])
+        move_position(ledger, np.int64(row["account_id"]), slot, contract_slot, row["lots"], row["cost_nano"])
         ledger.positions[slot]["reduce_only_sides"] = row["reduce_only_sides"]
         if row["reduce_only_sides"]:
             ledger.accounts[row["account_id"]]["uses_reduce_only"] = 1
@@ -201,7 +201,8 @@ def restore_open_orders(state, rows):
         contract_slot = np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)
         region_id = ledger.contracts[contract_slot]["region_id"]
         slot = position_of(ledger, row["account_id"], row["instrument_id"], region_id)
-        move_order(ledger, slot, contract_slot, np.int64(row["side"]), row["price_ticks"], row["leaves_lots"])
+        account_id, side = np.int64(row["account_id"]), np.int64(row["side"])
+        move_order(ledger, account_id, slot, contract_slot, side, row["price_ticks"], row["leaves_lots"])
 
 
 @kernel

@@ -92,7 +92,8 @@ class Venue:
         moved = np.isin(kinds, _OF_AN_ACCOUNT)
         ids.append(events.view(ACCOUNT_EVENT)["account_id"][moved])
         named = np.unique(np.concatenate(ids))
-        return self.figures(named[named > 0])
+        named = named[named < len(self.state.ledger.accounts)]  # a refused command may name any account
+        return self.figures(named[self.state.ledger.accounts["is_open"][named] != 0])
 
     def image(self) -> dict[str, np.ndarray]:
         """The logical state."""

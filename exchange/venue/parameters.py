@@ -82,7 +82,7 @@ def value_all(state, slot, sign):
         move_all_orders(state, slot, sign)
     at = np.int64(tranche["first_position"])
     while at != NIL:
-        add_position(state.ledger, at, slot, sign)
+        add_position(state.ledger, np.int64(state.ledger.positions[at]["account_id"]), at, slot, sign)
         at = np.int64(state.ledger.positions[at]["next"])
     if sign == TAKE_IN:
         move_all_orders(state, slot, sign)
@@ -110,7 +110,7 @@ def move_orders_of_level(state, slot, side, level, sign):
         account_id = np.int64(book.orders[at]["holder"] & ACCOUNT_MASK)
         position = find_position(state.ledger, account_id, state.tranches[slot]["instrument_id"])
         lots = sign * total_leaves(book, at)
-        move_order(state.ledger, position, slot, side, book.levels[level]["price_ticks"], lots)
+        move_order(state.ledger, account_id, position, slot, side, book.levels[level]["price_ticks"], lots)
         if at == newest:
             return
         at = np.int64(book.orders[at]["next"])

@@ -167,9 +167,9 @@ def check_margin_of_change(state, slot, instrument_slot, side, price_ticks, limi
         return np.int64(NO_REJECT)
     account_id = np.int64(state.book.orders[slot]["holder"] & ACCOUNT_MASK)
     position = find_position(state.ledger, account_id, state.tranches[instrument_slot]["instrument_id"])
-    move_order(state.ledger, position, instrument_slot, side, price_ticks, -resting_lots)
+    move_order(state.ledger, account_id, position, instrument_slot, side, price_ticks, -resting_lots)
     reject = check_order(state.ledger, instrument_slot, account_id, side, np.int64(limit_ticks), leaves_lots)
-    move_order(state.ledger, position, instrument_slot, side, price_ticks, resting_lots)
+    move_order(state.ledger, account_id, position, instrument_slot, side, price_ticks, resting_lots)
     return reject
 
 
@@ -265,14 +265,14 @@ def enter_order(state, slot, account_id, side, price_ticks, lots):
     """An order came to rest."""
     ledger, contract = state.ledger, state.ledger.contracts[slot]
     position = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
-    move_order(ledger, position, slot, side, price_ticks, lots)
+    move_order(ledger, account_id, position, slot, side, price_ticks, lots)
 
 
 @inlined
 def drop_order(state, slot, account_id, side, price_ticks, lots):
     """Lots of a resting order are gone."""
     position = find_position(state.ledger, account_id, state.ledger.contracts[slot]["instrument_id"])
-    move_order(state.ledger, position, slot, side, price_ticks, -lots)
+    move_order(state.ledger, account_id, position, slot, side, price_ticks, -lots)
     drop_unused(state.ledger, position)
 
 
@@ -311,7 +311,7 @@ def take(state, slot, account_id, side, lots, price_ticks, fee_ppm):
     signed_lots = lots if side == Side.BUY else -lots
     chain_once(state, slot, position)
     cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
-    move_position(ledger, position, slot, signed_lots, cost_nano)
+    move_position(ledger, account_id, position, slot, signed_lots, cost_nano)
     pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
 
 
@@ -323,7 +323,7 @@ def give(state, slot, account_id, side, lots, price_ticks, fee_ppm):
     signed_lots = lots if side == Side.BUY else -lots
     chain_once(state, slot, position)
     cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
-    fill_order(ledger, position, slot, side, price_ticks, lots, cost_nano)
+    fill_order(ledger, account_id, position, slot, side, price_ticks, lots, cost_nano)
     pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
 
 

@@ -1,49 +1,33 @@
-"""The balance check, at its edges."""
+"""Money of accounts: what is free, what may come and go."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from risk.accounts import (
     Ledger,
-    add_hold,
     allocate,
-    available_nano,
+    charge_fee,
     check_deposit,
-    check_hold,
     check_withdrawal,
+    free_nano,
     is_account,
     move_cash,
+    withdrawable_nano,
 )
-from risk.schema import AMOUNT_NANO_MAX, TOTAL_NANO_MAX, RiskReject
+from risk.schema import AMOUNT_NANO_MAX, GROSS_NANO_MAX, TOTAL_NANO_MAX, RiskReject
 
 ALICE, NOBODY = 1, 2
 CASH_NANO = 1_000
 ACCEPTED = 0
-POSITIONS = 4
 
 
 @pytest.fixture
 def ledger() -> Ledger:
     """One account with some cash."""
-    ledger = allocate(accounts=4, positions=POSITIONS)
+    ledger = allocate(accounts=4, positions=4, contracts=4)
     ledger.accounts[ALICE]["is_open"] = 1
     move_cash(ledger, ALICE, np.int64(CASH_NANO))
     return ledger
-
-
-def hold(ledger: Ledger, price_ticks: int, lots: int, released_nano: int = 0, makers_max: int = 0) -> int:
-    """What the check says to an order whose tick is worth ten nano-USD."""
-    return check_hold(
-        ledger,
-        ALICE,
-        np.int64(price_ticks),
-        np.int64(lots),
-        np.int64(10),
-        np.int64(released_nano),
-        np.int64(makers_max),
-    )
 
 
 @pytest.mark.parametrize(("account_id", "known"), [(ALICE, True), (NOBODY, False), (0, False), (4, False)])
@@ -51,73 +35,16 @@ def test_only_an_open_account_is_an_account(ledger: Ledger, account_id: int, kno
     assert bool(is_account(ledger, np.int64(account_id))) is known
 
 
-def test_what_is_available_is_cash_less_both_holds(ledger: Ledger) -> None:
-    add_hold(ledger, ALICE, np.int64(300))
-    ledger.accounts[ALICE]["position_hold_nano"] = 150
-    assert available_nano(ledger, ALICE) == CASH_NANO - 450
-
-
 @pytest.mark.parametrize(
-    ("lots", "released_nano", "reject"),
-    [
-        (10, 0, ACCEPTED),
-        (11, 0, RiskReject.INSUFFICIENT_FUNDS),
-        (11, 99, RiskReject.INSUFFICIENT_FUNDS),
-        (11, 100, ACCEPTED),
-        (AMOUNT_NANO_MAX // 100, 0, RiskReject.INSUFFICIENT_FUNDS),
-        (AMOUNT_NANO_MAX // 100 + 1, 0, RiskReject.NOTIONAL_OUT_OF_RANGE),
-        ((1 << 63) - 1, 0, RiskReject.NOTIONAL_OUT_OF_RANGE),
-    ],
+    ("unsettled_nano", "margin_nano", "free", "withdrawable"),
+    [(0, 0, 1_000, 1_000), (0, 300, 700, 700), (500, 300, 1_200, 1_000), (-500, 300, 200, 200), (-900, 300, -200, -200)],
 )
-def test_an_order_is_covered_by_what_is_available_and_released(
-    ledger: Ledger, lots: int, released_nano: int, reject: int
+def test_gains_that_are_not_settled_are_free_but_stay(
+    ledger: Ledger, unsettled_nano: int, margin_nano: int, free: int, withdrawable: int
 ) -> None:
-    assert hold(ledger, 10, lots, released_nano) == reject
-
-
-@given(st.integers(1, (1 << 31) - 1), st.integers(0, 62).flatmap(lambda bits: st.integers(1, 1 << bits)))
-def test_a_notional_out_of_range_is_told_whatever_its_factors(price_ticks: int, lots: int) -> None:
-    ledger = allocate(accounts=2, positions=POSITIONS)
-    is_out = price_ticks * 10 * lots > AMOUNT_NANO_MAX
-    assert (hold(ledger, price_ticks, lots) == RiskReject.NOTIONAL_OUT_OF_RANGE) is is_out
-
-
-@pytest.mark.parametrize(
-    ("released_nano", "reject"), [(100, ACCEPTED), (101, ACCEPTED), (99, RiskReject.INSUFFICIENT_FUNDS)]
-)
-def test_holding_no_more_than_before_is_allowed_though_less_than_nothing_is_available(
-    ledger: Ledger, released_nano: int, reject: int
-) -> None:
-    ledger.accounts[ALICE]["position_hold_nano"] = CASH_NANO + 500
-    assert hold(ledger, 10, 1, released_nano) == reject
-
-
-@pytest.mark.parametrize(
-    ("live_positions", "makers_max", "reject"),
-    [
-        (0, POSITIONS - 1, ACCEPTED),
-        (0, POSITIONS, RiskReject.TOO_MANY_POSITIONS),
-        (POSITIONS - 1, 0, ACCEPTED),
-        (POSITIONS - 1, 1, RiskReject.TOO_MANY_POSITIONS),
-        (POSITIONS, 0, RiskReject.TOO_MANY_POSITIONS),
-    ],
-)
-def test_a_trade_needs_a_position_for_the_account_and_for_every_maker(
-    ledger: Ledger, live_positions: int, makers_max: int, reject: int
-) -> None:
-    ledger.totals[0]["live_positions"] = live_positions
-    assert hold(ledger, 1, 1, 0, makers_max) == reject
-
-
-def test_want_of_money_is_told_before_want_of_room(ledger: Ledger) -> None:
-    ledger.totals[0]["live_positions"] = POSITIONS
-    assert hold(ledger, 10, 11) == RiskReject.INSUFFICIENT_FUNDS
-
-
-def test_releasing_more_than_was_held_is_a_bug(ledger: Ledger) -> None:
-    add_hold(ledger, ALICE, np.int64(5))
-    with pytest.raises(AssertionError, match="more was released than was held"):
-        add_hold(ledger, ALICE, np.int64(-6))
+    ledger.accounts[ALICE]["unsettled_nano"] = unsettled_nano
+    ledger.accounts[ALICE]["margin_nano"] = margin_nano
+    assert (free_nano(ledger, ALICE), withdrawable_nano(ledger, ALICE)) == (free, withdrawable)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +77,16 @@ def test_a_deposit_stays_within_the_range_of_an_account_and_of_all(
         (-(1 << 63), RiskReject.AMOUNT_OUT_OF_RANGE),
     ],
 )
-def test_a_withdrawal_takes_only_what_is_available(ledger: Ledger, amount_nano: int, reject: int) -> None:
-    add_hold(ledger, ALICE, np.int64(400))
+def test_a_withdrawal_takes_only_what_is_free(ledger: Ledger, amount_nano: int, reject: int) -> None:
+    ledger.accounts[ALICE]["margin_nano"] = 400
     assert check_withdrawal(ledger, ALICE, np.int64(amount_nano)) == reject
+
+
+@pytest.mark.parametrize("fee_nano", [7, -7])
+def test_what_an_account_pays_the_exchange_has(ledger: Ledger, fee_nano: int) -> None:
+    charge_fee(ledger, ALICE, np.int64(fee_nano))
+    assert ledger.accounts[ALICE]["cash_nano"] == CASH_NANO - fee_nano
+    assert ledger.accounts[ALICE]["fees_nano"] == ledger.totals[0]["fees_nano"] == fee_nano
 
 
 def test_the_totals_know_all_money_that_came_and_went(ledger: Ledger) -> None:
@@ -166,3 +100,6 @@ def test_the_totals_know_all_money_that_came_and_went(ledger: Ledger) -> None:
 def test_every_sum_of_two_balances_fits_its_integer() -> None:
     assert 2 * TOTAL_NANO_MAX <= 1 << 63
     assert AMOUNT_NANO_MAX <= TOTAL_NANO_MAX
+    # Three times the gross in losses, once in charges; twice in gains, and cash: see the schema.
+    assert 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX < 1 << 63
+    assert 2 * GROSS_NANO_MAX + 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX < 1 << 63

@@ -1,120 +1,116 @@
-"""Positions against a plain dictionary: lots, costs and holds exact, chains in order, slots used again."""
+"""Positions against plain dictionaries: lots and costs exact, chains in order, slots used again."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.venue.schema import TRANCHE
 from kernels.table import grown_table
-from risk.accounts import Ledger, allocate
-from risk.positions import NIL, fill_position, find_position, position_hold, position_of, settle_first
+from risk.accounts import allocate
+from risk.positions import NIL, find_position, position_of
+from tests.risk.books import ACCOUNTS, INSTRUMENTS, REGIONS, TICK_VALUE_NANO, Books, Open
 
-CAPACITY = 24
-ACCOUNTS = 6
-TICK_VALUE_NANO = 50
-INSTRUMENTS = (1, 2, 9, 4_000_000_000)
-
-Key = tuple[int, int]
-
-
-class Books:
-    """A ledger with some tranches, beside what it ought to hold."""
-
-    def __init__(self) -> None:
-        self.ledger: Ledger = allocate(ACCOUNTS, CAPACITY)
-        self.tranches = np.zeros(len(INSTRUMENTS), TRANCHE)
-        self.tranches["instrument_id"] = INSTRUMENTS
-        self.tranches["tick_value_nano"] = TICK_VALUE_NANO
-        self.expected: dict[Key, list[int]] = {}
-        self.cash_nano = dict.fromkeys(range(ACCOUNTS), 0)
-
-    def fill(self, account_id: int, tranche: int, lots: int, cost_nano: int) -> None:
-        slot = position_of(self.ledger, self.tranches[tranche], account_id, INSTRUMENTS[tranche])
-        fill_position(self.ledger, slot, lots, cost_nano)
-        position = self.expected.setdefault((account_id, tranche), [0, 0])
-        position[0] += lots
-        position[1] += cost_nano
-
-    def settle(self, tranche: int, final_ticks: int) -> tuple[int, int, int]:
-        """Settle the first position of a tranche, which there is."""
-        told = settle_first(self.ledger, self.tranches[tranche], final_ticks)
-        key = next(key for key in self.expected if key[1] == tranche)
-        lots, cost_nano = self.expected.pop(key)
-        amount_nano = lots * final_ticks * TICK_VALUE_NANO - cost_nano
-        assert told == (key[0], lots, amount_nano), "the first opened is the first settled"
-        self.cash_nano[key[0]] += amount_nano
-        return told
-
-    def check(self) -> None:
-        """All positions, by key and by chain, and what the accounts hold for them."""
-        holds_nano = dict.fromkeys(range(ACCOUNTS), 0)
-        for account_id in range(ACCOUNTS):
-            for tranche, instrument_id in enumerate(INSTRUMENTS):
-                slot = find_position(self.ledger, account_id, instrument_id)
-                if (account_id, tranche) not in self.expected:
-                    assert slot == NIL
-                    continue
-                position = self.ledger.positions[slot]
-                lots, cost_nano = self.expected[account_id, tranche]
-                assert (position["lots"], position["cost_nano"]) == (lots, cost_nano)
-                holds_nano[account_id] += abs(cost_nano) if lots < 0 else max(cost_nano, 0)
-        accounts = self.ledger.accounts
-        assert accounts["position_hold_nano"].tolist() == list(holds_nano.values())
-        assert accounts["cash_nano"].tolist() == list(self.cash_nano.values())
-        assert self.ledger.totals[0]["live_positions"] == len(self.expected) == accounts["position_count"].sum()
-        for tranche in range(len(INSTRUMENTS)):
-            assert self.chain(tranche) == [key[0] for key in self.expected if key[1] == tranche]
-
-    def chain(self, tranche: int) -> list[int]:
-        """The accounts of a tranche's positions, from the first to the last."""
-        accounts, slot = [], int(self.tranches[tranche]["first_position"])
-        last = NIL
-        while slot != NIL:
-            accounts.append(int(self.ledger.positions[slot]["account_id"]))
-            last, slot = slot, int(self.ledger.positions[slot]["next"])
-        assert self.tranches[tranche]["last_position"] == last
-        return accounts
-
-
-FILLS = st.tuples(
-    st.just("fill"),
-    st.integers(0, ACCOUNTS - 1),
-    st.integers(0, len(INSTRUMENTS) - 1),
-    st.integers(-5, 5),
-    st.integers(-1_000, 1_000),
+PRICES = st.integers(1, 2_000)
+PLACES = st.tuples(st.integers(0, ACCOUNTS - 1), st.integers(0, len(INSTRUMENTS) - 1))
+ORDERS = st.builds(
+    lambda place, side, price, lots: Open(*place, side, price, lots),
+    PLACES,
+    st.integers(0, 1),
+    PRICES,
+    st.integers(1, 5),
 )
+FILLS = st.tuples(st.just("fill"), PLACES, st.integers(-5, 5), st.integers(-1_000, 1_000))
 SETTLES = st.tuples(st.just("settle"), st.integers(0, len(INSTRUMENTS) - 1), st.integers(1, 100))
+ENTERS = st.tuples(st.just("enter"), ORDERS)
+DROPS = st.tuples(st.just("drop"), st.integers(0, 99))
+STEPS = st.lists(st.one_of(FILLS, FILLS, ENTERS, ENTERS, DROPS, SETTLES), max_size=60)
 
 
-@given(st.lists(st.one_of(FILLS, FILLS, SETTLES), max_size=60))
-def test_positions_are_what_a_dictionary_says(steps: list[tuple]) -> None:
+def take(books: Books, step: tuple) -> None:
+    """One step, unless there is nothing to do it with."""
+    name, *arguments = step
+    if name == "fill":
+        place, lots, cost_nano = arguments
+        books.fill(*place, lots, cost_nano)
+    elif name == "enter":
+        books.enter(arguments[0])
+    elif name == "drop" and books.orders:
+        books.drop(books.orders[arguments[0] % len(books.orders)])
+    elif name == "settle" and any(key[1] == arguments[0] for key in books.positions):
+        for order in [order for order in books.orders if order.at == arguments[0]]:
+            books.drop(order)
+        books.settle(*arguments)
+
+
+def check(books: Books) -> None:
+    """All positions by key, by instrument and by account; margin classes for just those that there are."""
+    pairs = set(books.positions) | {(order.account_id, order.at) for order in books.orders}
+    for account_id in range(ACCOUNTS):
+        for at, instrument_id in enumerate(INSTRUMENTS):
+            slot = find_position(books.ledger, account_id, instrument_id)
+            if (account_id, at) not in pairs:
+                assert slot == NIL
+                continue
+            position = books.ledger.positions[slot]
+            held = books.positions.get((account_id, at), [0, 0])
+            assert [position["lots"], position["cost_nano"]] == held
+            own = [order for order in books.orders if (order.account_id, order.at) == (account_id, at)]
+            for side, name in enumerate(("buy_lots", "sell_lots")):
+                assert position[name] == sum(order.lots for order in own if order.side == side)
+    totals, accounts = books.ledger.totals[0], books.ledger.accounts
+    assert totals["live_positions"] == len(pairs)
+    assert totals["live_classes"] == len({(account_id, REGIONS[at]) for account_id, at in pairs})
+    assert accounts["position_count"].sum() == len(books.positions)
+    assert accounts["cash_nano"].tolist() == list(books.cash_nano.values())
+    for at in range(len(INSTRUMENTS)):
+        assert by_instrument(books, at) == [key[0] for key in books.positions if key[1] == at]
+    for account_id in range(ACCOUNTS):
+        held_now = [INSTRUMENTS[key[1]] for key in books.positions if key[0] == account_id]
+        assert by_account(books, account_id) == held_now[::-1]
+
+
+def by_instrument(books: Books, at: int) -> list[int]:
+    """The accounts of a tranche's positions, from the first to the last."""
+    accounts, slot, last = [], int(books.tranches[at]["first_position"]), NIL
+    while slot != NIL:
+        accounts.append(int(books.ledger.positions[slot]["account_id"]))
+        last, slot = slot, int(books.ledger.positions[slot]["next"])
+    assert books.tranches[at]["last_position"] == last
+    return accounts
+
+
+def by_account(books: Books, account_id: int) -> list[int]:
+    """The instruments of an account's positions, the newest first."""
+    instruments, slot, newer = [], int(books.ledger.accounts[account_id]["first_position"]), NIL
+    while slot != NIL:
+        position = books.ledger.positions[slot]
+        assert newer in (NIL, position["newer"])
+        instruments.append(int(position["instrument_id"]))
+        newer, slot = slot, int(position["older"])
+    return instruments
+
+
+@given(STEPS)
+def test_positions_are_what_dictionaries_say(steps: list[tuple]) -> None:
     books = Books()
-    for name, *arguments in steps:
-        if name == "fill":
-            books.fill(*arguments)
-        elif any(key[1] == arguments[0] for key in books.expected):
-            books.settle(*arguments)
-        books.check()
+    for step in steps:
+        take(books, step)
+        check(books)
 
 
-@pytest.mark.parametrize(
-    ("lots", "cost_nano", "hold_nano"),
-    [
-        (5, 700, 700),
-        (5, -700, 0),
-        (0, 700, 700),
-        (0, -700, 0),
-        (0, 0, 0),
-        (-5, -700, 700),
-        (-5, 700, 700),
-        (-5, 0, 0),
-    ],
-)
-def test_a_long_holds_its_cost_and_a_short_what_it_was_sold_for(lots: int, cost_nano: int, hold_nano: int) -> None:
-    assert position_hold(lots, cost_nano) == hold_nano
+@given(STEPS)
+def test_without_orders_and_lots_nothing_is_required(steps: list[tuple]) -> None:
+    books = Books()
+    for step in steps:
+        take(books, step)
+    for order in list(books.orders):
+        books.drop(order)
+    while books.positions:
+        books.settle(next(iter(books.positions))[1], 77)
+    for name in ("margin_nano", "gross_nano", "unsettled_nano"):
+        assert not books.ledger.accounts[name].any()
+    check(books)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(1, 9), st.integers(1, 99)), max_size=20))
@@ -124,33 +120,31 @@ def test_settling_to_any_price_moves_nothing_in_total(trades: list[tuple[int, in
         cost_nano = lots * price_ticks * TICK_VALUE_NANO
         books.fill(buyer, 0, lots, cost_nano)
         books.fill(seller, 0, -lots, -cost_nano)
-    while books.expected:
+    while books.positions:
         books.settle(0, 77)
-    books.check()
+    check(books)
     assert sum(books.cash_nano.values()) == 0
 
 
 def test_a_full_ledger_is_emptied_and_filled_again() -> None:
     books = Books()
-    keys = [(account_id, tranche) for tranche in range(len(INSTRUMENTS)) for account_id in range(ACCOUNTS)]
-    assert len(keys) == CAPACITY
+    keys = [(account_id, at) for at in range(len(INSTRUMENTS)) for account_id in range(ACCOUNTS)]
     for _ in range(3):
-        for account_id, tranche in keys:
-            books.fill(account_id, tranche, 1, 10)
-        books.check()
-        for tranche in range(len(INSTRUMENTS)):
+        for account_id, at in keys:
+            books.fill(account_id, at, 1, 10)
+        check(books)
+        for at in range(len(INSTRUMENTS)):
             for _ in range(ACCOUNTS):
-                books.settle(tranche, 10)
-        books.check()
-    assert books.ledger.totals[0]["fresh_position"] == CAPACITY + 1, "slots were used again"
+                books.settle(at, 10)
+        check(books)
+    assert books.ledger.totals[0]["fresh_position"] == len(keys) + 1, "slots were used again"
 
 
 def test_one_position_more_than_there_is_room_for_is_a_bug() -> None:
-    ledger = allocate(ACCOUNTS, 1)
-    tranche = np.zeros(1, TRANCHE)
-    position_of(ledger, tranche[0], 1, 1)
+    ledger = allocate(ACCOUNTS, 1, 1)
+    position_of(ledger, 1, 1, 1)
     with pytest.raises(AssertionError, match="no position slot is left"):
-        position_of(ledger, tranche[0], 2, 1)
+        position_of(ledger, 2, 1, 1)
 
 
 def test_positions_are_found_in_a_table_that_has_grown() -> None:
@@ -160,4 +154,4 @@ def test_positions_are_found_in_a_table_that_has_grown() -> None:
     larger = grown_table(books.ledger.position_table, ACCOUNTS, len(books.ledger.position_table))
     assert len(larger) > len(books.ledger.position_table)
     books.ledger = replace(books.ledger, position_table=larger)
-    books.check()
+    check(books)

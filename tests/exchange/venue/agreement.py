@@ -6,6 +6,7 @@ from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE
 from exchange.venue.image import take_image
 from exchange.venue.machine import Venue
 from tests.exchange.venue.twin import VenueTwin
+from tests.exchange.venue.twin_margin import Figures
 from tests.exchange.venue.twin_parts import Order, Terms
 
 
@@ -19,11 +20,11 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
             account_id,
             account.group,
             account.cash_nano,
-            twin.order_hold_nano(account_id),
-            twin.position_hold_nano(account_id),
+            account.fees_nano,
         )
         for account_id, account in sorted(twin.accounts.items())
     ]
+    check_figures(twin, venue)
     check_orders(twin, image["orders"])
     check_tranches(twin, image["tranches"])
     check_positions(twin, image["positions"])
@@ -34,7 +35,9 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
 def check_sums(twin: VenueTwin) -> None:
     """Nothing is made and nothing lost."""
     cash_nano = sum(account.cash_nano for account in twin.accounts.values())
-    assert cash_nano == twin.deposits_nano - twin.withdrawals_nano
+    fees_nano = sum(account.fees_nano for account in twin.accounts.values())
+    assert cash_nano + fees_nano == twin.deposits_nano - twin.withdrawals_nano
+    assert fees_nano >= 0, "a rebate was paid from nothing"
     for tranche in twin.tranches.values():
         assert sum(position.lots for position in tranche.positions.values()) == 0
         assert sum(position.cost_nano for position in tranche.positions.values()) == 0
@@ -46,10 +49,25 @@ def check_summary(twin: VenueTwin, summary: np.void) -> None:
     assert summary["trades"] == twin.trades
     assert summary["deposits_nano"] == twin.deposits_nano
     assert summary["withdrawals_nano"] == twin.withdrawals_nano
+    assert summary["fees_nano"] == sum(account.fees_nano for account in twin.accounts.values())
     assert summary["region_count"] == twin.regions
     assert summary["series_count"] == len(twin.series)
     assert summary["is_halted"] == twin.is_halted
     assert summary["next_instrument_id"] > twin.highest_instrument_id
+
+
+def check_figures(twin: VenueTwin, venue: Venue) -> None:
+    """What the venue keeps step by step is what comes of working it out anew."""
+    names = ("account_id", *Figures._fields)
+    assert [tuple(int(row[name]) for name in names) for row in venue.figures_of_all()] == [
+        (account_id, *twin.figures(account_id)) for account_id in sorted(twin.accounts)
+    ]
+    totals = venue.state.ledger.totals[0]
+    assert totals["fees_nano"] == sum(account.fees_nano for account in twin.accounts.values())
+    pairs = {(order.account_id, order.instrument_id) for order in twin.orders.values()}
+    pairs |= {(owner, each_id) for each_id, tranche in twin.tranches.items() for owner in tranche.positions}
+    assert totals["live_positions"] == len(pairs)
+    assert totals["live_classes"] == len({(owner, twin.tranches[each_id].scope[0]) for owner, each_id in pairs})
 
 
 def check_orders(twin: VenueTwin, rows: np.ndarray) -> None:
@@ -81,11 +99,11 @@ def check_positions(twin: VenueTwin, rows: np.ndarray) -> None:
     found: dict[int, list[tuple[int, ...]]] = {instrument_id: [] for instrument_id in twin.tranches}
     for row in rows:
         found[int(row["instrument_id"])].append(
-            tuple(int(row[name]) for name in ("account_id", "lots", "cost_nano", "hold_nano"))
+            tuple(int(row[name]) for name in ("account_id", "lots", "cost_nano"))
         )
     assert found == {
         instrument_id: [
-            (account_id, position.lots, position.cost_nano, position.hold_nano)
+            (account_id, position.lots, position.cost_nano)
             for account_id, position in tranche.positions.items()
         ]
         for instrument_id, tranche in twin.tranches.items()

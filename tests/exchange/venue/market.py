@@ -14,6 +14,7 @@ from matching.schema import Side
 from tests.exchange.venue.agreement import check_agreement
 from tests.exchange.venue.told import Told, told
 from tests.exchange.venue.twin import VenueTwin
+from tests.exchange.venue.twin_margin import Figures
 
 BUY, SELL = Side
 NANO_PER_S = 1_000_000_000
@@ -76,9 +77,13 @@ class Market:
     def cash_nano(self, account_id: int) -> int:
         return int(self.venue.state.ledger.accounts[account_id]["cash_nano"])
 
-    def available_nano(self, account_id: int) -> int:
-        account = self.venue.state.ledger.accounts[account_id]
-        return int(account["cash_nano"] - account["order_hold_nano"] - account["position_hold_nano"])
+    def figures(self, account_id: int) -> Figures:
+        """What the venue keeps of an account; the twin has found the same."""
+        row = self.venue.figures(np.array([account_id]))[0]
+        return Figures(*(int(row[name]) for name in Figures._fields))
+
+    def free_nano(self, account_id: int) -> int:
+        return self.figures(account_id).free_nano
 
 
 def opening(**series: Any) -> list[np.ndarray]:

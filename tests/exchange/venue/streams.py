@@ -260,8 +260,9 @@ def move_money(_: Market, is_deposit: bool, account_id: int, amount_nano: int, c
 
 
 def withdraw_all(market: Market, account_id: int, more_nano: int) -> np.ndarray:
-    is_open = account_id in market.twin.accounts
-    return commands.withdraw(account_id, (market.twin.available_nano(account_id) if is_open else 0) + more_nano)
+    figures = market.twin.figures(account_id) if account_id in market.twin.accounts else None
+    withdrawable_nano = min(figures.free_nano, figures.cash_nano) if figures else 0
+    return commands.withdraw(account_id, withdrawable_nano + more_nano)
 
 
 def retry(market: Market, pick: int, lots_more: int) -> np.ndarray:
@@ -300,6 +301,27 @@ def halt_market(_: Market, halts: bool) -> np.ndarray:
 
 def set_reference(market: Market, pick: int, price_ticks: int) -> np.ndarray:
     return commands.set_reference(tranche_at(market, pick), price_ticks)
+
+
+def set_parameters(
+    market: Market, pick: int, mark_ticks: int, widths_ticks: tuple[int, int], charges: tuple[int, int, int]
+) -> np.ndarray:
+    """Scenarios up and down, of two widths, and one that moves half as far."""
+    up_ticks, down_ticks = widths_ticks
+    shocks_ticks = [0, *[up_ticks, -down_ticks, up_ticks // 2, -down_ticks // 3, up_ticks // 3] * 3]
+    spread_ticks, concentration_ticks, concentration_lots = charges
+    return commands.set_parameters(
+        tranche_at(market, pick),
+        mark_ticks=mark_ticks,
+        shocks_ticks=shocks_ticks,
+        spread_ticks=spread_ticks,
+        concentration_ticks=concentration_ticks,
+        concentration_lots=concentration_lots,
+    )
+
+
+def set_fees(market: Market, distance: int, fees_ppm: tuple[int, int]) -> np.ndarray:
+    return commands.set_fees(len(market.twin.series) + distance, *fees_ppm)
 
 
 def open_account(_: Market, account_id: int, group: int) -> np.ndarray:
@@ -371,6 +393,16 @@ LISTINGS = weighted(
         step(set_reference, PICKS, st.sampled_from([1, 800, 1_000, 1_200, 0, (1 << 30) - 1, 1 << 30])): 2,
         step(another_series, NEAR, SERIES_TERMS): 2,
         step(define_region, NEAR): 1,
+        step(
+            set_parameters,
+            PICKS,
+            st.sampled_from([1_000, 900, 1_100, 400, 2_500, 1, 32_000, 32_001, 0]),
+            st.tuples(*[st.sampled_from([0, 50, 100, 300, 1_000, 32_000, 32_001])] * 2),
+            st.tuples(
+                st.sampled_from([0, 10, 100, -1]), st.sampled_from([0, 50, 32_000]), st.sampled_from([0, 3, 100, -1])
+            ),
+        ): 4,
+        step(set_fees, NEAR, st.sampled_from([(0, 0), (100, 500), (-300, 500), (-501, 500), (20_001, 0), (0, -1)])): 2,
         step(open_account, st.integers(0, 9), st.integers(0, 2)): 2,
     }
 )
@@ -443,7 +475,7 @@ BROKEN = weighted(
         step(damaged, SOUND, st.just([(1, 2)]), st.integers(1, 2)): 1,
         step(noise, st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES)): 1,
         step(stray_continuation, st.integers(0, 5)): 1,
-        step(unknown_kind, st.sampled_from([0, 7, 15, 27, 30, 32, 255]), ACCOUNTS): 1,
+        step(unknown_kind, st.sampled_from([0, 7, 15, 29, 32, 255]), ACCOUNTS): 1,
     }
 )
 STEPS = weighted({SOUND: 14, BROKEN: 1})

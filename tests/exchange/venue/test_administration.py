@@ -87,11 +87,11 @@ def test_a_withdrawal_is_positive_and_takes_no_more_than_is_available(
     assert market.cash_nano(ALICE) == CASH_NANO - (0 if reject else amount_nano)
 
 
-def test_what_an_order_holds_cannot_be_withdrawn(market: Market) -> None:
+def test_what_an_order_requires_cannot_be_withdrawn(market: Market) -> None:
     market.place(ALICE, BUY, 1_000, 10)
-    held_nano = 10 * 1_000 * 50
-    assert market.ask(commands.withdraw(ALICE, CASH_NANO - held_nano + 1))["reason"] == Reject.INSUFFICIENT_FUNDS
-    assert market.ask(commands.withdraw(ALICE, CASH_NANO - held_nano))["kind"] == Event.WITHDREW
+    required_nano = 10 * 1_200 * 50
+    assert market.ask(commands.withdraw(ALICE, CASH_NANO - required_nano + 1))["reason"] == Reject.INSUFFICIENT_FUNDS
+    assert market.ask(commands.withdraw(ALICE, CASH_NANO - required_nano))["kind"] == Event.WITHDREW
 
 
 def test_a_gain_that_is_not_settled_cannot_be_withdrawn(market: Market) -> None:

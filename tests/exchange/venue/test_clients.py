@@ -59,10 +59,10 @@ def test_a_retry_tells_how_the_order_began_whatever_became_of_it(market: Market)
 
 def test_a_refusal_for_want_of_money_is_repeated_after_money_came(market: Market) -> None:
     order = commands.place(ALICE, 1, BUY, 1_000, 1_000, client_id="dear")
-    assert market.ask(order)["reason"] == Reject.INSUFFICIENT_FUNDS
+    assert market.ask(order)["reason"] == Reject.INSUFFICIENT_MARGIN
     market.ask(commands.deposit(ALICE, 1_000 * CASH_NANO))
     again = market.ask(order)
-    assert (again["kind"], again["reason"]) == (Event.REPEATED, Reject.INSUFFICIENT_FUNDS)
+    assert (again["kind"], again["reason"]) == (Event.REPEATED, Reject.INSUFFICIENT_MARGIN)
 
 
 def test_money_sent_twice_moves_once(market: Market) -> None:

@@ -25,7 +25,9 @@ from tests.exchange.venue.market import (
     open_market,
 )
 
-LOTS_MAX = CASH_NANO // (1_000 * TICK_VALUE_NANO)
+LOT_NANO = 1_200 * TICK_VALUE_NANO
+"""What one lot at the mark requires."""
+LOTS_MAX = CASH_NANO // LOT_NANO
 """What the cash of one account pays for at the reference price."""
 SECOND = 2
 
@@ -46,42 +48,47 @@ def summary(outcome: dict[str, Any]) -> tuple[Event, int, int]:
 # Mass quotes.
 
 
-def test_quotes_hold_what_they_could_cost(market: Market) -> None:
+def test_quotes_require_what_the_worse_side_could_lose(market: Market) -> None:
     outcome = market.ask(commands.mass_quote(ALICE, [both(3, 4), both(5, 0, SECOND)]))
     assert summary(outcome) == (Event.MASS_QUOTED, 3, 12)
-    held_nano = (3 * 990 + 4 * 1_010 + 5 * 990) * TICK_VALUE_NANO
-    assert market.available_nano(ALICE) == CASH_NANO - held_nano
+    assert market.free_nano(ALICE) == CASH_NANO - (8 * 1_000 + (4 + 5) * 200) * TICK_VALUE_NANO
 
 
 def test_all_sides_are_paid_for_together_or_none_is_entered(market: Market) -> None:
     half = LOTS_MAX // 2
-    quotes = [Quote(1, 1_000, half, 0, 0), Quote(SECOND, 0, 0, 1_000, half + 1)]
+    quotes = [Quote(1, 1_000, half, 0, 0), Quote(SECOND, 1_000, half + 1, 0, 0)]
     outcome = market.ask(commands.mass_quote(ALICE, quotes))
-    assert (outcome["reason"], outcome["instrument_id"]) == (Reject.INSUFFICIENT_FUNDS, 0)
+    assert (outcome["reason"], outcome["instrument_id"]) == (Reject.INSUFFICIENT_MARGIN, 0)
     assert market.twin.orders == {}
-    quotes[1] = quotes[1]._replace(ask_lots=half)
+    quotes[1] = quotes[1]._replace(bid_lots=half)
     assert summary(market.ask(commands.mass_quote(ALICE, quotes))) == (Event.MASS_QUOTED, 2, 2 * half)
-    assert market.available_nano(ALICE) == 0
+    assert market.free_nano(ALICE) == CASH_NANO - 2 * half * LOT_NANO
 
 
 def test_quotes_are_paid_for_by_those_that_they_replace(market: Market) -> None:
     market.ask(commands.mass_quote(ALICE, [Quote(1, 1_000, LOTS_MAX, 0, 0)]))
-    assert market.available_nano(ALICE) == 0
+    assert market.free_nano(ALICE) < LOT_NANO
     moved = [Quote(1, 0, 0, 1_001, LOTS_MAX - 1)]
     assert market.ask(commands.mass_quote(ALICE, moved))["kind"] == Event.MASS_QUOTED
-    elsewhere = [Quote(SECOND, 1_000, 10, 0, 0)]
-    assert market.ask(commands.mass_quote(ALICE, elsewhere))["reason"] == Reject.INSUFFICIENT_FUNDS
+    elsewhere = [Quote(SECOND, 1_000, 11, 0, 0)]
+    assert market.ask(commands.mass_quote(ALICE, elsewhere))["reason"] == Reject.INSUFFICIENT_MARGIN
 
 
-def test_an_offer_is_paid_for_at_the_best_bid_where_it_would_trade(market: Market) -> None:
-    market.place(BOB, BUY, 1_250, 100)
-    dear = [Quote(1, 0, 0, 600, LOTS_MAX * 4 // 5 + 1)]
-    assert market.ask(commands.mass_quote(ALICE, dear))["reason"] == Reject.INSUFFICIENT_FUNDS
+def test_quotes_shrink_and_go_whatever_their_account_lacks(market: Market) -> None:
+    market.ask(commands.mass_quote(ALICE, [Quote(1, 1_000, 10, 1_100, 10)]))
+    market.ask(commands.withdraw(ALICE, market.free_nano(ALICE)))
+    shocks = [0, *[2_000, -1_000] * 7, 1]
+    market.send(commands.set_parameters(1, mark_ticks=1_000, shocks_ticks=shocks, spread_ticks=500))
+    assert market.free_nano(ALICE) < 0
+    moved = [Quote(1, 999, 10, 1_100, 10)]
+    assert market.ask(commands.mass_quote(ALICE, moved))["reason"] == Reject.INSUFFICIENT_MARGIN
+    smaller = [Quote(1, 1_000, 9, 0, 0)]
+    assert market.ask(commands.mass_quote(ALICE, smaller))["kind"] == Event.MASS_QUOTED
 
 
 def test_a_notional_out_of_range_is_refused_whichever_quote_brings_it() -> None:
     market = open_market(quantity_max_lots=1 << 40, reference_ticks=1 << 29)
-    quotes = [Quote(instrument_id, 1 << 29, 1 << 25, 0, 0) for instrument_id in (1, 2)]
+    quotes = [Quote(instrument_id, 1 << 29, 1 << 24, 0, 0) for instrument_id in (1, 2)]
     assert market.ask(commands.mass_quote(ALICE, quotes))["reason"] == Reject.NOTIONAL_OUT_OF_RANGE
 
 
@@ -122,7 +129,9 @@ def test_a_quote_is_cancelled_by_its_id(market: Market) -> None:
 def test_quotes_need_room_for_the_positions_that_they_could_open() -> None:
     market = open_market(LIMITS._replace(positions=2))
     assert market.ask(commands.mass_quote(ALICE, [both(1, 1)]))["kind"] == Event.MASS_QUOTED
-    assert market.ask(commands.mass_quote(BOB, [both(1, 0)]))["reason"] == Reject.TOO_MANY_POSITIONS
+    assert market.ask(commands.mass_quote(BOB, [both(1, 1)]))["kind"] == Event.MASS_QUOTED
+    assert market.ask(commands.mass_quote(CAROL, [both(1, 0)]))["reason"] == Reject.TOO_MANY_POSITIONS
+    assert market.ask(commands.mass_quote(BOB, [both(0, 0), both(0, 1, SECOND)]))["reason"] == Reject.TOO_MANY_POSITIONS
 
 
 # Baskets.
@@ -143,14 +152,14 @@ def test_a_basket_whose_last_leg_finds_too_little_does_nothing(market: Market) -
     outcome = market.ask(commands.basket(ALICE, [Leg(1, BUY, 1_010, 3), Leg(SECOND, SELL, 990, 4)]))
     assert (outcome["kind"], outcome["reason"]) == (Event.BASKET_KILLED, Reason.NOT_FILLABLE)
     assert (outcome["instrument_id"], outcome["side"], outcome["quantity_lots"]) == (SECOND, SELL, 4)
-    assert market.available_nano(ALICE) == CASH_NANO
+    assert market.free_nano(ALICE) == CASH_NANO
 
 
 def test_all_legs_are_paid_for_together(market: Market) -> None:
     half = LOTS_MAX // 2
     legs = [Leg(1, BUY, 1_000, half), Leg(SECOND, BUY, 1_000, half + 1)]
     outcome = market.ask(commands.basket(ALICE, legs))
-    assert (outcome["reason"], outcome["instrument_id"]) == (Reject.INSUFFICIENT_FUNDS, 0)
+    assert (outcome["reason"], outcome["instrument_id"]) == (Reject.INSUFFICIENT_MARGIN, 0)
     legs[1] = legs[1]._replace(quantity_lots=half)
     assert market.ask(commands.basket(ALICE, legs))["kind"] == Event.BASKET_KILLED
 
@@ -231,7 +240,7 @@ def test_everybodys_orders_may_be_cancelled_by_nobody_in_particular(market: Mark
     market.place(ALICE, BUY, 900, 1)
     market.place(BOB, BUY, 900, 2)
     assert summary(market.ask(commands.mass_cancel(None))) == (Event.MASS_CANCELLED, 2, 3)
-    assert market.available_nano(ALICE) == CASH_NANO
+    assert market.free_nano(ALICE) == CASH_NANO
 
 
 @pytest.mark.parametrize(

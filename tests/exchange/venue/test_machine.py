@@ -76,9 +76,9 @@ def test_tables_grow_with_what_a_batch_could_add() -> None:
     limits = VenueLimits(instruments=8, orders=4_096, nodes=100, accounts=8, positions=4_096, client_ids=8_192)
     market = open_market(limits)
     batch = commands.concatenate(
-        *(commands.deposit(ALICE, 1, client_id=f"id-{at}") for at in range(3_000)),
+        *(commands.deposit(ALICE, 60_000, client_id=f"id-{at}") for at in range(3_000)),
         *(commands.place(ALICE, 1, BUY, 1, 1, order_id=10_000 + at) for at in range(3_000)),
-        commands.deposit(ALICE, 1, client_id="id-0"),
+        commands.deposit(ALICE, 60_000, client_id="id-0"),
     )
     kinds = market.venue.apply(batch, market.next_sequence)["kind"].tolist()
     assert kinds == [*[Event.DEPOSITED] * 3_000, *[Event.RESTED] * 3_000, Event.REPEATED]

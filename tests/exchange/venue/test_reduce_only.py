@@ -19,6 +19,7 @@ from tests.exchange.venue.market import (
     CASH_NANO,
     LIMITS,
     SELL,
+    REFERENCE_TICKS,
     TICK_VALUE_NANO,
     Market,
     open_market,
@@ -119,10 +120,10 @@ def test_a_refused_order_tells_nothing_else(market: Market) -> None:
     assert reduce(market, 15, 1_000, flags=OrderFlag.POST_ONLY)["reason"] == Reject.POST_ONLY_WOULD_TRADE
 
 
-def test_an_order_costs_what_is_left_of_it_after_trimming(market: Market) -> None:
-    market.ask(commands.withdraw(ALICE, market.available_nano(ALICE) - 10 * 1_100 * TICK_VALUE_NANO))
+def test_an_order_requires_what_is_left_of_it_after_trimming(market: Market) -> None:
+    market.ask(commands.withdraw(ALICE, min(market.free_nano(ALICE), market.cash_nano(ALICE))))
     assert reduce(market, 1_000)["leaves_lots"] == 10
-    assert market.available_nano(ALICE) == 0
+    assert market.figures(ALICE).gross_nano == 20 * 32 * REFERENCE_TICKS * TICK_VALUE_NANO
 
 
 # How it gives way.
@@ -159,7 +160,7 @@ def test_a_refused_order_takes_no_room(market: Market) -> None:
     reduce(market, 10)
     market.place(CAROL, BUY, 1_000, 1)
     assert market.place(ALICE, SELL, 1_000, 5, flags=OrderFlag.POST_ONLY)["kind"] == Event.REJECTED
-    assert market.place(ALICE, SELL, 1_100, 1_000)["reason"] == Reject.INSUFFICIENT_FUNDS
+    assert market.place(ALICE, SELL, 1_100, 1_000)["reason"] == Reject.INSUFFICIENT_MARGIN
     assert leaves(market) == [10]
 
 

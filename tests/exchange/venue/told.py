@@ -9,6 +9,7 @@ from exchange.venue.schema import (
     ACCOUNT_EVENT,
     CLOCK_EVENT,
     CONTINUATIONS_MAX,
+    PARAMETERS_EVENT,
     REPEAT_EVENT,
     STATE_EVENT,
     TRANCHE_EVENT,
@@ -30,7 +31,9 @@ from matching.schema import (
 
 GROUP_KINDS = frozenset({Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET})
 ORDER_KINDS = frozenset({Command.PLACE, Command.CANCEL, Command.REPLACE}) | GROUP_KINDS
-BEHIND_A_HEAD = frozenset({Command.CONTINUATION, Command.EXTRA, Command.QUOTE, Command.LEG})
+BEHIND_A_HEAD = frozenset(
+    {Command.CONTINUATION, Command.EXTRA, Command.QUOTE, Command.LEG, Command.SHOCKS}
+)
 MONEY_KINDS = frozenset({Command.DEPOSIT, Command.WITHDRAW})
 
 EVENT_LAYOUTS: dict[int, np.dtype] = {
@@ -39,6 +42,7 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     **dict.fromkeys((Event.REGION_DEFINED, Event.SERIES_DEFINED, Event.TRANCHE_LISTED), TRANCHE_EVENT),
     **dict.fromkeys((Event.REFERENCE_SET, Event.LISTING_REFUSED), TRANCHE_EVENT),
     **dict.fromkeys((Event.MARKET_HALTED, Event.MARKET_RESUMED), TRANCHE_EVENT),
+    **dict.fromkeys((Event.PARAMETERS_SET, Event.FEES_SET), PARAMETERS_EVENT),
     Event.STATE_CHANGED: STATE_EVENT,
     Event.REPEATED: REPEAT_EVENT,
     **dict.fromkeys((Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED), SUMMARY_EVENT),

@@ -14,6 +14,8 @@ from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     CLIENT_ID_RETENTION_NS,
     CLOCK_COMMAND,
+    PARAMETERS_COMMAND,
+    SHOCKS,
     TIME_NS_MAX,
     Command,
     Event,
@@ -21,7 +23,7 @@ from exchange.venue.schema import (
 )
 from exchange.venue.state import VenueLimits
 from matching.schema import MassFlag, OrderFlag, Side, quote_order_id
-from risk.schema import AMOUNT_NANO_MAX, TOTAL_NANO_MAX
+from risk.schema import AMOUNT_NANO_MAX, SCENARIOS, TOTAL_NANO_MAX, RiskReject
 from tests.exchange.venue.told import (
     BEHIND_A_HEAD,
     GROUP_KINDS,
@@ -37,7 +39,8 @@ from tests.exchange.venue.told import (
     told,
 )
 from tests.exchange.venue.twin_calendar import TwinCalendar
-from tests.exchange.venue.twin_parts import Account, Order, Remembered, Terms
+from tests.exchange.venue.twin_margin import Wanted
+from tests.exchange.venue.twin_parts import Account, Order, Remembered, Risk, Terms
 
 KNOWN_KINDS = frozenset(Command) - BEHIND_A_HEAD
 FORETOLD = frozenset(
@@ -68,6 +71,8 @@ OUTCOMES: dict[int, set[Event]] = {
     Command.RESUME: {Event.STATE_CHANGED},
     Command.HALT_MARKET: {Event.MARKET_HALTED},
     Command.RESUME_MARKET: {Event.MARKET_RESUMED},
+    Command.SET_PARAMETERS: {Event.PARAMETERS_SET},
+    Command.SET_FEES: {Event.FEES_SET},
 }
 """How a command may end, beside a refusal or a repetition, which say nothing else."""
 MEETING = {Event.TRADE, Event.PREVENTED, Event.CANCELLED, Event.REFRESHED, Event.RESERVE_REMOVED, Event.REDUCED}
@@ -119,7 +124,7 @@ class VenueTwin(TwinCalendar):
         """One command: foretell what can be foretold, take in its events, remember its client id."""
         self.commands += 1
         outcome = answer[-1]
-        before_nano = {account_id: self.available_nano(account_id) for account_id in self.accounts}
+        before_nano = {account_id: self.figures(account_id).free_nano for account_id in self.accounts}
         self.begin(group)
         expected = self.foretold(group, size)
         if expected is None:
@@ -140,9 +145,9 @@ class VenueTwin(TwinCalendar):
             self.clients[client_key(group)] = Remembered(self.time_ns, content_of(group), outcome)
         assert self.owes_clip is None, "an iceberg shows nothing"
         self.check_reduce_only()
-        for account_id, available_nano in before_nano.items():
-            enough = self.available_nano(account_id) >= min(available_nano, 0) or account_id in self.excused
-            assert enough, f"account {account_id} spent what it does not have"
+        for account_id, free_nano in before_nano.items():
+            enough = self.figures(account_id).free_nano >= min(free_nano, 0) or account_id in self.excused
+            assert enough, f"account {account_id} took on what it cannot cover"
 
     def begin(self, group: np.ndarray) -> None:
         self.command_kind = int(group["kind"][0])
@@ -276,23 +281,51 @@ class VenueTwin(TwinCalendar):
         elif kind in (Command.PLACE, Command.REPLACE, Command.MASS_QUOTE, Command.BASKET):
             assert (outcome["reason"] == Reject.MARKET_HALTED) == self.is_halted
         if kind == Command.PLACE and not int(group["flags"][0]) & OrderFlag.POST_ONLY_SLIDE:
-            self.check_funds(group, outcome, self.worst_nano(group), 1)
+            self.check_margin(group, outcome, self.order_of(group))
         elif kind == Command.MASS_QUOTE:
-            entries = entries_of(group, Command.QUOTE)
-            self.check_funds(group, outcome, self.quotes_nano(group), len(entries))
+            standing = [self.orders[order_id] for order_id, _ in self.quotes_of(group) if order_id in self.orders]
+            self.check_margin(group, outcome, self.wanted_quotes(group), standing)
         elif kind == Command.BASKET:
             legs = entries_of(group, Command.LEG)
-            self.check_funds(group, outcome, sum(self.order_nano(leg) for leg in legs), len(legs))
+            names = ("instrument_id", "side", "price_ticks", "quantity_lots")
+            self.check_margin(group, outcome, [Wanted(*(leg[name] for name in names)) for leg in legs])
 
-    def check_funds(self, group: np.ndarray, outcome: Told, more_nano: int, entries: int) -> None:
-        can_pay = more_nano <= max(self.available_nano(account_of(group)), 0)
-        if outcome["reason"] == Reject.INSUFFICIENT_FUNDS:
-            assert not can_pay, "a refused order could be paid for"
-        elif outcome["reason"] == Reject.TOO_MANY_POSITIONS:
-            positions = sum(len(tranche.positions) for tranche in self.tranches.values())
-            assert positions + entries + len(self.orders) > self.limits.positions, "there was room for every position"
-        elif outcome["kind"] != Event.REJECTED:
-            assert can_pay, "an order could not be paid for"
+    def check_margin(
+        self, group: np.ndarray, outcome: Told, wanted: list[Wanted], standing: list[Order] | None = None
+    ) -> None:
+        """An order is refused for its margin just when it must be; what the book refuses it refuses first."""
+        account_id = account_of(group)
+        if outcome["kind"] == Event.REJECTED and outcome["reason"] not in tuple(RiskReject):
+            return
+        expected = self.margin_reject(account_id, wanted, standing)
+        assert outcome["reason"] == expected or (expected == 0 and outcome["kind"] != Event.REJECTED), (
+            f"{expected} was foretold, not {outcome}"
+        )
+        if expected == 0 and self.figures(account_id).free_nano < 0:
+            self.excused.add(account_id)  # an order that only closes may rest
+
+    def order_of(self, group: np.ndarray) -> list[Wanted]:
+        """A new order with the limit that it has; a reduce-only one is as large as it may be."""
+        order = head_of(group)
+        tranche = self.tranches.get(order["instrument_id"])
+        if tranche is None or order["side"] not in tuple(Side):
+            return []
+        if order["flags"] & OrderFlag.MARKET:
+            order["price_ticks"] = tranche.band_ticks[0 if order["side"] == Side.SELL else 1]
+        if order["flags"] & OrderFlag.REDUCE_ONLY:
+            lots = self.reducible_lots(order["account_id"], order["instrument_id"], order["side"])
+            order["quantity_lots"] = min(lots, order["quantity_lots"])
+        return [Wanted(order["instrument_id"], order["side"], order["price_ticks"], order["quantity_lots"])]
+
+    def wanted_quotes(self, group: np.ndarray) -> list[Wanted]:
+        """Every side of a mass quote that has lots."""
+        sides = (("bid", Side.BUY), ("ask", Side.SELL))
+        return [
+            Wanted(entry["instrument_id"], side, entry[f"{name}_ticks"], entry[f"{name}_lots"])
+            for entry in entries_of(group, Command.QUOTE)
+            for name, side in sides
+            if entry[f"{name}_lots"] > 0
+        ]
 
     def account_reject(self, account_id: int) -> int:
         if not 0 < account_id < self.limits.accounts:
@@ -303,7 +336,8 @@ class VenueTwin(TwinCalendar):
         command = group.view(ACCOUNT_COMMAND)[0]
         amount_nano, account_id = int(command["amount_nano"]), int(command["account_id"])
         if command["kind"] == Command.WITHDRAW:
-            if amount_nano > self.available_nano(account_id):
+            figures = self.figures(account_id)
+            if amount_nano > min(figures.free_nano, figures.cash_nano):
                 return Reject.INSUFFICIENT_FUNDS
             return Reject.NONE if amount_nano > 0 else Reject.AMOUNT_OUT_OF_RANGE
         is_too_much = (
@@ -312,51 +346,6 @@ class VenueTwin(TwinCalendar):
             or self.deposits_nano + amount_nano > TOTAL_NANO_MAX
         )
         return Reject.AMOUNT_OUT_OF_RANGE if is_too_much else Reject.NONE
-
-    def worst_nano(self, group: np.ndarray) -> int:
-        """What a new order could cost at worst; a reduce-only one is as large as it may be."""
-        order = head_of(group)
-        tranche = self.tranches.get(order["instrument_id"])
-        if tranche is None or order["side"] not in tuple(Side):
-            return 0
-        if order["flags"] & OrderFlag.MARKET:
-            order["price_ticks"] = tranche.band_ticks[0 if order["side"] == Side.SELL else 1]
-        if order["flags"] & OrderFlag.REDUCE_ONLY:
-            lots = self.reducible_lots(order["account_id"], order["instrument_id"], order["side"])
-            order["quantity_lots"] = min(lots, order["quantity_lots"])
-        return self.order_nano(order)
-
-    def quotes_nano(self, group: np.ndarray) -> int:
-        """What all new quotes could cost at worst, less what those hold that they replace."""
-        sides = (("bid", Side.BUY), ("ask", Side.SELL))
-        cost_nano = sum(
-            self.order_nano(
-                {
-                    "instrument_id": entry["instrument_id"],
-                    "side": side,
-                    "price_ticks": entry[f"{name}_ticks"],
-                    "quantity_lots": entry[f"{name}_lots"],
-                }
-            )
-            for entry in entries_of(group, Command.QUOTE)
-            for name, side in sides
-        )
-        resting = [self.orders[order_id] for order_id, _ in self.quotes_of(group) if order_id in self.orders]
-        return cost_nano - sum(self.hold_nano(order) for order in resting)
-
-    def order_nano(self, order: Told) -> int:
-        """What an order could cost at worst: a buy its limit, a sell the best bid if that is higher."""
-        tranche = self.tranches.get(order["instrument_id"])
-        if tranche is None:
-            return 0
-        worst_ticks = order["price_ticks"]
-        if order["side"] == Side.SELL:
-            worst_ticks = max([worst_ticks, *self.bids_ticks(order["instrument_id"])])
-        return worst_ticks * order["quantity_lots"] * tranche.tick_value_nano
-
-    def bids_ticks(self, instrument_id: int) -> list[int]:
-        orders = (order for order in self.orders.values() if order.instrument_id == instrument_id)
-        return [order.price_ticks for order in orders if order.side == Side.BUY]
 
     # What events do.
 
@@ -370,8 +359,26 @@ class VenueTwin(TwinCalendar):
             handler(event)
         elif event["kind"] == Event.SERIES_DEFINED:
             self.define_series(group)
+        elif event["kind"] == Event.PARAMETERS_SET:
+            self.set_parameters(group, event)
+        elif event["kind"] == Event.FEES_SET:
+            command = group.view(PARAMETERS_COMMAND)[0]
+            fees_ppm = int(command["maker_fee_ppm"]), int(command["taker_fee_ppm"])
+            assert fees_ppm == (event["maker_fee_ppm"], event["taker_fee_ppm"])
+            self.series[event["series_id"]].fees_ppm = fees_ppm
         else:
             assert event["kind"] in WITHOUT_EFFECT, event
+
+    def set_parameters(self, group: np.ndarray, event: Told) -> None:
+        """New parameters are worth for all that stands; who has less than it must have now is told of elsewhere."""
+        command = group.view(PARAMETERS_COMMAND)[0]
+        names = ("spread_ticks", "concentration_ticks", "concentration_lots")
+        shocks_ticks = (0, *(int(group.view(SHOCKS)[1][f"shock_{n}_ticks"]) for n in range(1, SCENARIOS)))
+        risk = Risk(int(command["mark_ticks"]), shocks_ticks, *(int(command[name]) for name in names))
+        self.tranches[event["instrument_id"]].risk = risk
+        assert event["worst_shock_ticks"] == max(abs(ticks) for ticks in shocks_ticks)
+        assert all(event[name] == getattr(risk, name) for name in ("mark_ticks", *names))
+        self.excused |= set(self.accounts)
 
     def on_account_opened(self, event: Told) -> None:
         assert event["account_id"] not in self.accounts

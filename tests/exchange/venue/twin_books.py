@@ -1,9 +1,9 @@
-"""What the venue's twin makes of the events of matching: orders, positions, holds, auctions."""
+"""What the venue's twin makes of the events of matching: orders, positions, fees, auctions."""
 
 from collections import defaultdict
 
 from exchange.venue.lifecycle import LifeState
-from exchange.venue.schema import Reason
+from exchange.venue.schema import Event, Reason
 from exchange.venue.state import VenueLimits
 from matching.schema import OrderFlag, Side
 from tests.exchange.venue.told import Told
@@ -27,7 +27,7 @@ class TwinBooks:
         self.owes_clip: int | None = None
         """The iceberg whose clip was used up by the last event."""
         self.excused: set[int] = set()
-        """Accounts whose balance this command may take below zero."""
+        """Accounts that this command may leave with less than they must have."""
 
     # Orders.
 
@@ -116,23 +116,22 @@ class TwinBooks:
         reducing = [event[account] for order, account in pairs if self.is_reduce_only(event[order])]
         before = {account_id: abs(self.position_lots(account_id, tranche)) for account_id in reducing}
         lots = event["quantity_lots"] if event["side"] == Side.BUY else -event["quantity_lots"]
-        self.fill(tranche, event["account_id"], lots, event["price_ticks"])
-        self.fill(tranche, event["counter_account_id"], -lots, event["price_ticks"])
+        maker_ppm, taker_ppm = tranche.fees_ppm
+        if event["kind"] == Event.AUCTION_TRADE:
+            maker_ppm = taker_ppm = max(maker_ppm, 0)
+        self.fill(tranche, event["account_id"], lots, event["price_ticks"], taker_ppm)
+        self.fill(tranche, event["counter_account_id"], -lots, event["price_ticks"], maker_ppm)
         for account_id, lots_before in before.items():
             assert abs(self.position_lots(account_id, tranche)) <= lots_before, "a reduce-only order grew a position"
 
-    def fill(self, tranche: Tranche, account_id: int, lots: int, price_ticks: int) -> None:
-        """Two equal and opposite fills make a trade.
-
-        There is one way to hold more than an order was checked for: who realised a profit goes short in the same
-        tranche. What was earned is then held as well, so that less than nothing may be available.
-        """
+    def fill(self, tranche: Tranche, account_id: int, lots: int, price_ticks: int, fee_ppm: int) -> None:
         position = tranche.positions.setdefault(account_id, Position())
-        held_a_profit = position.lots >= 0 and position.cost_nano < 0
         position.lots += lots
         position.cost_nano += lots * price_ticks * tranche.tick_value_nano
-        if held_a_profit and position.lots < 0:
-            self.excused.add(account_id)
+        account = self.accounts[account_id]
+        fee_nano = abs(lots) * -(-price_ticks * tranche.tick_value_nano * fee_ppm // 1_000_000)
+        account.cash_nano -= fee_nano
+        account.fees_nano += fee_nano
 
     # Auctions.
 
@@ -155,7 +154,7 @@ class TwinBooks:
         uncrossing.allotted[event["order_id"]] += event["quantity_lots"]
 
     def on_auction_trade(self, event: Told) -> None:
-        """A buyer and a seller. Who sells above its limit may hold more than was asked for, by what it earns more."""
+        """A buyer and a seller."""
         uncrossing = self.uncrossing_of(event["instrument_id"])
         assert (event["side"], event["price_ticks"]) == (Side.BUY, uncrossing.price_ticks)
         buy_ticks, sell_ticks = (uncrossing.limits[event[name]] for name in ("order_id", "counter_order_id"))
@@ -164,8 +163,6 @@ class TwinBooks:
             uncrossing.allotted[event[name]] -= event["quantity_lots"]
             assert uncrossing.allotted[event[name]] >= 0, "more traded than was allotted"
         uncrossing.traded_lots += event["quantity_lots"]
-        if event["price_ticks"] > sell_ticks:
-            self.excused.add(event["counter_account_id"])
         self.settle_trade(event)
 
     def on_uncrossed(self, event: Told) -> None:
@@ -248,17 +245,3 @@ class TwinBooks:
             if order.terms.flags & OrderFlag.REDUCE_ONLY:
                 subject = order.account_id, order.instrument_id, order.side
                 assert self.resting_lots(*subject) <= self.closing_lots(*subject), "a reduce-only order may open"
-
-    def order_hold_nano(self, account_id: int) -> int:
-        return sum(self.hold_nano(order) for order in self.orders.values() if order.account_id == account_id)
-
-    def hold_nano(self, order: Order) -> int:
-        return order.price_ticks * order.leaves_lots * self.tranches[order.instrument_id].tick_value_nano
-
-    def position_hold_nano(self, account_id: int) -> int:
-        positions = (tranche.positions.get(account_id) for tranche in self.tranches.values())
-        return sum(position.hold_nano for position in positions if position is not None)
-
-    def available_nano(self, account_id: int) -> int:
-        holds_nano = self.order_hold_nano(account_id) + self.position_hold_nano(account_id)
-        return self.accounts[account_id].cash_nano - holds_nano

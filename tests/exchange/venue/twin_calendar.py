@@ -10,13 +10,13 @@ from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, NEXT_STATE, L
 from exchange.venue.schema import SERIES_COMMAND, Command, Event, Reason, Reject
 from exchange.venue.state import VenueLimits
 from tests.exchange.venue.told import Told
-from tests.exchange.venue.twin_books import TwinBooks
+from tests.exchange.venue.twin_margin import TwinMargin, price_max, unknown_risk
 from tests.exchange.venue.twin_parts import NANO_PER_S, Series, Tranche
 
 CLOSED_STATES = frozenset({LifeState.GATE_CLOSED, LifeState.DELIVERING, LifeState.SETTLED, LifeState.EXPIRED})
 
 
-class TwinCalendar(TwinBooks):
+class TwinCalendar(TwinMargin):
     """Series and tranches."""
 
     def __init__(self, limits: VenueLimits) -> None:
@@ -97,6 +97,9 @@ class TwinCalendar(TwinBooks):
             price_step_ticks=event["price_step_ticks"],
             reference_ticks=event["reference_ticks"],
             band_ticks=(event["band_low_ticks"], event["band_high_ticks"]),
+            price_max_ticks=price_max(event["reference_ticks"]),
+            risk=unknown_risk(event["reference_ticks"]),
+            fees_ppm=series.fees_ppm,
         )
 
     def on_listing_refused(self, event: Told) -> None:

@@ -12,6 +12,7 @@ NANO_PER_S = 1_000_000_000
 class Account:
     group: int
     cash_nano: int = 0
+    fees_nano: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,16 @@ class Position:
     lots: int = 0
     cost_nano: int = 0
 
-    @property
-    def hold_nano(self) -> int:
-        return abs(self.cost_nano) if self.lots < 0 else max(self.cost_nano, 0)
+
+@dataclass(frozen=True)
+class Risk:
+    """Parameters of a tranche."""
+
+    mark_ticks: int
+    shocks_ticks: tuple[int, ...]
+    spread_ticks: int
+    concentration_ticks: int
+    concentration_lots: int
 
 
 @dataclass
@@ -54,6 +62,8 @@ class Series:
     horizon_ns: int
     opening_auction_ns: int
     closing_auction_ns: int
+    fees_ppm: tuple[int, int] = (0, 0)
+    """Of a maker and of a taker."""
 
     @property
     def due_ns(self) -> int:
@@ -87,6 +97,9 @@ class Tranche:
     price_step_ticks: int
     reference_ticks: int
     band_ticks: tuple[int, int]
+    price_max_ticks: int
+    risk: Risk
+    fees_ppm: tuple[int, int]
     state: LifeState = LifeState.LISTED
     since_ns: int = 0
     auction_end_ns: int = 0
@@ -98,6 +111,10 @@ class Tranche:
     traded_lots: int = 0
     was_held: bool = False
     positions: dict[int, Position] = field(default_factory=dict)
+
+    @property
+    def worst_fee_ppm(self) -> int:
+        return max(*self.fees_ppm, 0)
 
     @property
     def final_ticks(self) -> int:
