@@ -99,6 +99,7 @@ def complete_view(view: MarketView, venue: Venue) -> None:
     contracts = venue.state.ledger.contracts
     for tranche in view.tranches.values():
         contract = contracts[tranche.instrument_id & (len(contracts) - 1)]
+        tranche.mark_ticks = tranche.mark_ticks or tranche.reference_ticks  # one that ended has no contract any more
         if contract["instrument_id"] == tranche.instrument_id:
             tranche.mark_ticks, tranche.spread_ticks = int(contract["mark_ticks"]), int(contract["spread_ticks"])
 
@@ -188,11 +189,12 @@ def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]
 
 def _listed_contracts(tranches: np.ndarray) -> dict[str, np.ndarray]:
     """Contracts and shocks of tranches, as if each were listed with the reference that it has."""
-    ledger = accounts.allocate(accounts=1, positions=1, contracts=len(tranches))
+    count = len(tranches)
+    ledger = accounts.allocate(accounts=1, positions=1, contracts=max(count, 1))
     names = ["instrument_id", "region_id", "tick_value_nano", "reference_ticks"]
     for slot, (instrument_id, region_id, value_nano, reference_ticks) in enumerate(tranches[names].tolist()):
         list_contract(ledger, slot, instrument_id, region_id, value_nano, reference_ticks, PRICE_TICKS_MAX)
-    return {"contracts": ledger.contracts, "shocks": ledger.shocks.view(SHOCK_ROW)}
+    return {"contracts": ledger.contracts[:count], "shocks": ledger.shocks.view(SHOCK_ROW)[:count]}
 
 
 def _gross_of_accounts(image: dict[str, np.ndarray]) -> Counter[int]:

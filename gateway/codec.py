@@ -14,7 +14,7 @@ from exchange import commands
 from exchange.service import Reply
 from exchange.units import PRICE_DECIMALS, format_nano, format_ticks
 from exchange.venue.schema import REPEAT_EVENT, Event, Reject
-from exchange.view import MarketView, TradeView, TrancheView
+from exchange.view import MarketView, TradeView
 from exchange.view.batches import OrderEvent
 from exchange.view.fees import taker_fee_nano
 from exchange.view.records import TRADES_KEPT
@@ -226,21 +226,20 @@ def _answer(reply: Reply, outcome: Outcome, fills: list[Fill] | None) -> Row:
 
 def _fills(view: MarketView, outcome: Outcome, reply: Reply) -> list[Fill] | None:
     """All trades of the command, or None when it is told again and they are no longer remembered."""
-    tranche = view.tranches.get(outcome.instrument_id)
     if not outcome.is_repeated:
         events = map(OrderEvent._make, reply.events.tolist())
-        trades = [event for event in events if event.kind == Event.TRADE]
-        assert tranche is not None or not trades, "a tranche that trades is listed"
-        return [_fill(tranche, f"{trade.sequence}-{trade.index}", trade) for trade in trades if tranche is not None]
+        trades = (event for event in events if event.kind == Event.TRADE)
+        return [_fill(view, f"{trade.sequence}-{trade.index}", trade) for trade in trades]
+    tranche = view.tranches.get(outcome.instrument_id)
     if tranche is None or not _reaches_back_to(tranche.trades, outcome.sequence):
         return None
-    return [_fill(tranche, trade.trade_id, trade) for trade in tranche.trades if trade.sequence == outcome.sequence]
+    return [_fill(view, trade.trade_id, trade) for trade in tranche.trades if trade.sequence == outcome.sequence]
 
 
-def _fill(tranche: TrancheView, trade_id: str, trade: OrderEvent | TradeView) -> Fill:
+def _fill(view: MarketView, trade_id: str, trade: OrderEvent | TradeView) -> Fill:
     """A trade from the side of the order that came in."""
     price_ticks, lots = trade.price_ticks, trade.quantity_lots
-    return Fill(trade_id, price_ticks, lots, taker_fee_nano(tranche, price_ticks, lots))
+    return Fill(trade_id, price_ticks, lots, taker_fee_nano(view.tranches[trade.instrument_id], price_ticks, lots))
 
 
 def _reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:

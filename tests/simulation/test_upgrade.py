@@ -16,6 +16,7 @@ from exchange.service import Exchange
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreLocked, UpgradeRefused
 from exchange.upgrade import upgrade
+from exchange.venue.machine import Venue
 from exchange.venue.schema import Command
 from exchange.verification import verify
 from exchange.view import MarketView
@@ -322,6 +323,25 @@ def test_every_failing_change_leaves_the_store_upgraded_or_as_it_was(old_store, 
 
 
 # Reading by name.
+
+
+def test_a_market_without_windows_is_read_as_well(old_store):
+    with SnapshotStore.open(old_store) as store:
+        payload = bytes(next(store.newest_first()).payload)
+    _, image, _ = forward.read_image(payload)
+    assert len(image["contracts"]) == len(image["shocks"]) == len(image["tranches"]) > 0
+    listed = forward._listed_contracts(image["tranches"][:0])
+    assert [len(rows) for rows in listed.values()] == [0, 0]
+
+
+def test_a_window_that_ended_keeps_its_reference_as_its_mark(old_store):
+    with SnapshotStore.open(old_store) as store:
+        _, image, dump = forward.read_image(bytes(next(store.newest_first()).payload))
+    view = forward.read_view(dump)
+    ended = view.tranches[1]
+    ended.instrument_id = LIMITS.instruments + 1  # another window has its place by now
+    forward.complete_view(view, Venue.from_image(image, LIMITS))
+    assert ended.mark_ticks == REFERENCE_TICKS
 
 
 def test_fields_are_read_by_name_and_new_ones_are_zero(old_store, monkeypatch):
