@@ -4,12 +4,12 @@ wrong.
 
 import hashlib
 import re
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from exchange.packing import CommandError, Entry, pack_group, packer_of
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     CHANGE_COMMAND,
@@ -25,47 +25,26 @@ from exchange.venue.schema import (
     QUOTE,
     SERIES_COMMAND,
     SHOCKS,
-    TEXT_BYTES_MAX,
-    TEXT_RECORDS_MAX,
     TIER_BITS,
     Command,
     Tier,
 )
-from matching.schema import QUOTES_MAX, MassFlag, OrderFlag, TimeInForce
+from matching.schema import MassFlag, OrderFlag, TimeInForce
 from risk.schema import SCENARIOS
 
-
-def _packer(layout: np.dtype) -> struct.Struct:
-    """A packer of one layout's fields: a tenth of the cost of filling a record by field names."""
-    codes = {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i4": "i", "i8": "q"}
-    fields = (layout.fields or {}).values()
-    packer = struct.Struct("<" + "".join(codes.get(field[0].str[1:], f"{field[0].itemsize}s") for field in fields))
-    assert packer.size == layout.itemsize, "the packer has another size than the record"
-    return packer
-
-
-_ORDER = _packer(ORDER_COMMAND)
-_CHANGE = _packer(CHANGE_COMMAND)
-_CLOCK = _packer(CLOCK_COMMAND)
-_ACCOUNT = _packer(ACCOUNT_COMMAND)
-_SERIES = _packer(SERIES_COMMAND)
-_INSTRUMENT = _packer(INSTRUMENT_COMMAND)
-_PARAMETERS = _packer(PARAMETERS_COMMAND)
-_SHOCKS = _packer(SHOCKS)
-_EXTRA = _packer(EXTRA)
-_QUOTE = _packer(QUOTE)
-_LEG = _packer(LEG)
-_MASS_CANCEL = _packer(MASS_CANCEL_COMMAND)
-_TEXT = _packer(CONTINUATION)
+_ORDER = packer_of(ORDER_COMMAND)
+_CHANGE = packer_of(CHANGE_COMMAND)
+_CLOCK = packer_of(CLOCK_COMMAND)
+_ACCOUNT = packer_of(ACCOUNT_COMMAND)
+_SERIES = packer_of(SERIES_COMMAND)
+_INSTRUMENT = packer_of(INSTRUMENT_COMMAND)
+_PARAMETERS = packer_of(PARAMETERS_COMMAND)
+_SHOCKS = packer_of(SHOCKS)
+_EXTRA = packer_of(EXTRA)
+_QUOTE = packer_of(QUOTE)
+_LEG = packer_of(LEG)
+_MASS_CANCEL = packer_of(MASS_CANCEL_COMMAND)
 _CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
-
-
-Entry = tuple[struct.Struct, tuple[int, ...]]
-"""The packer and the values of one record behind a head."""
-
-
-class CommandError(ValueError):
-    """A value that fits no record; `str` says which."""
 
 
 def place(
@@ -93,7 +72,7 @@ def place(
     high, low = client_key(client_id)
     flags |= (OrderFlag.ICEBERG if display_lots else 0) | (OrderFlag.MINIMUM if minimum_lots else 0)
     extra = (Command.EXTRA, 0, 0, 0, display_lots, minimum_lots, *(0,) * 5)
-    return _group(
+    return pack_group(
         lambda continuations: _ORDER.pack(
             Command.PLACE,
             continuations,
@@ -155,7 +134,7 @@ def mass_cancel(
     flags = sum(flag for flag, value in zip(MassFlag, given, strict=True) if value is not None)
     tier_mask = (1 << TIER_BITS) - 1
     scope_mask = (0 if region_id is None else 0xFFFFFFFF & ~tier_mask) | (0 if tier is None else tier_mask)
-    return _group(
+    return pack_group(
         lambda continuations: _MASS_CANCEL.pack(
             Command.MASS_CANCEL,
             continuations,
@@ -253,7 +232,7 @@ def basket(
 
 def tick(time_ns: int) -> np.ndarray:
     """The passing of time."""
-    return _group(lambda _: _CLOCK.pack(Command.TICK, 0, 0, 0, time_ns, *(0,) * 6))
+    return pack_group(lambda _: _CLOCK.pack(Command.TICK, 0, 0, 0, time_ns, *(0,) * 6))
 
 
 def open_account(account_id: int, name: str, group: int = 0) -> np.ndarray:
@@ -298,7 +277,7 @@ def define_series(
     With an opening auction orders collect for so long before trading begins, or begins again after a halt; with a
     closing auction they do so for the last seconds before the gate.
     """
-    return _group(
+    return pack_group(
         lambda _: _SERIES.pack(
             Command.DEFINE_SERIES,
             0,
@@ -342,7 +321,7 @@ def set_parameters(
     """
     if len(shocks_ticks) != SCENARIOS or shocks_ticks[0] != 0:
         raise CommandError(f"there are {SCENARIOS} shocks, and the first is 0, because nothing moves")
-    return _group(
+    return pack_group(
         lambda continuations: _PARAMETERS.pack(
             Command.SET_PARAMETERS,
             continuations,
@@ -361,7 +340,7 @@ def set_parameters(
 
 def set_fees(series_id: int, maker_fee_ppm: int, taker_fee_ppm: int) -> np.ndarray:
     """What trades cost in windows of a series that are listed from now on, in parts of a million; a rebate below 0."""
-    return _group(
+    return pack_group(
         lambda _: _PARAMETERS.pack(
             Command.SET_FEES, 0, 0, 0, series_id, 0, 0, 0, 0, maker_fee_ppm, taker_fee_ppm, *(0,) * 3
         )
@@ -423,7 +402,7 @@ def _many(
     session_id: int,
 ) -> np.ndarray:
     high, low = client_key(client_id)
-    return _group(
+    return pack_group(
         lambda continuations: _ORDER.pack(
             kind,
             continuations,
@@ -457,7 +436,7 @@ def _change(
 ) -> np.ndarray:
     high, low = client_key(client_id)
     target_high, target_low = client_key(target_client_id)
-    return _group(
+    return pack_group(
         lambda continuations: _CHANGE.pack(
             kind,
             continuations,
@@ -479,7 +458,7 @@ def _change(
 
 def _account(kind: int, account_id: int, group: int, amount_nano: int, client_id: str, text: str) -> np.ndarray:
     high, low = client_key(client_id)
-    return _group(
+    return pack_group(
         lambda continuations: _ACCOUNT.pack(
             kind, continuations, 0, group, account_id, 0, amount_nano, 0, high, low, 0, 0
         ),
@@ -488,24 +467,9 @@ def _account(kind: int, account_id: int, group: int, amount_nano: int, client_id
 
 
 def _instrument(kind: int, instrument_id: int, region_id: int = 0, price_ticks: int = 0, text: str = "") -> np.ndarray:
-    return _group(
+    return pack_group(
         lambda continuations: _INSTRUMENT.pack(
             kind, continuations, 0, instrument_id, region_id, price_ticks, *(0,) * 6
         ),
         text,
     )
-
-
-def _group(pack_head: Callable[[int], bytes], text: str = "", entries: Sequence[Entry] = ()) -> np.ndarray:
-    """A head that knows how many records follow it: its entries, then those of a text. Raises CommandError."""
-    if len(entries) > QUOTES_MAX:
-        raise CommandError(f"a command has at most {QUOTES_MAX} entries, not {len(entries)}")
-    if len(text) > TEXT_RECORDS_MAX * TEXT_BYTES_MAX or not text.isascii():
-        raise CommandError(f"a text of at most {TEXT_RECORDS_MAX * TEXT_BYTES_MAX} ASCII characters is needed")
-    parts = [text[at : at + TEXT_BYTES_MAX].encode() for at in range(0, len(text), TEXT_BYTES_MAX)]
-    try:
-        records = [pack_head(len(entries) + len(parts)), *(packer.pack(*values) for packer, values in entries)]
-    except struct.error as error:
-        raise CommandError(f"a number does not fit its field: {error}") from None
-    records += [_TEXT.pack(Command.CONTINUATION, at, len(part), 0, part) for at, part in enumerate(parts)]
-    return np.frombuffer(b"".join(records), ORDER_COMMAND)

@@ -1,23 +1,28 @@
 """Reading what older rules wrote: records and rows are taken by the names of their fields, and what is new is zero.
 
 A snapshot says how its records lie, and a dump of the view how its rows lie. Those of engine 1 did not say it yet; how
-theirs lay stands here.
+theirs lay stands here. Before engine 3 nothing was margined: its contracts are as if every tranche were listed today.
 """
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import orjson
 
-from exchange.venue.image import LAYOUTS
+from exchange.venue.image import LAYOUTS, SHOCK_ROW
+from exchange.venue.machine import Venue
 from exchange.venue.schema import TIER_BITS
 from exchange.view import MarketView
 from exchange.view.packed import pack_orders
 from exchange.view.records import OrderView
-from exchange.view.storage import COLUMNS, load_document, load_orders
-from matching.schema import Side
+from exchange.view.storage import COLUMNS, load_document, load_orders, load_records, split_dump
+from matching.schema import PRICE_TICKS_MAX, Side
+from risk import accounts
+from risk.contracts import list_contract
+from risk.schema import GROSS_NANO_MAX
 
-READABLE_ENGINES = frozenset({"1"})
+READABLE_ENGINES = frozenset({"1", "2"})
 """Engines before this one whose snapshots mean, field by field, what this one's mean."""
 
 _ENGINE_1_DUMP = b'{"format":1,'
@@ -70,34 +75,63 @@ def read_image(payload: bytes) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
     if "scope" not in (stored["instruments"].dtype.names or ()):
         # Engine 1 had no mass cancels, which go by region and tier.
         image["instruments"]["scope"] = image["tranches"]["region_id"] << TIER_BITS | image["tranches"]["tier"]
+    if "contracts" not in stored:
+        listed = _listed_contracts(image["tranches"])
+        image |= {name: _with_fields_of(rows, LAYOUTS[name]) for name, rows in listed.items()}
     return stored, image, body[at:]
+
+
+def beyond_bounds(image: dict[str, np.ndarray]) -> list[str]:
+    """What of a market is more than the sums of risk are made for, in words."""
+    prices_max = dict(image["contracts"][["instrument_id", "price_max_ticks"]].tolist())
+    found = []
+    for order_id, instrument_id, price_ticks in image["orders"][["order_id", "instrument_id", "price_ticks"]].tolist():
+        if price_ticks > prices_max[instrument_id]:
+            found.append(f"order {order_id} has a price above {prices_max[instrument_id]} ticks")
+    gross_nano = _gross_of_accounts(image)
+    found += [f"account {each} has too much at stake" for each in gross_nano if gross_nano[each] > GROSS_NANO_MAX]
+    return found
+
+
+def complete_view(view: MarketView, venue: Venue) -> None:
+    """Give a view what no dump of older rules has: the figures of accounts, and marks and charges of tranches."""
+    view.set_figures(venue.figures_of_all())
+    contracts = venue.state.ledger.contracts
+    for tranche in view.tranches.values():
+        contract = contracts[tranche.instrument_id & (len(contracts) - 1)]
+        tranche.mark_ticks = tranche.mark_ticks or tranche.reference_ticks  # one that ended has no contract any more
+        if contract["instrument_id"] == tranche.instrument_id:
+            tranche.mark_ticks, tranche.spread_ticks = int(contract["mark_ticks"]), int(contract["spread_ticks"])
 
 
 def read_view(dump: bytes | memoryview) -> MarketView:
     """The view that was dumped. Raises ValueError, LookupError or TypeError for what is no dump."""
-    if bytes(dump[: len(_ENGINE_1_DUMP)]) != _ENGINE_1_DUMP:
-        return MarketView.load(dump)
-    document = orjson.loads(dump)
-    take = {name: _taker(_ENGINE_1_COLUMNS[name].split(), columns) for name, columns in COLUMNS.items()}
-    document["series"] = [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]]
-    document["accounts"] = [
-        [take["account"](row), [take["position"](position) for position in positions]]
-        for row, positions in document["accounts"]
-    ]
-    books = [(bids, asks) for _, _, bids, asks, _ in document["tranches"]]
-    document["tranches"] = [
-        [take["tranche"](row), sequence, [take["trade"](trade) for trade in trades]]
-        for row, sequence, _, _, trades in document["tranches"]
-    ]
-    document["tape"] = [take["trade"](row) for row in document["tape"]]
+    if bytes(dump[: len(_ENGINE_1_DUMP)]) == _ENGINE_1_DUMP:
+        return _read_view_of_engine_1(dump)
+    document, records = split_dump(dump)
+    if document["columns"]["order"] != list(COLUMNS["order"]):
+        raise ValueError("its orders have other columns")
     view = MarketView()
-    load_document(view, document)
+    load_document(view, _with_columns_of_today(document, document["columns"]))
+    load_records(view, document, records)
+    return view
+
+
+def _read_view_of_engine_1(dump: bytes | memoryview) -> MarketView:
+    """Levels stood between a tranche's row and its trades, and orders as rows of the document."""
+    document = orjson.loads(dump)
+    books = [(bids, asks) for _, _, bids, asks, _ in document["tranches"]]
+    document["tranches"] = [[row, sequence, trades] for row, sequence, _, _, trades in document["tranches"]]
+    columns = {name: names.split() for name, names in _ENGINE_1_COLUMNS.items()}
+    take_order = _taker(columns["order"], COLUMNS["order"])
+    view = MarketView()
+    load_document(view, _with_columns_of_today(document, columns))
     for tranche, sides in zip(view.tranches.values(), books, strict=True):
         for side, levels in zip(Side, sides, strict=True):
             prices, lots, counts = zip(*levels, strict=True) if levels else ((), (), ())
             tranche.book.sides[side].restore(list(prices), list(lots), list(counts))
     orders = ("open_orders", "finished_orders")
-    load_orders(view, *(pack_orders(OrderView(*take["order"](row)) for row in document[name]) for name in orders))
+    load_orders(view, *(pack_orders(OrderView(*take_order(row)) for row in document[name]) for name in orders))
     return view
 
 
@@ -134,3 +168,40 @@ def _taker(stored: list[str], columns: dict[str, Any]) -> Any:
     """A function that turns a stored row into one of this version's; what is new is as in `columns`."""
     places = [(stored.index(name) if name in stored else -1, blank) for name, blank in columns.items()]
     return lambda row: [blank if place < 0 else row[place] for place, blank in places]
+
+
+def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]]) -> dict[str, Any]:
+    """A document whose rows have the columns of this version, from one whose rows have others."""
+    take = {name: _taker(stored[name], columns) for name, columns in COLUMNS.items()}
+    return document | {
+        "series": [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]],
+        "accounts": [
+            [take["account"](row), [take["position"](position) for position in positions]]
+            for row, positions in document["accounts"]
+        ],
+        "tranches": [
+            [take["tranche"](row), sequence, [take["trade"](trade) for trade in trades]]
+            for row, sequence, trades in document["tranches"]
+        ],
+        "tape": [take["trade"](row) for row in document["tape"]],
+    }
+
+
+def _listed_contracts(tranches: np.ndarray) -> dict[str, np.ndarray]:
+    """Contracts and shocks of tranches, as if each were listed with the reference that it has."""
+    count = len(tranches)
+    ledger = accounts.allocate(accounts=1, positions=1, contracts=max(count, 1))
+    names = ["instrument_id", "region_id", "tick_value_nano", "reference_ticks"]
+    for slot, (instrument_id, region_id, value_nano, reference_ticks) in enumerate(tranches[names].tolist()):
+        list_contract(ledger, slot, instrument_id, region_id, value_nano, reference_ticks, PRICE_TICKS_MAX)
+    return {"contracts": ledger.contracts[:count], "shocks": ledger.shocks.view(SHOCK_ROW)[:count]}
+
+
+def _gross_of_accounts(image: dict[str, np.ndarray]) -> Counter[int]:
+    """What the lots of each account, held and open, would be worth at the highest prices."""
+    lot_nano = dict(image["contracts"][["instrument_id", "gross_nano"]].tolist())
+    gross_nano: Counter[int] = Counter()
+    for name, lots_name in (("positions", "lots"), ("orders", "leaves_lots")):
+        for account_id, instrument_id, lots in image[name][["account_id", "instrument_id", lots_name]].tolist():
+            gross_nano[account_id] += abs(lots) * lot_nano[instrument_id]
+    return gross_nano

@@ -12,10 +12,13 @@
     horizon_s = 21600              # listed this long before the window starts
     opening_auction_s = 60         # orders collect for so long before trading begins; 0, the default, for no auction
     closing_auction_s = 120        # the last auction begins this long before the gate; 0, the default, for none
+    maker_fee_ppm = -20            # of what is traded, in parts of a million; negative for a rebate; 0 by default
+    taker_fee_ppm = 50
 
 `apply_plan` adds what the exchange does not have yet; it changes and removes nothing.
 """
 
+import asyncio
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,11 +26,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from exchange import commands
-from exchange.service import Exchange
+from exchange.service import Exchange, Reply
 from exchange.symbols import NANO_PER_S, SymbolError, is_region, parse_duration
 from exchange.units import UnitError, parse_ticks
 from exchange.venue.schema import Reject, Tier
 from matching.schema import EventKind
+from risk.schema import FEE_PPM_MAX
 
 
 class PlanError(ValueError):
@@ -64,6 +68,8 @@ class SeriesPlan(BaseModel):
     band_bps: Annotated[int, Field(gt=0)] = 5_000
     opening_auction_s: Annotated[int, Field(ge=0, lt=1 << 16)] = 0
     closing_auction_s: Annotated[int, Field(ge=0, lt=1 << 16)] = 0
+    maker_fee_ppm: Annotated[int, Field(ge=-FEE_PPM_MAX, le=FEE_PPM_MAX)] = 0
+    taker_fee_ppm: Annotated[int, Field(ge=0, le=FEE_PPM_MAX)] = 0
 
     @field_validator("tier")
     @classmethod
@@ -144,7 +150,7 @@ async def apply_plan(exchange: Exchange, plan: MarketPlan) -> int:
     region_ids = {code: region_id for region_id, code in exchange.view.regions.items()}
     for series in plan.series:
         if series.key not in present:
-            await _submit(exchange, _define(exchange, series, region_ids[series.region]), str(series.key))
+            await _submit_series(exchange, series, region_ids[series.region])
             added += 1
     return added
 
@@ -171,7 +177,21 @@ def _define(exchange: Exchange, series: SeriesPlan, region_id: int) -> Any:
     )
 
 
+async def _submit_series(exchange: Exchange, series: SeriesPlan, region_id: int) -> None:
+    """A series and its fees, in one batch: its first windows are listed in the next one, and so with these fees."""
+    series_id = len(exchange.view.series) + 1
+    groups = [_define(exchange, series, region_id)]
+    if (series.maker_fee_ppm, series.taker_fee_ppm) != (0, 0):
+        groups.append(commands.set_fees(series_id, series.maker_fee_ppm, series.taker_fee_ppm))
+    for reply in await asyncio.gather(*exchange.submit_many(groups)):
+        _check(reply, str(series.key))
+
+
 async def _submit(exchange: Exchange, group: Any, what: str) -> None:
-    outcome = (await exchange.submit(group)).events[-1]
+    _check(await exchange.submit(group), what)
+
+
+def _check(reply: Reply, what: str) -> None:
+    outcome = reply.events[-1]
     if outcome["kind"] == EventKind.REJECTED:
         raise PlanError(f"{what} was refused: {Reject(int(outcome['reason'])).name.lower()}")

@@ -17,4 +17,7 @@ class Published(NamedTuple):
     events: np.ndarray
     """ORDER_EVENT records, grouped by command in order; the last event of a command is its outcome."""
     figures: np.ndarray | None = None
-    """What the batch left of the money of every account that it may have touched; none while rows are replayed."""
+    """FIGURES of every account whose money the batch may have moved, as it left them.
+
+    None while rows are replayed: readers then get the figures of all accounts in the end.
+    """

@@ -61,6 +61,7 @@ def recover(
             recovered.replayed_records += len(published.commands)
             if progress is not None:
                 progress(recovered.sequence, journal.last_sequence)
+    recovered.view.set_figures(recovered.venue.figures_of_all())
     return recovered
 
 

@@ -199,7 +199,7 @@ class Sequencer:
         lengths = np.fromiter((len(request.group) for request in batch), np.int64, len(batch))
         sequences = first_sequence + 1 + np.cumsum(lengths) - lengths
         return Delivery(
-            Published(first_sequence, time_ns, records, events),
+            Published(first_sequence, time_ns, records, events, self._venue.figures_after(events)),
             [request.ticket for request in batch],
             sequences.astype(np.uint64),
             self._capture_if_due(is_last),

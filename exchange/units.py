@@ -3,6 +3,7 @@
 from decimal import Context, Decimal, InvalidOperation
 
 from exchange.venue.schema import NANO_PER_TICK_PER_3_MINUTES, WINDOW_STEP_S
+from risk.schema import PPM
 
 PRICE_DECIMALS = 6
 AMOUNT_DECIMALS = 9
@@ -45,6 +46,11 @@ def tick_value_nano(duration_s: int) -> int:
     windows, rest = divmod(duration_s, WINDOW_STEP_S)
     assert rest == 0, "a window is a multiple of three minutes"
     return windows * NANO_PER_TICK_PER_3_MINUTES
+
+
+def fee_nano(price_ticks: int, lots: int, value_nano: int, fee_ppm: int) -> int:
+    """The fee of a trade at so many nano-USD a tick and lot: whole for each lot, rounded up, as risk charges it."""
+    return lots * -(-price_ticks * value_nano * fee_ppm // PPM)
 
 
 def _scaled(text: str, decimals: int, what: str) -> int:

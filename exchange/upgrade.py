@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.bases import encode, first_records
-from exchange.forward import READABLE_ENGINES, lost_fields, read_image, read_view
+from exchange.forward import READABLE_ENGINES, beyond_bounds, complete_view, lost_fields, read_image, read_view
 from exchange.journal import Journal
 from exchange.recovery import snapshot_of
 from exchange.snapshots import Snapshot, SnapshotStore
@@ -21,6 +21,9 @@ from exchange.store_errors import UpgradeRefused
 from exchange.venue import state
 from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
+
+NAMED_MAX = 10
+"""So many reasons of one kind are told, not all."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,12 @@ def _forward(journal: Journal, snapshot: Snapshot, limits: VenueLimits) -> Snaps
     """The same market under the rules of this program, restored once and compared field by field."""
     try:
         stored, image, view_dump = read_image(bytes(snapshot.payload))
+        beyond = beyond_bounds(image)
+        if beyond:
+            raise UpgradeRefused(journal.path, f"these rules cannot reckon with it: {', '.join(beyond[:NAMED_MAX])}")
         venue = Venue.from_image(image, limits)
         view = read_view(view_dump)
+        complete_view(view, venue)
     except (ValueError, LookupError, TypeError) as error:
         raise UpgradeRefused(journal.path, f"its snapshot cannot be read under these rules: {error!r}") from error
     restored = venue.image()

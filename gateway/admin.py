@@ -1,4 +1,4 @@
-"""What an administrator does: open accounts, move money, make keys, halt and resume trading."""
+"""What an administrator does: open accounts, move money, make keys, set risk parameters and fees, halt and resume."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from aiohttp import web
 
 from exchange import commands
 from exchange.service import Reply
-from exchange.units import format_nano
-from exchange.venue.schema import Reject
+from exchange.units import format_nano, format_ticks
+from exchange.venue.schema import Reject, Tier
 from exchange.view import MarketView
 from gateway.codec import instrument_id_of, outcome_of
 from gateway.errors import ApiError, DoorError
@@ -17,9 +17,20 @@ from gateway.fields import time_text
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
 from gateway.keys import NO_ACCOUNT
-from gateway.requests import AccountRequest, HaltRequest, KeyRequest, MoneyRequest, NoQuery, ReadQuery, Role
+from gateway.requests import (
+    AccountRequest,
+    FeesRequest,
+    HaltRequest,
+    KeyRequest,
+    MoneyRequest,
+    NoQuery,
+    ReadQuery,
+    RiskParametersRequest,
+    Role,
+)
 from gateway.rows import Row, account_row, stamp
 from gateway.submission import run
+from risk.schema import SCENARIOS
 
 CREATED = 201
 
@@ -31,6 +42,8 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/v1/admin/deposits", deposit)
     router.add_post("/v1/admin/withdrawals", withdraw)
     router.add_post("/v1/admin/keys", create_key)
+    router.add_post("/v1/admin/risk-parameters", set_risk_parameters)
+    router.add_post("/v1/admin/fees", set_fees)
     router.add_post("/v1/admin/halt", halt)
     router.add_post("/v1/admin/resume", resume)
 
@@ -64,7 +77,7 @@ async def deposit(request: web.Request) -> web.Response:
 
 
 async def withdraw(request: web.Request) -> web.Response:
-    """Money out of an account, as far as nothing holds it."""
+    """Money out of an account, as far as it is withdrawable."""
     return await _move_money(request, commands.withdraw)
 
 
@@ -81,6 +94,37 @@ async def create_key(request: web.Request) -> web.Response:
     key = await asyncio.to_thread(gateway.keys.create, account_id, wanted.roles)
     row: Row = {"key_id": key.key_id, "secret": key.secret, "account": wanted.account, "roles": sorted(key.roles)}
     return answer(row, CREATED)
+
+
+async def set_risk_parameters(request: web.Request) -> web.Response:
+    """What a lot of a tranche requires from now on; open positions and orders are margined anew."""
+    gateway = await _administrator(request)
+    query_of(request, NoQuery)
+    wanted = await body_of(request, RiskParametersRequest)
+    command = commands.set_parameters(
+        instrument_id_of(gateway.exchange.view, wanted.symbol),
+        mark_ticks=wanted.mark,
+        shocks_ticks=_shocks(wanted),
+        spread_ticks=wanted.spread,
+        concentration_ticks=wanted.concentration,
+        concentration_lots=wanted.concentration_lots,
+    )
+    reply = await run(gateway.exchange, command)
+    row: Row = {"symbol": wanted.symbol, "mark": format_ticks(wanted.mark)}
+    return answer(row | _told(reply))
+
+
+async def set_fees(request: web.Request) -> web.Response:
+    """What trades cost in windows that are listed from now on; those that are listed keep their fees."""
+    gateway = await _administrator(request)
+    query_of(request, NoQuery)
+    wanted = await body_of(request, FeesRequest)
+    series_ids = _series_ids(gateway.exchange.view, wanted)
+    told: Row = {}
+    for series_id in series_ids:
+        told = _told(await run(gateway.exchange, commands.set_fees(series_id, wanted.maker_ppm, wanted.taker_ppm)))
+    row: Row = {"series": series_ids, "maker_ppm": wanted.maker_ppm, "taker_ppm": wanted.taker_ppm}
+    return answer(row | told)
 
 
 async def halt(request: web.Request) -> web.Response:
@@ -119,6 +163,34 @@ async def _switch(
     reply = await run(gateway.exchange, everything() if symbol is None else one(instrument_id_of(view, symbol)))
     row: Row = {"symbol": symbol, "market_halted": view.market_halted}
     return answer(row | _told(reply))
+
+
+def _shocks(wanted: RiskParametersRequest) -> list[int]:
+    """Those of all scenarios. In the first nothing moves, so it need not be sent. Raises ApiError for another one."""
+    shocks_ticks = [0] * (SCENARIOS - len(wanted.shocks)) + wanted.shocks
+    if shocks_ticks[0] != 0:
+        raise ApiError(Reject.PARAMETERS_OUT_OF_RANGE, "shocks: the first of 16 is 0: nothing moves", "shocks")
+    return shocks_ticks
+
+
+def _series_ids(view: MarketView, wanted: FeesRequest) -> list[int]:
+    """One series by its number, or all of a region and tier. Raises ApiError."""
+    names_tier = wanted.region is not None and wanted.tier is not None
+    if wanted.series is not None and wanted.region is None and wanted.tier is None:
+        return [wanted.series]
+    if wanted.series is not None or not names_tier:
+        raise ApiError(DoorError.MISSING_FIELD, "series: name it, or a region and a tier, and not both", "series")
+    if wanted.region not in view.regions.values():
+        raise ApiError(Reject.UNKNOWN_REGION)
+    tier = Tier[str(wanted.tier).upper()]
+    found = [
+        series_id
+        for series_id, terms in view.series.items()
+        if (view.regions[terms.region_id], terms.tier) == (wanted.region, tier)
+    ]
+    if not found:
+        raise ApiError(Reject.UNKNOWN_SERIES)
+    return found
 
 
 def _told(reply: Reply) -> Row:

@@ -12,10 +12,11 @@ import numpy as np
 
 from exchange import commands
 from exchange.service import Reply
-from exchange.units import PRICE_DECIMALS, format_ticks
+from exchange.units import PRICE_DECIMALS, format_nano, format_ticks
 from exchange.venue.schema import REPEAT_EVENT, Event, Reject
 from exchange.view import MarketView, TradeView
 from exchange.view.batches import OrderEvent
+from exchange.view.fees import taker_fee_nano
 from exchange.view.records import TRADES_KEPT
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
@@ -65,6 +66,7 @@ class Fill(NamedTuple):
     trade_id: str
     price_ticks: int
     quantity_lots: int
+    fee_nano: int
 
 
 def place_command(view: MarketView, account_id: int, request: PlaceRequest) -> np.ndarray:
@@ -227,15 +229,17 @@ def _fills(view: MarketView, outcome: Outcome, reply: Reply) -> list[Fill] | Non
     if not outcome.is_repeated:
         events = map(OrderEvent._make, reply.events.tolist())
         trades = (event for event in events if event.kind == Event.TRADE)
-        return [Fill(f"{trade.sequence}-{trade.index}", trade.price_ticks, trade.quantity_lots) for trade in trades]
+        return [_fill(view, f"{trade.sequence}-{trade.index}", trade) for trade in trades]
     tranche = view.tranches.get(outcome.instrument_id)
     if tranche is None or not _reaches_back_to(tranche.trades, outcome.sequence):
         return None
-    return [
-        Fill(trade.trade_id, trade.price_ticks, trade.quantity_lots)
-        for trade in tranche.trades
-        if trade.sequence == outcome.sequence
-    ]
+    return [_fill(view, trade.trade_id, trade) for trade in tranche.trades if trade.sequence == outcome.sequence]
+
+
+def _fill(view: MarketView, trade_id: str, trade: OrderEvent | TradeView) -> Fill:
+    """A trade from the side of the order that came in."""
+    price_ticks, lots = trade.price_ticks, trade.quantity_lots
+    return Fill(trade_id, price_ticks, lots, taker_fee_nano(view.tranches[trade.instrument_id], price_ticks, lots))
 
 
 def _reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:
@@ -268,4 +272,9 @@ def _average_price(fills: list[Fill]) -> str:
 
 
 def _fill_row(fill: Fill) -> Row:
-    return {"id": fill.trade_id, "price": format_ticks(fill.price_ticks), "quantity": str(fill.quantity_lots)}
+    return {
+        "id": fill.trade_id,
+        "price": format_ticks(fill.price_ticks),
+        "quantity": str(fill.quantity_lots),
+        "fee": format_nano(fill.fee_nano),
+    }

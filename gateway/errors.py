@@ -150,10 +150,27 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     ),
     Reject.DUPLICATE_INSTRUMENT: Answer(422, "the command names an instrument twice", "symbol"),
     Reject.QUOTE_CROSSED: Answer(422, "the bid of a quote must be below its ask", "price"),
-    Reject.NOTIONAL_OUT_OF_RANGE: Answer(422, "price times quantity is too large for one account", "quantity"),
-    Reject.INSUFFICIENT_FUNDS: Answer(422, "the account's available balance does not cover this"),
+    Reject.NOTIONAL_OUT_OF_RANGE: Answer(
+        422, "this is more than one account may have at stake; ask for less, or cancel other orders", "quantity"
+    ),
+    Reject.INSUFFICIENT_FUNDS: Answer(
+        422, "this is more than is withdrawable; cancel orders, close positions, or ask for less", "amount"
+    ),
     Reject.TOO_MANY_POSITIONS: Answer(503, "the market holds as many positions as it can; try later"),
     Reject.AMOUNT_OUT_OF_RANGE: Answer(422, "the amount must be positive and the balance within its limit", "amount"),
+    Reject.INSUFFICIENT_MARGIN: Answer(
+        422,
+        "the account's free equity does not cover the margin of this order; ask for less, cancel orders, or deposit",
+    ),
+    Reject.PRICE_ABOVE_MAXIMUM: Answer(
+        422, "the price is above 32 times the reference that the tranche was listed with; take a lower one", "price"
+    ),
+    Reject.PARAMETERS_OUT_OF_RANGE: Answer(
+        422, "mark, shocks and charges go up to 32 times the tranche's first reference, and the first of 16 shocks is 0"
+    ),
+    Reject.FEES_OUT_OF_RANGE: Answer(
+        422, "the taker pays 0 to 20000 ppm, the maker up to 20000 and never gets more than the taker pays"
+    ),
     Reject.UNKNOWN_COMMAND: Answer(422, "the exchange knows no such command"),
     Reject.INCOMPLETE_GROUP: Answer(422, "the command came without all of its parts"),
     Reject.UNKNOWN_ACCOUNT: Answer(404, "no such account is open", "account"),

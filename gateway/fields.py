@@ -65,6 +65,27 @@ def _amount(value: Any) -> int:
     return _within(amount_nano, AMOUNT_NANO_MAX, Reject.AMOUNT_OUT_OF_RANGE)
 
 
+def _charge(value: Any) -> int:
+    """A price from nothing on."""
+    return _parameter(value, 0)
+
+
+def _shock(value: Any) -> int:
+    """What a price may move by, either way."""
+    return _parameter(value, -PRICE_TICKS_MAX)
+
+
+def _parameter(value: Any, lowest_ticks: int) -> int:
+    price_ticks = _decimal(value, parse_ticks, PRICE_DECIMALS, Reject.PARAMETERS_OUT_OF_RANGE)
+    return _within(price_ticks, PRICE_TICKS_MAX, Reject.PARAMETERS_OUT_OF_RANGE, lowest_ticks)
+
+
+def _lots_from_none(value: Any) -> int:
+    """So many lots, or none."""
+    lots = _decimal(value, parse_lots, 0, Reject.PARAMETERS_OUT_OF_RANGE)
+    return _within(lots, QUANTITY_LOTS_MAX, Reject.PARAMETERS_OUT_OF_RANGE, 0)
+
+
 def _decimal(value: Any, parse: Callable[[str], int], decimals: int, out_of_range: Reject) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise refusal(DoorError.NUMBER_NOT_STRING)
@@ -82,8 +103,8 @@ def _decimal(value: Any, parse: Callable[[str], int], decimals: int, out_of_rang
         raise refusal(out_of_range if len(whole) > 1 else DoorError.TOO_MANY_DECIMALS) from None
 
 
-def _within(value: int, highest: int, error: Reject) -> int:
-    if not 1 <= value <= highest:
+def _within(value: int, highest: int, error: Reject, lowest: int = 1) -> int:
+    if not lowest <= value <= highest:
         raise refusal(error)
     return value
 
@@ -146,6 +167,9 @@ def _text(value: Any) -> str:
 
 PriceTicks = Annotated[int, BeforeValidator(_price)]
 QuantityLots = Annotated[int, BeforeValidator(_quantity)]
+ChargeTicks = Annotated[int, BeforeValidator(_charge)]
+ShockTicks = Annotated[int, BeforeValidator(_shock)]
+LotsFromNone = Annotated[int, BeforeValidator(_lots_from_none)]
 AmountNano = Annotated[int, BeforeValidator(_amount)]
 ClientId = Annotated[str, BeforeValidator(_client_id)]
 UtcTimeNs = Annotated[int, BeforeValidator(_time)]

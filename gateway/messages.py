@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.published import Published
+from exchange.units import format_nano
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState
-from exchange.view import MarketView, OrderView, TradeView, TrancheView
+from exchange.view import MarketView, TradeView, TrancheView
 from exchange.view.batches import OrderEvent
+from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
 from gateway.fields import time_text
 from gateway.rows import SIDE_NAMES, Row, book_levels, changed_levels, instrument_row, order_row, stamp, trade_row
 from matching.schema import EventKind
@@ -32,6 +34,7 @@ _ABOUT_NO_ORDER = frozenset(
         EventKind.BASKET_KILLED,
     }
 )
+_FEES = {"taker": taker_fee_nano, "maker": maker_fee_nano, "auction": auction_fee_nano}
 _ORDER_KINDS = np.array([kind for kind in EventKind if kind not in _ABOUT_NO_ORDER], np.uint8)
 
 
@@ -78,8 +81,8 @@ def orders_updates(view: MarketView, batch: Published, account_ids: Collection[i
         if event.kind in _TRADE_KINDS:
             trade = _trade(view, event, batch.time_ns)
             taker, maker = ("taker", "maker") if event.kind == EventKind.TRADE else ("auction", "auction")
-            fills[event.account_id].append(_fill_row(trade, view.order(event.order_id), taker))
-            fills[event.counter_account_id].append(_fill_row(trade, view.order(event.counter_order_id), maker))
+            fills[event.account_id].append(_fill_row(view, trade, event.order_id, taker))
+            fills[event.counter_account_id].append(_fill_row(view, trade, event.counter_order_id, maker))
     return {
         account_id: _message("orders", "update", view)
         | {"orders": _order_rows(view, orders[account_id]), "fills": fills[account_id]}
@@ -165,9 +168,11 @@ def _trade(view: MarketView, event: OrderEvent, time_ns: int) -> TradeView:
     )
 
 
-def _fill_row(trade: TradeView, order: OrderView | None, liquidity: str) -> Row:
+def _fill_row(view: MarketView, trade: TradeView, order_id: int, liquidity: str) -> Row:
     """A trade from the side of one of its orders. A fill in a batch is newer than what the read model forgets."""
+    order = view.order(order_id)
     assert order is not None, "an order of this batch"
+    fee_nano = _FEES[liquidity](view.tranches[trade.instrument_id], trade.price_ticks, trade.quantity_lots)
     row = trade_row(trade)
     del row["taker_side"]
     return row | {
@@ -175,4 +180,5 @@ def _fill_row(trade: TradeView, order: OrderView | None, liquidity: str) -> Row:
         "order_id": order.order_id,
         "client_id": order.client_id or None,
         "liquidity": liquidity,
+        "fee": format_nano(fee_nano),
     }

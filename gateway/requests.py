@@ -12,26 +12,34 @@ from gateway.fields import (
     PAGE_ROWS_MAX,
     AccountName,
     AmountNano,
+    ChargeTicks,
     ClientId,
     Depth,
+    LotsFromNone,
     OrderId,
     PageLimit,
     PostOnly,
     PriceTicks,
     QuantityLots,
     Sequence,
+    ShockTicks,
     UtcTimeNs,
 )
+from risk.schema import SCENARIOS
 
 TEXT_LENGTH_MAX = 64
 GROUP_MAX = (1 << 32) - 1
 LABEL_MAX = (1 << 32) - 1
+SERIES_MAX = (1 << 32) - 1
+PPM_END = 1 << 31
+"""What a record holds; which rates may be, the core says."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
 StateName = Literal[
     "listed", "auction", "open", "closing_auction", "halted", "gate_closed", "delivering", "settled", "expired"
 ]
+PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
 RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
 
 
@@ -150,6 +158,27 @@ class HaltRequest(_Model):
     """What to halt or resume: one tranche, or the whole market with null."""
 
     symbol: ShortText | None
+
+
+class RiskParametersRequest(_Model):
+    """What a lot of a tranche requires: its mark, what a long lot gains in each scenario, and charges for every lot."""
+
+    symbol: ShortText
+    mark: PriceTicks
+    shocks: Annotated[list[ShockTicks], Field(min_length=SCENARIOS - 1, max_length=SCENARIOS)]
+    spread: ChargeTicks = 0
+    concentration: ChargeTicks = 0
+    concentration_lots: LotsFromNone = 0
+
+
+class FeesRequest(_Model):
+    """What trades cost in a series, or in all series of a region and tier, from the next listing on."""
+
+    series: Annotated[int, Field(ge=0, le=SERIES_MAX)] | None = None
+    region: ShortText | None = None
+    tier: Literal["ef", "af", "be"] | None = None
+    maker_ppm: PartsPerMillion
+    taker_ppm: PartsPerMillion
 
 
 class NoQuery(_Model):

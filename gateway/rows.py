@@ -1,6 +1,5 @@
 """What the read model shows, as JSON rows: the same rows in REST answers, on channels and in snapshots."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 from exchange.symbols import NANO_PER_S
@@ -51,6 +50,10 @@ def instrument_row(tranche: TrancheView) -> Row:
         "indicative_price": _price_or_none(tranche.indicative_ticks),
         "indicative_quantity": str(tranche.indicative_lots) if tranche.indicative_ticks else None,
         "imbalance": str(tranche.imbalance_lots) if tranche.indicative_ticks else None,
+        "mark_price": format_ticks(tranche.mark_ticks),
+        "spread_charge": format_ticks(tranche.spread_ticks),
+        "maker_fee_ppm": tranche.maker_fee_ppm,
+        "taker_fee_ppm": tranche.taker_fee_ppm,
     }
 
 
@@ -121,11 +124,13 @@ def account_row(view: MarketView, account_id: int) -> Row:
         "name": view.accounts[account_id].name,
         "balances": {
             "cash": format_nano(balances.cash_nano),
-            "order_hold": format_nano(balances.order_hold_nano),
-            "position_hold": format_nano(balances.position_hold_nano),
-            "available": format_nano(balances.available_nano),
+            "equity": format_nano(balances.equity_nano),
+            "margin": format_nano(balances.margin_nano),
+            "free": format_nano(balances.free_nano),
+            "withdrawable": format_nano(balances.withdrawable_nano),
+            "fees": format_nano(balances.fees_nano),
         },
-        "positions": _position_rows(view, view.positions(account_id)),
+        "positions": [_position_row(position) for position in view.positions(account_id)],
     }
 
 
@@ -136,16 +141,14 @@ def reason_name(reason: int, *, is_rejected: bool) -> str | None:
     return (Reject(reason) if is_rejected else Reason(reason)).name.lower()
 
 
-def _position_rows(view: MarketView, positions: Iterable[PositionView]) -> list[Row]:
-    return [
-        {
-            "symbol": view.tranches[position.instrument_id].symbol,
-            "quantity": str(position.lots),
-            "cost": format_nano(position.cost_nano),
-            "hold": format_nano(position.hold_nano),
-        }
-        for position in positions
-    ]
+def _position_row(position: PositionView) -> Row:
+    return {
+        "symbol": position.tranche.symbol,
+        "quantity": str(position.lots),
+        "cost": format_nano(position.cost_nano),
+        "mark_price": format_ticks(position.mark_ticks),
+        "unsettled": format_nano(position.unsettled_nano),
+    }
 
 
 def _level(price_ticks: int, lots: int) -> Level:

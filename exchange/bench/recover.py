@@ -131,6 +131,7 @@ def _write_market(directory: Path, count: int, on_progress: Report) -> None:
             journal.append(sequence, start_ns, batch.tobytes())
             view.apply(Published(sequence, start_ns, batch, venue.apply(batch, sequence)))
             on_progress("placing orders", sequence, count)
+        view.set_figures(venue.figures_of_all())
         image, sequence = venue.image(), journal.last_sequence
         snapshots.save(snapshot_of(image, view.dump(), journal.last_hash, sequence, venue.time_ns, rules))
 

@@ -1,11 +1,16 @@
 """The read model: a pure function of published batches. No clock, no I/O; the loop's thread alone touches it.
 
-batch -> BatchReader -> begin what each command enters -> apply its events, one by one
+batch -> BatchReader -> begin what each command enters -> apply its events, one by one -> set the accounts' figures
+
+What positions and orders require is worked out by the venue alone; what it left of each account's money comes with the
+batch. Batches that are replayed bring none: whoever replays sets the figures of all accounts in the end.
 """
 
 from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Self
+
+import numpy as np
 
 from exchange.published import Published
 from exchange.venue.schema import Event
@@ -70,7 +75,21 @@ class MarketView:
             elif kind in APPLY_VENUE_EVENT:
                 layout, apply_venue_event = APPLY_VENUE_EVENT[kind]
                 apply_venue_event(self, reader.event(position, layout))
+        if batch.figures is not None:
+            self.set_figures(batch.figures)
         self.sequence = batch.first_sequence + len(batch.commands) - 1
+
+    def set_figures(self, figures: np.ndarray) -> None:
+        """Take over the money of accounts from FIGURES records."""
+        for account_id, _, cash_nano, unsettled_nano, margin_nano, gross_nano, fees_nano in figures.tolist():
+            account = self.accounts.get(account_id)
+            if account is None:
+                continue  # a refused command may name an account that is not open
+            account.cash_nano = cash_nano
+            account.unsettled_nano = unsettled_nano
+            account.margin_nano = margin_nano
+            account.gross_nano = gross_nano
+            account.fees_nano = fees_nano
 
     def take_changed(self) -> list[TrancheView]:
         """The tranches that changed since the last call, each once; their books hold the changes by level."""
@@ -102,9 +121,16 @@ class MarketView:
     def balances(self, account_id: int) -> Balances:
         """An account's money. Raises KeyError for an unknown account."""
         account = self.accounts[account_id]
-        position_hold_nano = sum(position.hold_nano for position in account.positions.values())
-        available_nano = account.cash_nano - account.order_hold_nano - position_hold_nano
-        return Balances(account.cash_nano, account.order_hold_nano, position_hold_nano, available_nano)
+        equity_nano = account.cash_nano + account.unsettled_nano
+        free_nano = equity_nano - account.margin_nano
+        return Balances(
+            account.cash_nano,
+            equity_nano,
+            account.margin_nano,
+            free_nano,
+            max(min(free_nano, account.cash_nano), 0),
+            account.fees_nano,
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether readers see the same. It brings all packed orders in, of both."""

@@ -1,9 +1,8 @@
-"""What each event of matching does to the read model: orders, levels of the book, holds, positions, the tape.
+"""What each event of matching does to the read model: orders, levels of the book, positions, the tape.
 
 An order is entered when its command's first event is no refusal, and joins its account's resting orders when it rests.
 What is left of an incoming order, and its total, are told by the outcome; until then only its fills are counted. Levels
-follow `matching.schema.LEVEL_EFFECT`: each function below that moves a level says so by calling `_move_level`, or
-`_move` where a hold moves with it.
+follow `matching.schema.LEVEL_EFFECT`: each function below that moves a level says so by calling `_move_level`.
 
 What happens all the time reads its event by unpacking it, all else by name (`_by_name`), which takes longer.
 """
@@ -158,10 +157,8 @@ def _rested(view: MarketView, event: tuple) -> None:
     order.price_ticks = price_ticks
     order.leaves_lots = leaves_lots
     order.quantity_lots = order.filled_lots + leaves_lots
-    account = view.accounts[account_id]
-    account.orders[order_id] = order
-    tranche = _move_level(view, instrument_id, side, price_ticks, lots, 1, sequence)
-    account.order_hold_nano += price_ticks * leaves_lots * tranche.tick_value_nano
+    view.accounts[account_id].orders[order_id] = order
+    _move_level(view, instrument_id, side, price_ticks, lots, 1, sequence)
 
 
 def _filled(view: MarketView, event: tuple) -> None:
@@ -184,17 +181,17 @@ def _killed(view: MarketView, event: tuple) -> None:
 
 def _cancelled(view: MarketView, event: tuple) -> None:
     """A resting order left the book for good."""
-    _, side, reason, instrument_id, sequence, order_id, _, account_id, _, price_ticks, _, lots, _ = event
+    _, side, reason, instrument_id, sequence, order_id, _, _, _, price_ticks, _, lots, _ = event
     order = _changed_order(view, order_id, sequence)
-    _move(view, instrument_id, account_id, side, price_ticks, -lots, -1, sequence)
+    _move_level(view, instrument_id, side, price_ticks, -lots, -1, sequence)
     _finish(view, order, CANCELLED, reason)
 
 
 def _withdrawn(view: MarketView, event: tuple) -> None:
     """A resting order left the book to be matched anew; it ends or rests again within the same command."""
-    _, side, _, instrument_id, sequence, order_id, _, account_id, _, price_ticks, _, lots, _ = event
+    _, side, _, instrument_id, sequence, order_id, _, _, _, price_ticks, _, lots, _ = event
     _changed_order(view, order_id, sequence)
-    _move(view, instrument_id, account_id, side, price_ticks, -lots, -1, sequence)
+    _move_level(view, instrument_id, side, price_ticks, -lots, -1, sequence)
 
 
 def _traded(view: MarketView, event: tuple) -> None:
@@ -221,8 +218,8 @@ def _record_trade(view: MarketView, event: tuple, taker_side: int | None) -> Non
     view.trades += 1
     bought_lots = lots if side == _BUY else -lots
     cost_nano = price_ticks * bought_lots * tranche.tick_value_nano
-    _fill(view.accounts[account_id], instrument_id, bought_lots, cost_nano)
-    _fill(view.accounts[counter_account_id], instrument_id, -bought_lots, -cost_nano)
+    _fill(view.accounts[account_id], tranche, bought_lots, cost_nano)
+    _fill(view.accounts[counter_account_id], tranche, -bought_lots, -cost_nano)
 
 
 def _prevented(view: MarketView, event: tuple) -> None:
@@ -252,8 +249,6 @@ def _reserve_removed(view: MarketView, event: OrderEvent) -> None:
     """Lots of an iceberg went that no level showed."""
     order = _changed_order(view, event.order_id, event.sequence)
     order.leaves_lots = event.leaves_lots
-    tick_value_nano = view.tranches[event.instrument_id].tick_value_nano
-    view.accounts[event.account_id].order_hold_nano -= event.price_ticks * event.quantity_lots * tick_value_nano
 
 
 def _trimmed(view: MarketView, event: OrderEvent) -> None:
@@ -329,52 +324,28 @@ def _changed_order(view: MarketView, order_id: int, sequence: int) -> OrderView:
 
 def _take_from_maker(view: MarketView, event: tuple) -> OrderView:
     """Take lots off a resting order and its level."""
-    _, side, _, instrument_id, sequence, _, maker_id, _, account_id, price_ticks, _, lots, _ = event
+    _, side, _, instrument_id, sequence, _, maker_id, _, _, price_ticks, _, lots, _ = event
     maker = _changed_order(view, maker_id, sequence)
     maker.leaves_lots -= lots
     orders = 0 if maker.leaves_lots else -1
-    _move(view, instrument_id, account_id, 1 - side, price_ticks, -lots, orders, sequence)
+    _move_level(view, instrument_id, 1 - side, price_ticks, -lots, orders, sequence)
     return maker
 
 
 def _move_by_event(view: MarketView, event: OrderEvent, orders: int) -> None:
-    """Take an event's lots off the level and the hold of its own order."""
-    _move(
-        view,
-        event.instrument_id,
-        event.account_id,
-        event.side,
-        event.price_ticks,
-        -event.quantity_lots,
-        orders,
-        event.sequence,
-    )
-
-
-def _move(
-    view: MarketView,
-    instrument_id: int,
-    account_id: int,
-    side: int,
-    price_ticks: int,
-    lots: int,
-    orders: int,
-    sequence: int,
-) -> None:
-    """Change a level, and what its order's account holds for the same lots."""
-    tranche = _move_level(view, instrument_id, side, price_ticks, lots, orders, sequence)
-    view.accounts[account_id].order_hold_nano += price_ticks * lots * tranche.tick_value_nano
+    """Take an event's lots off the level of its own order."""
+    lots = -event.quantity_lots
+    _move_level(view, event.instrument_id, event.side, event.price_ticks, lots, orders, event.sequence)
 
 
 def _move_level(
     view: MarketView, instrument_id: int, side: int, price_ticks: int, lots: int, orders: int, sequence: int
-) -> TrancheView:
+) -> None:
     """Change a level, and the count of resting orders."""
     tranche = view.changed[instrument_id] = view.tranches[instrument_id]
     tranche.book.sides[side].change(price_ticks, lots, orders)
     tranche.book.sequence = sequence
     view.resting_orders += orders
-    return tranche
 
 
 def _finish(view: MarketView, order: OrderView, status: str, reason: int) -> None:
@@ -385,9 +356,9 @@ def _finish(view: MarketView, order: OrderView, status: str, reason: int) -> Non
     view.orders.finish(order)
 
 
-def _fill(account: AccountView, instrument_id: int, lots: int, cost_nano: int) -> None:
-    position = account.positions.get(instrument_id)
+def _fill(account: AccountView, tranche: TrancheView, lots: int, cost_nano: int) -> None:
+    position = account.positions.get(tranche.instrument_id)
     if position is None:
-        position = account.positions[instrument_id] = PositionView(instrument_id)
+        position = account.positions[tranche.instrument_id] = PositionView(tranche)
     position.lots += lots
     position.cost_nano += cost_nano

@@ -66,42 +66,6 @@ class TradeView(NamedTuple):
         return f"{self.sequence}-{self.index}"
 
 
-@dataclass(slots=True)
-class PositionView:
-    """What an account holds of one tranche; a flat position may still have a cost, which gate closure settles."""
-
-    instrument_id: int
-    lots: int = 0
-    cost_nano: int = 0
-
-    @property
-    def hold_nano(self) -> int:
-        """What the position could lose: its cost when long or flat, what it was sold for when short."""
-        return abs(self.cost_nano) if self.lots < 0 else max(self.cost_nano, 0)
-
-
-class Balances(NamedTuple):
-    """An account's money in nano-USD; what nothing holds is available."""
-
-    cash_nano: int
-    order_hold_nano: int
-    position_hold_nano: int
-    available_nano: int
-
-
-@dataclass(slots=True)
-class AccountView:
-    """One account with its resting orders, by id, and its positions, by instrument."""
-
-    account_id: int
-    name: str
-    group: int
-    cash_nano: int = 0
-    order_hold_nano: int = 0
-    orders: dict[int, OrderView] = field(default_factory=dict)
-    positions: dict[int, PositionView] = field(default_factory=dict)
-
-
 class SeriesTerms(NamedTuple):
     """A rolling calendar: which windows it lists, and what their listing event does not say of them."""
 
@@ -110,6 +74,8 @@ class SeriesTerms(NamedTuple):
     region_id: int
     tier: int
     duration_s: int
+    maker_fee_ppm: int = 0  # of windows that are listed from now on
+    taker_fee_ppm: int = 0
 
 
 @dataclass(slots=True)
@@ -138,5 +104,60 @@ class TrancheView:
     indicative_ticks: int = 0  # what an auction would trade at now; 0 when nothing would, and outside of auctions
     indicative_lots: int = 0
     imbalance_lots: int = 0  # what more there is to buy at that price; negative for more to sell
+    mark_ticks: int = 0  # what positions are valued at
+    spread_ticks: int = 0  # what each lot requires whatever offsets it
+    maker_fee_ppm: int = 0  # negative for a rebate
+    taker_fee_ppm: int = 0
     book: BookView = field(default_factory=BookView)
     trades: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
+
+
+@dataclass(slots=True)
+class PositionView:
+    """What an account holds of one tranche; a flat position may still have a cost, which gate closure settles."""
+
+    tranche: TrancheView = field(repr=False, compare=False)
+    lots: int = 0  # negative for a seller
+    cost_nano: int = 0  # the signed sum of price x lots
+
+    @property
+    def instrument_id(self) -> int:
+        """Of the tranche."""
+        return self.tranche.instrument_id
+
+    @property
+    def mark_ticks(self) -> int:
+        """What the position is valued at."""
+        return self.tranche.mark_ticks
+
+    @property
+    def unsettled_nano(self) -> int:
+        """What the position would bring at the mark beyond its cost; negative for a loss."""
+        return self.lots * self.mark_ticks * self.tranche.tick_value_nano - self.cost_nano
+
+
+class Balances(NamedTuple):
+    """An account's money in nano-USD."""
+
+    cash_nano: int
+    equity_nano: int  # cash, and what positions would bring at the marks beyond their cost
+    margin_nano: int  # what positions and open orders require
+    free_nano: int  # equity that nothing requires; negative when there is less than there must be
+    withdrawable_nano: int  # free cash: gains that are not settled stay
+    fees_nano: int  # paid so far, less rebates
+
+
+@dataclass(slots=True)
+class AccountView:
+    """One account with its money as the venue told it, its resting orders, by id, and its positions, by instrument."""
+
+    account_id: int
+    name: str
+    group: int
+    cash_nano: int = 0
+    unsettled_nano: int = 0
+    margin_nano: int = 0
+    gross_nano: int = 0
+    fees_nano: int = 0
+    orders: dict[int, OrderView] = field(default_factory=dict)
+    positions: dict[int, PositionView] = field(default_factory=dict)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from exchange.view.market import MarketView
 
 VIEW_FORMAT = 2
-"""Raise it when the rows below change: a dump of another format is refused, and recovery replays the journal."""
+"""Raise it when the document or the records behind it change: a dump of another format, or with other columns, is
+refused, and recovery replays the journal."""
 
 LENGTH_BYTES = 8
 """Of the document's length, in front of it."""
@@ -46,7 +47,7 @@ PACKED_AT_ONCE = 1_000
 _COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted")
 _TRANCHE = tuple(each.name for each in fields(TrancheView) if each.name not in ("book", "trades"))
 _ACCOUNT = tuple(each.name for each in fields(AccountView) if each.name not in ("orders", "positions"))
-_POSITION = tuple(each.name for each in fields(PositionView))
+_POSITION = ("instrument_id", "lots", "cost_nano")
 _TIER = _TRANCHE.index("tier")
 _STATE = _TRANCHE.index("state")
 
@@ -62,7 +63,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "order": {each.name: _blank(each) for each in fields(OrderView)},
     "tranche": {each.name: _blank(each) for each in fields(TrancheView) if each.name in _TRANCHE},
     "account": {each.name: _blank(each) for each in fields(AccountView) if each.name in _ACCOUNT},
-    "position": {each.name: _blank(each) for each in fields(PositionView)},
+    "position": dict.fromkeys(_POSITION, 0),
     "trade": dict.fromkeys(TradeView._fields, 0),
     "series": dict.fromkeys(SeriesTerms._fields, 0),
 }
@@ -124,20 +125,30 @@ def freeze_view(view: MarketView) -> FrozenView:
 def load_view(view: MarketView, payload: bytes | memoryview) -> None:
     """Fill an empty view. Raises ValueError for what is not a dump of this format."""
     try:
-        end = LENGTH_BYTES + int.from_bytes(payload[:LENGTH_BYTES], "little")
-        document = orjson.loads(payload[LENGTH_BYTES:end])
-        if document["format"] != VIEW_FORMAT:
-            raise ValueError(f"format {document['format']} is not {VIEW_FORMAT}")
+        document, records = split_dump(payload)
         if document["columns"] != COLUMN_NAMES:
             raise ValueError("its rows have other columns")
         load_document(view, document)
-        records = np.frombuffer(payload, np.uint8)[end:]
-        levels_at = len(records) - document["level_count"] * PACKED_LEVEL.itemsize
-        load_orders(view, *_load_packs(document["orders"], records[:levels_at]))
-        levels = records[levels_at:].view(PACKED_LEVEL)
-        load_levels(levels, {tranche.instrument_id: tranche.book for tranche in view.tranches.values()})
+        load_records(view, document, records)
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError(f"this is no dump of a market view that this version reads: {error!r}") from error
+
+
+def split_dump(payload: bytes | memoryview) -> tuple[dict[str, Any], np.ndarray]:
+    """The document of a dump and the bytes behind it. Raises ValueError, LookupError or TypeError for no dump."""
+    end = LENGTH_BYTES + int.from_bytes(payload[:LENGTH_BYTES], "little")
+    document = orjson.loads(payload[LENGTH_BYTES:end])
+    if document["format"] != VIEW_FORMAT:
+        raise ValueError(f"format {document['format']} is not {VIEW_FORMAT}")
+    return document, np.frombuffer(payload, np.uint8)[end:]
+
+
+def load_records(view: MarketView, document: dict[str, Any], records: np.ndarray) -> None:
+    """Fill a view that has all but orders and levels with the bytes behind its document."""
+    levels_at = len(records) - document["level_count"] * PACKED_LEVEL.itemsize
+    load_orders(view, *_load_packs(document["orders"], records[:levels_at]))
+    levels = records[levels_at:].view(PACKED_LEVEL)
+    load_levels(levels, {tranche.instrument_id: tranche.book for tranche in view.tranches.values()})
 
 
 def load_document(view: MarketView, document: dict[str, Any]) -> None:
@@ -146,11 +157,11 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
         setattr(view, name, document["counters"][name])
     view.regions.update(document["regions"])
     view.series.update((series_id, SeriesTerms(*terms)) for series_id, *terms in document["series"])
-    _load_accounts(view, document["accounts"])
     for row in document["tranches"]:
         tranche = _load_tranche(*row)
         view.tranches[tranche.instrument_id] = tranche
         view.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
+    _load_accounts(view, document["accounts"])
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
 
@@ -162,8 +173,8 @@ def _dump_account(account: AccountView) -> list[Any]:
 def _load_accounts(view: MarketView, rows: list[Any]) -> None:
     for account_row, position_rows in rows:
         account = AccountView(*account_row)
-        positions = [PositionView(*row) for row in position_rows]
-        account.positions.update((position.instrument_id, position) for position in positions)
+        for instrument_id, lots, cost_nano in position_rows:
+            account.positions[instrument_id] = PositionView(view.tranches[instrument_id], lots, cost_nano)
         view.accounts[account.account_id] = account
         view.account_by_name[account.name] = account.account_id
 

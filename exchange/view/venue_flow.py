@@ -1,7 +1,7 @@
-"""What the venue's own commands and events do to the read model: regions, series, accounts, tranches, money, halts.
+"""What the venue's own commands and events do to the read model: regions, series, accounts, tranches, fees, halts.
 
 Names travel in commands, so what a command defines is read from the command, when its first event is no refusal. What
-became of a tranche or a balance is read from the events.
+became of a tranche is read from the events. Money comes with the figures of the batch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     ACCOUNT_EVENT,
     INSTRUMENT_COMMAND,
+    PARAMETERS_EVENT,
     SERIES_COMMAND,
     STATE_EVENT,
     TRANCHE_EVENT,
@@ -28,6 +29,7 @@ from exchange.venue.schema import (
 from exchange.view.batches import BatchReader
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, SeriesTerms, TrancheView
+from risk.contracts import UNKNOWN_SPREAD_SHARE
 
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
@@ -90,10 +92,19 @@ def _list_tranche(view: MarketView, event: Fields) -> None:
         reference_ticks=event["reference_ticks"],
         band_low_ticks=event["band_low_ticks"],
         band_high_ticks=event["band_high_ticks"],
+        mark_ticks=event["reference_ticks"],
+        spread_ticks=unknown_spread_ticks(event["reference_ticks"]),
+        maker_fee_ppm=terms.maker_fee_ppm,
+        taker_fee_ppm=terms.taker_fee_ppm,
     )
     view.tranches[tranche.instrument_id] = tranche
     view.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
     view.changed[tranche.instrument_id] = tranche
+
+
+def unknown_spread_ticks(reference_ticks: int) -> int:
+    """The spread charge of a tranche until parameters come, as `risk.contracts.list_contract` has it."""
+    return -(-reference_ticks // UNKNOWN_SPREAD_SHARE)
 
 
 def _change_state(view: MarketView, event: Fields) -> None:
@@ -124,12 +135,20 @@ def _set_reference(view: MarketView, event: Fields) -> None:
     view.changed[tranche.instrument_id] = tranche
 
 
-def _move_cash(view: MarketView, event: Fields) -> None:
-    view.accounts[event["account_id"]].cash_nano = event["cash_nano"]
+def _set_parameters(view: MarketView, event: Fields) -> None:
+    tranche = view.tranches[event["instrument_id"]]
+    tranche.mark_ticks = event["mark_ticks"]
+    tranche.spread_ticks = event["spread_ticks"]
+    view.changed[tranche.instrument_id] = tranche
+
+
+def _set_fees(view: MarketView, event: Fields) -> None:
+    terms = view.series[event["series_id"]]
+    fees = {name: event[name] for name in ("maker_fee_ppm", "taker_fee_ppm")}
+    view.series[event["series_id"]] = terms._replace(**fees)
 
 
 def _settle_position(view: MarketView, event: Fields) -> None:
-    _move_cash(view, event)
     del view.accounts[event["account_id"]].positions[event["instrument_id"]]
 
 
@@ -145,8 +164,8 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.TRANCHE_LISTED: (TRANCHE_EVENT, _list_tranche),
     Event.STATE_CHANGED: (STATE_EVENT, _change_state),
     Event.REFERENCE_SET: (TRANCHE_EVENT, _set_reference),
-    Event.DEPOSITED: (ACCOUNT_EVENT, _move_cash),
-    Event.WITHDREW: (ACCOUNT_EVENT, _move_cash),
+    Event.PARAMETERS_SET: (PARAMETERS_EVENT, _set_parameters),
+    Event.FEES_SET: (PARAMETERS_EVENT, _set_fees),
     Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),

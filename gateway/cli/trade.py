@@ -136,11 +136,11 @@ def account(key: KeyFile = None) -> None:
     async def show(client: "Client") -> None:
         own = await client.account()
         money = own.balances
-        typer.echo(f"{own.name}: {money.available:f} USD available of {money.cash:f} USD")
-        typer.echo(f"  held by orders {money.order_hold:f} USD, by positions {money.position_hold:f} USD")
+        typer.echo(f"{own.name}: equity {money.equity:f} USD, required {money.margin:f} USD, free {money.free:f} USD")
+        typer.echo(f"  cash {money.cash:f} USD, withdrawable {money.withdrawable:f} USD, fees paid {money.fees:f} USD")
         _table(
-            ("symbol", "lots", "cost USD", "held USD"),
-            ((row.symbol, row.quantity, row.cost, row.hold) for row in own.positions),
+            ("symbol", "lots", "cost USD", "mark", "unsettled USD"),
+            ((row.symbol, row.quantity, row.cost, row.mark_price, row.unsettled) for row in own.positions),
         )
 
     _with_client(key, show)

@@ -57,6 +57,10 @@ class Instrument(Answer):
     indicative_price: Decimal | None
     indicative_quantity: int | None
     imbalance: int | None
+    mark_price: Decimal
+    spread_charge: Decimal
+    maker_fee_ppm: int
+    taker_fee_ppm: int
 
 
 class Book(Answer):
@@ -87,6 +91,7 @@ class Fill(Answer):
     id: str
     price: Decimal
     quantity: int
+    fee: Decimal
 
 
 class OrderAnswer(Answer):
@@ -145,6 +150,7 @@ class OwnFill(Answer):
     order_id: int
     client_id: str | None
     liquidity: str
+    fee: Decimal
     time_ns: int
     sequence: int
 
@@ -159,12 +165,14 @@ class OrdersUpdate(Answer):
 
 
 class Balances(Answer):
-    """An account's money in USD."""
+    """An account's money in USD. Equity is cash and unsettled gains; margin binds some of it, the rest is free."""
 
     cash: Decimal
-    order_hold: Decimal
-    position_hold: Decimal
-    available: Decimal
+    equity: Decimal
+    margin: Decimal
+    free: Decimal
+    withdrawable: Decimal
+    fees: Decimal
 
 
 class Position(Answer):
@@ -173,7 +181,8 @@ class Position(Answer):
     symbol: str
     quantity: int
     cost: Decimal
-    hold: Decimal
+    mark_price: Decimal
+    unsettled: Decimal
 
 
 class Account(Answer):

@@ -162,6 +162,32 @@ class Client:
         fields = {"account": account, "roles": list(roles)}
         return NewKey.model_validate(await self.ask("POST", "/v1/admin/keys", fields))
 
+    async def set_risk_parameters(
+        self,
+        symbol: str,
+        mark: Price,
+        shocks: Iterable[Price],
+        *,
+        spread: Price = "0",
+        concentration: Price = "0",
+        concentration_lots: int = 0,
+    ) -> None:
+        """What a lot of a tranche requires, by an administrator: what it gains in each of 15 scenarios, and charges."""
+        fields = {
+            "symbol": symbol,
+            "mark": decimal_text(mark),
+            "shocks": [decimal_text(shock) for shock in shocks],
+            "spread": decimal_text(spread),
+            "concentration": decimal_text(concentration),
+            "concentration_lots": str(concentration_lots),
+        }
+        await self.ask("POST", "/v1/admin/risk-parameters", fields)
+
+    async def set_fees(self, region: str, tier: str, *, maker_ppm: int, taker_ppm: int) -> None:
+        """What trades cost in windows of a region and tier that are listed from now on, by an administrator."""
+        fields = {"region": region, "tier": tier, "maker_ppm": maker_ppm, "taker_ppm": taker_ppm}
+        await self.ask("POST", "/v1/admin/fees", fields)
+
     async def halt(self, symbol: str | None = None) -> None:
         """Stop trading in a tranche, or in all, by an administrator."""
         await self.ask("POST", "/v1/admin/halt", {"symbol": symbol})

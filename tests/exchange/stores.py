@@ -50,7 +50,8 @@ class Written:
         time_ns = int(records.view(CLOCK_COMMAND)["time_ns"][0])
         stamp_order_ids(records, first_sequence)
         journal.append(first_sequence, time_ns, records.tobytes())
-        self.view.apply(Published(first_sequence, time_ns, records, self.venue.apply(records, first_sequence)))
+        events = self.venue.apply(records, first_sequence)
+        self.view.apply(Published(first_sequence, time_ns, records, events, self.venue.figures_after(events)))
         self.last_sequences.append(journal.last_sequence)
 
     def first_sequence(self, row: int) -> int:

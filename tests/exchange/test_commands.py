@@ -17,7 +17,9 @@ from exchange.venue.schema import (
     CONTINUATIONS_MAX,
     INSTRUMENT_COMMAND,
     ORDER_COMMAND,
+    PARAMETERS_COMMAND,
     SERIES_COMMAND,
+    SHOCKS,
     TEXT_BYTES_MAX,
     Command,
     Tier,
@@ -26,6 +28,7 @@ from exchange.venue.schema import (
 TEXT_MAX = CONTINUATIONS_MAX * TEXT_BYTES_MAX
 HIGH, LOW = commands.client_key("mine")
 TARGET_HIGH, TARGET_LOW = commands.client_key("target")
+SHOCKS_TICKS = [0, *range(1, 15), -15]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,31 @@ TARGET_HIGH, TARGET_LOW = commands.client_key("target")
             INSTRUMENT_COMMAND,
             {"kind": Command.SET_REFERENCE, "instrument_id": 8, "price_ticks": 9},
         ),
+        (
+            commands.set_parameters(
+                8,
+                mark_ticks=9,
+                shocks_ticks=SHOCKS_TICKS,
+                spread_ticks=10,
+                concentration_ticks=11,
+                concentration_lots=12,
+            ),
+            PARAMETERS_COMMAND,
+            {
+                "kind": Command.SET_PARAMETERS,
+                "continuations": 1,
+                "instrument_id": 8,
+                "mark_ticks": 9,
+                "spread_ticks": 10,
+                "concentration_ticks": 11,
+                "concentration_lots": 12,
+            },
+        ),
+        (
+            commands.set_fees(3, -20, 50),
+            PARAMETERS_COMMAND,
+            {"kind": Command.SET_FEES, "series_id": 3, "maker_fee_ppm": -20, "taker_fee_ppm": 50},
+        ),
         (commands.halt(8), INSTRUMENT_COMMAND, {"kind": Command.HALT, "instrument_id": 8}),
         (commands.resume(8), INSTRUMENT_COMMAND, {"kind": Command.RESUME, "instrument_id": 8}),
         (commands.halt_market(), INSTRUMENT_COMMAND, {"kind": Command.HALT_MARKET}),
@@ -190,6 +218,19 @@ def test_a_client_id_is_known_by_its_digest_and_travels_as_text(client_id: str) 
 def test_a_client_id_with_other_characters_or_too_many_is_refused(client_id: str) -> None:
     with pytest.raises(CommandError, match="a client id is 1 to 36 printable"):
         commands.client_key(client_id)
+
+
+def test_the_shocks_of_scenarios_1_to_15_stand_behind_their_head() -> None:
+    _, shocks = commands.set_parameters(1, mark_ticks=2, shocks_ticks=SHOCKS_TICKS)
+    row = np.array([shocks]).view(SHOCKS)[0]
+    assert (row["kind"], row["continuations"]) == (Command.SHOCKS, 0)
+    assert [row[f"shock_{scenario}_ticks"] for scenario in range(1, 16)] == SHOCKS_TICKS[1:]
+
+
+@pytest.mark.parametrize("shocks_ticks", [SHOCKS_TICKS[1:], [0, *SHOCKS_TICKS], [1, *SHOCKS_TICKS[1:]], []])
+def test_there_are_sixteen_shocks_and_the_first_is_nothing(shocks_ticks: list[int]) -> None:
+    with pytest.raises(CommandError, match="16 shocks"):
+        commands.set_parameters(1, mark_ticks=2, shocks_ticks=shocks_ticks)
 
 
 def test_no_client_id_is_no_digest_and_no_record() -> None:

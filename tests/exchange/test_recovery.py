@@ -43,6 +43,20 @@ def newest(directory: Path) -> Snapshot:
         return next(snapshots.newest_first())
 
 
+# Money.
+
+
+@pytest.mark.parametrize("snapshots_after", [(), (1,), (LAST_ROW,)])
+def test_after_a_recovery_readers_see_the_money_of_every_account(tmp_path: Path, snapshots_after) -> None:
+    written = Written(tmp_path, snapshots_after)
+    found = recovered(tmp_path)
+    figures = written.venue.figures_of_all()
+    assert (figures["margin_nano"] > 0).any()
+    for account_id, cash_nano, margin_nano in figures[["account_id", "cash_nano", "margin_nano"]].tolist():
+        balances = found.view.balances(account_id)
+        assert (balances.cash_nano, balances.margin_nano) == (cash_nano, margin_nano)
+
+
 # Packing.
 
 

@@ -160,6 +160,17 @@ def test_what_is_delivered_is_in_the_journal(line: Line) -> None:
     assert row.hash == line.deliveries[0].chain_hash
 
 
+def test_a_batch_tells_the_money_of_the_accounts_that_it_touched(line: Line) -> None:
+    line.submit(commands.open_account(1, "alice"), commands.open_account(2, "bob"), commands.deposit(2, 5))
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == 3)
+    line.submit(commands.deposit(1, 7))
+    line.wait(lambda: len(line.tickets()) == 4)
+    first, last = line.deliveries[0].published.figures, line.deliveries[-1].published.figures
+    assert first[["account_id", "cash_nano"]].tolist() == [(1, 0), (2, 5)]
+    assert last[["account_id", "cash_nano"]].tolist() == [(1, 7)]
+
+
 def test_a_batch_holds_no_more_records_than_it_may_and_no_group_is_cut(line: Line) -> None:
     groups = [commands.open_account(0, "x" * 100)] * 3_000
     line.submit(*groups)

@@ -57,6 +57,26 @@ def test_a_fill_of_a_maker_has_the_makers_side() -> None:
     updates = orders_updates(market.view, batch, [ALICE, BOB])
     fills = [updates[account_id]["fills"][0] for account_id in (ALICE, BOB)]
     assert [(fill["side"], fill["liquidity"]) for fill in fills] == [("buy", "taker"), ("sell", "maker")]
+    assert [fill["fee"] for fill in fills] == ["0.000000000", "0.000000000"]
+
+
+@pytest.mark.parametrize(
+    ("maker_ppm", "auction_s", "fees"),
+    [
+        (-20, 0, ["0.000006000", "-0.000002400"]),
+        (20, 0, ["0.000006000", "0.000002400"]),
+        (-20, OPENING_S, ["0.000000000", "0.000000000"]),
+        (20, OPENING_S, ["0.000002400", "0.000002400"]),
+    ],
+)
+def test_a_fill_tells_what_it_cost_its_side(maker_ppm: int, auction_s: int, fees: list[str]) -> None:
+    market = open_market(fees_ppm=(maker_ppm, 50), opening_auction_s=auction_s)
+    market.place(BOB, SELL, 40_000, 3)
+    batch = market.send(commands.place(ALICE, WINDOW, BUY, 40_000, 3))
+    if auction_s:
+        batch = market.send(time_ns=market.time_ns + auction_s * NANO_PER_S)
+    updates = orders_updates(market.view, batch, [ALICE, BOB])
+    assert [updates[account_id]["fills"][0]["fee"] for account_id in (ALICE, BOB)] == fees
 
 
 def test_an_order_tells_what_it_asked_for() -> None:

@@ -162,12 +162,12 @@ async def test_a_body_that_is_no_order_is_refused_by_name(doors, body, status, c
     assert (got, code_of(answer)) == (status, code)
 
 
-async def test_an_order_beyond_the_accounts_money_is_refused(doors):
+async def test_an_order_whose_margin_equity_does_not_cover_is_refused(doors):
     async with await doors.client("alice") as alice:
         await doors.admin.withdraw("alice", "999999.99")
         with pytest.raises(RefusedError) as refused:
             await alice.place(doors.symbol, BUY, 1_000, "0.04")
-    assert (refused.value.code, refused.value.number) == ("insufficient_funds", 202)
+    assert (refused.value.code, refused.value.number) == ("insufficient_margin", 205)
 
 
 async def test_a_retry_is_answered_as_the_first_time(doors):
@@ -267,7 +267,7 @@ async def test_an_account_sees_and_changes_only_its_own_orders(doors):
                 await attempt
             assert refused.value.code == "unknown_order"
         assert await mallory.orders() == []
-        assert (await mallory.account()).balances.order_hold == 0
+        assert (await mallory.account()).balances.margin == 0
         assert [order.order_id for order in await alice.orders()] == [placed.order_id]
 
 
@@ -291,5 +291,7 @@ async def test_an_account_shows_its_money_and_positions(doors):
     assert (seller.name, buyer.name) == ("alice", "bob")
     assert [(position.symbol, position.quantity) for position in seller.positions] == [(doors.symbol, -4)]
     assert [(position.quantity, position.cost) for position in buyer.positions] == [(4, Decimal("0.16"))]
-    assert seller.balances.order_hold == Decimal("0.24")
-    assert buyer.balances.available == buyer.balances.cash - Decimal("0.16")
+    assert [(position.mark_price, position.unsettled) for position in buyer.positions] == [(Decimal("0.04"), 0)]
+    assert seller.balances.margin == 10 * Decimal("0.048")  # what was sold, and what may still be
+    assert buyer.balances.margin == 4 * Decimal("0.048")
+    assert buyer.balances.free == buyer.balances.withdrawable == buyer.balances.equity - buyer.balances.margin

@@ -84,7 +84,9 @@ def test_a_newcomer_looks_and_trades_with_the_printed_commands(demo: Demo) -> No
     assert order_id is not None, rested.stderr
     assert order_id.group(1) in bwx(demo, "trade", "orders").stdout
     assert "cancelled" in bwx(demo, "trade", "cancel", order_id.group(1)).stdout
-    assert "eu-fra.af." in bwx(demo, "trade", "account").stdout
+    account = bwx(demo, "trade", "account").stdout
+    assert "eu-fra.af." in account
+    assert re.search(r"equity \S+ USD, required 0\.\d+ USD, free \S+ USD", account), account
     assert "ask lots" in bwx(demo, "trade", "book", "eu-fra.af").stdout
 
 

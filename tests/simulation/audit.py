@@ -85,6 +85,7 @@ class Audit:
     def _compare_view(self) -> None:
         expected = self._expected_views.pop(self.view.sequence, None)
         if expected is not None:
+            self.view.set_figures(self.venue.figures_of_all())
             assert digest_of_view(self.view) == expected, "recovery shows another market than the replay"
 
 

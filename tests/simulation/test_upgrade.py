@@ -1,4 +1,4 @@
-"""A store that engine 1 left behind, under the engine of today: refused by name, upgraded, and traded on."""
+"""Stores that earlier engines left behind, under the engine of today: refused by name, upgraded, and traded on."""
 
 import shutil
 import zipfile
@@ -16,34 +16,41 @@ from exchange.service import Exchange
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreLocked, UpgradeRefused
 from exchange.upgrade import upgrade
-from exchange.venue import state
+from exchange.venue.machine import Venue
 from exchange.venue.schema import Command
 from exchange.verification import verify
 from exchange.view import MarketView
 from matching.schema import ORDER_COMMAND, Side
+from risk.contracts import UNKNOWN_SHOCKS_PERMILLE
 from tests.exchange.view.markets import resting
 from tests.simulation.storage import UnsyncedLoss
 from tests.simulation.stores.make import write_store
 from tests.simulation.traffic import LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer
 from tests.simulation.world import simulate
 
-STORE = Path(__file__).parent / "stores" / "engine-1.zip"
-OLD_RULES = f"1:{'/'.join(str(limit) for limit in LIMITS)}"
+STORES = Path(__file__).parent / "stores"
+ENGINES = ("1", "2")
 
 
-@pytest.fixture(autouse=True)
-def later_engine(monkeypatch):
-    """An engine that is not the first; where today's is the first, one is pretended."""
-    if state.ENGINE_VERSION == "1":
-        monkeypatch.setattr(state, "ENGINE_VERSION", "2")
+@pytest.fixture(params=ENGINES)
+def old_store(request, tmp_path):
+    return unpacked(request.param, tmp_path)
 
 
 @pytest.fixture
-def old_store(tmp_path):
-    directory = tmp_path / "store"
-    with zipfile.ZipFile(STORE) as archive:
+def store_of_engine_1(tmp_path):
+    return unpacked("1", tmp_path)
+
+
+def unpacked(engine: str, parent: Path) -> Path:
+    directory = parent / "store"
+    with zipfile.ZipFile(STORES / f"engine-{engine}.zip") as archive:
         archive.extractall(directory)
     return directory
+
+
+def old_rules(directory: Path) -> str:
+    return told(directory)["rules_version"]
 
 
 def told(directory: Path) -> dict:
@@ -72,7 +79,7 @@ async def open_at_its_time(directory: Path, monkeypatch: pytest.MonkeyPatch, **o
 async def test_a_store_of_an_older_engine_is_refused_with_the_way_out(old_store):
     with pytest.raises(JournalOfOtherRules, match="bwx upgrade") as refusal:
         await Exchange.open(old_store, limits=LIMITS)
-    assert (refusal.value.found, refusal.value.expected) == (OLD_RULES, LIMITS.rules_version())
+    assert (refusal.value.found, refusal.value.expected) == (old_rules(old_store), LIMITS.rules_version())
     (fault,) = verify(old_store, LIMITS).faults
     assert "bwx upgrade" in fault
 
@@ -83,7 +90,7 @@ async def test_a_store_of_an_older_engine_is_refused_with_the_way_out(old_store)
 def test_an_upgraded_store_holds_the_same_market_and_says_where_it_began(old_store):
     before = told(old_store)
     upgraded = upgrade(old_store, LIMITS)
-    assert (upgraded.from_rules, upgraded.to_rules) == (OLD_RULES, LIMITS.rules_version())
+    assert (upgraded.from_rules, upgraded.to_rules) == (old_rules(old_store), LIMITS.rules_version())
     assert upgraded.sequence == before["sequence"]
     with Journal.open(old_store, rules_version=LIMITS.rules_version()) as journal:
         *_, last_old, first_new = journal.read(any_rules=True)
@@ -102,7 +109,9 @@ async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(old_s
         positions = exchange.view.positions(account_id)
         symbols = {exchange.view.tranches[each.instrument_id].symbol: [each.lots, each.cost_nano] for each in positions}
         assert symbols == account["positions"]
-        assert exchange.view.balances(account_id)._asdict() == account["balances"]
+        balances = exchange.view.balances(account_id)
+        assert (balances.cash_nano, balances.fees_nano) == (account["balances"]["cash_nano"], 0)
+        assert balances.equity_nano - balances.cash_nano == sum(each.unsettled_nano for each in positions)
     open_orders = [order.order_id for order in resting(exchange.view)]
     assert sorted(open_orders) == before["open_orders"]
     order_id = open_orders[0]
@@ -117,6 +126,41 @@ async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(old_s
     assert (verdict.faults, verdict.replayed_from) == ([], before["sequence"] + 1)
     assert verdict.records == exchange.view.sequence
     assert verdict.state_digest == exchange._sequencer._venue.digest().hex()
+
+
+async def test_after_an_upgrade_every_window_is_margined_as_if_it_were_just_listed(old_store, monkeypatch):
+    upgrade(old_store, LIMITS)
+    exchange = await open_at_its_time(old_store, monkeypatch)
+    spread_ticks = REFERENCE_TICKS // 5
+    for tranche in exchange.view.tranches.values():
+        assert (tranche.mark_ticks, tranche.spread_ticks) == (REFERENCE_TICKS, spread_ticks)
+    for account_id in exchange.view.accounts:
+        assert exchange.view.balances(account_id).margin_nano == margin_of_lots(exchange.view, account_id)
+    await exchange.close()
+
+
+def margin_of_lots(view: MarketView, account_id: int) -> int:
+    """What an account of one region requires, reckoned over all scenarios and windows at once, from its orders."""
+    shocks_ticks = [REFERENCE_TICKS * permille // 1_000 for permille in UNKNOWN_SHOCKS_PERMILLE.tolist()]
+    losses_nano = [0] * len(shocks_ticks)
+    charges_nano = 0
+    positions = {position.instrument_id: position for position in view.positions(account_id)}
+    for tranche in view.tranches.values():
+        value_nano = tranche.tick_value_nano
+        lots = positions[tranche.instrument_id].lots if tranche.instrument_id in positions else 0
+        open_lots = [0, 0]
+        for order in view.open_orders(account_id):
+            if order.instrument_id == tranche.instrument_id:
+                open_lots[order.side] += order.leaves_lots
+                sign = 1 if order.side == Side.BUY else -1
+                adverse_ticks = max(sign * (order.price_ticks - REFERENCE_TICKS), 0)
+                for at, shock_ticks in enumerate(shocks_ticks):
+                    losses_nano[at] += order.leaves_lots * max(adverse_ticks - sign * shock_ticks, 0) * value_nano
+        for at, shock_ticks in enumerate(shocks_ticks):
+            losses_nano[at] -= lots * shock_ticks * value_nano
+        most_lots = max(abs(lots + open_lots[Side.BUY]), abs(lots - open_lots[Side.SELL]))
+        charges_nano += most_lots * tranche.spread_ticks * value_nano
+    return max(losses_nano) + charges_nano
 
 
 async def test_a_retry_from_before_the_upgrade_gets_its_first_answer(old_store, monkeypatch):
@@ -176,7 +220,8 @@ def test_a_store_under_other_limits_is_upgraded_as_well_and_back(tmp_path):
 def test_an_engine_that_this_program_does_not_read_is_refused(old_store, monkeypatch):
     monkeypatch.setattr("exchange.upgrade.READABLE_ENGINES", frozenset())
     before = contents(old_store)
-    with pytest.raises(UpgradeRefused, match="does not read engine '1'"):
+    engine = old_rules(old_store).partition(":")[0]
+    with pytest.raises(UpgradeRefused, match=f"does not read engine '{engine}'"):
         upgrade(old_store, LIMITS)
     assert contents(old_store) == before
 
@@ -202,6 +247,27 @@ def test_limits_too_small_for_the_market_are_refused(old_store):
         upgrade(old_store, LIMITS._replace(orders=3))
 
 
+@pytest.mark.parametrize(
+    ("rows", "field", "factor", "reason"),
+    [
+        ("orders", "price_ticks", 33, r"order \d+ has a price above 32000 ticks"),
+        ("orders", "leaves_lots", 1 << 40, r"account \d has too much at stake"),
+        ("positions", "lots", -(1 << 40), r"account \d has too much at stake"),
+    ],
+)
+def test_a_market_that_risk_cannot_reckon_with_is_not_upgraded(old_store, monkeypatch, rows, field, factor, reason):
+    def altered(payload: bytes) -> tuple:
+        stored, image, view = forward.read_image(payload)
+        image[rows][field] *= factor
+        return stored, image, view
+
+    monkeypatch.setattr("exchange.upgrade.read_image", altered)
+    before = contents(old_store)["journal.db"]
+    with pytest.raises(UpgradeRefused, match=reason):
+        upgrade(old_store, LIMITS)
+    assert contents(old_store)["journal.db"] == before
+
+
 def test_a_damaged_row_far_before_the_end_is_found_before_the_upgrade(old_store):
     alter(old_store / "journal.db", "UPDATE journal SET time_ns = time_ns + 1 WHERE first_sequence = 1")
     with pytest.raises(JournalCorrupt, match="sequence 1 "):
@@ -209,7 +275,7 @@ def test_a_damaged_row_far_before_the_end_is_found_before_the_upgrade(old_store)
 
 
 def test_a_store_in_use_is_not_upgraded(old_store):
-    with Journal.open(old_store, rules_version=OLD_RULES), pytest.raises(StoreLocked):
+    with Journal.open(old_store, rules_version=old_rules(old_store)), pytest.raises(StoreLocked):
         upgrade(old_store, LIMITS)
 
 
@@ -250,7 +316,7 @@ def test_every_failing_change_leaves_the_store_upgraded_or_as_it_was(old_store, 
         except Exception as error:
             outcomes.add(type(error).__name__)
         storage.power_loss()
-        was_upgraded = upgrade(directory, LIMITS).from_rules != OLD_RULES
+        was_upgraded = upgrade(directory, LIMITS).from_rules != old_rules(old_store)
         outcomes.add(was_upgraded)
         assert verify(directory, LIMITS).faults == []
     assert outcomes >= {True, False, "JournalFailed"}
@@ -259,10 +325,29 @@ def test_every_failing_change_leaves_the_store_upgraded_or_as_it_was(old_store, 
 # Reading by name.
 
 
+def test_a_market_without_windows_is_read_as_well(old_store):
+    with SnapshotStore.open(old_store) as store:
+        payload = bytes(next(store.newest_first()).payload)
+    _, image, _ = forward.read_image(payload)
+    assert len(image["contracts"]) == len(image["shocks"]) == len(image["tranches"]) > 0
+    listed = forward._listed_contracts(image["tranches"][:0])
+    assert [len(rows) for rows in listed.values()] == [0, 0]
+
+
+def test_a_window_that_ended_keeps_its_reference_as_its_mark(old_store):
+    with SnapshotStore.open(old_store) as store:
+        _, image, dump = forward.read_image(bytes(next(store.newest_first()).payload))
+    view = forward.read_view(dump)
+    ended = view.tranches[1]
+    ended.instrument_id = LIMITS.instruments + 1  # another window has its place by now
+    forward.complete_view(view, Venue.from_image(image, LIMITS))
+    assert ended.mark_ticks == REFERENCE_TICKS
+
+
 def test_fields_are_read_by_name_and_new_ones_are_zero(old_store, monkeypatch):
     with SnapshotStore.open(old_store) as store:
         payload = bytes(next(store.newest_first()).payload)
-    with pytest.raises(ValueError, match="header"):
+    with pytest.raises(ValueError, match=r"header|layouts"):
         unpack(payload)
     _, image, _ = forward.read_image(payload)
     reordered = {name: list(reversed(layout.descr)) for name, layout in forward.LAYOUTS.items()}
@@ -277,12 +362,12 @@ def test_fields_are_read_by_name_and_new_ones_are_zero(old_store, monkeypatch):
     assert forward.lost_fields(stored, moved) == ["orders.price_ticks"]
 
 
-def test_rows_of_the_view_are_read_by_name_and_new_columns_are_blank(old_store):
-    with SnapshotStore.open(old_store) as store:
+def test_rows_of_the_view_are_read_by_name_and_new_columns_are_blank(store_of_engine_1):
+    with SnapshotStore.open(store_of_engine_1) as store:
         _, _, dump = forward.read_image(bytes(next(store.newest_first()).payload))
     with pytest.raises(ValueError, match="no dump of a market view"):
         MarketView.load(dump)
     view = forward.read_view(dump)
-    assert sorted(order.order_id for order in resting(view)) == told(old_store)["open_orders"]
+    assert sorted(order.order_id for order in resting(view)) == told(store_of_engine_1)["open_orders"]
     assert {(order.display_lots, order.label) for order in resting(view)} == {(0, 0)}
     assert MarketView.load(view.dump()).dump() == view.dump() == forward.read_view(view.dump()).dump()

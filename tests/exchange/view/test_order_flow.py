@@ -1,11 +1,11 @@
-"""What every kind of matching's events does to orders, levels, holds, positions and the tape."""
+"""What every kind of matching's events does to orders, levels, positions and the tape."""
 
 from exchange import commands
 from exchange.symbols import NANO_PER_S
 from exchange.venue.schema import Reason
 from exchange.view import records
 from matching.schema import ChangeFlag, OrderFlag, SelfTrade, TimeInForce
-from tests.exchange.view.markets import ALICE, BOB, BUY, CAROL, CASH_NANO, SELL, TICK_VALUE_NANO, WINDOW, Market
+from tests.exchange.view.markets import ALICE, BOB, BUY, CAROL, SELL, TICK_VALUE_NANO, WINDOW, Market
 
 
 def test_a_trade_takes_lots_off_the_makers_level(market: Market) -> None:
@@ -170,30 +170,21 @@ def test_the_tape_of_a_tranche_keeps_the_latest_trades_alone(market: Market) -> 
     assert (len(trades), trades[-1].price_ticks, market.view.trades) == (records.TRADES_KEPT, 40_100, 501)
 
 
-def test_a_resting_order_holds_its_notional_until_it_leaves(market: Market) -> None:
-    order_id = market.place(ALICE, BUY, 39_000, 10)
-    held_nano = 39_000 * 10 * TICK_VALUE_NANO
-    assert market.view.balances(ALICE) == (CASH_NANO, held_nano, 0, CASH_NANO - held_nano)
-    market.send(commands.cancel(ALICE, order_id=order_id))
-    assert market.view.balances(ALICE) == (CASH_NANO, 0, 0, CASH_NANO)
-
-
 def test_a_trade_makes_two_opposite_positions(market: Market) -> None:
     market.place(BOB, SELL, 40_000, 10)
     market.place(ALICE, BUY, 41_000, 10)
     cost_nano = 40_000 * 10 * TICK_VALUE_NANO
     (long,), (short,) = market.view.positions(ALICE), market.view.positions(BOB)
-    assert (long.instrument_id, long.lots, long.cost_nano, long.hold_nano) == (WINDOW, 10, cost_nano, cost_nano)
-    assert (short.lots, short.cost_nano, short.hold_nano) == (-10, -cost_nano, cost_nano)
-    assert market.view.balances(BOB) == (CASH_NANO, 0, cost_nano, CASH_NANO - cost_nano)
+    assert (long.instrument_id, long.lots, long.cost_nano) == (WINDOW, 10, cost_nano)
+    assert (short.instrument_id, short.lots, short.cost_nano) == (WINDOW, -10, -cost_nano)
 
 
-def test_a_flat_position_that_made_money_holds_nothing(market: Market) -> None:
+def test_a_flat_position_keeps_what_it_made_until_it_is_settled(market: Market) -> None:
     market.place(BOB, SELL, 40_000, 10)
     market.place(ALICE, BUY, 40_000, 10)
     market.place(BOB, BUY, 41_000, 10)
     market.place(ALICE, SELL, 41_000, 10)
     gain_nano = 1_000 * 10 * TICK_VALUE_NANO
     (flat,), (loser,) = market.view.positions(ALICE), market.view.positions(BOB)
-    assert (flat.lots, flat.cost_nano, flat.hold_nano) == (0, -gain_nano, 0)
-    assert (loser.lots, loser.cost_nano, loser.hold_nano) == (0, gain_nano, gain_nano)
+    assert (flat.lots, flat.cost_nano, flat.unsettled_nano) == (0, -gain_nano, gain_nano)
+    assert (loser.lots, loser.cost_nano, loser.unsettled_nano) == (0, gain_nano, -gain_nano)

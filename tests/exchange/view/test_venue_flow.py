@@ -17,6 +17,7 @@ from tests.exchange.view.markets import (
     FIRST_WINDOW_NS,
     HOUR_S,
     SELL,
+    SHOCKS_TICKS,
     TICK_VALUE_NANO,
     WINDOW,
     Market,
@@ -69,6 +70,31 @@ def test_money_in_and_out_moves_the_cash(market: Market) -> None:
     assert market.view.balances(BOB).cash_nano == CASH_NANO - 7
 
 
+def test_parameters_show_on_the_tranche_as_its_mark_and_charge(market: Market) -> None:
+    tranche = market.view.tranches[WINDOW]
+    assert (tranche.mark_ticks, tranche.spread_ticks) == (40_000, 8_000)
+    market.view.take_changed()
+    market.send(commands.set_parameters(WINDOW, mark_ticks=45_000, shocks_ticks=SHOCKS_TICKS, spread_ticks=300))
+    assert (tranche.mark_ticks, tranche.spread_ticks) == (45_000, 300)
+    assert market.view.take_changed() == [tranche]
+    assert_agrees_with_venue(market)
+
+
+def test_refused_parameters_change_nothing(market: Market) -> None:
+    market.send(commands.set_parameters(WINDOW, mark_ticks=0, shocks_ticks=SHOCKS_TICKS))
+    assert market.view.tranches[WINDOW].mark_ticks == 40_000
+
+
+def test_new_fees_are_those_of_windows_that_are_listed_from_then_on(market: Market) -> None:
+    market.send(commands.set_fees(1, -20, 50))
+    assert (market.view.series[1].maker_fee_ppm, market.view.series[1].taker_fee_ppm) == (-20, 50)
+    market.send(time_ns=FIRST_GATE_NS)
+    listed = {tranche.instrument_id: tranche for tranche in market.view.tranches.values()}
+    assert (listed[WINDOW].maker_fee_ppm, listed[WINDOW].taker_fee_ppm) == (0, 0)
+    assert (listed[max(listed)].maker_fee_ppm, listed[max(listed)].taker_fee_ppm) == (-20, 50)
+    assert_agrees_with_venue(market)
+
+
 def test_gate_closure_turns_positions_into_cash(market: Market) -> None:
     market.place(BOB, SELL, 40_000, 10)
     market.place(ALICE, BUY, 40_000, 10)
@@ -78,7 +104,8 @@ def test_gate_closure_turns_positions_into_cash(market: Market) -> None:
     market.send(time_ns=FIRST_GATE_NS)
     tranche = market.view.tranches[WINDOW]
     assert (tranche.state, tranche.final_ticks) == (LifeState.GATE_CLOSED, 42_000)
-    assert market.view.balances(ALICE).available_nano == CASH_NANO + 2_000 * 10 * TICK_VALUE_NANO
+    settled_nano = CASH_NANO + 2_000 * 10 * TICK_VALUE_NANO
+    assert market.view.balances(ALICE) == (settled_nano, settled_nano, 0, settled_nano, settled_nano, 0)
     assert market.view.positions(ALICE) == market.view.positions(BOB) == []
     assert market.view.order(resting).reason == Reason.GATE_CLOSED
     assert_agrees_with_venue(market)

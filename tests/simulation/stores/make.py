@@ -82,7 +82,8 @@ def append(journal: Journal, venue: Venue, view: MarketView, time_ns: int, group
     records = commands.concatenate(commands.tick(time_ns), *groups)
     stamp_order_ids(records, first_sequence)
     journal.append(first_sequence, time_ns, records.tobytes())
-    view.apply(Published(first_sequence, time_ns, records, venue.apply(records, first_sequence)))
+    events = venue.apply(records, first_sequence)
+    view.apply(Published(first_sequence, time_ns, records, events, venue.figures_after(events)))
 
 
 if __name__ == "__main__":
