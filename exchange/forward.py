@@ -17,7 +17,7 @@ from exchange.view.records import OrderView
 from exchange.view.storage import COLUMNS, load_document, load_orders
 from matching.schema import Side
 
-READABLE_ENGINES = frozenset({"1"})
+READABLE_ENGINES = frozenset({"1", "2"})
 """Engines before this one whose snapshots mean, field by field, what this one's mean."""
 
 _ENGINE_1_DUMP = b'{"format":1,'

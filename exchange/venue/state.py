@@ -14,7 +14,7 @@ from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
 from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Changes whenever the same commands would give other events or another state."""
 
 

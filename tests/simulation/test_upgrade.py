@@ -1,4 +1,4 @@
-"""A store that engine 1 left behind, under the engine of today: refused by name, upgraded, and traded on."""
+"""Stores that earlier engines left behind, under the engine of today: refused by name, upgraded, and traded on."""
 
 import shutil
 import zipfile
@@ -16,7 +16,6 @@ from exchange.service import Exchange
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreLocked, UpgradeRefused
 from exchange.upgrade import upgrade
-from exchange.venue import state
 from exchange.venue.schema import Command
 from exchange.verification import verify
 from exchange.view import MarketView
@@ -27,23 +26,25 @@ from tests.simulation.stores.make import write_store
 from tests.simulation.traffic import LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer
 from tests.simulation.world import simulate
 
-STORE = Path(__file__).parent / "stores" / "engine-1.zip"
+STORES = Path(__file__).parent / "stores"
 OLD_RULES = f"1:{'/'.join(str(limit) for limit in LIMITS)}"
 
 
-@pytest.fixture(autouse=True)
-def later_engine(monkeypatch):
-    """An engine that is not the first; where today's is the first, one is pretended."""
-    if state.ENGINE_VERSION == "1":
-        monkeypatch.setattr(state, "ENGINE_VERSION", "2")
+def unpacked(engine: str, directory: Path) -> Path:
+    with zipfile.ZipFile(STORES / f"engine-{engine}.zip") as archive:
+        archive.extractall(directory)
+    return directory
 
 
 @pytest.fixture
 def old_store(tmp_path):
-    directory = tmp_path / "store"
-    with zipfile.ZipFile(STORE) as archive:
-        archive.extractall(directory)
-    return directory
+    """Of the first engine, whose snapshots do not say yet how they lie."""
+    return unpacked("1", tmp_path / "store")
+
+
+@pytest.fixture(params=sorted(forward.READABLE_ENGINES))
+def any_old_store(request, tmp_path):
+    return unpacked(request.param, tmp_path / "store")
 
 
 def told(directory: Path) -> dict:
@@ -80,22 +81,22 @@ async def test_a_store_of_an_older_engine_is_refused_with_the_way_out(old_store)
 # Upgraded.
 
 
-def test_an_upgraded_store_holds_the_same_market_and_says_where_it_began(old_store):
-    before = told(old_store)
-    upgraded = upgrade(old_store, LIMITS)
-    assert (upgraded.from_rules, upgraded.to_rules) == (OLD_RULES, LIMITS.rules_version())
+def test_an_upgraded_store_holds_the_same_market_and_says_where_it_began(any_old_store):
+    before = told(any_old_store)
+    upgraded = upgrade(any_old_store, LIMITS)
+    assert (upgraded.from_rules, upgraded.to_rules) == (before["rules_version"], LIMITS.rules_version())
     assert upgraded.sequence == before["sequence"]
-    with Journal.open(old_store, rules_version=LIMITS.rules_version()) as journal:
+    with Journal.open(any_old_store, rules_version=LIMITS.rules_version()) as journal:
         *_, last_old, first_new = journal.read(any_rules=True)
         assert last_old.hash.hex() == before["chain_hash"]
         assert (first_new.first_sequence, first_new.rules_version) == (upgraded.sequence + 1, LIMITS.rules_version())
         assert journal.bases() == [first_new.first_sequence]
 
 
-async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(old_store, monkeypatch):
-    before = told(old_store)
-    upgrade(old_store, LIMITS)
-    exchange = await open_at_its_time(old_store, monkeypatch)
+async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(any_old_store, monkeypatch):
+    before = told(any_old_store)
+    upgrade(any_old_store, LIMITS)
+    exchange = await open_at_its_time(any_old_store, monkeypatch)
     assert exchange.view.trades == before["trades"]
     for account_id, (name, account) in enumerate(before["accounts"].items(), 1):
         assert exchange.view.accounts[account_id].name == name
@@ -113,22 +114,22 @@ async def test_an_upgraded_store_shows_what_it_showed_before_and_trades_on(old_s
         await exchange.submit(commands.place(1 + side, 4, side, REFERENCE_TICKS, 3))
     assert exchange.view.trades > before["trades"]
     await exchange.close()
-    verdict = verify(old_store, LIMITS)
+    verdict = verify(any_old_store, LIMITS)
     assert (verdict.faults, verdict.replayed_from) == ([], before["sequence"] + 1)
     assert verdict.records == exchange.view.sequence
     assert verdict.state_digest == exchange._sequencer._venue.digest().hex()
 
 
-async def test_a_retry_from_before_the_upgrade_gets_its_first_answer(old_store, monkeypatch):
-    upgrade(old_store, LIMITS)
-    with Journal.open(old_store, rules_version=LIMITS.rules_version(), create=False) as journal:
+async def test_a_retry_from_before_the_upgrade_gets_its_first_answer(any_old_store, monkeypatch):
+    upgrade(any_old_store, LIMITS)
+    with Journal.open(any_old_store, rules_version=LIMITS.rules_version(), create=False) as journal:
         rows = [np.frombuffer(row.payload, ORDER_COMMAND) for row in journal.read(any_rules=True)]
     simulate(monkeypatch).spend(60 * NANO_PER_S)
-    exchange = await Exchange.open(old_store, limits=LIMITS)
+    exchange = await Exchange.open(any_old_store, limits=LIMITS)
     reply = await exchange.submit(last_order_with_client_id(np.concatenate(rows)))
     answer, is_repeat = Answer.of(reply.events[-1:])
     assert is_repeat
-    assert answer.sequence <= told(old_store)["sequence"]
+    assert answer.sequence <= told(any_old_store)["sequence"]
     await exchange.close()
 
 
@@ -141,25 +142,25 @@ def last_order_with_client_id(records: np.ndarray) -> np.ndarray:
     return group
 
 
-async def test_without_any_snapshot_an_upgraded_store_is_recovered_from_its_base(old_store, monkeypatch):
-    upgrade(old_store, LIMITS)
-    first = await open_at_its_time(old_store, monkeypatch)
+async def test_without_any_snapshot_an_upgraded_store_is_recovered_from_its_base(any_old_store, monkeypatch):
+    upgrade(any_old_store, LIMITS)
+    first = await open_at_its_time(any_old_store, monkeypatch)
     await first.submit(commands.halt_market())
     await first.close()
-    (old_store / "snapshots.db").unlink()
-    second = await open_at_its_time(old_store, monkeypatch)
+    (any_old_store / "snapshots.db").unlink()
+    second = await open_at_its_time(any_old_store, monkeypatch)
     assert second.view.market_halted
     assert second.view.sequence >= first.view.sequence
     assert second.view.accounts == first.view.accounts
     await second.close()
 
 
-def test_upgrading_again_changes_nothing(old_store):
-    upgrade(old_store, LIMITS)
-    before = contents(old_store)
-    again = upgrade(old_store, LIMITS)
+def test_upgrading_again_changes_nothing(any_old_store):
+    upgrade(any_old_store, LIMITS)
+    before = contents(any_old_store)
+    again = upgrade(any_old_store, LIMITS)
     assert again.from_rules == again.to_rules
-    assert contents(old_store) == before
+    assert contents(any_old_store) == before
 
 
 def test_a_store_under_other_limits_is_upgraded_as_well_and_back(tmp_path):
