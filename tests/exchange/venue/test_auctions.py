@@ -1,7 +1,5 @@
 """Call auctions in the life of a tranche: after its listing, after a halt, before its gate. The twin knows when."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +11,19 @@ from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Reason, Reject
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.schema import OrderFlag, SelfTrade, TimeInForce
+from tests.exchange.venue.auction_markets import (
+    AUCTION,
+    CLOSING_AUCTION,
+    GATE_NS,
+    LAST_CALL_NS,
+    OPENING_END_NS,
+    OPENING_S,
+    auction_market,
+    of_first,
+    states,
+    trades,
+    uncrossed,
+)
 from tests.exchange.venue.market import (
     ALICE,
     BOB,
@@ -25,47 +36,10 @@ from tests.exchange.venue.market import (
     SELL,
     START_NS,
     TICK_VALUE_NANO,
-    Market,
-    define_series,
-    open_market,
     same,
 )
 from tests.exchange.venue.streams import BUSY, Session, rehearse, sessions
 from tests.exchange.venue.told import Told
-
-OPENING_S, CLOSING_S = 20, 25
-OPENING_END_NS = START_NS + OPENING_S * NANO_PER_S
-GATE_NS = START_NS + 120 * NANO_PER_S
-LAST_CALL_NS = GATE_NS - CLOSING_S * NANO_PER_S
-AUCTION, CLOSING_AUCTION = LifeState.AUCTION, LifeState.CLOSING_AUCTION
-
-
-def auction_market(**terms: Any) -> Market:
-    """A market whose first tranche is in its opening auction; nothing else happens at its deadlines."""
-    series = {"opening_auction_s": OPENING_S, "closing_auction_s": CLOSING_S, "horizon_s": 590}
-    limits = terms.pop("limits", LIMITS)
-    return open_market(limits, terms.pop("event_capacity", 4_096), **series | terms)
-
-
-def of_first(events: list[Told]) -> list[Told]:
-    """The events of the first tranche."""
-    return [event for event in events if event.get("instrument_id") == 1]
-
-
-def states(events: list[Told]) -> list[LifeState]:
-    return [LifeState(event["state"]) for event in of_first(events) if event["kind"] == Event.STATE_CHANGED]
-
-
-def trades(events: list[Told]) -> list[tuple[int, int, int, int]]:
-    """(buyer, seller, price, lots) of each trade of an auction."""
-    names = ("account_id", "counter_account_id", "price_ticks", "quantity_lots")
-    return [tuple(event[name] for name in names) for event in events if event["kind"] == Event.AUCTION_TRADE]
-
-
-def uncrossed(events: list[Told]) -> list[tuple[int, int, int]]:
-    names = ("price_ticks", "quantity_lots", "leaves_lots")
-    return [tuple(event[name] for name in names) for event in of_first(events) if event["kind"] == Event.UNCROSSED]
-
 
 # The life of a tranche.
 
@@ -233,90 +207,6 @@ def test_a_closing_auction_in_a_halted_market_ends_without_trades() -> None:
     events = of_first(market.tick_to(GATE_NS))
     assert [event["kind"] for event in events][-3:] == [Event.CANCELLED, Event.CANCELLED, Event.STATE_CHANGED]
     assert uncrossed(events) == []
-
-
-# A halt of the whole market.
-
-
-def resume_market(market: Market) -> list[tuple[int, LifeState]]:
-    """(instrument, state) of every move that it brings."""
-    market.send(commands.halt_market())
-    (events,) = market.send(commands.resume_market())
-    assert events[-1]["kind"] == Event.MARKET_RESUMED
-    return [(event["instrument_id"], LifeState(event["state"])) for event in events[:-1]]
-
-
-def test_a_market_that_was_halted_comes_back_through_the_auctions_of_its_open_tranches() -> None:
-    market = auction_market()
-    market.tick_to(OPENING_END_NS + NANO_PER_S)
-    market.place(ALICE, BUY, 1_000, 5)
-    assert resume_market(market) == [(1, AUCTION), (2, AUCTION), (3, AUCTION)]
-    resumed_ns = market.twin.time_ns
-    assert market.place(BOB, SELL, 990, 3)["kind"] == Event.RESTED
-    assert states(market.tick_to(resumed_ns + OPENING_S * NANO_PER_S - 1)) == []
-    events = market.tick_to(resumed_ns + OPENING_S * NANO_PER_S)
-    assert trades(events) == [(ALICE, BOB, 1_000, 3)]
-    assert states(events) == [LifeState.OPEN]
-
-
-def test_an_auction_after_a_halt_of_the_market_ends_at_the_last_call_at_the_latest() -> None:
-    market = auction_market()
-    market.tick_to(LAST_CALL_NS - NANO_PER_S)
-    assert (1, AUCTION) in resume_market(market)
-    assert states(market.tick_to(LAST_CALL_NS)) == [CLOSING_AUCTION]
-
-
-def test_a_tranche_without_an_opening_auction_trades_again_at_once() -> None:
-    market = auction_market(opening_auction_s=0)
-    assert resume_market(market) == []
-    market.place(ALICE, BUY, 1_000, 1)
-    assert market.place(BOB, SELL, 1_000, 1)["kind"] == Event.FILLED
-
-
-def test_what_is_halted_by_itself_or_in_an_auction_stays_so_when_the_market_resumes() -> None:
-    market = auction_market()
-    assert resume_market(market) == []
-    market.tick_to(OPENING_END_NS + NANO_PER_S)
-    market.send(commands.halt(2))
-    market.tick_to(LAST_CALL_NS)
-    assert resume_market(market) == [(3, AUCTION)]
-    found = {instrument_id: tranche.state for instrument_id, tranche in market.twin.tranches.items()}
-    assert found == {1: CLOSING_AUCTION, 2: LifeState.HALTED, 3: AUCTION}
-
-
-def test_to_resume_a_market_that_was_not_halted_changes_nothing() -> None:
-    market = auction_market()
-    market.tick_to(OPENING_END_NS)
-    (events,) = market.send(commands.resume_market())
-    assert [event["kind"] for event in events] == [Event.MARKET_RESUMED]
-    assert {tranche.state for tranche in market.twin.tranches.values()} == {LifeState.OPEN}
-
-
-def test_tranches_are_called_in_the_order_of_their_ids_whatever_slots_they_fell_on() -> None:
-    """Windows of a day keep a low id while those of three minutes go once round the slots."""
-    market = auction_market()
-    start_ns = START_NS + 86_400 * NANO_PER_S
-    market.send(define_series(2, first_start_ns=start_ns, horizon_s=86_400, opening_auction_s=OPENING_S))
-    while max(market.twin.tranches) < 14:
-        market.tick(60)
-    market.tick(OPENING_S + 1)
-    is_open = [each for each, tranche in market.twin.tranches.items() if tranche.state == LifeState.OPEN]
-    slots = [instrument_id % LIMITS.instruments for instrument_id in sorted(is_open)]
-    assert slots != sorted(slots)
-    assert [instrument_id for instrument_id, _ in resume_market(market)] == sorted(is_open)
-    market.tick(3_600)
-
-
-def test_a_market_resumes_alike_whatever_the_size_of_the_buffer() -> None:
-    histories = []
-    for event_capacity in (4_096, EVENTS_PER_STEP_MAX):
-        market = auction_market(event_capacity=event_capacity)
-        market.tick_to(OPENING_END_NS)
-        market.place(ALICE, BUY, 1_000, 5)
-        assert len(resume_market(market)) == 3
-        market.tick(200)
-        histories.append(np.concatenate(market.events).tobytes())
-    assert histories[0] == histories[1]
 
 
 # What an auction takes.
