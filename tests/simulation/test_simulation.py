@@ -124,6 +124,7 @@ async def test_a_wall_clock_that_jumps_between_two_lives_turns_no_time_back(tmp_
     await exchange.close()
     simulated_time.set_wrong(wrong_s)
     again = await Exchange.open(tmp_path, limits=LIMITS)
+    assert [note for note in again.notices if "down for 60 minutes" in note] == again.notices[: lost_s > 0]
     assert again.phase == ("halted" if wrong_s < 0 else "trading")
     reply = await again.submit(commands.cancel(1, order_id=1_000_000))
     assert reply.time_ns == last_ns + lost_s * NANO_PER_S
