@@ -23,8 +23,8 @@ check: $(VENV)/.dev  ## Format, lint, types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## Measure matching on generated flows of all shapes
-	@$(BIN)/python -m load_tests.match --charts docs
+bench: $(VENV)/.dev  ## Measure matching on generated flows of all shapes; with REFERENCE=path beside another book
+	@$(BIN)/python -m load_tests.match --charts docs $(if $(REFERENCE),--reference $(REFERENCE))
 
 sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of a disk, every bit, generated markets; with MINUTES=60 (SEED=7) a hunt in fresh worlds for so long
 ifdef MINUTES

@@ -12,15 +12,18 @@ BACKWARD_NS_MAX = 5 * 1_000_000_000
 """A wall clock may be this far behind the venue's last time, as after a small correction."""
 DOWNTIME_NS_MAX = 7 * 86_400 * 1_000_000_000
 """A venue may have been down for this long before the clock is doubted."""
+DOWNTIME_NOTICE_NS = 600 * 1_000_000_000
+"""A longer downtime is told: a wall clock that is ahead looks the same."""
 DRIFT_ALERT_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """Where venue time begins to count, and why it is doubted, if it is."""
+    """Where venue time begins to count, why it is doubted, if it is, and how long the venue seems to have been down."""
 
     time_ns: int
     doubt: str | None
+    downtime_ns: int = 0
 
 
 def anchor(last_venue_ns: int, wall_ns: int) -> Anchor:
@@ -33,7 +36,8 @@ def anchor(last_venue_ns: int, wall_ns: int) -> Anchor:
     if wall_ns > last_venue_ns + DOWNTIME_NS_MAX:
         days = (wall_ns - last_venue_ns) / 86_400e9
         return Anchor(last_venue_ns, f"the system clock is {days:.1f} days ahead of the last command")
-    return Anchor(max(wall_ns, last_venue_ns), None)
+    time_ns = max(wall_ns, last_venue_ns)
+    return Anchor(time_ns, None, time_ns - last_venue_ns)
 
 
 class VenueClock:

@@ -18,7 +18,7 @@ import structlog
 
 from exchange import commands
 from exchange.backup import Copied, Source, copy_store
-from exchange.clock import DRIFT_ALERT_NS, VenueClock, anchor
+from exchange.clock import DOWNTIME_NOTICE_NS, DRIFT_ALERT_NS, VenueClock, anchor
 from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
 from exchange.published import Published
@@ -122,6 +122,8 @@ class Exchange:
         guard = DiskGuard(reserve, is_full=not is_held)
         exchange = cls(journal, snapshots, recovered, limits, VenueClock(anchored), guard, snapshot_every_records)
         exchange._sequencer.start()
+        if anchored.downtime_ns > DOWNTIME_NOTICE_NS:
+            exchange.notices.append(f"the exchange was down for {anchored.downtime_ns / 60e9:.0f} minutes by the clock")
         if anchored.doubt is not None:
             exchange.notices.append(f"{anchored.doubt}: the market starts halted")
             try:

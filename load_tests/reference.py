@@ -29,10 +29,16 @@ class Comparison(NamedTuple):
 
 def run_reference(program: Path, flow: Path, instruments: int, result: dict[str, int | float | str]) -> Comparison:
     """Run the other book on a flow that gave `result` here. Raises OSError or ValueError where that fails."""
+    told = ask_reference(program, flow, instruments)
+    differences = [ours for theirs, ours in FIGURES.items() if told[theirs] != str(result[ours])]
+    return Comparison(float(told["mops"]) * 1e6, differences)
+
+
+def ask_reference(program: Path, flow: Path, instruments: int) -> dict[str, str]:
+    """All that the other book tells of a flow. Raises OSError or ValueError where that fails."""
     ended = subprocess.run([program, flow, str(instruments)], capture_output=True, text=True, check=False)
     told = dict(part.split("=", 1) for part in ended.stdout.split() if "=" in part)
     missing = {*FIGURES, "mops"} - set(told)
     if ended.returncode or missing:
         raise ValueError(f"{program} ended with {ended.returncode} and does not tell {sorted(missing)}")
-    differences = [ours for theirs, ours in FIGURES.items() if told[theirs] != str(result[ours])]
-    return Comparison(float(told["mops"]) * 1e6, differences)
+    return told

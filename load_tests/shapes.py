@@ -14,7 +14,7 @@ from load_tests.flow import CANCEL, NEW, PLAIN, make_flow
 from matching.schema import Side
 
 DEEP_ORDERS = 1_100_000
-"""More than a million, because the middle wanders and meets some of them."""
+"""More than a million, because the middle wanders and meets some of them: a million are left."""
 SWEPT_ORDERS = 10_000
 STORM_ORDERS = 100_000
 STORM_REPEATED = 10
@@ -38,8 +38,8 @@ def plain(operations: int, instruments: int, seed: int) -> np.ndarray:
 
 
 def deep(operations: int, instruments: int, seed: int) -> np.ndarray:
-    """A million orders rest, or half of a smaller flow, before anything is cancelled; then any of them may be."""
-    standing = min(DEEP_ORDERS, operations // 2)
+    """A million orders, or three fifths of a smaller flow, stand before any is cancelled; then each of them may be."""
+    standing = min(DEEP_ORDERS, operations * 3 // 5)
     mix = PLAIN._replace(
         standing=standing,
         new_share=0.50,

@@ -14,12 +14,11 @@ from matching.identifiers import find_slot
 from matching.meeting import trade, work
 from matching.prefetch import looks_dead
 from matching.prices import key_of
-from matching.probes import is_fillable
+from matching.probes import is_fillable, needed_lots
 from matching.queues import join
 from matching.resting import admit, reduce, remove, slot_of_account, withdraw
 from matching.rules import (
     ICEBERG,
-    MINIMUM,
     NAMES_REMAINING,
     NO_REJECT,
     REDUCE_ONLY,
@@ -189,18 +188,14 @@ def weigh(book, batch, index, events, count):
     taker = book.taker[0]
     flags = np.int64(book.working[0]["flags"])
     allowed_lots = taker["leaves_lots"]
-    needed_lots = np.int64(0)
+    minimum_lots = needed_lots(batch, index)
     if flags & REDUCE_ONLY:
         allowed_lots = min(allowed_lots, book.reducible[0])
     if flags & ICEBERG:
         taker["display_lots"] = batch.extras[index + 1]["display_lots"]
-    if flags & MINIMUM:
-        needed_lots = batch.extras[index + 1]["minimum_lots"]
-    if book.working[0]["time_in_force"] == TimeInForce.FOK:
-        needed_lots = taker["leaves_lots"]
-    if needed_lots <= allowed_lots:
+    if minimum_lots <= allowed_lots:
         count = trim(book, allowed_lots, events, count)
-    if needed_lots > allowed_lots or not is_fillable(book, needed_lots):
+    if minimum_lots > allowed_lots or not is_fillable(book, minimum_lots):
         taker["reason"] = OrderReason.NOT_FILLABLE
     return count
 

@@ -33,7 +33,7 @@ from matching.schema import (
 
 BATCHES_PER_CHUNK = 256
 """How many batches are converted at a time: fewer would leave the caches full of the conversion more often."""
-EVENT_CAPACITY = 1 << 16
+EVENT_CAPACITY = 1 << 13
 TRADE_DIGEST_SEED = np.uint64(0xCBF29CE484222325)
 TRADE_DIGEST_PRIME = np.uint64(0x100000001B3)
 BOOK_DIGEST_FACTOR = np.uint64(0x9E3779B97F4A7C15)

@@ -4,6 +4,7 @@ import numpy as np
 
 from exchange.venue.calendar import (
     book_of,
+    call_again,
     halt_or_reopen,
     is_closed,
     schedule_series,
@@ -246,7 +247,11 @@ def halt_or_resume(state, command, events, count):
 
 @inlined
 def halt_or_resume_market(state, halts, events, count):
-    """Stop everything but cancels, or let the market trade again."""
+    """Stop everything but cancels, or let the market trade again, through auctions where tranches have them."""
+    if not halts and state.clock[0]["is_halted"]:
+        count = call_again(state, events, count)
+        if state.clock[0]["is_paused"]:
+            return count
     state.clock[0]["is_halted"] = 1 if halts else 0
     kind = Event.MARKET_HALTED if halts else Event.MARKET_RESUMED
     return write_subject(state, kind, np.int64(0), np.int64(0), events, count)

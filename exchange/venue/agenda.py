@@ -45,6 +45,13 @@ def move_entry(state, due_ns, kind, subject):
     sink_entry(state, at)
 
 
+@inlined
+def sort_entries(state):
+    """Make a heap again of entries whose due times were changed."""
+    for at in range(np.int64(state.clock[0]["agenda_count"]) // 2 - 1, -1, -1):
+        sink_entry(state, np.int64(at))
+
+
 @outlined
 def raise_entry(state, at):
     """Move an entry towards the root until its parent comes before it."""

@@ -9,7 +9,15 @@ steps and is run again; a late tick over many deadlines does what many timely on
 
 import numpy as np
 
-from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE, add_entry, drop_first, move_entry
+from exchange.venue.agenda import (
+    INDICATIVE_DUE,
+    SERIES_DUE,
+    TRANCHE_DUE,
+    add_entry,
+    drop_first,
+    move_entry,
+    sort_entries,
+)
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import (
@@ -23,7 +31,7 @@ from exchange.venue.schema import (
     VenueReject,
 )
 from exchange.venue.trading import absorb_all
-from kernels.compile import inlined, kernel
+from kernels.compile import inlined, kernel, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.resting import cancel_next, expire_next
 from matching.schema import NIL, PRICE_TICKS_MAX, Phase
@@ -154,6 +162,68 @@ def halt_or_reopen(state, tranche, halts, events, count):
     count = move_on(state, tranche, trigger, events, count)
     move_entry(state, deadline_ns(tranche), TRANCHE_DUE, tranche["instrument_id"])
     return count
+
+
+@outlined
+def call_again(state, events, count):
+    """After a halt of the market, send every open tranche with an opening auction through one, in the order of ids.
+
+    `is_paused` in the clock says that the buffer was full before that. Who was called is open no more, so that to go on
+    is to begin again. The agenda learns the new deadlines when all are called.
+    """
+    state.clock[0]["is_paused"] = 0
+    slots = np.int64(len(state.tranches))
+    first_id = next_to_call(state, np.int64(0))
+    while first_id != NIL:
+        first_id -= first_id % slots
+        for instrument_id in range(first_id, first_id + slots):
+            if is_to_call(state.tranches[instrument_id - first_id], instrument_id):
+                if count + EVENTS_PER_STEP_MAX > len(events.orders):
+                    state.clock[0]["is_paused"] = 1
+                    return count
+                count = call_one(state, instrument_id - first_id, events, count)
+        first_id = next_to_call(state, first_id + slots)
+    if count + EVENTS_PER_STEP_MAX > len(events.orders):
+        state.clock[0]["is_paused"] = 1
+        return count
+    reschedule_all(state)
+    return count
+
+
+@inlined
+def call_one(state, slot, events, count):
+    """Send an open tranche into its auction."""
+    tranche = state.tranches[slot]
+    return move_on(state, tranche, first_trigger(state, tranche, Trigger.CALL), events, count)
+
+
+@inlined
+def next_to_call(state, least_id):
+    """The lowest id, no lower than another, of an open tranche with an opening auction, or NIL."""
+    found_id = np.int64(NIL)
+    for slot in range(len(state.tranches)):
+        instrument_id = np.int64(state.tranches[slot]["instrument_id"])
+        is_lower = found_id == NIL or instrument_id < found_id
+        if is_lower and instrument_id >= least_id and is_to_call(state.tranches[slot], instrument_id):
+            found_id = instrument_id
+    return found_id
+
+
+@inlined
+def is_to_call(tranche, instrument_id):
+    """Whether a slot holds the tranche of an id, and this trades though it has an opening auction."""
+    is_open = tranche["state"] == LifeState.OPEN and tranche["instrument_id"] == instrument_id
+    return is_open and tranche["opening_auction_s"] != 0
+
+
+@inlined
+def reschedule_all(state):
+    """Let every tranche fall due at its deadline."""
+    for at in range(state.clock[0]["agenda_count"]):
+        entry = state.agenda[at]
+        if entry["kind"] == TRANCHE_DUE:
+            entry["due_ns"] = deadline_ns(state.tranches[entry["subject"] & np.int64(len(state.tranches) - 1)])
+    sort_entries(state)
 
 
 @inlined

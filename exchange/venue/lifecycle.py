@@ -6,7 +6,8 @@
                            halted, from any of the three that trade, and back
 
 A move that is missing from the table does not exist. A halted tranche comes back through an auction where its series
-has one: a book that collected orders is never opened without an uncrossing.
+has one, and so does an open one when the whole market was halted: a book that collected orders is never opened without
+an uncrossing.
 """
 
 from enum import IntEnum
@@ -54,6 +55,7 @@ NEXT_STATE: dict[LifeState, dict[Trigger, LifeState]] = {
         Trigger.GATE: LifeState.GATE_CLOSED,
     },
     LifeState.OPEN: {
+        Trigger.CALL: LifeState.AUCTION,
         Trigger.CLOSING_CALL: LifeState.CLOSING_AUCTION,
         Trigger.HALT: LifeState.HALTED,
         Trigger.GATE: LifeState.GATE_CLOSED,

@@ -62,7 +62,8 @@ class Venue:
             return self._buffer[:0]
         self._make_room(2 * len(commands))  # a quote brings two orders
         batch = Batch(np.ascontiguousarray(commands))
-        done, parts = 0, []
+        done = 0
+        parts: list[np.ndarray] = []
         while done < len(commands):
             done, count = apply_commands(self.state, batch, first_sequence, done, self._events)
             if done == len(commands) and not parts:

@@ -17,6 +17,7 @@ from matching.execute import cancel, enter, enter_plain, replace
 from matching.icebergs import total_leaves
 from matching.layout import ACCOUNT_MASK
 from matching.meeting import work
+from matching.probes import lots_to_come
 from matching.resting import slot_of_account
 from matching.rules import (
     NAMES_REMAINING,
@@ -78,7 +79,7 @@ def begin_unusual(state, batch, index, events, count):
     if reject != NO_REJECT:
         return write_rejected(state.book, events, count, order, order["side"], reject)
     if uses_reduce_only(state.ledger, order["account_id"]):
-        count = make_room_for_order(state, order, events, count)
+        count = make_room_for_order(state, batch, index, events, count)
         if state.clock[0]["is_paused"]:
             return count
     return enter(state.book, batch, index, events, count)
@@ -183,17 +184,17 @@ def changed_leaves(state, change, slot):
 
 
 @outlined
-def make_room_for_order(state, order, events, count):
-    """Let reduce-only orders of the account give way to a new order that is not one, if matching will take it."""
+def make_room_for_order(state, batch, index, events, count):
+    """Let reduce-only orders of the account give way to what will trade or rest of a new order that is not one."""
+    order = batch.orders[index]
     slot = slot_of(state, order["instrument_id"])
     side = np.int64(order["side"])
     limit_ticks = limit_of(state.book.instruments[slot], order)
     limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
     if order["flags"] & REDUCE_ONLY or limit_ticks == REJECTED:
         return count
-    return make_room(
-        state, np.int64(order["account_id"]), slot, side, order["quantity_lots"], np.int64(NIL), events, count
-    )
+    lots = lots_to_come(state.book, batch, index, limit_ticks)
+    return make_room(state, np.int64(order["account_id"]), slot, side, lots, np.int64(NIL), events, count)
 
 
 @outlined

@@ -21,6 +21,7 @@ trade_app = typer.Typer(no_args_is_help=True)
 KEY_FILES = (Path(".bwx/demo/trader.json"), Path(".bwx/trader.json"))
 DEFAULT_URL = "http://127.0.0.1:8080"
 REFUSED = 1
+TAKES_ORDERS = ("open", "auction", "closing_auction")
 SYMBOL_HELP = "A symbol, or its beginning: eu-fra.af means the next window of that region and tier."
 KEY_HELP = "A JSON file with url, key_id and secret. Default: the demo's .bwx/demo/trader.json."
 
@@ -51,15 +52,22 @@ def instruments(
     tier: Annotated[str | None, typer.Option(help="One tier alone: ef, af or be.")] = None,
     key: KeyFile = None,
 ) -> None:
-    """List the open tranches with their best prices."""
+    """List the tranches that take orders, open or in an auction, with their best prices."""
 
     async def show(client: "Client") -> None:
-        rows = await client.instruments(state="open", region=region, tier=tier)
         _table(
-            ("symbol", "bid", "ask", "last", "traded", "gate closes"),
+            ("symbol", "state", "bid", "ask", "last", "traded", "gate closes"),
             (
-                (row.symbol, row.best_bid, row.best_ask, row.last_price, row.traded_quantity, _clock(row.gate_closure))
-                for row in rows
+                (
+                    row.symbol,
+                    row.state,
+                    row.best_bid,
+                    row.best_ask,
+                    row.last_price,
+                    row.traded_quantity,
+                    _clock(row.gate_closure),
+                )
+                for row in await _taking_orders(client, region, tier)
             ),
         )
 
@@ -185,13 +193,17 @@ async def _find(client: "Client", symbol: str) -> "Instrument":
     if len(parts) == 4:
         return await client.instrument(symbol)
     region, tier = parts[0], parts[1] if len(parts) > 1 else None
-    found = await client.instruments(state="open", region=region, tier=tier)
-    matching = [each for each in found if each.symbol.startswith(symbol)]
+    matching = [each for each in await _taking_orders(client, region, tier) if each.symbol.startswith(symbol)]
     if not matching:
         raise RefusedError(
-            "unknown_symbol", 0, f"no open tranche begins with {symbol!r}: bwx trade instruments", "symbol"
+            "unknown_symbol", 0, f"no tranche that takes orders begins with {symbol!r}: bwx trade instruments", "symbol"
         )
     return min(matching, key=lambda each: (each.start - each.end, each.gate_closure))
+
+
+async def _taking_orders(client: "Client", region: str | None, tier: str | None) -> "list[Instrument]":
+    """The tranches that are open or collect orders for an auction."""
+    return [row for row in await client.instruments(region=region, tier=tier) if row.state in TAKES_ORDERS]
 
 
 def _parse_price(text: str | None) -> Decimal | None:

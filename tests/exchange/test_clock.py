@@ -16,7 +16,7 @@ def test_a_new_venue_takes_the_wall_clock_as_it_is() -> None:
 
 @pytest.mark.parametrize("ahead_ns", [0, 1, DOWNTIME_NS_MAX])
 def test_a_plausible_downtime_goes_by_the_wall_clock(ahead_ns: int) -> None:
-    assert anchor(LAST_NS, LAST_NS + ahead_ns) == Anchor(LAST_NS + ahead_ns, None)
+    assert anchor(LAST_NS, LAST_NS + ahead_ns) == Anchor(LAST_NS + ahead_ns, None, ahead_ns)
 
 
 @pytest.mark.parametrize("behind_ns", [1, BACKWARD_NS_MAX])

@@ -1,5 +1,6 @@
-"""A market plan carried out: what is there already is left alone."""
+"""Plans of markets: read from a file, checked by name, and carried out once."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,22 +9,82 @@ import pytest
 from exchange import commands
 from exchange.plan import PlanError, apply_plan, read_plan
 from exchange.service import Exchange
-from exchange.venue.state import VenueLimits
+from exchange.venue.lifecycle import LifeState
+from exchange.venue.schema import Tier
+from tests.simulation.traffic import LIMITS
 
-LIMITS = VenueLimits(instruments=64, orders=256, nodes=200, accounts=16, positions=600, client_ids=64)
 PLAN = """
 [[regions]]
 code = "eu-fra"
 
 [[series]]
 region = "eu-fra"
-tier = "af"
+tier = "ef"
 window = "PT1H"
 reference_price = "0.040500"
 gate_lead_s = 900
 horizon_s = 21600
+opening_auction_s = 60
+closing_auction_s = 120
+
+[[series]]
+region = "eu-fra"
+tier = "be"
+window = "PT1H"
+reference_price = "0.020000"
+gate_lead_s = 900
+horizon_s = 21600
 """
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "market.toml"
+    path.write_text(text)
+    return path
+
+
+async def test_a_series_with_auctions_begins_with_one_and_ends_with_one(tmp_path: Path) -> None:
+    exchange = await Exchange.open(tmp_path / "store", limits=LIMITS)
+    assert await apply_plan(exchange, read_plan(written(tmp_path, PLAN))) == 3
+    await exchange.submit(commands.resume_market())
+    states = {(Tier(each.tier), LifeState(each.state)) for each in exchange.view.tranches.values()}
+    assert states == {(Tier.EF, LifeState.AUCTION), (Tier.BE, LifeState.OPEN)}
+    image = exchange._sequencer._venue.image()
+    found = {(int(row["opening_auction_s"]), int(row["closing_auction_s"])) for row in image["series"]}
+    assert found == {(60, 120), (0, 0)}
+    assert await apply_plan(exchange, read_plan(written(tmp_path, PLAN))) == 0
+    await exchange.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("opening_auction_s", "-1"), ("closing_auction_s", "65536"), ("opening_auction_s", '"60 s"')]
+)
+def test_a_length_that_no_auction_has_is_refused_by_name(tmp_path: Path, field: str, value: str) -> None:
+    text = re.sub(rf"^{field} = .*$", f"{field} = {value}", PLAN, flags=re.MULTILINE)
+    with pytest.raises(PlanError, match=field):
+        read_plan(written(tmp_path, text))
+
+
+async def test_auctions_longer_than_the_time_for_trading_are_refused(tmp_path: Path) -> None:
+    exchange = await Exchange.open(tmp_path / "store", limits=LIMITS)
+    text = PLAN.replace("opening_auction_s = 60", "opening_auction_s = 21000")
+    with pytest.raises(PlanError, match="invalid_series"):
+        await apply_plan(exchange, read_plan(written(tmp_path, text)))
+    await exchange.close()
+
+
+def test_the_example_of_the_document_is_a_plan_with_auctions(tmp_path: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
+    (series,) = read_plan(written(tmp_path, example)).series
+    assert series.opening_auction_s > 0
+    assert series.closing_auction_s > 0
+
+
+# Fees.
+
 FEES = "maker_fee_ppm = -20\ntaker_fee_ppm = 50\n"
+"""For the last series of the plan."""
 
 
 @pytest.fixture
@@ -33,27 +94,21 @@ async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     await exchange.close()
 
 
-def written(folder: Path, text: str) -> Path:
-    path = folder / "market.toml"
-    path.write_text(text)
-    return path
-
-
 @pytest.mark.parametrize(("lines", "fees"), [("", (0, 0)), (FEES, (-20, 50))])
-async def test_all_windows_of_a_plan_have_its_fees_from_the_first_on(
+async def test_all_windows_of_a_series_have_its_fees_from_the_first_on(
     exchange: Exchange, tmp_path: Path, lines: str, fees: tuple[int, int]
 ) -> None:
-    assert await apply_plan(exchange, read_plan(written(tmp_path, PLAN + lines))) == 2
+    await apply_plan(exchange, read_plan(written(tmp_path, PLAN + lines)))
     await exchange.submit(commands.resume_market())  # time passes, and windows are listed
-    tranches = exchange.view.tranches.values()
+    tranches = [each for each in exchange.view.tranches.values() if each.tier == Tier.BE]
     assert len(tranches) > 3
     assert {(tranche.maker_fee_ppm, tranche.taker_fee_ppm) for tranche in tranches} == {fees}
 
 
-async def test_what_is_there_already_is_left_alone(exchange: Exchange, tmp_path: Path) -> None:
+async def test_fees_of_what_is_there_already_are_left_alone(exchange: Exchange, tmp_path: Path) -> None:
     await apply_plan(exchange, read_plan(written(tmp_path, PLAN)))
     assert await apply_plan(exchange, read_plan(written(tmp_path, PLAN + FEES))) == 0
-    assert exchange.view.series[1].taker_fee_ppm == 0
+    assert exchange.view.series[2].taker_fee_ppm == 0
 
 
 @pytest.mark.parametrize("line", ["taker_fee_ppm = -1", "taker_fee_ppm = 20001", "maker_fee_ppm = 20001"])

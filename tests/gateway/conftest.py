@@ -36,9 +36,14 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.fixture
-async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    # What the doors say does not depend on the disk, and hundreds of tests would wait for it.
-    opened = await Exchange.open(tmp_path / "exchange", limits=LIMITS, synchronous="OFF")
+def store_options() -> dict[str, object]:
+    """Of the store: what the doors say does not depend on the disk, and hundreds of tests would wait for it."""
+    return {"synchronous": "OFF"}
+
+
+@pytest.fixture
+async def exchange(tmp_path: Path, store_options: dict[str, object]) -> AsyncIterator[Exchange]:
+    opened = await Exchange.open(tmp_path / "exchange", limits=LIMITS, **store_options)
     await _list_tranches(opened)
     yield opened
     await opened.close()

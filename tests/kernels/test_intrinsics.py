@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from kernels import intrinsics
 from kernels.compile import JIT_ENABLED, kernel
-from kernels.intrinsics import LANES, copy_record, equal_lanes, hash_tag, lowest_bit, prefetch, rarely, stream_record
+from kernels.intrinsics import (
+    LANES,
+    copy_record,
+    equal_lanes,
+    hash_tag,
+    lowest_bit,
+    prefetch,
+    prefetch_once,
+    rarely,
+    stream_record,
+)
 from kernels.memory import aligned_zeros
 from kernels.records import record
 from matching.layout import ORDER_TERMS
@@ -51,6 +61,7 @@ def compiled_rarely(number, limit):
 @kernel
 def compiled_prefetch(array, index):
     prefetch(array, index)
+    prefetch_once(array, index)
     return array[index]
 
 
@@ -122,6 +133,7 @@ def test_a_prefetch_changes_nothing(index: int) -> None:
     array = np.arange(4, dtype=np.uint32)
     assert compiled_prefetch(array, index) == index
     assert intrinsics.prefetch_twin(array, index) is None
+    assert intrinsics.prefetch_once_twin(array, index) is None
     assert array.tolist() == [0, 1, 2, 3]
 
 

@@ -51,9 +51,9 @@ def test_a_seed_gives_one_flow_of_the_length_asked_for(name: str) -> None:
 
 
 def test_a_deep_book_stands_before_the_first_cancel() -> None:
-    flow = made("deep")
-    assert (flow["kind"][: OPERATIONS // 2] == NEW).all()
-    assert set(flow["kind"][OPERATIONS // 2 :].tolist()) == {NEW, CANCEL, REPLACE}
+    flow, standing = made("deep"), OPERATIONS * 3 // 5
+    assert (flow["kind"][:standing] == NEW).all()
+    assert set(flow["kind"][standing:].tolist()) == {NEW, CANCEL, REPLACE}
 
 
 def test_one_order_sweeps_all_prices_then_all_orders_of_one() -> None:

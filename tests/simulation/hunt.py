@@ -39,6 +39,8 @@ from tests.exchange.venue.test_apply import BATCH_SIZES, BUFFERS, run
 from tests.matching.commands import make_book
 from tests.matching.streams import Step, in_batches, session_book, sessions
 from tests.matching.test_kernels import TINY_BUFFER, assert_same_step, crowded_command
+from tests.simulation.storage import MODES, UnsyncedLoss
+from tests.simulation.test_every_operation import COMMANDS, FAULTS, check_after, live
 from tests.simulation.world import World, lead, simulate
 
 LIVES = 12
@@ -46,7 +48,10 @@ DAYS = 12
 """Sessions of a book or a venue to a seed."""
 CROWD, BATCHES, BATCH = 1_000, 10, 100
 """Orders that a crowded book has room for, and how many commands it gets."""
-WHOLES = ("worlds", "lives", "days of a book", "crowded books", "days of a venue", "commands")
+FAULTY_LIVES = 12
+"""With one fault each, to a seed."""
+CRASHES = (("crash", False),) * 3
+WHOLES = ("worlds", "lives", "faulty lives", "days of a book", "crowded books", "days of a venue", "commands")
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SEED_BITS = 32
 TELL_EVERY_S = 30
@@ -80,6 +85,38 @@ def hunt_in_world(seed: int) -> Met:
         finally:
             world.close()
         return Counter({"worlds": 1, "lives": LIVES, "commands": len(world.acknowledged)}) + world.dangers()
+
+
+def hunt_in_operations(seed: int) -> Met:
+    """Lives of one operation that fails, is done by half, or is the last before the power fails."""
+    rng = random.Random(seed)
+    met: Met = Counter()
+    with TemporaryDirectory() as parent, pytest.MonkeyPatch.context() as monkeypatch, capture_logs():
+        simulate(monkeypatch)
+        storage = UnsyncedLoss(parent, rng.choice(MODES), seed)
+        asyncio.run(live(Path(parent) / "whole", storage, seed))
+        lengths = storage.counts | {"crash": storage.changes}
+        for number in range(FAULTY_LIVES):
+            operation, done_by_half = rng.choice([*FAULTS, *CRASHES])
+            storage.power_loss()
+            nth = rng.randint(1, lengths[operation])
+            if operation == "crash":
+                storage.crash_at(nth)
+            else:
+                storage.fail_at(operation, nth, done_by_half=done_by_half)
+            asyncio.run(live_and_check(Path(parent) / str(number), storage, seed, loses_power=rng.random() < 0.5))
+            met.update({"faulty lives": 1, "commands": COMMANDS, f"one {operation}": 1})
+        storage.unregister()
+    return met
+
+
+async def live_and_check(directory: Path, storage: UnsyncedLoss, seed: int, *, loses_power: bool) -> None:
+    """One life, and what is left of it."""
+    life = await live(directory, storage, seed)
+    if loses_power or storage.crashed:
+        storage.power_loss()
+    storage.mend()
+    await check_after(directory, storage, life, seed)
 
 
 def hunt_in_book(seed: int) -> Met:
@@ -134,6 +171,7 @@ def from_seed(walk: Callable[[], None], seed: int) -> None:
 
 HUNTERS: Mapping[str, Hunter] = {
     "world": hunt_in_world,
+    "operation": hunt_in_operations,
     "book": hunt_in_book,
     "crowd": hunt_in_crowd,
     "venue": hunt_in_venue,

@@ -54,6 +54,11 @@ def install(name: str, mode: str, seed: int, *, sync_s: float = 0) -> None:
     _installed[name] = UnsyncedLoss(name, mode, seed, sync_s=sync_s, make_default=True)
 
 
+def installed(name: str) -> "UnsyncedLoss":
+    """The layer that was put beneath every connection under this name."""
+    return _installed[name]
+
+
 @dataclass
 class CachedFile:
     """What the process sees of one file, and the changes that the file on disk has not got for sure."""

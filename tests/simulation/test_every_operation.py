@@ -1,7 +1,8 @@
 """The exchange on a disk that fails at one operation, for each operation of a whole life of it.
 
 A life opens a store, founds a market, trades, takes snapshots, and closes. It is led once to count its reads, writes
-and syncs, then once for each of them, with that one failing, done by half, or cut short. Every acknowledged command
+and syncs, then once for each of them, with that one failing, done by half, or cut short, or the last before the power
+fails. Every acknowledged command
 must be there afterwards; one that was not acknowledged is wholly there or wholly absent, and a retry gives it one
 outcome. A failure while trading ends the exchange by name, and nothing is synced again after a sync has failed.
 `BWX_SIM_FAULTS=all` leaves no operation out.
@@ -23,11 +24,12 @@ from exchange.store_errors import JournalFailed, StoreError
 from exchange.verification import verify
 from matching.schema import Side
 from tests.simulation.audit import Audit
-from tests.simulation.storage import UnsyncedLoss
+from tests.simulation.storage import MODES, UnsyncedLoss
 from tests.simulation.traffic import LIMITS, REFERENCE_TICKS, Answer, CommandId, Traffic
 from tests.simulation.world import EPOCH_NS, simulate
 
 COMMANDS = 14
+SEED = 5
 STEP = 1 if os.environ.get("BWX_SIM_FAULTS") == "all" else 9
 FAULTS = [("read", False), ("read", True), ("write", False), ("write", True), ("sync", False)]
 
@@ -45,9 +47,9 @@ def repeatable(monkeypatch):
     simulate(monkeypatch)
 
 
-async def live(directory: Path, storage: UnsyncedLoss) -> Life:
+async def live(directory: Path, storage: UnsyncedLoss, seed: int = SEED) -> Life:
     """Open, found, trade, close; the first refusal of the store ends it."""
-    traffic = Traffic(5, EPOCH_NS)
+    traffic = Traffic(seed, EPOCH_NS)
     acknowledged: dict[CommandId, Answer] = {}
     try:
         exchange = await Exchange.open(directory, limits=LIMITS, vfs=storage.name, snapshot_every_records=12)
@@ -76,10 +78,10 @@ async def live(directory: Path, storage: UnsyncedLoss) -> Life:
     return Life(acknowledged, failure)
 
 
-async def check_after(directory: Path, storage: UnsyncedLoss, life: Life) -> None:
+async def check_after(directory: Path, storage: UnsyncedLoss, life: Life, seed: int = SEED) -> None:
     """What was told is there, what was not told has one outcome at most, and a retry tells it."""
     audit = Audit()
-    traffic = Traffic(5, EPOCH_NS)
+    traffic = Traffic(seed, EPOCH_NS)
     exchange = await Exchange.open(directory, limits=LIMITS, vfs=storage.name)
     for group in traffic.founding():
         await exchange.submit(group)
@@ -117,6 +119,23 @@ async def test_a_fault_at_any_operation_loses_nothing_that_was_acknowledged(
         storage.mend()
         await check_after(directory, storage, life)
     assert failures > 0 or (operation == "read" and done_by_half)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_crash_at_any_change_loses_nothing_that_was_acknowledged(tmp_path, mode):
+    storage = UnsyncedLoss(f"any-change-{mode}", mode=mode, seed=44)
+    await live(tmp_path / "whole", storage)
+    changes, acknowledged = storage.changes, set()
+    for nth in range(1, changes + 1, STEP):
+        storage.power_loss()
+        storage.crash_at(nth)
+        life = await live(tmp_path / str(nth), storage)
+        assert storage.crashed or nth > changes - STEP, "a life ended long before the one that was counted"
+        acknowledged.add(len(life.acknowledged))
+        storage.power_loss()
+        await check_after(tmp_path / str(nth), storage, life)
+    assert min(acknowledged) == 0
+    assert max(acknowledged) == COMMANDS
 
 
 async def test_no_sync_is_tried_again_after_one_has_failed(tmp_path):

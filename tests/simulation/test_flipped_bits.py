@@ -122,6 +122,7 @@ def test_every_flipped_bit_of_the_main_file_is_refused_by_name_or_of_no_conseque
             assert is_guarded(part, content, hidden), "a bit of a row flipped unseen"
     told = Counter(outcome.__name__ for outcome in found.values() if isinstance(outcome, type))
     assert told["JournalCorrupt"] > len(content) // 3
+    assert len(hidden) < 0.4 * len(content), "more is read by nobody than the documents say"
 
 
 def test_every_flipped_bit_of_the_log_is_refused_by_name(tmp_path):

@@ -15,7 +15,7 @@ from exchange.service import Exchange, StorageFull
 from exchange.store_errors import JournalFull, StoreError
 from exchange.venue.schema import Command, Event
 from exchange.verification import verify
-from matching.schema import Side
+from matching.schema import SUMMARY_EVENT, Side
 from tests.simulation.storage import Quota, UnsyncedLoss
 from tests.simulation.traffic import LIMITS, REFERENCE_TICKS, Answer, CommandId, Traffic
 from tests.simulation.world import EPOCH_NS, InlineSequencer, simulate
@@ -101,6 +101,21 @@ async def test_on_a_full_disk_all_orders_are_cancelled_and_the_market_is_halted(
     assert exchange.view.open_orders(1) == []
     assert exchange.failure is None
     await check_store(exchange, 2 * len(order_ids))
+
+
+async def test_on_a_full_disk_mass_cancels_take_the_orders_of_one_account_and_then_everybodys(disk):
+    exchange = await founded(disk)
+    others = [commands.place(account_id, 1, Side.BUY, REFERENCE_TICKS - 60, 1) for account_id in (2, 2, 3)]
+    for reply in exchange.submit_many(others):
+        await reply
+    disk.leave_room(ROOM_BYTES)
+    order_ids = await trade_until_full(exchange)
+    for account_id, gone, left in ((1, len(order_ids), 3), (None, 3, 0)):
+        outcome = (await exchange.submit(commands.mass_cancel(account_id))).events.view(SUMMARY_EVENT)[-1]
+        assert (outcome["kind"], outcome["order_count"]) == (Event.MASS_CANCELLED, gone)
+        assert exchange.view.resting_orders == left
+    assert exchange.phase == "cancel_only"
+    await check_store(exchange, len(order_ids) + 2)
 
 
 async def test_on_a_full_disk_all_that_does_not_end_risk_is_refused_and_did_not_happen(disk):
@@ -222,8 +237,7 @@ async def test_time_costs_no_room_while_the_disk_is_full(disk, monkeypatch):
 
 
 def test_what_is_taken_on_a_full_disk_only_ends_risk():
-    assert {Command.CANCEL, Command.HALT, Command.HALT_MARKET} <= TAKEN_WHEN_FULL
-    assert not {Command.PLACE, Command.REPLACE, Command.RESUME, Command.DEPOSIT, Command.TICK} & TAKEN_WHEN_FULL
+    assert {Command.CANCEL, Command.MASS_CANCEL, Command.HALT, Command.HALT_MARKET} == TAKEN_WHEN_FULL
 
 
 # At every write.

@@ -15,6 +15,7 @@ from exchange import commands
 from exchange.sequencer import stamp_order_ids
 from exchange.service import Exchange
 from exchange.venue.machine import Venue
+from exchange.venue.schema import Event
 from exchange.warm_up import warm_up
 from matching.schema import EventKind, Side, TimeInForce
 from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS, CommandId, Traffic
@@ -25,6 +26,8 @@ LIVES = 12
 WORLDS_MAX = 30
 COMMANDS = 5_000
 SECONDS_A_COMMAND = 3
+COMMANDS_AN_OPERATION = 40
+OPERATORS = (Event.STATE_CHANGED, Event.MARKET_HALTED, Event.MARKET_RESUMED, Event.REFERENCE_SET)
 DANGERS = {
     "power loss while opening",
     "power loss while trading",
@@ -35,6 +38,8 @@ DANGERS = {
     "retry of what was lost",
     "retry of what was durable",
     "clock doubted",
+    "market halted by command",
+    "market resumed by command",
     "snapshot used",
     "snapshot left out",
     "fault while opening",
@@ -119,6 +124,7 @@ async def test_a_wall_clock_that_jumps_between_two_lives_turns_no_time_back(tmp_
     await exchange.close()
     simulated_time.set_wrong(wrong_s)
     again = await Exchange.open(tmp_path, limits=LIMITS)
+    assert [note for note in again.notices if "down for 60 minutes" in note] == again.notices[: lost_s > 0]
     assert again.phase == ("halted" if wrong_s < 0 else "trading")
     reply = await again.submit(commands.cancel(1, order_id=1_000_000))
     assert reply.time_ns == last_ns + lost_s * NANO_PER_S
@@ -139,7 +145,7 @@ async def founded(directory: Path) -> Exchange:
     return exchange
 
 
-def test_the_traffic_brings_every_kind_of_event_that_matching_has():
+def test_the_traffic_brings_every_kind_of_event_that_matching_has_and_all_that_operators_do():
     traffic, venue = Traffic(3, EPOCH_NS, instruments=INSTRUMENTS, expiry_s_max=2 * HOUR_S), Venue(LIMITS)
     told: set[int] = set()
     sequence = 1
@@ -147,8 +153,10 @@ def test_the_traffic_brings_every_kind_of_event_that_matching_has():
     for index in range(-1, COMMANDS):
         passing = commands.tick(EPOCH_NS + index * SECONDS_A_COMMAND * NANO_PER_S)
         groups = founding if index < 0 else [passing, traffic.command(CommandId(0, index))]
+        if index >= 0 and index % COMMANDS_AN_OPERATION == 0:
+            groups.append(traffic.operation(0, index))
         batch = commands.concatenate(*groups)
         stamp_order_ids(batch, sequence)
         told.update(venue.apply(batch, sequence)["kind"].tolist())
         sequence += len(batch)
-    assert set(EventKind) <= told
+    assert {*EventKind, *OPERATORS} <= told

@@ -23,7 +23,10 @@ HOUR_S = 3_600
 CASH_NANO = 1_000_000 * NANO_PER_S
 OPENING_AUCTION_S = 2
 CLOSING_AUCTION_S = 1_200
+SESSIONS = 3
 GROUP_KINDS = ("mass quote", "mass quote", "mass quote", "basket", "basket", "mass cancel")
+POST_ONLY = (OrderFlag.POST_ONLY, OrderFlag.POST_ONLY_SLIDE)
+OPERATIONS = ("halt", "halt", "resume", "resume", "halt market", "resume market", "resume market", "reference")
 
 
 class CommandId(NamedTuple):
@@ -120,6 +123,19 @@ class Traffic:
             return commands.cancel(which.account_id, target_client_id=target.client_id, client_id=which.client_id)
         return _replace(which, target, generator)
 
+    def operation(self, life: int, number: int) -> np.ndarray:
+        """What those do who run the market: halts, resumes, new references. It has no client id, and is sent once."""
+        generator = random.Random(f"{self.seed}/{life}/operation {number}")
+        instrument_id = generator.choice(self._instruments)
+        kind = generator.choice(OPERATIONS)
+        if kind == "halt market":
+            return commands.halt_market()
+        if kind == "resume market":
+            return commands.resume_market()
+        if kind == "reference":
+            return commands.set_reference(instrument_id, REFERENCE_TICKS + generator.randint(-300, 300))
+        return (commands.halt if kind == "halt" else commands.resume)(instrument_id)
+
     def _place(self, which: CommandId, generator: random.Random) -> np.ndarray:
         """Mostly a limit order near the reference; some are timed, immediate, without a price, or not to be had.
 
@@ -129,7 +145,7 @@ class Traffic:
         is_timed = time_in_force == TimeInForce.GTD
         is_market = time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and generator.random() < 0.3
         rests = time_in_force in (TimeInForce.GTC, TimeInForce.GTD)
-        post_only = OrderFlag.POST_ONLY_SLIDE if rests and generator.random() < 0.2 else 0
+        post_only = generator.choice(POST_ONLY) if rests and generator.random() < 0.25 else 0
         reduce_only = OrderFlag.REDUCE_ONLY if generator.random() < 0.15 else 0
         lots = generator.randint(1, 30)
         return commands.place(
@@ -146,21 +162,43 @@ class Traffic:
             display_lots=generator.randint(1, lots) if rests and generator.random() < 0.2 else 0,
             minimum_lots=generator.randint(1, lots) if not post_only and generator.random() < 0.1 else 0,
             label=generator.randint(0, 2),
+            session_id=generator.randrange(SESSIONS),
         )
 
     def _group(self, which: CommandId, generator: random.Random) -> np.ndarray:
         """A command of many orders, in a few instruments."""
         kind = generator.choice(GROUP_KINDS)
         if kind == "mass cancel":
-            side = generator.choice((None, *Side))
-            return commands.mass_cancel(which.account_id, side=side, label=1, client_id=which.client_id)
+            return self._mass_cancel(which, generator)
         instruments = generator.sample(sorted(set(self._instruments[:-1])), generator.randint(1, 2))
         self_trade = generator.choice(list(SelfTrade))
         if kind == "basket":
             legs = [_leg(instrument_id, generator) for instrument_id in instruments]
             return commands.basket(which.account_id, legs, client_id=which.client_id, self_trade=self_trade)
         quotes = [_quote(instrument_id, generator) for instrument_id in instruments]
-        return commands.mass_quote(which.account_id, quotes, client_id=which.client_id, self_trade=self_trade, label=2)
+        return commands.mass_quote(
+            which.account_id,
+            quotes,
+            client_id=which.client_id,
+            post_only=generator.random() < 0.4,
+            self_trade=self_trade,
+            label=2,
+            session_id=generator.randrange(SESSIONS),
+        )
+
+    def _mass_cancel(self, which: CommandId, generator: random.Random) -> np.ndarray:
+        """Of an account's orders those of one label, session, side, instrument, region or tier, or of two of these."""
+        criteria = {
+            "label": generator.randint(0, 2),
+            "session_id": generator.randrange(SESSIONS),
+            "side": generator.choice(list(Side)),
+            "instrument_id": generator.choice(self._instruments),
+            "region_id": generator.choice((1, 1, 2)),
+            "tier": generator.choice((Tier.EF, Tier.AF)),
+        }
+        names = generator.sample(sorted(criteria), generator.randint(1, 2))
+        chosen = {name: criteria[name] for name in names}
+        return commands.mass_cancel(which.account_id, **chosen, client_id=which.client_id)
 
 
 def _quote(instrument_id: int, generator: random.Random) -> commands.Quote:
@@ -176,7 +214,8 @@ def _leg(instrument_id: int, generator: random.Random) -> commands.Leg:
     side = generator.choice(list(Side))
     distance_ticks = generator.randint(0, 60)
     price_ticks = REFERENCE_TICKS + (distance_ticks if side == Side.BUY else -distance_ticks)
-    return commands.Leg(instrument_id, side, price_ticks, generator.randint(1, 8))
+    reduce_only = generator.random() < 0.3
+    return commands.Leg(instrument_id, side, price_ticks, generator.randint(1, 8), reduce_only)
 
 
 def _replace(which: CommandId, target: CommandId, generator: random.Random) -> np.ndarray:

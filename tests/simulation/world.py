@@ -281,7 +281,7 @@ class World:
             await self._resume(exchange)
         await self._retry(exchange)
         index = 0
-        for _ in range(self._random.randint(1, STEPS_MAX)):
+        for step in range(self._random.randint(1, STEPS_MAX)):
             self._time.spend(self._random.choice(PAUSES_NS))
             if self._random.random() < 0.1:
                 await self._retry(exchange)
@@ -289,6 +289,8 @@ class World:
                 self._time.set_wrong(self._random.choice(WRONG_CLOCKS_S))
             if self._random.random() < 0.1:
                 self._let_fail(FAULTS_WHILE_TRADING)
+            if self._random.random() < 0.2:
+                await self._operate(exchange, number, step)
             new = [CommandId(number, index + at) for at in range(self._random.randint(1, BURST_MAX))]
             index += len(new)
             await self._send(exchange, [*new, *self._lately_acknowledged(exchange)])
@@ -299,6 +301,13 @@ class World:
         (refusal, _), _ = await self._submit(exchange, [order, commands.resume_market()])
         assert refusal.reason == Reject.MARKET_HALTED
         assert exchange.phase == "trading"
+
+    async def _operate(self, exchange: Exchange, number: int, step: int) -> None:
+        """Somebody who runs the market has it halted, resumed, or priced anew."""
+        was_halted = exchange.view.market_halted
+        await self._submit(exchange, [self._traffic.operation(number, step)])
+        self.met["market halted by command"] += exchange.view.market_halted and not was_halted
+        self.met["market resumed by command"] += was_halted and not exchange.view.market_halted
 
     async def _retry(self, exchange: Exchange) -> None:
         """Send again what was not answered; whose answer the exchange may have forgotten looks for it instead."""

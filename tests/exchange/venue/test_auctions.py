@@ -1,7 +1,5 @@
 """Call auctions in the life of a tranche: after its listing, after a halt, before its gate. The twin knows when."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +11,19 @@ from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Reason, Reject
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.schema import OrderFlag, SelfTrade, TimeInForce
+from tests.exchange.venue.auction_markets import (
+    AUCTION,
+    CLOSING_AUCTION,
+    GATE_NS,
+    LAST_CALL_NS,
+    OPENING_END_NS,
+    OPENING_S,
+    auction_market,
+    of_first,
+    states,
+    trades,
+    uncrossed,
+)
 from tests.exchange.venue.market import (
     ALICE,
     BOB,
@@ -25,46 +36,10 @@ from tests.exchange.venue.market import (
     SELL,
     START_NS,
     TICK_VALUE_NANO,
-    Market,
-    open_market,
     same,
 )
 from tests.exchange.venue.streams import BUSY, Session, rehearse, sessions
 from tests.exchange.venue.told import Told
-
-OPENING_S, CLOSING_S = 20, 25
-OPENING_END_NS = START_NS + OPENING_S * NANO_PER_S
-GATE_NS = START_NS + 120 * NANO_PER_S
-LAST_CALL_NS = GATE_NS - CLOSING_S * NANO_PER_S
-AUCTION, CLOSING_AUCTION = LifeState.AUCTION, LifeState.CLOSING_AUCTION
-
-
-def auction_market(**terms: Any) -> Market:
-    """A market whose first tranche is in its opening auction; nothing else happens at its deadlines."""
-    series = {"opening_auction_s": OPENING_S, "closing_auction_s": CLOSING_S, "horizon_s": 590}
-    limits = terms.pop("limits", LIMITS)
-    return open_market(limits, terms.pop("event_capacity", 4_096), **series | terms)
-
-
-def of_first(events: list[Told]) -> list[Told]:
-    """The events of the first tranche."""
-    return [event for event in events if event.get("instrument_id") == 1]
-
-
-def states(events: list[Told]) -> list[LifeState]:
-    return [LifeState(event["state"]) for event in of_first(events) if event["kind"] == Event.STATE_CHANGED]
-
-
-def trades(events: list[Told]) -> list[tuple[int, int, int, int]]:
-    """(buyer, seller, price, lots) of each trade of an auction."""
-    names = ("account_id", "counter_account_id", "price_ticks", "quantity_lots")
-    return [tuple(event[name] for name in names) for event in events if event["kind"] == Event.AUCTION_TRADE]
-
-
-def uncrossed(events: list[Told]) -> list[tuple[int, int, int]]:
-    names = ("price_ticks", "quantity_lots", "leaves_lots")
-    return [tuple(event[name] for name in names) for event in of_first(events) if event["kind"] == Event.UNCROSSED]
-
 
 # The life of a tranche.
 

@@ -236,6 +236,33 @@ def test_a_mass_cancel_takes_what_all_its_criteria_mean(
     assert summary(outcome) == (Event.MASS_CANCELLED, gone, gone)
 
 
+@pytest.mark.parametrize(
+    ("account_id", "criteria", "gone"),
+    [
+        (None, {"region_id": 1}, 6),
+        (None, {"region_id": 2}, 6),
+        (None, {"side": BUY}, 6),
+        (None, {"side": SELL}, 6),
+        (None, {"region_id": 2, "side": SELL}, 3),
+        (ALICE, {"region_id": 2, "side": BUY}, 3),
+        (ALICE, {"side": SELL}, 0),
+    ],
+)
+def test_a_mass_cancel_goes_by_region_and_by_side(
+    market: Market, account_id: int | None, criteria: dict[str, int], gone: int
+) -> None:
+    """Three windows in each of two regions, with a bid of Alice's and an ask of Bob's in each."""
+    start_ns = market.twin.time_ns - market.twin.time_ns % 60_000_000_000
+    market.send(commands.define_region(2, "us-nyc"), define_series(2, region_id=2, first_start_ns=start_ns))
+    market.tick(1)
+    for instrument_id in sorted(market.twin.tranches):
+        market.place(ALICE, BUY, 900, 1, instrument_id=instrument_id)
+        market.place(BOB, SELL, 1_100, 1, instrument_id=instrument_id)
+    before = len(market.twin.orders)
+    assert summary(market.ask(commands.mass_cancel(account_id, **criteria))) == (Event.MASS_CANCELLED, gone, gone)
+    assert before - len(market.twin.orders) == gone < before == 12
+
+
 def test_everybodys_orders_may_be_cancelled_by_nobody_in_particular(market: Market) -> None:
     market.place(ALICE, BUY, 900, 1)
     market.place(BOB, BUY, 900, 2)

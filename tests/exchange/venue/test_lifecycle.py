@@ -69,6 +69,10 @@ def test_every_move_of_the_table_happens_and_no_other() -> None:
     moves = moves_of(market)
     for opening_s, closing_s in ((20, 25), (500, 0), (500, 25)):
         moves |= moves_of(halted_and_resumed(opening_s, closing_s))
+    market = open_market(opening_auction_s=20)
+    market.tick(20)
+    market.send(commands.halt_market(), commands.resume_market())
+    moves |= moves_of(market)
     assert moves == {(state, target) for state, row in NEXT_STATE.items() for target in row.values()}
 
 

@@ -164,6 +164,70 @@ def test_a_refused_order_takes_no_room(market: Market) -> None:
     assert leaves(market) == [10]
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"time_in_force": TimeInForce.FOK},
+        {"time_in_force": TimeInForce.IOC, "minimum_lots": 8},
+        {"minimum_lots": 8},
+        {"time_in_force": TimeInForce.IOC},
+    ],
+)
+@pytest.mark.parametrize("bid_lots", [0, 7])
+def test_an_order_makes_room_for_what_it_trades_or_rests_with_and_no_more(
+    market: Market, terms: dict[str, int], bid_lots: int
+) -> None:
+    order_id = reduce(market, 10)["order_id"]
+    if bid_lots:
+        market.place(CAROL, BUY, 1_000, bid_lots)
+    (events,) = market.send(commands.place(ALICE, 1, SELL, 1_000, 8, **terms))
+    assert events[-1]["kind"] == Event.KILLED
+    traded_lots = bid_lots if events[-1]["reason"] == Reason.IMMEDIATE_REMAINDER else 0
+    assert market.twin.tranches[1].positions[ALICE].lots == 10 - traded_lots
+    assert market.twin.orders[order_id].leaves_lots == 10 - traded_lots
+    assert len(events) == (3 if traded_lots else 1)
+
+
+@pytest.mark.parametrize(
+    ("terms", "outcome", "left"),
+    [
+        ({"time_in_force": TimeInForce.FOK}, Event.FILLED, 2),
+        ({"time_in_force": TimeInForce.IOC, "minimum_lots": 8}, Event.FILLED, 2),
+        ({"minimum_lots": 5}, Event.FILLED, 2),
+        ({"time_in_force": TimeInForce.IOC}, Event.FILLED, 2),
+    ],
+)
+def test_an_order_that_finds_all_it_needs_makes_room_for_it(
+    market: Market, terms: dict[str, int], outcome: Event, left: int
+) -> None:
+    order_id = reduce(market, 10)["order_id"]
+    market.place(CAROL, BUY, 1_000, 8)
+    assert market.place(ALICE, SELL, 1_000, 8, **terms)["kind"] == outcome
+    assert market.twin.orders[order_id].leaves_lots == left
+
+
+def test_an_order_with_a_minimum_makes_room_for_what_rests_of_it_too(market: Market) -> None:
+    reduce(market, 10)
+    market.place(CAROL, BUY, 1_000, 5)
+    assert market.place(ALICE, SELL, 1_000, 8, minimum_lots=5)["kind"] == Event.RESTED
+    assert sorted(leaves(market)) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("mode", "left"),
+    [(SelfTrade.CANCEL_NEWEST, 6), (SelfTrade.CANCEL_BOTH, 6), (SelfTrade.CANCEL_OLDEST, 2), (SelfTrade.DECREMENT, 2)],
+)
+def test_an_order_that_meets_its_own_accounts_makes_room_for_what_it_trades_before(
+    market: Market, mode: SelfTrade, left: int
+) -> None:
+    order_id = reduce(market, 10)["order_id"]
+    market.place(CAROL, BUY, 1_001, 4)
+    market.place(ALICE, BUY, 1_000, 3)
+    market.place(CAROL, BUY, 999, 4)
+    market.place(ALICE, SELL, 999, 8, self_trade=mode)
+    assert market.twin.orders[order_id].leaves_lots == left
+
+
 def test_an_icebergs_reserve_gives_way_before_what_it_shows(market: Market) -> None:
     reduce(market, 10, display_lots=3)
     (events,) = market.send(commands.place(ALICE, 1, SELL, 1_300, 8))

@@ -19,6 +19,7 @@ from exchange.venue.schema import (
     TIME_NS_MAX,
     Command,
     Event,
+    Reason,
     Reject,
 )
 from exchange.venue.state import VenueLimits
@@ -86,6 +87,7 @@ BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.MASS_QUOTE: MEETING | {Event.WITHDRAWN, Event.RESTED, Event.REPLACED, Event.FILLED, Event.KILLED},
     Command.BASKET: (MEETING - {Event.PREVENTED}) | {Event.FILLED},
     Command.TICK: GATE | AUCTION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
+    Command.RESUME_MARKET: {Event.STATE_CHANGED},
 }
 """What a command may tell before it ends."""
 WITHOUT_EFFECT = frozenset({Event.FILLED, Event.KILLED, Event.REJECTED, Event.REPEATED}) | {
@@ -141,6 +143,8 @@ class VenueTwin(TwinCalendar):
             self.take_in(event, group)
         if expected is None and self.command_kind in GROUP_KINDS:
             self.check_group(group, answer, goes)
+        if expected is None and self.command_kind == Command.PLACE:
+            self.check_room(group, answer)
         if expected is None and client_key(group) is not None and size > 0:
             self.clients[client_key(group)] = Remembered(self.time_ns, content_of(group), outcome)
         assert self.owes_clip is None, "an iceberg shows nothing"
@@ -163,6 +167,8 @@ class VenueTwin(TwinCalendar):
         else:
             assert outcome in OUTCOMES[self.command_kind], f"{outcome!r} ends no such command"
             assert before <= BEFORE_OUTCOME.get(self.command_kind, set()), f"{before} came before {outcome!r}"
+        if answer[-1]["reason"] == Reason.NOT_FILLABLE:
+            assert before <= {Event.TRIMMED}, f"{before} came before an order that was killed whole"
 
     def enter_terms(self, group: np.ndarray, outcome: Told) -> None:
         """What the orders that a command brings say, unless it is refused."""
@@ -192,6 +198,21 @@ class VenueTwin(TwinCalendar):
             for entry in entries_of(group, Command.QUOTE)
             for side, name in ((Side.BUY, "bid_lots"), (Side.SELL, "ask_lots"))
         ]
+
+    def check_room(self, group: np.ndarray, answer: list[Told]) -> None:
+        """Reduce-only orders gave way to what a new order traded and rests with, and no further.
+
+        What the account trades with itself moves no position, and an auction may kill an order that others would fill.
+        """
+        order = head_of(group)
+        subject = order["account_id"], order["instrument_id"], order["side"]
+        kinds = (Event.REDUCED, Event.CANCELLED)
+        gave_way = any(event["kind"] in kinds and event["reason"] == Reason.REDUCE_ONLY for event in answer)
+        meets_itself = any(event.get("counter_account_id") == order["account_id"] for event in answer)
+        is_in_auction = gave_way and self.tranches[order["instrument_id"]].is_in_auction
+        if not gave_way or meets_itself or is_in_auction or not self.has_reduce_only(*subject):
+            return
+        assert self.resting_lots(*subject) == self.closing_lots(*subject), "reduce-only orders gave way too far"
 
     def matching_orders(self, group: np.ndarray) -> set[int]:
         """Whose orders a mass cancel means."""

@@ -239,6 +239,13 @@ class TwinBooks:
             if (order.account_id, order.instrument_id, order.side) == subject and order_id != without_id
         )
 
+    def has_reduce_only(self, account_id: int, instrument_id: int, side: int) -> bool:
+        subject = account_id, instrument_id, side
+        return any(
+            (order.account_id, order.instrument_id, order.side) == subject and self.is_reduce_only(order_id)
+            for order_id, order in self.orders.items()
+        )
+
     def check_reduce_only(self) -> None:
         """Where a reduce-only order rests, all that its account has on that side would close a position, no more."""
         for order in self.orders.values():

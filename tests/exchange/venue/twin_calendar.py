@@ -136,6 +136,10 @@ class TwinCalendar(TwinMargin):
             return Trigger.HALT, self.time_ns
         if self.command_kind == Command.RESUME:
             return tranche.trigger_after_halt(self.time_ns), self.time_ns
+        if self.command_kind == Command.RESUME_MARKET:
+            assert self.is_halted, "a market that was not halted was called"
+            assert tranche.skips_its_auction, "a tranche was called that need not be"
+            return tranche.trigger_after_halt(self.time_ns), self.time_ns
         if tranche.state == LifeState.LISTED:
             return Trigger.CALL if tranche.opening_auction_ns else Trigger.OPENING, self.now_ns
         if self.is_halted:
@@ -168,6 +172,8 @@ class TwinCalendar(TwinMargin):
         self.is_halted = True
 
     def on_market_resumed(self, _: Told) -> None:
+        skips = any(each.skips_its_auction for each in self.tranches.values())
+        assert not (self.is_halted and skips), "a tranche traded on without its auction"
         self.is_halted = False
 
     def on_ticked(self, event: Told) -> None:

@@ -129,6 +129,11 @@ class Tranche:
         return self.state in AUCTION_STATES
 
     @property
+    def skips_its_auction(self) -> bool:
+        """Whether it trades, though it would come back from a halt through an auction."""
+        return self.state == LifeState.OPEN and self.opening_auction_ns > 0
+
+    @property
     def deadline_ns(self) -> int:
         """When it is looked at next."""
         waits_for = {
