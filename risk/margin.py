@@ -8,7 +8,7 @@ For each margin class, a region, and each scenario s, with v[s] what a lot gains
 Each scenario takes just the orders that would hurt in it, so the worst of them bounds every way in which any of them
 fill. A limit better than the mark earns no credit: far bids would otherwise cost nothing, and fill in a crash. Beside
 the worst loss of each class stand charges for every lot that a position could come to have: neighbouring windows can
-diverge, and large positions take long to close. The source of the method is SPAN; its worked example is among the tests.
+diverge, and large positions take long to close. The method is that of SPAN; its worked example is among the tests.
 
 A sell that trades above its limit pays a higher fee, but earns more than that: it is charged as if it traded at the
 higher of its limit and the mark.
@@ -136,9 +136,7 @@ def move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, lots)
     base_nano = certain_loss(contract, side, limit_ticks)
     most_nano = base_nano + worst_gain(contract)
     change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
-    change_nano += move_losses(
-        ledger, position, contract_slot, side, base_nano, most_nano, lots, np.int64(0)
-    )
+    change_nano += move_losses(ledger, position, contract_slot, side, base_nano, most_nano, lots, np.int64(0))
     account["margin_nano"] += change_nano
 
 
@@ -224,7 +222,7 @@ def worst_gain(contract):
 
 @inlined
 def move_losses(ledger, position, contract_slot, side, base_nano, most_nano, order_lots, lots):
-    """Open orders change by `order_lots`, the position by `lots`: return by how much the worst loss of the class grew."""
+    """Open orders change by `order_lots`, the position by `lots`; return by how much the worst loss grew."""
     class_slot = np.int64(position["class_slot"])
     worst_nano = add_losses(
         ledger.losses,

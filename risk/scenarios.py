@@ -66,7 +66,7 @@ def add_losses_twin(
 
 def _vector_code(is_narrow: bool) -> Any:
     """Code for all scenarios; of `narrow` values every step but the last product fits 32 bits."""
-    lanes, lane = (HALVES, HALF) if is_narrow else (WORDS, WORD)
+    lanes = HALVES if is_narrow else WORDS
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, first_loss, _, first_shock, tick_value, base, is_sell, order_lots, lots = arguments

@@ -116,9 +116,9 @@ def check_quotes_margin(state, batch, index):
         reject = enter_quotes(state, account_id, batch.quotes[entered])
         if reject == NO_REJECT:
             entered += 1
-    if reject == NO_REJECT and free_nano(state.ledger, account_id) < 0:
-        if not only_shrinks(state, account_id, batch, first, end):
-            reject = np.int64(RiskReject.INSUFFICIENT_MARGIN)
+    is_short = reject == NO_REJECT and free_nano(state.ledger, account_id) < 0
+    if is_short and not only_shrinks(state, account_id, batch, first, end):
+        reject = np.int64(RiskReject.INSUFFICIENT_MARGIN)
     for entry in range(first, entered):
         for side in range(2):
             price_ticks, lots = side_of_quote(batch.quotes[entry], side)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from exchange.venue import schema
+from exchange.venue import layout
 from exchange.venue.agenda import INDICATIVE_DUE, add_entry
 from exchange.venue.calendar import schedule, schedule_series
 from exchange.venue.clients import client_tag
@@ -58,13 +58,13 @@ LAYOUTS: dict[str, np.dtype] = {
     "summary": SUMMARY,
     "accounts": ACCOUNT_ROW,
     "instruments": INSTRUMENT,
-    "tranches": schema.TRANCHE,
+    "tranches": layout.TRANCHE,
     "contracts": CONTRACT,
     "shocks": SHOCK_ROW,
-    "series": schema.SERIES,
+    "series": layout.SERIES,
     "orders": RESTING,
     "positions": POSITION,
-    "clients": schema.CLIENT_ENTRY,
+    "clients": layout.CLIENT_ENTRY,
 }
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.venue import schema
+from exchange.venue import layout, schema
 from kernels.arrays import ArrayGroup
 from kernels.memory import aligned_zeros
 from kernels.table import ENTRY, TABLE_SIZE_MIN
@@ -53,15 +53,15 @@ def allocate(limits: VenueLimits) -> State:
         raise ValueError(f"the number of accounts must be up to 2^24, not {limits.accounts}")
     if limits.client_ids & (limits.client_ids - 1) or limits.client_ids < 2:
         raise ValueError(f"the number of client ids must be a power of two, not {limits.client_ids}")
-    clock = np.zeros(1, schema.CLOCK)
+    clock = np.zeros(1, layout.CLOCK)
     clock["next_instrument_id"] = 1
     return State(
         book=arena.allocate(arena.Limits(limits.instruments, limits.orders, limits.nodes, limits.accounts)),
         ledger=accounts.allocate(limits.accounts, limits.positions, limits.instruments),
         clock=clock,
-        tranches=aligned_zeros(limits.instruments, schema.TRANCHE),
-        series=aligned_zeros(schema.SERIES_CAPACITY, schema.SERIES),
-        agenda=aligned_zeros(2 * limits.instruments + schema.SERIES_CAPACITY, schema.AGENDA_ENTRY),
-        clients=aligned_zeros(limits.client_ids, schema.CLIENT_ENTRY),
+        tranches=aligned_zeros(limits.instruments, layout.TRANCHE),
+        series=aligned_zeros(schema.SERIES_CAPACITY, layout.SERIES),
+        agenda=aligned_zeros(2 * limits.instruments + schema.SERIES_CAPACITY, layout.AGENDA_ENTRY),
+        clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
     )

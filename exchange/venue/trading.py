@@ -162,7 +162,7 @@ def check_changed_order(state, change, slot):
 
 @outlined
 def check_margin_of_change(state, slot, instrument_slot, side, price_ticks, limit_ticks, leaves_lots):
-    """0, or why the account cannot have a new order in the place of this one; to shrink an order is to cancel a part."""
+    """0, or why the account cannot have a new order in the place of this one; to shrink one is to cancel a part."""
     resting_lots = total_leaves(state.book, slot)
     if limit_ticks == price_ticks and leaves_lots <= resting_lots:
         return np.int64(NO_REJECT)

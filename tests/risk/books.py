@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.venue.schema import TRANCHE
+from exchange.venue.layout import TRANCHE
 from matching.schema import PRICE_TICKS_MAX
 from risk.accounts import Ledger, allocate
 from risk.contracts import list_contract

@@ -37,7 +37,13 @@ def test_only_an_open_account_is_an_account(ledger: Ledger, account_id: int, kno
 
 @pytest.mark.parametrize(
     ("unsettled_nano", "margin_nano", "free", "withdrawable"),
-    [(0, 0, 1_000, 1_000), (0, 300, 700, 700), (500, 300, 1_200, 1_000), (-500, 300, 200, 200), (-900, 300, -200, -200)],
+    [
+        (0, 0, 1_000, 1_000),
+        (0, 300, 700, 700),
+        (500, 300, 1_200, 1_000),
+        (-500, 300, 200, 200),
+        (-900, 300, -200, -200),
+    ],
 )
 def test_gains_that_are_not_settled_are_free_but_stay(
     ledger: Ledger, unsettled_nano: int, margin_nano: int, free: int, withdrawable: int

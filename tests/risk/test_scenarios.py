@@ -25,7 +25,14 @@ def numbers(most: int) -> st.SearchStrategy[int]:
     st.sampled_from([0, 4, 9]),
 )
 def test_vectors_add_what_a_loop_adds(
-    shocks: list[int], tick_value_nano: int, base_nano: int, is_sell: bool, order_lots: int, lots: int, losses: list, narrowing: int
+    shocks: list[int],
+    tick_value_nano: int,
+    base_nano: int,
+    is_sell: bool,
+    order_lots: int,
+    lots: int,
+    losses: list,
+    narrowing: int,
 ) -> None:
     """Narrow numbers and wide ones, at places that no vector is aligned to."""
     shocks = [shock >> narrowing * 2 for shock in shocks]

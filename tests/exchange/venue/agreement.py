@@ -98,13 +98,10 @@ def check_positions(twin: VenueTwin, rows: np.ndarray) -> None:
     """In the order in which each tranche's positions were opened."""
     found: dict[int, list[tuple[int, ...]]] = {instrument_id: [] for instrument_id in twin.tranches}
     for row in rows:
-        found[int(row["instrument_id"])].append(
-            tuple(int(row[name]) for name in ("account_id", "lots", "cost_nano"))
-        )
+        found[int(row["instrument_id"])].append(tuple(int(row[name]) for name in ("account_id", "lots", "cost_nano")))
     assert found == {
         instrument_id: [
-            (account_id, position.lots, position.cost_nano)
-            for account_id, position in tranche.positions.items()
+            (account_id, position.lots, position.cost_nano) for account_id, position in tranche.positions.items()
         ]
         for instrument_id, tranche in twin.tranches.items()
     }

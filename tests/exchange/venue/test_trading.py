@@ -121,7 +121,7 @@ def test_what_no_sum_could_hold_is_refused_before_any_money_is_looked_at() -> No
 
 
 def test_the_largest_that_is_taken_wraps_no_sum() -> None:
-    """Two accounts with all the cash that there can be, as many lots as there can be, at the highest and lowest price."""
+    """Two accounts with all the cash and as many lots as there can be, at the highest and lowest price."""
     market = open_market(quantity_max_lots=1 << 40, reference_ticks=1 << 20, band_bps=999_999)
     price_max_ticks = market.twin.tranches[1].price_max_ticks
     market.send(*(commands.deposit(account_id, AMOUNT_NANO_MAX - CASH_NANO) for account_id in (ALICE, BOB)))

@@ -31,9 +31,7 @@ from matching.schema import (
 
 GROUP_KINDS = frozenset({Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET})
 ORDER_KINDS = frozenset({Command.PLACE, Command.CANCEL, Command.REPLACE}) | GROUP_KINDS
-BEHIND_A_HEAD = frozenset(
-    {Command.CONTINUATION, Command.EXTRA, Command.QUOTE, Command.LEG, Command.SHOCKS}
-)
+BEHIND_A_HEAD = frozenset({Command.CONTINUATION, Command.EXTRA, Command.QUOTE, Command.LEG, Command.SHOCKS})
 MONEY_KINDS = frozenset({Command.DEPOSIT, Command.WITHDRAW})
 
 EVENT_LAYOUTS: dict[int, np.dtype] = {

@@ -1,0 +1,80 @@
+"""The records of the state of the venue, beyond books and accounts."""
+
+from kernels.records import record
+
+TRANCHE = record(
+    ("instrument_id", "u4"),
+    ("series_id", "u4"),
+    ("region_id", "u4"),
+    ("tier", "u1"),
+    ("state", "u1"),
+    ("was_held", "u2"),  # 1 when anybody held it at gate closure
+    ("auction_end_ns", "i8"),  # of an opening auction: when it uncrosses
+    ("indicative_due_ns", "i8"),  # when an auction is to tell its indicative price again; 0 outside of auctions
+    ("indicative_lots", "i8"),  # what it told last
+    ("indicative_ticks", "i4"),
+    ("opening_auction_s", "u2"),
+    ("closing_auction_s", "u2"),
+    ("start_ns", "i8"),
+    ("end_ns", "i8"),
+    ("gate_ns", "i8"),
+    ("tick_value_nano", "i8"),  # nano-USD of one tick of one lot
+    ("traded_lots", "i8"),
+    ("reference_ticks", "i4"),
+    ("last_trade_ticks", "i4"),
+    ("band_bps", "u4"),
+    ("duration_s", "u4"),
+    ("first_position", "u4"),
+    ("last_position", "u4"),
+)
+
+SERIES = record(
+    ("next_start_ns", "i8"),
+    ("quantity_step_lots", "i8"),
+    ("quantity_max_lots", "i8"),
+    ("duration_s", "u4"),
+    ("gate_lead_s", "u4"),
+    ("horizon_s", "u4"),
+    ("region_id", "u4"),
+    ("price_step_ticks", "i4"),
+    ("reference_ticks", "i4"),
+    ("band_bps", "u4"),
+    ("tier", "u4"),
+    ("opening_auction_s", "u2"),
+    ("closing_auction_s", "u2"),
+    ("maker_fee_ppm", "i2"),  # of windows that are listed from now on
+    ("taker_fee_ppm", "i2"),
+)
+
+AGENDA_ENTRY = record(("due_ns", "i8"), ("kind", "u4"), ("subject", "u4"))
+
+CLIENT_ENTRY = record(
+    ("client_id_high", "u8"),
+    ("client_id_low", "u8"),
+    ("content", "u8"),  # digest of the command's content
+    ("sequence", "u8"),
+    ("order_id", "u8"),
+    ("time_ns", "i8"),
+    ("quantity_lots", "i8"),
+    ("leaves_lots", "i8"),
+    ("account_id", "u4"),
+    ("instrument_id", "u4"),
+    ("price_ticks", "i4"),
+    ("reason", "u2"),
+    ("outcome", "u1"),
+    ("reserved", "u1"),
+)
+
+CLOCK = record(
+    ("time_ns", "i8"),
+    ("commands", "i8"),
+    ("agenda_count", "i8"),
+    ("oldest_client", "u8"),  # ring positions: entries from here ...
+    ("newest_client", "u8"),  # ... to just before here are kept
+    ("next_instrument_id", "u4"),
+    ("region_count", "u4"),
+    ("series_count", "u4"),
+    ("is_paused", "u1"),  # the command at work must be run again
+    ("is_halted", "u1"),  # the whole market
+    ("reserved", "u2"),
+)
