@@ -2,9 +2,9 @@
 
 The bounds: a price that risk meets (limit, mark, final price, shock, charge) is at most the contract's highest,
 `price_max_ticks`. The gross of an account is the sum over its contracts of (|lots| + open buys + open sells) at that
-price, and never above GROSS_NANO_MAX. A loss in a scenario is then at most three times the gross (a limit away from the mark, the shock, and
-fees of less than the price), the charges for spread and concentration together at most once, gains and losses not yet
-settled at most twice; with AMOUNT_NANO_MAX of cash every sum stays below 2^63.
+price, and never above GROSS_NANO_MAX. A loss in a scenario is then at most three times the gross (a limit away from the
+mark, the shock, and fees of less than the price), the charges for spread and concentration together at most once, gains
+and losses not yet settled at most twice; with AMOUNT_NANO_MAX of cash every sum stays below 2^63.
 """
 
 from enum import IntEnum

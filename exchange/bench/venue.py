@@ -53,7 +53,7 @@ def run_venue(
     on_progress(0, flow.operations)
     for operations in flow.commands(batch * BATCHES_PER_CHUNK):
         operations["instrument_id"] += 1
-        operations["account_id"] += 1
+        operations["account_id"] = operations["account_id"] % ACCOUNTS + 1
         for first in range(0, len(operations), batch):
             part = operations[first : first + batch]
             begin_ns = perf_counter_ns()

@@ -41,6 +41,29 @@ def match(
     print_json(result)
 
 
+@bench_app.command(epilog="Example: bwx bench venue flow.bin --instruments 1000")
+def venue(
+    file: Annotated[Path, typer.Argument(help="A flow of 32-byte operations.", show_default=False)],
+    instruments: Annotated[
+        int, typer.Option(help="How many instruments the flow is over; their ids start at 0.", show_default=False)
+    ],
+) -> None:
+    """Run a recorded flow through the whole venue, and print what `bwx bench match` prints.
+
+    That is validation, margin in 16 scenarios, matching, fees, ledger and events, for 1,000 accounts with so much cash
+    that collateral never binds: counts and digests are those of matching alone. Only the function that serves is timed.
+    """
+    from exchange.bench.flow import FlowError
+    from exchange.bench.venue import run_venue
+
+    try:
+        with progress_bar("running the venue") as report:
+            result = run_venue(file, instruments, on_progress=report)
+    except (FlowError, ValueError, OSError) as error:
+        refuse(error)
+    print_json(result)
+
+
 @bench_app.command(epilog="Example: bwx bench journal --directory .bwx")
 def journal(
     directory: Annotated[Path, typer.Option(help="An existing folder on the disk to measure.")] = Path(),

@@ -134,7 +134,11 @@ def restore(image: Image, limits: VenueLimits) -> State:
 
 def _check_room(image: Image, limits: VenueLimits) -> None:
     """Price levels are not counted here: an image taken under the same limits has room for them."""
-    room = {"orders": limits.orders, "positions": limits.positions, "clients": limits.client_ids}
+    if len(image["positions"]) + len(image["orders"]) > limits.positions:
+        positions = len(np.unique(np.concatenate([_pairs(image["positions"]), _pairs(image["orders"])])))
+        if positions > limits.positions:
+            raise ValueError(f"an image of {positions} positions does not fit {limits}")
+    room = {"orders": limits.orders, "clients": limits.client_ids}
     for name, capacity in room.items():
         if len(image[name]) > capacity:
             raise ValueError(f"an image of {len(image[name])} {name} does not fit {limits}")
@@ -143,6 +147,11 @@ def _check_room(image: Image, limits: VenueLimits) -> None:
     slots = image["tranches"]["instrument_id"] & (limits.instruments - 1)
     if len(np.unique(slots)) < len(slots):
         raise ValueError(f"an image of {len(slots)} tranches does not fit {limits}")
+
+
+def _pairs(rows: np.ndarray) -> np.ndarray:
+    """Account and instrument of each row as one number: whoever has lots or orders somewhere has a position there."""
+    return rows["account_id"].astype(np.uint64) << np.uint64(32) | rows["instrument_id"]
 
 
 @kernel

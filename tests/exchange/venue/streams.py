@@ -19,10 +19,20 @@ from exchange.venue.schema import (
 )
 from kernels.records import RECORD_BYTES
 from matching.schema import OrderFlag, SelfTrade, Side, TimeInForce
-from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, define_series, opening
+from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, opening
 from tests.exchange.venue.stream_noise import damaged, noise, stray_continuation, unknown_kind
+from tests.exchange.venue.stream_operators import (
+    another_series,
+    define_region,
+    halt,
+    halt_market,
+    open_account,
+    set_fees,
+    set_parameters,
+    set_reference,
+    tranche_at,
+)
 from tests.exchange.venue.told import client_key
-from tests.exchange.venue.twin_calendar import CLOSED_STATES
 from tests.matching.stream_orders import weighted
 
 Draw = Callable[[st.SearchStrategy], Any]
@@ -230,12 +240,6 @@ def mass_cancel(market: Market, account_id: int | None, by: str, value: int, cli
     return commands.mass_cancel(account_id, **criteria, client_id=client_id)
 
 
-def tranche_at(market: Market, pick: int) -> int:
-    """One of the live tranches, those that trade first; from a pick beyond them on, an id that is over or never was."""
-    live = sorted(market.twin.tranches, key=lambda each: market.twin.tranches[each].state in CLOSED_STATES)
-    return live[pick] if pick < len(live) else 8 * (pick - len(live))
-
-
 def target_at(market: Market, pick: int, is_thief: bool, by_client_id: bool) -> tuple[int, tuple[int, int, int]]:
     """An account, and (order id, target high, target low) of one of the resting orders or of none."""
     resting = list(market.twin.orders.items())
@@ -289,51 +293,6 @@ def tick_to_deadline(market: Market, nanoseconds_off: int) -> np.ndarray:
     """Just to, or one before, the instant at which something falls due."""
     due_ns = [*(each.deadline_ns for each in market.twin.tranches.values()), market.twin.time_ns + 1]
     return commands.tick(min(due_ns) + nanoseconds_off)
-
-
-def halt(market: Market, halts: bool, pick: int) -> np.ndarray:
-    return (commands.halt if halts else commands.resume)(tranche_at(market, pick))
-
-
-def halt_market(_: Market, halts: bool) -> np.ndarray:
-    return commands.halt_market() if halts else commands.resume_market()
-
-
-def set_reference(market: Market, pick: int, price_ticks: int) -> np.ndarray:
-    return commands.set_reference(tranche_at(market, pick), price_ticks)
-
-
-def set_parameters(
-    market: Market, pick: int, mark_ticks: int, widths_ticks: tuple[int, int], charges: tuple[int, int, int]
-) -> np.ndarray:
-    """Scenarios up and down, of two widths, and one that moves half as far."""
-    up_ticks, down_ticks = widths_ticks
-    shocks_ticks = [0, *[up_ticks, -down_ticks, up_ticks // 2, -down_ticks // 3, up_ticks // 3] * 3]
-    spread_ticks, concentration_ticks, concentration_lots = charges
-    return commands.set_parameters(
-        tranche_at(market, pick),
-        mark_ticks=mark_ticks,
-        shocks_ticks=shocks_ticks,
-        spread_ticks=spread_ticks,
-        concentration_ticks=concentration_ticks,
-        concentration_lots=concentration_lots,
-    )
-
-
-def set_fees(market: Market, distance: int, fees_ppm: tuple[int, int]) -> np.ndarray:
-    return commands.set_fees(len(market.twin.series) + distance, *fees_ppm)
-
-
-def open_account(_: Market, account_id: int, group: int) -> np.ndarray:
-    return commands.open_account(account_id, f"account-{account_id}", group)
-
-
-def define_region(market: Market, distance: int) -> np.ndarray:
-    return commands.define_region(market.twin.regions + 1 + distance, "eu-fra")
-
-
-def another_series(market: Market, distance: int, terms: dict[str, int]) -> np.ndarray:
-    return define_series(len(market.twin.series) + 1 + distance, **terms)
 
 
 AMOUNTS_NANO = st.sampled_from([1, 1_000_000, 50_000_000, 1 << 60, (1 << 60) + 1, INT64_MAX, 0, -1, -INT64_MAX - 1])

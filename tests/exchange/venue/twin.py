@@ -23,7 +23,7 @@ from exchange.venue.schema import (
     Reject,
 )
 from exchange.venue.state import VenueLimits
-from matching.schema import MassFlag, OrderFlag, Side, quote_order_id
+from matching.schema import ChangeFlag, MassFlag, OrderFlag, Side, quote_order_id
 from risk.schema import AMOUNT_NANO_MAX, SCENARIOS, TOTAL_NANO_MAX, RiskReject
 from tests.exchange.venue.told import (
     BEHIND_A_HEAD,
@@ -302,7 +302,9 @@ class VenueTwin(TwinCalendar):
         elif kind in (Command.PLACE, Command.REPLACE, Command.MASS_QUOTE, Command.BASKET):
             assert (outcome["reason"] == Reject.MARKET_HALTED) == self.is_halted
         if kind == Command.PLACE and not int(group["flags"][0]) & OrderFlag.POST_ONLY_SLIDE:
-            self.check_margin(group, outcome, self.order_of(group))
+            self.check_margin(group, outcome, self.order_of(group), may_close=True)
+        elif kind == Command.REPLACE:
+            self.check_margin_of_change(group, outcome)
         elif kind == Command.MASS_QUOTE:
             standing = [self.orders[order_id] for order_id, _ in self.quotes_of(group) if order_id in self.orders]
             self.check_margin(group, outcome, self.wanted_quotes(group), standing)
@@ -312,18 +314,33 @@ class VenueTwin(TwinCalendar):
             self.check_margin(group, outcome, [Wanted(*(leg[name] for name in names)) for leg in legs])
 
     def check_margin(
-        self, group: np.ndarray, outcome: Told, wanted: list[Wanted], standing: list[Order] | None = None
+        self,
+        group: np.ndarray,
+        outcome: Told,
+        wanted: list[Wanted],
+        standing: list[Order] | None = None,
+        *,
+        may_close: bool = False,
     ) -> None:
         """An order is refused for its margin just when it must be; what the book refuses it refuses first."""
         account_id = account_of(group)
         if outcome["kind"] == Event.REJECTED and outcome["reason"] not in tuple(RiskReject):
             return
-        expected = self.margin_reject(account_id, wanted, standing)
+        expected = self.margin_reject(account_id, wanted, standing, may_close=may_close)
         assert outcome["reason"] == expected or (expected == 0 and outcome["kind"] != Event.REJECTED), (
             f"{expected} was foretold, not {outcome}"
         )
         if expected == 0 and self.figures(account_id).free_nano < 0:
             self.excused.add(account_id)  # an order that only closes may rest
+
+    def check_margin_of_change(self, group: np.ndarray, outcome: Told) -> None:
+        """The same for a replace of an order that names it by its id, and what of it shall remain."""
+        change = head_of(group)
+        order = self.orders.get(change["order_id"])
+        is_plain = order is not None and not order.terms.flags & (OrderFlag.POST_ONLY_SLIDE | OrderFlag.REDUCE_ONLY)
+        if is_plain and change["flags"] & ChangeFlag.NAMES_REMAINING and order.account_id == change["account_id"]:
+            place = order.instrument_id, order.side, change["price_ticks"], change["quantity_lots"]
+            self.check_margin(group, outcome, [Wanted(*place)], [order], may_close=True)
 
     def order_of(self, group: np.ndarray) -> list[Wanted]:
         """A new order with the limit that it has; a reduce-only one is as large as it may be."""

@@ -109,8 +109,13 @@ class TwinMargin(TwinBooks):
 
     # What may be refused.
 
-    def margin_reject(self, account_id: int, wanted: list[Wanted], without: list[Order] | None = None) -> int:
-        """0, or why an account cannot have some orders more, in the place of those `without` which it then is."""
+    def margin_reject(
+        self, account_id: int, wanted: list[Wanted], without: list[Order] | None = None, *, may_close: bool
+    ) -> int:
+        """0, or why an account cannot have some orders more, in the place of those `without` which it then is.
+
+        A single order may be let in because it closes a position.
+        """
         without = without or []
         standing = [order for order in self.orders_of(account_id) if not any(order is gone for gone in without)]
         open_orders: list[Open] = [*standing]
@@ -125,7 +130,7 @@ class TwinMargin(TwinBooks):
                 return RiskReject.TOO_MANY_POSITIONS
         if self.figures(account_id, open_orders).free_nano >= 0 or self.only_shrinks(wanted, without):
             return 0
-        if len(wanted) == 1 and not without and self.closes_well(account_id, wanted[0]):
+        if may_close and wanted and self.closes_well(account_id, wanted[0], standing):
             return 0
         return RiskReject.INSUFFICIENT_MARGIN
 
@@ -143,22 +148,22 @@ class TwinMargin(TwinBooks):
                 return False
         return bool(without)
 
-    def closes_well(self, account_id: int, order: Wanted) -> bool:
+    def closes_well(self, account_id: int, order: Wanted, standing: list[Order]) -> bool:
         """The one exemption: it closes what there is and no more, and a fill at its limit leaves nobody worse off."""
         tranche = self.tranches[order.instrument_id]
         lots = self.position_lots(account_id, tranche)
-        own = [each for each in self.orders_of(account_id) if each.instrument_id == order.instrument_id]
+        own = [each for each in standing if each.instrument_id == order.instrument_id]
         same_side = sum(each.leaves_lots for each in own if each.side == order.side)
         if order.leaves_lots + same_side > max(lots if order.side == Side.SELL else -lots, 0):
             return False
-        before = self.figures(account_id)
+        before = self.figures(account_id, standing)
         signed_lots = order.leaves_lots if order.side == Side.BUY else -order.leaves_lots
         position, account = tranche.positions[account_id], self.accounts[account_id]
         fee_nano = order.leaves_lots * self.fee(tranche, order.price_ticks, tranche.worst_fee_ppm)
         cost_nano = signed_lots * order.price_ticks * tranche.tick_value_nano
         position.lots, position.cost_nano = position.lots + signed_lots, position.cost_nano + cost_nano
         account.cash_nano -= fee_nano
-        after = self.figures(account_id)
+        after = self.figures(account_id, standing)
         account.cash_nano += fee_nano
         position.lots, position.cost_nano = position.lots - signed_lots, position.cost_nano - cost_nano
         return after.free_nano >= before.free_nano and after.equity_nano >= 0
