@@ -27,6 +27,7 @@ from exchange.reserve import Reserve
 from exchange.sequencer import Delivery, ExchangeStopped, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import CopyRefused, JournalFull, StoreError
+from exchange.venue.balances import find_imbalance
 from exchange.venue.state import VenueLimits
 from exchange.view import FrozenView, MarketView
 
@@ -70,6 +71,8 @@ class Exchange:
         self.failed = asyncio.Event()
         self._closing = False
         self._has_alerted = False
+        self._halting: asyncio.Task[Reply] | None = None
+        """Of a market whose books do not add up."""
         self._guard = guard
         self._was_full = False
         self._journal = journal
@@ -233,10 +236,24 @@ class Exchange:
         rules = self.limits.rules_version()
         time_ns = delivery.published.time_ns
         image = delivery.capture.image()
+        imbalance = find_imbalance(image)
+        if imbalance:
+            self._on_loop(self._stand_still, imbalance, sequence)
+            return
         known = len(self._snapshots.notices)
         self._snapshots.save(snapshot_of(image, frozen.dump(), delivery.chain_hash, sequence, time_ns, rules))
         for notice in self._snapshots.notices[known:]:
             log.error("snapshots_set_aside", reason=notice)
+
+    def _stand_still(self, imbalance: str, sequence: int) -> None:
+        """Books that do not add up are traded on no more: orders can be cancelled, and somebody has to look."""
+        notice = f"the books do not add up after sequence {sequence}: {imbalance}"
+        log.error(
+            "books_do_not_add_up", reason=notice, effect="cancel-only: the market is halted, no snapshot is taken"
+        )
+        self.notices.append(notice)
+        if not self._closing and self._halting is None:
+            self._halting = self._loop.create_task(self.submit(commands.halt_market()))
 
     def _stop_on(self, error: BaseException, tickets: list[asyncio.Future[Reply]]) -> None:
         self.failure = error

@@ -359,3 +359,29 @@ async def test_snapshots_that_cannot_be_saved_into_are_set_aside_with_an_alert_a
     await second.close()
     assert recovered(tmp_path).replayed_records == 0
     assert (tmp_path / "snapshots.db.damaged").exists()
+
+
+@pytest.mark.parametrize("amount_nano", [1, -1])
+async def test_a_balance_that_does_not_add_up_halts_the_market_at_the_next_snapshot(
+    tmp_path: Path, amount_nano: int
+) -> None:
+    """Within one cycle of snapshots; cancels go on, and no snapshot keeps what is wrong."""
+    exchange = await open_exchange(tmp_path, snapshot_every_records=20)
+    await open_market(exchange)
+    order_id = int((await place(exchange, ALICE, BUY, 3)).events["order_id"][-1])
+    last_sound = exchange.view.sequence
+    exchange._sequencer._venue.state.ledger.accounts[BOB]["cash_nano"] += amount_nano
+    with capture_logs() as logs:
+        for _ in range(20):
+            await place(exchange, BOB, SELL, 1)
+            if exchange.view.market_halted:
+                break
+            await asyncio.sleep(0.05)
+    assert exchange.view.market_halted
+    assert "books_do_not_add_up" in {log["event"] for log in logs}
+    assert any("do not add up" in notice for notice in exchange.notices)
+    assert (await place(exchange, BOB, SELL, 1)).events["reason"][-1] == Reject.MARKET_HALTED
+    assert (await exchange.submit(commands.cancel(ALICE, order_id=order_id))).events["kind"][-1] == Event.CANCELLED
+    await exchange.close()
+    with SnapshotStore.open(tmp_path) as snapshots:
+        assert all(snapshot.sequence <= last_sound for snapshot in snapshots.newest_first())
