@@ -8,6 +8,7 @@ import pytest
 from exchange import commands
 from exchange.venue.schema import Tier
 from gateway.client import RefusedError
+from tests.gateway.peer import connect
 
 SELL, BUY = "sell", "buy"
 SHOCKS = ["0.010000", "-0.020000"] * 7 + ["0.000500"]
@@ -159,3 +160,28 @@ async def first_fills(updates):
             for fill in update.fills:
                 yield fill
             return
+
+
+async def test_sessions_that_race_never_take_on_more_than_the_collateral(doors):
+    """One account over REST and over sockets at once: each order alone is covered, all of them are not."""
+    key = await doors.account("alice")
+    account_id = next(each_id for each_id, each in doors.exchange.view.accounts.items() if each.name == "alice")
+    cash = Decimal(doors.exchange.view.balances(account_id).cash_nano) / 10**9
+    await doors.admin.withdraw("alice", cash - 100)
+    lot = Decimal("0.04") * Decimal("1.2")
+    lots = int(Decimal(100) / lot) // 10
+    order = {"symbol": doors.symbol, "side": BUY, "price": "0.04", "quantity": str(lots)}
+
+    async def by_rest():
+        answers = [await doors.ask("POST", "/v1/orders", key, order) for _ in range(8)]
+        return ["open" if status < 400 else code_of(answer) for status, answer in answers]
+
+    async def by_socket():
+        async with connect(doors, key) as peer:
+            answers = [await peer.ask("place", **order) for _ in range(8)]
+        return ["open" if answer["ok"] else code_of(answer) for answer in answers]
+
+    sessions = await asyncio.gather(by_rest(), by_socket(), by_rest(), by_socket())
+    outcomes = [outcome for session in sessions for outcome in session]
+    assert (len(outcomes), outcomes.count("open"), set(outcomes)) == (32, 10, {"open", "insufficient_margin"})
+    assert 0 <= doors.exchange.view.balances(account_id).free_nano < lots * lot * 10**9
