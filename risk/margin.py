@@ -132,6 +132,7 @@ def move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, lots)
     before_lots = worst_lots(position)
     position["buy_lots"] += lots if side == BUY else np.int64(0)
     position["sell_lots"] += np.int64(0) if side == BUY else lots
+    assert min(position["buy_lots"], position["sell_lots"]) >= 0, "more was taken off than was open"
     account["gross_nano"] += lots * contract["gross_nano"]
     base_nano = certain_loss(contract, side, limit_ticks)
     most_nano = base_nano + worst_gain(contract)

@@ -9,7 +9,7 @@ from exchange.venue.apply import apply_commands
 from exchange.venue.schema import ACCOUNT_EVENT, Batch, Event, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.memory import aligned_zeros
-from kernels.records import copied, joined, record
+from kernels.records import copied, joined, offset_of, record
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
@@ -27,7 +27,8 @@ FIGURES = record(
 )
 """An account's money at a moment."""
 FIGURES_FROM_ACCOUNT = ("cash_nano", "unsettled_nano", "margin_nano", "gross_nano", "fees_nano")
-_OF_AN_ACCOUNT = (Event.ACCOUNT_OPENED, Event.DEPOSITED, Event.WITHDREW, Event.POSITION_SETTLED)
+_ACCOUNT_WORDS = [offset_of(ORDER_EVENT, name) // 4 for name in ("account_id", "counter_account_id")]
+assert _ACCOUNT_WORDS[0] == offset_of(ACCOUNT_EVENT, "account_id") // 4, "events of accounts name them elsewhere"
 ROOM_AHEAD = 4_096
 """Tables have room for so many orders more than a batch brings, so that a small batch need not look at them."""
 
@@ -85,14 +86,13 @@ class Venue:
         return self.figures(np.flatnonzero(self.state.ledger.accounts["is_open"][:end]))
 
     def figures_after(self, events: np.ndarray) -> np.ndarray:
-        """FIGURES of every account whose figures the events may have changed, in the order of their ids."""
-        kinds = events["kind"]
-        if (kinds == Event.PARAMETERS_SET).any():
+        """FIGURES of every account whose figures the events may have changed, in the order of their ids.
+
+        Some events have other numbers in these places: what is told of an account is true, whatever happened to it.
+        """
+        if (events["kind"] == Event.PARAMETERS_SET).any():
             return self.figures_of_all()
-        ids = [events["account_id"][kinds < Event.TICKED], events["counter_account_id"][kinds < Event.TICKED]]
-        moved = np.isin(kinds, _OF_AN_ACCOUNT)
-        ids.append(events.view(ACCOUNT_EVENT)["account_id"][moved])
-        named = np.unique(np.concatenate(ids))
+        named = np.unique(events.view(np.uint32).reshape(len(events), -1)[:, _ACCOUNT_WORDS])
         named = named[named < len(self.state.ledger.accounts)]  # a refused command may name any account
         return self.figures(named[self.state.ledger.accounts["is_open"][named] != 0])
 

@@ -44,7 +44,7 @@ async def test_on_a_full_disk_everything_is_still_read_and_the_market_is_halted(
         status, book = await doors.ask("GET", f"/v1/book?symbol={doors.symbol}")
         assert (status, book["bids"]) == (200, [["0.030000", str(5 * len(order_ids))]])
         assert {order.order_id for order in await alice.orders()} == set(order_ids)
-        assert (await alice.account()).balances.available < 1_000_000
+        assert (await alice.account()).balances.free < 1_000_000
         assert (await alice.cancel(order_ids[0])).status == "cancelled"
         await doors.admin.halt(None)
         assert (await alice.status()).market_halted

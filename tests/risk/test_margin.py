@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -193,3 +194,10 @@ def test_two_portfolios_together_require_no_more_than_each_for_itself(portfolio:
         8 * int(books.contract(at)["concentration_ticks"]) * TICK_VALUE_NANO for at in range(len(INSTRUMENTS))
     )
     assert books.margin_nano(ALICE) <= apart_nano + books.margin_nano(2) + concentration_nano
+
+
+def test_taking_off_more_than_is_open_is_a_bug() -> None:
+    books = Books()
+    books.enter(Open(ALICE, 0, BUY, 1_000, 2))
+    with pytest.raises(AssertionError, match="more was taken off than was open"):
+        books.move(Open(ALICE, 0, BUY, 1_000, 2), -3)

@@ -260,6 +260,7 @@ class World:
         assert 0 <= untold_rows <= self._untold_rows_max, "rows appeared that nobody sent"
         assert is_doubted == (not accept_clock and self._is_clock_doubtful(last_ns[untold_rows]))
         assert exchange._sequencer._venue.digest() == self.audit.venue.digest()
+        self.audit.view.set_figures(self.audit.venue.figures_of_all())
         assert exchange.view.dump() == self.audit.view.dump()
         self._untold_rows_max = 0
         self.met["durable, and nobody was told"] += untold_rows
