@@ -65,7 +65,7 @@ def quotes_of(
     """What the sources say, and what of them was left out."""
     trades, left_out = eligible_trades(tranche, settings, time_ns)
     findings = [
-        _traded(trades, settings, time_ns),
+        _traded(trades, settings),
         _mid(tranche, settings, time_ns),
         _price(Source.REFERENCE, tranche.reference_ticks),
     ]
@@ -95,14 +95,16 @@ def is_price(price_ticks: Price) -> bool:
     return price_ticks is not None and 1 <= price_ticks <= PRICE_TICKS_MAX
 
 
-def trimmed_mean_ticks(trades: list[TradeInput], settings: ForwardSettings, time_ns: int) -> float:
+def trimmed_mean_ticks(trades: list[TradeInput], settings: ForwardSettings) -> float:
     """The mean price by lots and age, after a fraction of all weight is cut off at each end of the prices.
 
-    A trade weighs its lots, halved for every half-life of its age. One that lies across a cut counts in part.
+    A trade weighs its lots, halved for every half-life by which it is older than the newest. One that lies across a cut
+    counts in part.
     """
     ordered = sorted(trades, key=lambda trade: trade.price_ticks)
+    newest_ns = max(trade.time_ns for trade in trades)
     half_life_ns = settings.trade_half_life_s * NANO_PER_S
-    weights = [trade.quantity_lots * 0.5 ** ((time_ns - trade.time_ns) / half_life_ns) for trade in ordered]
+    weights = [trade.quantity_lots * 0.5 ** ((newest_ns - trade.time_ns) / half_life_ns) for trade in ordered]
     total = math.fsum(weights)
     low, high = settings.trade_trim_fraction * total, (1 - settings.trade_trim_fraction) * total
     passed, kept, kept_value = 0.0, 0.0, 0.0
@@ -126,7 +128,7 @@ def _fault(trade: TradeInput, settings: ForwardSettings, time_ns: int) -> Reason
     return Reason.FORCED if trade.was_forced else None
 
 
-def _traded(trades: list[TradeInput], settings: ForwardSettings, time_ns: int) -> Quote | LeftOut:
+def _traded(trades: list[TradeInput], settings: ForwardSettings) -> Quote | LeftOut:
     if not trades:
         return LeftOut(Source.TRADES, Reason.MISSING)
     if len({group for trade in trades for group in _pair(trade)}) < settings.trade_groups_min:
@@ -136,7 +138,7 @@ def _traded(trades: list[TradeInput], settings: ForwardSettings, time_ns: int) -
         lots_by_pair[_pair(trade)] += trade.quantity_lots
     if lots_by_pair.total() - max(lots_by_pair.values()) < settings.trade_lots_min:
         return LeftOut(Source.TRADES, Reason.TOO_SMALL)
-    return Quote(Source.TRADES, trimmed_mean_ticks(trades, settings, time_ns))
+    return Quote(Source.TRADES, trimmed_mean_ticks(trades, settings))
 
 
 def _pair(trade: TradeInput) -> frozenset[int]:

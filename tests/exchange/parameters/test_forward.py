@@ -126,3 +126,9 @@ def test_marks_reach_a_price_three_times_as_high_after_23_steps():
     while mark_ticks != 3 * PRICE:
         mark_ticks, steps = bounded_mark_ticks(3 * PRICE, mark_ticks, SETTINGS), steps + 1
     assert steps == math.ceil(math.log(3) / math.log(1.05))
+
+
+def test_a_reference_alone_is_no_quorum_even_where_one_source_is_enough():
+    lenient = ForwardSettings(quorum_sources=1)
+    assert not forward_curves([tranche()], {}, lenient, NOW_NS).forwards[0].quorum_met
+    assert forward_curves([quoted(reference_ticks=None)], {}, lenient, NOW_NS).forwards[0].quorum_met

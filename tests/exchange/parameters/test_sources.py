@@ -96,26 +96,32 @@ def test_the_volume_of_the_busiest_pair_does_not_count_towards_the_least_volume(
 def test_a_trade_weighs_half_after_a_half_life():
     plain = ForwardSettings(trade_trim_fraction=0)
     old = trade(30_000, time_ns=NOW_NS - 300 * NS)
-    assert trimmed_mean_ticks([old, trade(60_000)], plain, NOW_NS) == pytest.approx(50_000)
+    assert trimmed_mean_ticks([old, trade(60_000)], plain) == pytest.approx(50_000)
 
 
 def test_a_tenth_of_the_weight_is_cut_off_at_each_end():
     trades = [trade(1, lots=10), trade(100, lots=40), trade(200, lots=40), trade(10**9, lots=10)]
-    assert trimmed_mean_ticks(trades, SETTINGS, NOW_NS) == pytest.approx(150)
+    assert trimmed_mean_ticks(trades, SETTINGS) == pytest.approx(150)
 
 
 def test_a_trade_across_a_cut_counts_in_part():
     trades = [trade(100, lots=20), trade(200, lots=80)]
-    assert trimmed_mean_ticks(trades, SETTINGS, NOW_NS) == pytest.approx((10 * 100 + 70 * 200) / 80)
+    assert trimmed_mean_ticks(trades, SETTINGS) == pytest.approx((10 * 100 + 70 * 200) / 80)
+
+
+def test_old_trades_keep_their_mean_however_short_the_half_life():
+    short = ForwardSettings(trade_half_life_s=1e-3, trade_trim_fraction=0)
+    trades = [trade(price, time_ns=NOW_NS - 1_700 * NS) for price in (100, 200)]
+    assert trimmed_mean_ticks(trades, short) == pytest.approx(150)
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 1_800)), min_size=1))
 def test_a_trimmed_mean_lies_between_the_extremes_and_asks_for_no_order(rows):
     trades = [trade(price, lots, time_ns=NOW_NS - age * NS) for price, lots, age in rows]
-    mean = trimmed_mean_ticks(trades, SETTINGS, NOW_NS)
+    mean = trimmed_mean_ticks(trades, SETTINGS)
     prices = [price for price, _, _ in rows]
     assert min(prices) * (1 - 1e-9) <= mean <= max(prices) * (1 + 1e-9)
-    assert trimmed_mean_ticks(trades[::-1], SETTINGS, NOW_NS) == pytest.approx(mean)
+    assert trimmed_mean_ticks(trades[::-1], SETTINGS) == pytest.approx(mean)
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ def test_an_override_of_a_mark_wins_at_once_and_is_told():
     rows = {row.instrument_id: row for row in compute(inputs, first, settings, NOW_NS).rows}
     assert rows[101].mark_ticks == 90_000
     assert rows[101].shock_ticks[1] == math.ceil(90_000 * math.expm1(0.10))
+    assert rows[101].spread_charge_ticks == math.ceil(90_000 * math.expm1(0.02) / 2)
     assert rows[101].explanation.overrides == settings.overrides
     assert not rows[101].explanation.mark_was_held_back
     assert rows[102].mark_ticks == PRICE
