@@ -15,6 +15,7 @@ from exchange.pricing import Pricer
 from exchange.pricing_rows import Manual
 from exchange.service import Exchange
 from exchange.settings import PricingSettings
+from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Command, Tier
 from exchange.verification import verify
 from exchange.view import TrancheView
@@ -38,7 +39,7 @@ def settings_of(**terms: Any) -> PricingSettings:
 
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    """A market of four windows, far enough apart that none stands in for another."""
+    """A market of a few windows, of which the first is traded."""
     exchange = await open_exchange(tmp_path)
     await open_market(exchange)
     yield exchange
@@ -54,7 +55,7 @@ async def pricer(exchange: Exchange) -> AsyncIterator[Pricer]:
     await pricer.stop()
 
 
-async def open_market(exchange: Exchange) -> None:
+async def open_market(exchange: Exchange, opening_auction_s: int = 0) -> None:
     hour_ns = HOUR_S * NANO_PER_S
     groups = [commands.define_region(1, "eu-fra")]
     groups += [commands.open_account(account_id, *terms) for account_id, terms in NAMES.items()]
@@ -70,6 +71,7 @@ async def open_market(exchange: Exchange) -> None:
             gate_lead_s=0,
             horizon_s=4 * HOUR_S,
             reference_ticks=REFERENCE_TICKS,
+            opening_auction_s=opening_auction_s,
         )
     )
     await asyncio.gather(*exchange.submit_many(groups))
@@ -160,6 +162,24 @@ async def test_washing_within_a_group_crowds_no_trade_out(exchange: Exchange) ->
     await pricer.price_once()
     await pricer.stop()
     assert window(exchange).mark_ticks == 1_050
+
+
+async def test_orders_of_an_auction_count_for_nothing_until_they_trade(tmp_path: Path) -> None:
+    exchange = await open_exchange(tmp_path)
+    pricer = Pricer(exchange, settings_of())
+    pricer.start()
+    await open_market(exchange, opening_auction_s=3)
+    for account_id, side in ((ALICE, SELL), (BOB, SELL), (CAROL, BUY), (DORA, BUY)):
+        await exchange.submit(commands.place(account_id, 1, side, TRADED_TICKS, 20))
+    assert window(exchange).state is LifeState.AUCTION
+    assert await pricer.price_once() == 0
+    async with asyncio.timeout(PATIENCE_S):
+        while window(exchange).state is LifeState.AUCTION:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    await pricer.price_once()
+    assert window(exchange).mark_ticks == 1_050
+    await pricer.stop()
+    await exchange.close()
 
 
 async def test_a_mark_stays_where_its_trades_are_too_old(exchange: Exchange) -> None:
