@@ -26,7 +26,7 @@ from exchange.parameters import (
     compute,
 )
 from exchange.parameters.history import History
-from exchange.pricing_rows import Due, Manual, by_hand, command_of, is_without_quorum, with_mark
+from exchange.pricing_rows import Due, Manual, by_hand, command_of, is_without_quorum, row_of, with_mark
 from exchange.service import Exchange, ExchangeStopped, Overloaded, Published, Reply
 from exchange.settings import PricingSettings
 from exchange.symbols import NANO_PER_S
@@ -48,7 +48,7 @@ class _Memory:
     trades: deque[TradeInput]
     priced_ns: int | None = None
     row: TrancheParameters | None = None
-    """What stands, as far as it was set from here or by hand; the next row is held back by it."""
+    """What stands, unless it is as listed; the next row is held back by it."""
     sent: bytes | None = None
     manual: Manual | None = None
 
@@ -138,7 +138,9 @@ class Pricer:
     def _memory(self, instrument_id: int) -> _Memory:
         memory = self._memories.get(instrument_id)
         if memory is None:
-            memory = self._memories[instrument_id] = _Memory(deque(maxlen=self.settings.trades_kept))
+            standing = self._exchange.standing_at_start.get(instrument_id)
+            row = None if standing is None else row_of(instrument_id, standing)
+            memory = self._memories[instrument_id] = _Memory(deque(maxlen=self.settings.trades_kept), row=row)
         return memory
 
     def _forget(self, time_ns: int) -> None:

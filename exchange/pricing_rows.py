@@ -7,9 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange import commands
-from exchange.parameters import Override, TrancheInput, TrancheParameters
+from exchange.parameters import Explanation, Override, TrancheInput, TrancheParameters
 from exchange.parameters.filling import Fill
+from exchange.parameters.forward import Forward
 from exchange.parameters.inputs import Price
+from exchange.parameters.ranges import Ranges
+from exchange.standing import Standing
 from risk.schema import PRICE_HEADROOM
 
 FILLED_BY_ITSELF = frozenset({Fill.OWN, Fill.REFERENCE, Fill.MARK})
@@ -57,6 +60,21 @@ def by_hand(row: TrancheParameters, manual: Manual) -> TrancheParameters:
         shock_ticks=manual.shock_ticks,
         spread_charge_ticks=manual.spread_ticks,
         concentration_threshold_lots=manual.concentration_lots,
+    )
+
+
+def row_of(instrument_id: int, standing: Standing) -> TrancheParameters:
+    """What stood when the market opened, as the row that the next one is held back by."""
+    forward = Forward(instrument_id, None, (), (), Fill.NOTHING, quorum_met=False)
+    explanation = Explanation(forward, Ranges(0, 0, 0, 0), False, False, ())
+    return TrancheParameters(
+        instrument_id,
+        standing.mark_ticks,
+        standing.shock_ticks,
+        standing.spread_ticks,
+        standing.concentration_lots,
+        False,
+        explanation,
     )
 
 

@@ -352,6 +352,28 @@ async def test_a_replay_of_what_was_set_comes_to_the_same_state(tmp_path: Path) 
     await again.close()
 
 
+async def test_after_a_restart_requirements_fall_from_what_stood_by_bounded_steps(tmp_path: Path) -> None:
+    exchange = await open_exchange(tmp_path)
+    await open_market(exchange)
+    await exchange.submit(commands.place(ALICE, 1, SELL, REFERENCE_TICKS, 10))
+    await exchange.submit(commands.place(BOB, 1, BUY, REFERENCE_TICKS, 10))
+    await set_by_hand(exchange, by_hand(exchange, REFERENCE_TICKS))
+    storm_nano = exchange.view.balances(BOB).margin_nano
+    await exchange.close()
+    again = await open_exchange(tmp_path)
+    assert set(again.standing_at_start) == {1}, "the other windows are as they were listed"
+    pricer = Pricer(again, settings_of())
+    pricer.start()
+    assert await pricer.price_once() == 1
+    held_nano = again.view.balances(BOB).margin_nano
+    await trade(again)
+    await pricer.price_once()
+    await pricer.stop()
+    assert 0.8 * storm_nano < again.view.balances(BOB).margin_nano < storm_nano
+    assert held_nano < storm_nano
+    await again.close()
+
+
 async def test_what_is_kept_of_a_window_is_bounded_and_ends_with_it(exchange: Exchange) -> None:
     pricer = Pricer(exchange, settings_of(trades_kept=4))
     pricer.start()

@@ -66,6 +66,8 @@ async def test_what_was_set_is_given_back_before_its_time(doors, pricer):
     for was_held in (True, False):
         status, answer = await doors.ask("DELETE", f"{PATH}/{doors.symbol}", root)
         assert (status, answer["symbol"], answer["was_held"]) == (200, doors.symbol, was_held)
+    await doors.admin.set_risk_parameters(doors.symbol, "0.045", SHOCKS)
+    await doors.admin.price_again(doors.symbol)
     await pricer.price_once()
     assert mark_ticks(doors) == 47_250, "a step from 0.045"
 
