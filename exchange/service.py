@@ -26,6 +26,7 @@ from exchange.recovery import Progress, Recovered, recover, snapshot_of
 from exchange.reserve import Reserve
 from exchange.sequencer import Delivery, ExchangeStopped, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
+from exchange.standing import standing_parameters
 from exchange.store_errors import CopyRefused, JournalFull, StoreError
 from exchange.venue.balances import find_imbalance
 from exchange.venue.state import VenueLimits
@@ -63,6 +64,8 @@ class Exchange:
         self.limits = limits
         self.notices = [*journal.notices, *recovered.notices]
         self.replayed_records = recovered.replayed_records
+        self.standing_at_start = standing_parameters(recovered.venue)
+        """The risk parameters with which the market opened, by instrument."""
         self.clock = clock
         self.started_ns = time.time_ns()
         self.snapshot_pauses_ns: deque[int] = deque(maxlen=PAUSES_KEPT)

@@ -1,13 +1,17 @@
 """What an administrator does: open accounts, move money, make keys, set risk parameters and fees, halt and resume."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from aiohttp import web
 
 from exchange import commands
+from exchange.parameters import Override
+from exchange.pricing_rows import Manual
 from exchange.service import Reply
+from exchange.symbols import NANO_PER_S
 from exchange.units import format_nano, format_ticks
 from exchange.venue.schema import Reject, Tier
 from exchange.view import MarketView
@@ -43,6 +47,7 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/v1/admin/withdrawals", withdraw)
     router.add_post("/v1/admin/keys", create_key)
     router.add_post("/v1/admin/risk-parameters", set_risk_parameters)
+    router.add_delete("/v1/admin/risk-parameters/{symbol}", price_again)
     router.add_post("/v1/admin/fees", set_fees)
     router.add_post("/v1/admin/halt", halt)
     router.add_post("/v1/admin/resume", resume)
@@ -97,21 +102,37 @@ async def create_key(request: web.Request) -> web.Response:
 
 
 async def set_risk_parameters(request: web.Request) -> web.Response:
-    """What a lot of a tranche requires from now on; open positions and orders are margined anew."""
-    gateway = await _administrator(request)
+    """What a lot of a tranche requires from now on, or until a time; open positions and orders are margined anew."""
+    key = await signed_by(request, Role.ADMIN)
+    gateway = request.app[GATEWAY]
     query_of(request, NoQuery)
     wanted = await body_of(request, RiskParametersRequest)
+    instrument_id = instrument_id_of(gateway.exchange.view, wanted.symbol)
     command = commands.set_parameters(
-        instrument_id_of(gateway.exchange.view, wanted.symbol),
+        instrument_id,
         mark_ticks=wanted.mark,
         shocks_ticks=_shocks(wanted),
         spread_ticks=wanted.spread,
         concentration_ticks=wanted.concentration,
         concentration_lots=wanted.concentration_lots,
     )
-    reply = await run(gateway.exchange, command)
-    row: Row = {"symbol": wanted.symbol, "mark": format_ticks(wanted.mark)}
-    return answer(row | _told(reply))
+    until_ns = _until_ns(gateway, wanted)
+    with _held(gateway, instrument_id, wanted, key.key_id, until_ns):
+        told = _told(await run(gateway.exchange, command))
+    until = None if until_ns is None else time_text(until_ns)
+    row: Row = {"symbol": wanted.symbol, "mark": format_ticks(wanted.mark), "until": until}
+    return answer(row | told)
+
+
+async def price_again(request: web.Request) -> web.Response:
+    """Let data decide again what a lot of a tranche requires, before the time that was set is up."""
+    gateway = await _administrator(request)
+    query_of(request, NoQuery)
+    symbol = request.match_info["symbol"]
+    instrument_id = instrument_id_of(gateway.exchange.view, symbol)
+    was_held = gateway.pricer is not None and gateway.pricer.hold(instrument_id, None) is not None
+    row: Row = {"symbol": symbol, "was_held": was_held}
+    return answer(row | stamp(gateway.exchange.view))
 
 
 async def set_fees(request: web.Request) -> web.Response:
@@ -163,6 +184,39 @@ async def _switch(
     reply = await run(gateway.exchange, everything() if symbol is None else one(instrument_id_of(view, symbol)))
     row: Row = {"symbol": symbol, "market_halted": view.market_halted}
     return answer(row | _told(reply))
+
+
+def _until_ns(gateway: Gateway, wanted: RiskParametersRequest) -> int | None:
+    """When data decides again; None where it never does. Raises ApiError."""
+    if gateway.pricer is None:
+        if wanted.until is not None:
+            raise ApiError(DoorError.INVALID_VALUE, "until: what is set here stays, for data sets nothing", "until")
+        return None
+    now_ns = gateway.exchange.clock.now_ns()
+    until_ns = wanted.until or now_ns + int(gateway.pricer.settings.override_s * NANO_PER_S)
+    if until_ns <= now_ns:
+        raise ApiError(DoorError.INVALID_VALUE, "until: it must lie in the future", "until")
+    return until_ns
+
+
+@contextmanager
+def _held(
+    gateway: Gateway, instrument_id: int, wanted: RiskParametersRequest, who: str, until_ns: int | None
+) -> Iterator[None]:
+    """Keep data from deciding, from before the parameters are set; no longer if they are refused."""
+    if gateway.pricer is None or until_ns is None:
+        yield
+        return
+    override = Override(
+        instrument_id=instrument_id, mark_ticks=wanted.mark, who=who, why="set by an administrator", until_ns=until_ns
+    )
+    manual = Manual(override, tuple(_shocks(wanted)), wanted.spread, wanted.concentration_lots)
+    before = gateway.pricer.hold(instrument_id, manual)
+    try:
+        yield
+    except ApiError:
+        gateway.pricer.hold(instrument_id, before)
+        raise
 
 
 def _shocks(wanted: RiskParametersRequest) -> list[int]:

@@ -11,6 +11,7 @@ from mimetypes import guess_type
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.admin import add_admin_routes
 from gateway.auth import Authenticator
@@ -27,7 +28,9 @@ PAGE_SUFFIXES = (".html", ".css", ".js", ".svg")
 FRONT_PAGE = "index.html"
 
 
-def make_app(exchange: Exchange, keys: KeyStore, settings: GatewaySettings) -> web.Application:
+def make_app(
+    exchange: Exchange, keys: KeyStore, settings: GatewaySettings, pricer: Pricer | None = None
+) -> web.Application:
     """The doors of an open exchange. They close with the application; exchange and keys stay the caller's to close."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=settings.body_bytes_max)
     app[GATEWAY] = Gateway(
@@ -37,6 +40,7 @@ def make_app(exchange: Exchange, keys: KeyStore, settings: GatewaySettings) -> w
         authenticator=Authenticator(keys, settings),
         feed=Feed(exchange, settings),
         limits=ConnectionLimits(settings),
+        pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)
     app.on_shutdown.append(_close_sessions)

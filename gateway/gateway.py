@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.auth import Authenticator
 from gateway.errors import ApiError, DoorError
@@ -52,6 +53,8 @@ class Gateway:
     authenticator: Authenticator
     feed: Feed
     limits: ConnectionLimits
+    pricer: Pricer | None = None
+    """Of an exchange that makes its marks itself."""
     sessions: set["Session"] = field(default_factory=set)
     is_closing: bool = False
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -169,6 +169,7 @@ class RiskParametersRequest(_Model):
     spread: ChargeTicks = 0
     concentration: ChargeTicks = 0
     concentration_lots: LotsFromNone = 0
+    until: UtcTimeNs | None = None
 
 
 class FeesRequest(_Model):

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "gateway": {"gateway", "exchange", "risk", "matching", "kernels"},
 }
 CORE = ("kernels", "matching", "risk", "exchange/venue")
+PURE = (*CORE, "exchange/parameters")
 OUTSIDE_WORLD = frozenset(
     {
         *("aiohttp", "apsw", "asyncio", "asyncpg", "concurrent", "ctypes", "datetime", "gevent", "http", "io"),
@@ -101,8 +102,8 @@ def test_the_venue_imports_nothing_of_the_exchange_around_it(path: str) -> None:
     assert all(name.startswith("exchange.venue") for name in ours), ours
 
 
-@pytest.mark.parametrize("path", [path for path in sources(*CORE) if path not in KNOWS_THE_OUTSIDE])
-def test_the_core_knows_no_clock_no_files_and_no_chance(path: str) -> None:
+@pytest.mark.parametrize("path", [path for path in sources(*PURE) if path not in KNOWS_THE_OUTSIDE])
+def test_the_core_and_its_parameters_know_no_clock_no_files_and_no_chance(path: str) -> None:
     tree = parse(path)
     assert packages(imported(tree)).isdisjoint(OUTSIDE_WORLD)
     assert list(outside_calls(tree)) == []

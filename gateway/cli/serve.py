@@ -16,6 +16,7 @@ from exchange.cli.terminal import progress_bar, refuse
 
 if TYPE_CHECKING:
     from exchange.plan import MarketPlan
+    from exchange.pricing import Pricer
     from exchange.service import Exchange
 
 STARTED_NS = time.monotonic_ns()
@@ -37,6 +38,9 @@ def serve(
     accept_clock: Annotated[
         bool, typer.Option("--accept-clock", help="Trust a system clock that disagrees with the market's last time.")
     ] = False,
+    no_pricing: Annotated[
+        bool, typer.Option("--no-pricing", help="Leave marks and margin to administrators: set nothing from data.")
+    ] = False,
 ) -> None:
     """Open the exchange: recover the market in a directory, or begin one, and serve REST, WebSocket and the market
     page.
@@ -51,7 +55,7 @@ def serve(
     try:
         plan = read_plan(market) if market is not None else None
         chosen = directory or (DEMO_DIRECTORY if demo else DEFAULT_DIRECTORY)
-        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock))
+        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock, not no_pricing))
     except (PlanError, StoreError, OSError) as error:
         refuse(error)
     if failed:
@@ -67,7 +71,13 @@ def _run(main: "asyncio.coroutines.Coroutine[None, None, bool]") -> bool:  # typ
 
 
 async def _serve(
-    directory: Path, host: str, port: int, plan: "MarketPlan | None", demo: bool, accept_clock: bool
+    directory: Path,
+    host: str,
+    port: int,
+    plan: "MarketPlan | None",
+    demo: bool,
+    accept_clock: bool,
+    with_pricing: bool,
 ) -> bool:
     """Serve until a signal or a failure of the store; True for a failure."""
     stopping = _stop_on_signals()
@@ -77,7 +87,7 @@ async def _serve(
         stack.push_async_callback(exchange.close)
         for notice in exchange.notices:
             _say(f"note: {notice}")
-        url = await _open_doors(stack, exchange, directory, host, port, plan, demo)
+        url = await _open_doors(stack, exchange, directory, host, port, plan, demo, with_pricing)
         ready_s = (time.monotonic_ns() - STARTED_NS) / 1e9
         _say(f"open at {url} after {ready_s:.1f} s, {len(exchange.view.tranches)} tranches listed")
         if demo:
@@ -132,6 +142,7 @@ async def _open_doors(
     port: int,
     plan: "MarketPlan | None",
     demo: bool,
+    with_pricing: bool,
 ) -> str:
     """List what is planned, listen, and let the demo's bots in. Returns the address to open."""
     from aiohttp import web
@@ -151,7 +162,8 @@ async def _open_doors(
         from gateway.demo.market import open_demo
 
         credentials = await open_demo(exchange, keys, directory)
-    runner = web.AppRunner(make_app(exchange, keys, GatewaySettings()), access_log=None)
+    pricer = _start_pricer(stack, exchange) if with_pricing else None
+    runner = web.AppRunner(make_app(exchange, keys, GatewaySettings(), pricer), access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, port)
@@ -163,6 +175,16 @@ async def _open_doors(
 
         await stack.enter_async_context(trade_demo(url, credentials, directory))
     return url
+
+
+def _start_pricer(stack: AsyncExitStack, exchange: "Exchange") -> "Pricer":
+    from exchange.pricing import Pricer
+    from exchange.settings import PricingSettings
+
+    pricer = Pricer(exchange, PricingSettings())
+    pricer.start()
+    stack.push_async_callback(pricer.stop)
+    return pricer
 
 
 def _stop_on_signals() -> asyncio.Event:

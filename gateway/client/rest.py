@@ -171,8 +171,12 @@ class Client:
         spread: Price = "0",
         concentration: Price = "0",
         concentration_lots: int = 0,
+        until: str | None = None,
     ) -> None:
-        """What a lot of a tranche requires, by an administrator: what it gains in each of 15 scenarios, and charges."""
+        """What a lot of a tranche requires, by an administrator: what it gains in each of 15 scenarios, and charges.
+
+        Where data sets that otherwise, it does so again from `until` on, a UTC time, or an hour from now.
+        """
         fields = {
             "symbol": symbol,
             "mark": decimal_text(mark),
@@ -181,7 +185,13 @@ class Client:
             "concentration": decimal_text(concentration),
             "concentration_lots": str(concentration_lots),
         }
+        if until is not None:
+            fields["until"] = until
         await self.ask("POST", "/v1/admin/risk-parameters", fields)
+
+    async def price_again(self, symbol: str) -> None:
+        """Let data decide again what a lot of a tranche requires, by an administrator."""
+        await self.ask("DELETE", f"/v1/admin/risk-parameters/{symbol}")
 
     async def set_fees(self, region: str, tier: str, *, maker_ppm: int, taker_ppm: int) -> None:
         """What trades cost in windows of a region and tier that are listed from now on, by an administrator."""
