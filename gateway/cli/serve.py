@@ -38,8 +38,8 @@ def serve(
     accept_clock: Annotated[
         bool, typer.Option("--accept-clock", help="Trust a system clock that disagrees with the market's last time.")
     ] = False,
-    no_pricing: Annotated[
-        bool, typer.Option("--no-pricing", help="Leave marks and margin to administrators: set nothing from data.")
+    pricing: Annotated[
+        bool, typer.Option("--pricing", help="Make marks and margin from trades and books, every ten seconds.")
     ] = False,
 ) -> None:
     """Open the exchange: recover the market in a directory, or begin one, and serve REST, WebSocket and the market
@@ -55,7 +55,7 @@ def serve(
     try:
         plan = read_plan(market) if market is not None else None
         chosen = directory or (DEMO_DIRECTORY if demo else DEFAULT_DIRECTORY)
-        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock, not no_pricing))
+        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock, pricing))
     except (PlanError, StoreError, OSError) as error:
         refuse(error)
     if failed:
