@@ -18,7 +18,10 @@ from risk.accounts import Ledger
 
 Group = TypeVar("Group", State, Book, Ledger)
 
-NOT_IN_IMAGES = frozenset({"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"})
+NOT_IN_IMAGES = frozenset(
+    {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
+    | {"losses", "classes", "class_table"}  # worked out anew from orders and positions
+)
 
 NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})
 """Arrays of the book that may be as long as the orders, and yet have no row for each of them."""
