@@ -13,7 +13,7 @@ from matching.finishing import cancel_self_trade, finish, forgo
 from matching.icebergs import refresh, total_leaves
 from matching.layout import Progress
 from matching.prices import key_of, key_of_level
-from matching.queues import is_newest, next_order, shorten
+from matching.queues import first_order, is_newest, next_order, shorten
 from matching.resting import release
 from matching.schema import NIL, EventKind, OrderReason, SelfTrade
 from matching.working import is_self_trade
@@ -46,10 +46,7 @@ def collect(book, opposite, events, count):
 def first_reached(book, opposite):
     """The order of the other side to look at first: the best one, or where the command paused."""
     slot = np.int64(book.taker[0]["reached_slot"])
-    level = np.int64(book.sides[opposite]["best_level"])
-    if slot == NIL and level != NIL:
-        slot = np.int64(book.levels[level]["head"])
-    return slot
+    return slot if slot != NIL else first_order(book, opposite)
 
 
 @inlined

@@ -8,6 +8,7 @@ from matching.arena import Book
 from matching.icebergs import is_iceberg, total_leaves
 from matching.layout import ACCOUNT_MASK
 from matching.prices import next_level
+from matching.queues import first_order, next_order
 from matching.schema import NIL
 from matching.sides import instrument_id_of_level, side_of_level
 
@@ -40,16 +41,11 @@ def export_orders(book, rows):
     """Fill RESTING rows by instrument slot, side and priority; return how many there are."""
     count = np.int64(0)
     for book_side in range(len(book.sides)):
-        level = np.int64(book.sides[book_side]["best_level"])
-        while level != NIL:
-            slot = np.int64(book.levels[level]["head"])
-            while True:
-                copy_order(book, slot, rows[count])
-                count += 1
-                if slot == np.int64(book.levels[level]["newest"]):
-                    break
-                slot = np.int64(book.orders[slot]["next"])
-            level = next_level(book, level)
+        slot = first_order(book, book_side)
+        while slot != NIL:
+            copy_order(book, slot, rows[count])
+            count += 1
+            slot = next_order(book, slot)
     return count
 
 

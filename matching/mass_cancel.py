@@ -16,7 +16,7 @@ from matching.groups import end_command, has_room
 from matching.icebergs import total_leaves
 from matching.identifiers import find_slot
 from matching.layout import ACCOUNT_MASK
-from matching.queues import best_order, next_order
+from matching.queues import first_order, next_order
 from matching.resting import remove
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
@@ -158,13 +158,6 @@ def forget_chosen(book, count):
     """Leave no id behind."""
     for place in range(count):
         book.chosen[place] = 0
-
-
-@inlined
-def first_order(book, book_side):
-    """The oldest order at the best price of a side, or NIL."""
-    side = book.sides[book_side]
-    return best_order(book, side) if side["best_level"] != NIL else np.int64(NIL)
 
 
 @inlined

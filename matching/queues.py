@@ -109,6 +109,13 @@ def is_newest(book, slot):
 
 
 @inlined
+def first_order(book, book_side):
+    """The oldest order at the best price of a side, or NIL."""
+    side = book.sides[book_side]
+    return best_order(book, side) if side["best_level"] != NIL else np.int64(NIL)
+
+
+@inlined
 def next_order(book, slot):
     """The order that comes after this one on its side, by price and then by time, or NIL."""
     if not is_newest(book, slot):

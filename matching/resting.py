@@ -10,7 +10,7 @@ from matching.icebergs import drop_reserve, is_iceberg, reduce_reserve, refresh,
 from matching.identifiers import find_slot, insert_id, remove_id
 from matching.layout import ACCOUNT_MASK, HOLDER_ICEBERG, HOLDER_TIMED
 from matching.prefetch import noted_slot
-from matching.queues import join, leave, leave_head, shorten
+from matching.queues import first_order, join, leave, leave_head, shorten
 from matching.rules import ICEBERG
 from matching.schema import NIL, EventKind, OrderReason, Side, TimeInForce
 from matching.timers import add_timer, due_slot, remove_timer
@@ -160,7 +160,7 @@ def cancel_next(book, instrument_id, reason, events, count):
     """Cancel the first order of an instrument, bids before asks; the number of events stays when there is none."""
     instrument_slot = np.int64(instrument_id) & np.int64(len(book.instruments) - 1)
     for side in (Side.BUY, Side.SELL):
-        level = np.int64(book.sides[2 * instrument_slot + np.int64(side)]["best_level"])
-        if level != NIL:
-            return remove(book, np.int64(book.levels[level]["head"]), reason, events, count)
+        slot = first_order(book, 2 * instrument_slot + np.int64(side))
+        if slot != NIL:
+            return remove(book, slot, reason, events, count)
     return count

@@ -37,8 +37,6 @@ def check_order(ledger, contract_slot, account_id, side, limit_ticks, lots):
     reject = check_bounds(ledger, contract, account_id, limit_ticks, lots)
     if rarely(reject != 0):
         return reject
-    if rarely(not has_room(ledger, 1)) and find_position(ledger, account_id, contract["instrument_id"]) == NIL:
-        return np.int64(RiskReject.TOO_MANY_POSITIONS)
     if lots * most_per_lot(contract, side, limit_ticks) <= free_nano(ledger, account_id):
         return np.int64(0)
     return check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots)
@@ -46,13 +44,15 @@ def check_order(ledger, contract_slot, account_id, side, limit_ticks, lots):
 
 @inlined
 def check_bounds(ledger, contract, account_id, limit_ticks, lots):
-    """0, or why no sum could be trusted with such an order."""
+    """0, or why no sum could be trusted with such an order, or no position is left for it."""
     if limit_ticks > contract["price_max_ticks"]:
         return np.int64(RiskReject.PRICE_ABOVE_MAXIMUM)
     if lots > contract["lots_max"]:
         return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
     if ledger.accounts[account_id]["gross_nano"] + lots * contract["gross_nano"] > GROSS_NANO_MAX:
         return np.int64(RiskReject.NOTIONAL_OUT_OF_RANGE)
+    if rarely(not has_room(ledger, 1)) and find_position(ledger, account_id, contract["instrument_id"]) == NIL:
+        return np.int64(RiskReject.TOO_MANY_POSITIONS)
     return np.int64(0)
 
 
@@ -126,57 +126,40 @@ def closing_helps(ledger, account_id, slot, contract_slot, side, limit_ticks, lo
 @inlined
 def move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, lots):
     """So many lots more, or less when negative, are open on a side at a limit."""
-    position = ledger.positions[slot]
-    contract = ledger.contracts[contract_slot]
-    account = ledger.accounts[account_id]
-    before_lots = worst_lots(position)
-    position["buy_lots"] += lots if side == BUY else np.int64(0)
-    position["sell_lots"] += np.int64(0) if side == BUY else lots
-    assert min(position["buy_lots"], position["sell_lots"]) >= 0, "more was taken off than was open"
-    account["gross_nano"] += lots * contract["gross_nano"]
-    base_nano = certain_loss(contract, side, limit_ticks)
-    most_nano = base_nano + worst_gain(contract)
-    change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
-    change_nano += move_losses(ledger, position, contract_slot, side, base_nano, most_nano, lots, np.int64(0))
-    account["margin_nano"] += change_nano
+    base_nano = certain_loss(ledger.contracts[contract_slot], side, limit_ticks)
+    change(ledger, account_id, slot, contract_slot, side, base_nano, lots, np.int64(0), np.int64(0))
 
 
 @inlined
 def move_position(ledger, account_id, slot, contract_slot, lots, cost_nano):
     """A position changes by lots and their cost, both negative for a sale; the requirement and equity follow."""
-    position = ledger.positions[slot]
-    contract = ledger.contracts[contract_slot]
-    account = ledger.accounts[account_id]
-    before_lots, held_lots = worst_lots(position), abs(position["lots"])
-    position["lots"] += lots
-    position["cost_nano"] += cost_nano
-    account["gross_nano"] += (abs(position["lots"]) - held_lots) * contract["gross_nano"]
-    account["unsettled_nano"] += at_mark(contract, lots) - cost_nano
-    change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
-    change_nano += move_losses(
-        ledger, position, contract_slot, np.int64(BUY), np.int64(0), worst_gain(contract), np.int64(0), lots
-    )
-    account["margin_nano"] += change_nano
+    change(ledger, account_id, slot, contract_slot, np.int64(BUY), np.int64(0), np.int64(0), lots, cost_nano)
 
 
 @inlined
 def fill_order(ledger, account_id, slot, contract_slot, side, price_ticks, lots, cost_nano):
     """So many lots that are open on a side trade at their limit: both of the above at once. The cost is signed."""
+    base_nano = certain_loss(ledger.contracts[contract_slot], side, price_ticks)
+    signed_lots = lots if side == BUY else -lots
+    change(ledger, account_id, slot, contract_slot, side, base_nano, -lots, signed_lots, cost_nano)
+
+
+@inlined
+def change(ledger, account_id, slot, contract_slot, side, base_nano, order_lots, lots, cost_nano):
+    """The position changes by `lots`, open orders of a side by `order_lots`; one loses `base_nano` whatever happens."""
     position = ledger.positions[slot]
     contract = ledger.contracts[contract_slot]
     account = ledger.accounts[account_id]
-    signed_lots = lots if side == BUY else -lots
     before_lots, held_lots = worst_lots(position), abs(position["lots"])
-    position["buy_lots"] -= lots if side == BUY else np.int64(0)
-    position["sell_lots"] -= np.int64(0) if side == BUY else lots
-    position["lots"] += signed_lots
+    position["buy_lots"] += order_lots if side == BUY else np.int64(0)
+    position["sell_lots"] += np.int64(0) if side == BUY else order_lots
+    assert min(position["buy_lots"], position["sell_lots"]) >= 0, "more was taken off than was open"
+    position["lots"] += lots
     position["cost_nano"] += cost_nano
-    account["gross_nano"] += (abs(position["lots"]) - held_lots - lots) * contract["gross_nano"]
-    account["unsettled_nano"] += at_mark(contract, signed_lots) - cost_nano
-    base_nano = certain_loss(contract, side, price_ticks)
-    most_nano = base_nano + worst_gain(contract)
+    account["gross_nano"] += (abs(position["lots"]) - held_lots + order_lots) * contract["gross_nano"]
+    account["unsettled_nano"] += at_mark(contract, lots) - cost_nano
     change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
-    change_nano += move_losses(ledger, position, contract_slot, side, base_nano, most_nano, -lots, signed_lots)
+    change_nano += move_losses(ledger, position, contract_slot, side, base_nano, order_lots, lots)
     account["margin_nano"] += change_nano
 
 
@@ -189,9 +172,7 @@ def add_position(ledger, account_id, slot, contract_slot, sign):
     lots = sign * position["lots"]
     account["unsettled_nano"] += at_mark(contract, lots) - sign * position["cost_nano"]
     change_nano = sign * charges(contract, abs(lots))
-    change_nano += move_losses(
-        ledger, position, contract_slot, np.int64(BUY), np.int64(0), worst_gain(contract), np.int64(0), lots
-    )
+    change_nano += move_losses(ledger, position, contract_slot, np.int64(BUY), np.int64(0), np.int64(0), lots)
     account["margin_nano"] += change_nano
 
 
@@ -216,24 +197,20 @@ def at_mark(contract, lots):
 
 
 @inlined
-def worst_gain(contract):
-    """The most that a lot can gain or lose in a scenario, in nano-USD."""
-    return np.int64(contract["worst_shock_ticks"]) * contract["tick_value_nano"]
-
-
-@inlined
-def move_losses(ledger, position, contract_slot, side, base_nano, most_nano, order_lots, lots):
+def move_losses(ledger, position, contract_slot, side, base_nano, order_lots, lots):
     """Open orders change by `order_lots`, the position by `lots`; return by how much the worst loss grew."""
     class_slot = np.int64(position["class_slot"])
+    contract = ledger.contracts[contract_slot]
+    tick_value_nano = contract["tick_value_nano"]
     worst_nano = add_losses(
         ledger.losses,
         class_slot * SCENARIOS,
         ledger.shocks,
         contract_slot * SCENARIOS,
-        ledger.contracts[contract_slot]["tick_value_nano"],
+        tick_value_nano,
         base_nano,
         np.int64(side),
-        most_nano,
+        base_nano + np.int64(contract["worst_shock_ticks"]) * tick_value_nano,
         order_lots,
         lots,
     )

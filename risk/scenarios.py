@@ -104,41 +104,27 @@ def _vector_code(is_narrow: bool) -> Any:
     return generate
 
 
-def _signature(losses: Any, shocks: Any) -> Any:
-    return types.int64(losses, types.int64, shocks, *(types.int64,) * 6)
+def _adding(is_narrow: bool) -> Any:
+    """The instruction for narrow numbers, or for all."""
+
+    @intrinsic
+    def add(
+        typing_context: Any,
+        losses: Any,
+        first_loss: Any,
+        shocks: Any,
+        first_shock: Any,
+        tick_value_nano: Any,
+        base_nano: Any,
+        is_sell: Any,
+        order_lots: Any,
+        lots: Any,
+    ) -> Any:
+        signature = types.int64(losses, types.int64, shocks, *(types.int64,) * 6)
+        return signature, _vector_code(is_narrow)
+
+    return add
 
 
-@intrinsic
-def _narrow(
-    typing_context: Any,
-    losses: Any,
-    first_loss: Any,
-    shocks: Any,
-    first_shock: Any,
-    tick_value_nano: Any,
-    base_nano: Any,
-    is_sell: Any,
-    order_lots: Any,
-    lots: Any,
-) -> Any:
-    return _signature(losses, shocks), _vector_code(is_narrow=True)
-
-
-@intrinsic
-def _wide(
-    typing_context: Any,
-    losses: Any,
-    first_loss: Any,
-    shocks: Any,
-    first_shock: Any,
-    tick_value_nano: Any,
-    base_nano: Any,
-    is_sell: Any,
-    order_lots: Any,
-    lots: Any,
-) -> Any:
-    return _signature(losses, shocks), _vector_code(is_narrow=False)
-
-
-narrow = _narrow if JIT_ENABLED else add_losses_twin
-wide = _wide if JIT_ENABLED else add_losses_twin
+narrow = _adding(is_narrow=True) if JIT_ENABLED else add_losses_twin
+wide = _adding(is_narrow=False) if JIT_ENABLED else add_losses_twin

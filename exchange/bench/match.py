@@ -7,7 +7,7 @@ prices of all trades and every resting order, so two engines that agree on them 
 
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -57,14 +57,30 @@ def run_match(
     book = open_book(instruments)
     events = aligned_zeros(EVENT_CAPACITY, ORDER_EVENT)
     tally = new_tally()
-    elapsed_ns = done = 0
-    on_progress(0, flow.operations)
-    for commands in flow.commands(batch * BATCHES_PER_CHUNK):
-        for first in range(0, len(commands), batch):
-            elapsed_ns += run_batch(book, commands[first : first + batch], events, tally)
-        done += len(commands)
-        on_progress(done, flow.operations)
+    elapsed_ns = run_chunks(
+        flow.commands(batch * BATCHES_PER_CHUNK),
+        batch,
+        lambda commands: run_batch(book, commands, events, tally),
+        lambda done: on_progress(done, flow.operations),
+    )
     return summary(book.orders(), tally[0], flow.operations, elapsed_ns)
+
+
+def run_chunks(
+    chunks: Iterable[np.ndarray],
+    batch: int,
+    run: Callable[[np.ndarray], int],
+    on_progress: Callable[[int], None],
+) -> int:
+    """Run commands in batches; return the nanoseconds that all took, as each batch tells. Progress is in commands."""
+    elapsed_ns = done = 0
+    on_progress(done)
+    for commands in chunks:
+        for first in range(0, len(commands), batch):
+            elapsed_ns += run(commands[first : first + batch])
+        done += len(commands)
+        on_progress(done)
+    return elapsed_ns
 
 
 def run_batch(book: OrderBook, commands: np.ndarray, events: np.ndarray, tally: np.ndarray) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from exchange import commands
 from exchange.bench.flow import Flow
-from exchange.bench.match import BATCHES_PER_CHUNK, new_tally, summary, tally_events
+from exchange.bench.match import BATCHES_PER_CHUNK, new_tally, run_chunks, summary, tally_events
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
 from exchange.venue.state import VenueLimits
@@ -49,28 +49,33 @@ def run_venue(
     warm_up()
     venue, sequence = open_venue(instruments)
     tally = new_tally()
-    elapsed_ns = done = 0
-    on_progress(0, flow.operations)
-    for operations in flow.commands(batch * BATCHES_PER_CHUNK):
-        operations["instrument_id"] += 1
-        operations["account_id"] = operations["account_id"] % ACCOUNTS + 1
-        for first in range(0, len(operations), batch):
-            part = operations[first : first + batch]
-            begin_ns = perf_counter_ns()
-            events = venue.run(part, sequence)
-            elapsed_ns += perf_counter_ns() - begin_ns
-            sequence += len(part)
-            tally_events(events, len(events), tally)
-        done += len(operations)
-        on_progress(done, flow.operations)
+
+    def run(commands: np.ndarray) -> int:
+        nonlocal sequence
+        begin_ns = perf_counter_ns()
+        events = venue.run(commands, sequence)
+        elapsed_ns = perf_counter_ns() - begin_ns
+        sequence += len(commands)
+        tally_events(events, len(events), tally)
+        return elapsed_ns
+
+    chunks = map(for_venue, flow.commands(batch * BATCHES_PER_CHUNK))
+    elapsed_ns = run_chunks(chunks, batch, run, lambda done: on_progress(done, flow.operations))
     resting = venue.image()["orders"]
     resting["instrument_id"] -= 1
     return summary(resting, tally[0], flow.operations, elapsed_ns)
 
 
+def for_venue(commands: np.ndarray) -> np.ndarray:
+    """The commands of a flow for instruments and accounts that are numbered from 1."""
+    commands["instrument_id"] += 1
+    commands["account_id"] = commands["account_id"] % ACCOUNTS + 1
+    return commands
+
+
 def open_venue(instruments: int) -> tuple[Venue, int]:
     """A venue with funded accounts and instruments 1 and up open, and its next sequence."""
-    venue = Venue(VenueLimits(), event_capacity=1 << 16)
+    venue = Venue(VenueLimits())
     touch(venue.state.book)
     groups = [commands.tick(START_NS), commands.define_region(1, "bench")]
     for account_id in range(1, ACCOUNTS + 1):

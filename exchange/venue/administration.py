@@ -24,6 +24,7 @@ from exchange.venue.schema import (
     Tier,
     VenueReject,
 )
+from exchange.venue.state import slot_of
 from kernels.compile import inlined
 from matching.events import begin_event
 from matching.rules import NO_REJECT, is_listed
@@ -204,7 +205,7 @@ def set_reference(state, command, events, count):
     if is_closed(tranche["state"]):
         return refuse(state, np.int64(OrderReject.INSTRUMENT_CLOSED), np.int64(0), events, count)
     instrument = book_of(state, tranche)
-    price_max_ticks = state.ledger.contracts[slot_of_tranche(state, tranche)]["price_max_ticks"]
+    price_max_ticks = state.ledger.contracts[slot_of(state, tranche["instrument_id"])]["price_max_ticks"]
     if command["price_ticks"] < instrument["price_step_ticks"] or command["price_ticks"] > price_max_ticks:
         return refuse(state, np.int64(OrderReject.PRICE_OUT_OF_RANGE), np.int64(0), events, count)
     tranche["reference_ticks"] = command["price_ticks"]
@@ -221,15 +222,9 @@ def set_reference(state, command, events, count):
 
 
 @inlined
-def slot_of_tranche(state, tranche):
-    """Where a tranche stands, and its contract."""
-    return np.int64(tranche["instrument_id"]) & np.int64(len(state.tranches) - 1)
-
-
-@inlined
 def tranche_of(state, instrument_id):
     """The tranche in an instrument's slot."""
-    return state.tranches[np.int64(instrument_id) & np.int64(len(state.tranches) - 1)]
+    return state.tranches[slot_of(state, instrument_id)]
 
 
 @inlined

@@ -9,6 +9,7 @@ import numpy as np
 from exchange.venue.agenda import INDICATIVE_DUE, TRANCHE_DUE, add_entry, drop_first
 from exchange.venue.lifecycle import LifeState, Trigger
 from exchange.venue.schema import NANO_PER_S
+from exchange.venue.state import slot_of
 from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.auction import indicative, uncross, write_indicative
@@ -46,7 +47,7 @@ def last_call_ns(tranche):
 @outlined
 def tell_indicative(state, instrument_id, events, count):
     """Tell what an auction would give now, if that changed, and enter when to look again."""
-    slot = instrument_id & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, instrument_id)
     tranche = state.tranches[slot]
     drop_first(state)
     if tranche["state"] != LifeState.AUCTION and tranche["state"] != LifeState.CLOSING_AUCTION:
@@ -66,7 +67,7 @@ def tell_indicative(state, instrument_id, events, count):
 @inlined
 def ends_auction(state, tranche, trigger):
     """Whether a tranche has an auction to uncross before it moves on by a trigger."""
-    slot = np.int64(tranche["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, tranche["instrument_id"])
     is_collecting = state.book.instruments[slot]["phase"] == Phase.AUCTION
     return is_collecting and (trigger == Trigger.UNCROSS or trigger == Trigger.GATE)
 
@@ -77,7 +78,7 @@ def uncross_step(state, tranche, trigger, events, count):
 
     Nothing trades while the market is halted: an opening auction then lasts longer, a closing one ends without trades.
     """
-    slot = np.int64(tranche["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, tranche["instrument_id"])
     if state.clock[0]["is_halted"] and trigger == Trigger.UNCROSS:
         drop_first(state)
         tranche["auction_end_ns"] += auction_ns(tranche)

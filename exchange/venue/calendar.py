@@ -30,6 +30,7 @@ from exchange.venue.schema import (
     Reason,
     VenueReject,
 )
+from exchange.venue.state import slot_of
 from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, kernel, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
@@ -96,7 +97,7 @@ def step(state, events, count):
 @inlined
 def step_tranche(state, instrument_id, events, count):
     """Uncross an auction, cancel one order, settle one position, or move a tranche on, whichever comes first."""
-    tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
+    tranche = state.tranches[slot_of(state, instrument_id)]
     trigger = due_trigger(tranche)
     if ends_auction(state, tranche, trigger):
         return uncross_step(state, tranche, trigger, events, count)
@@ -222,7 +223,7 @@ def reschedule_all(state):
     for at in range(state.clock[0]["agenda_count"]):
         entry = state.agenda[at]
         if entry["kind"] == TRANCHE_DUE:
-            entry["due_ns"] = deadline_ns(state.tranches[entry["subject"] & np.int64(len(state.tranches) - 1)])
+            entry["due_ns"] = deadline_ns(state.tranches[slot_of(state, entry["subject"])])
     sort_entries(state)
 
 
@@ -289,7 +290,7 @@ def final_ticks(tranche):
 def settle_one(state, tranche, events, count):
     """Turn one position into cash at the final price."""
     price_ticks = final_ticks(tranche)
-    slot = np.int64(tranche["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, tranche["instrument_id"])
     account_id, lots, amount_nano = settle_first(state.ledger, tranche, slot, price_ticks)
     if lots != 0:
         tranche["was_held"] = 1
@@ -320,7 +321,7 @@ def list_next(state, series_id, events, count):
     else:
         open_tranche(state, series, series_id, instrument_id)
         count = write_listed(state, instrument_id, events, count)
-        tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
+        tranche = state.tranches[slot_of(state, instrument_id)]
         trigger = Trigger.CALL if tranche["opening_auction_s"] else Trigger.OPENING
         count = move_on(state, tranche, trigger, events, count)
         schedule(state, tranche)
@@ -358,7 +359,7 @@ def free_instrument_id(state):
     clock = state.clock[0]
     first_id = np.int64(clock["next_instrument_id"])
     for instrument_id in range(first_id, first_id + len(state.tranches)):
-        if state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]["state"] == LifeState.NONE:
+        if state.tranches[slot_of(state, instrument_id)]["state"] == LifeState.NONE:
             clock["next_instrument_id"] = instrument_id + 1
             return np.int64(instrument_id)
     return np.int64(NIL)
@@ -367,7 +368,7 @@ def free_instrument_id(state):
 @inlined
 def open_tranche(state, series, series_id, instrument_id):
     """Fill in what the venue and the book know of a new window."""
-    tranche = state.tranches[instrument_id & np.int64(len(state.tranches) - 1)]
+    tranche = state.tranches[slot_of(state, instrument_id)]
     tranche["instrument_id"] = instrument_id
     tranche["series_id"] = series_id
     tranche["region_id"] = series["region_id"]
@@ -391,7 +392,7 @@ def open_tranche(state, series, series_id, instrument_id):
     tranche["duration_s"] = series["duration_s"]
     tranche["first_position"] = NIL
     tranche["last_position"] = NIL
-    slot = instrument_id & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, instrument_id)
     tick_value_nano, reference_ticks = tranche["tick_value_nano"], np.int64(tranche["reference_ticks"])
     list_contract(
         state.ledger, slot, instrument_id, series["region_id"], tick_value_nano, reference_ticks, PRICE_TICKS_MAX
@@ -429,7 +430,7 @@ def set_band(instrument, tranche, price_max_ticks):
 @inlined
 def write_listed(state, instrument_id, events, count):
     """Tell of a new tranche."""
-    slot = instrument_id & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, instrument_id)
     tranche = state.tranches[slot]
     instrument = state.book.instruments[slot]
     begin_event(state.book, events, count, Event.TRANCHE_LISTED)

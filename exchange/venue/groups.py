@@ -9,7 +9,8 @@ import numpy as np
 
 from exchange.venue.reduce_only import allow_reducing, make_room
 from exchange.venue.schema import Command, VenueReject
-from exchange.venue.trading import slot_of
+from exchange.venue.state import slot_of
+from exchange.venue.trading import enter_order
 from kernels.compile import inlined, outlined
 from matching.basket import (
     check_basket,
@@ -33,7 +34,7 @@ from matching.schema import NIL, OrderFlag
 from matching.working import is_paused
 from risk.accounts import free_nano
 from risk.margin import check_bounds, move_order
-from risk.positions import drop_unused, find_position, has_room, position_of
+from risk.positions import drop_unused, find_position
 from risk.schema import RiskReject
 
 REDUCE_ONLY = int(OrderFlag.REDUCE_ONLY)
@@ -105,42 +106,33 @@ def basket(state, batch, index, events, count):
 
 @outlined
 def check_quotes_margin(state, batch, index):
-    """0, or why an account cannot have all its new quotes together. To shrink quotes is to cancel parts of them."""
+    """0, or why an account cannot have all its new quotes together. To shrink quotes is to cancel parts of them.
+
+    Sides are counted through, two for each entry.
+    """
     account_id = np.int64(batch.orders[index]["account_id"])
     first, end = index + 1, index + 1 + count_entries(batch, index, Command.QUOTE)
     for entry in range(first, end):
         move_resting_quotes(state, account_id, batch.quotes[entry], np.int64(-1))
     reject = np.int64(NO_REJECT)
-    entered = first
-    while entered < end and reject == NO_REJECT:
-        reject = enter_quotes(state, account_id, batch.quotes[entered])
+    entered = 2 * first
+    while entered < 2 * end and reject == NO_REJECT:
+        quote = batch.quotes[entered >> 1]
+        price_ticks, lots = side_of_quote(quote, entered & 1)
+        reject = enter(state, account_id, quote["instrument_id"], entered & 1, price_ticks, lots)
         if reject == NO_REJECT:
             entered += 1
     is_short = reject == NO_REJECT and free_nano(state.ledger, account_id) < 0
     if is_short and not only_shrinks(state, account_id, batch, first, end):
         reject = np.int64(RiskReject.INSUFFICIENT_MARGIN)
-    for entry in range(first, entered):
-        for side in range(2):
-            price_ticks, lots = side_of_quote(batch.quotes[entry], side)
-            leave(state, account_id, batch.quotes[entry]["instrument_id"], side, price_ticks, lots)
+    for each in range(2 * first, entered):
+        quote = batch.quotes[each >> 1]
+        price_ticks, lots = side_of_quote(quote, each & 1)
+        leave(state, account_id, quote["instrument_id"], each & 1, price_ticks, lots)
     for entry in range(first, end):
         move_resting_quotes(state, account_id, batch.quotes[entry], np.int64(1))
         forget(state, account_id, batch.quotes[entry]["instrument_id"])
     return reject
-
-
-@inlined
-def enter_quotes(state, account_id, quote):
-    """0 when both sides of a quote are entered into the ledger, or why neither is."""
-    for side in range(2):
-        price_ticks, lots = side_of_quote(quote, side)
-        reject = enter(state, account_id, quote["instrument_id"], side, price_ticks, lots)
-        if reject != NO_REJECT:
-            if side == 1:
-                bid_ticks, bid_lots = side_of_quote(quote, 0)
-                leave(state, account_id, quote["instrument_id"], 0, bid_ticks, bid_lots)
-            return reject
-    return np.int64(NO_REJECT)
 
 
 @inlined
@@ -205,16 +197,11 @@ def enter(state, account_id, instrument_id, side, price_ticks, lots):
     """0 when an order is entered into the ledger for a moment, or why it cannot be."""
     if lots <= 0:
         return np.int64(NO_REJECT)
-    ledger, slot = state.ledger, slot_of(state, instrument_id)
-    contract = ledger.contracts[slot]
-    reject = check_bounds(ledger, contract, account_id, np.int64(price_ticks), lots)
-    if reject != NO_REJECT:
-        return reject
-    if not has_room(ledger, 1) and find_position(ledger, account_id, instrument_id) == NIL:
-        return np.int64(RiskReject.TOO_MANY_POSITIONS)
-    position = position_of(ledger, account_id, instrument_id, contract["region_id"])
-    move_order(ledger, account_id, position, slot, np.int64(side), price_ticks, lots)
-    return np.int64(NO_REJECT)
+    slot = slot_of(state, instrument_id)
+    reject = check_bounds(state.ledger, state.ledger.contracts[slot], account_id, np.int64(price_ticks), lots)
+    if reject == NO_REJECT:
+        enter_order(state, slot, account_id, np.int64(side), price_ticks, lots)
+    return reject
 
 
 @inlined

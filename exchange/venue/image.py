@@ -17,7 +17,8 @@ from exchange.venue.agenda import INDICATIVE_DUE, add_entry
 from exchange.venue.calendar import schedule, schedule_series
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
-from exchange.venue.state import State, VenueLimits, allocate
+from exchange.venue.state import State, VenueLimits, allocate, slot_of
+from exchange.venue.trading import enter_order
 from kernels.compile import kernel
 from kernels.records import joined, record
 from kernels.table import grown_table, insert_entry
@@ -25,7 +26,7 @@ from matching.export import export_orders
 from matching.identifiers import grown
 from matching.restore import restore_orders
 from matching.schema import INSTRUMENT, RESTING
-from risk.margin import move_order, move_position
+from risk.margin import move_position
 from risk.positions import chain_position, position_of
 from risk.schema import CONTRACT, POSITION, SCENARIOS
 
@@ -191,7 +192,7 @@ def restore_positions(state, rows):
     ledger = state.ledger
     for at in range(len(rows)):
         row = rows[at]
-        contract_slot = np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)
+        contract_slot = slot_of(state, row["instrument_id"])
         region_id = ledger.contracts[contract_slot]["region_id"]
         slot = position_of(ledger, row["account_id"], row["instrument_id"], region_id)
         chain_position(ledger, state.tranches[contract_slot], slot)
@@ -204,14 +205,10 @@ def restore_positions(state, rows):
 @kernel
 def restore_open_orders(state, rows):
     """Enter every resting order into the requirement of its account."""
-    ledger = state.ledger
     for at in range(len(rows)):
         row = rows[at]
-        contract_slot = np.int64(row["instrument_id"]) & np.int64(len(state.tranches) - 1)
-        region_id = ledger.contracts[contract_slot]["region_id"]
-        slot = position_of(ledger, row["account_id"], row["instrument_id"], region_id)
-        account_id, side = np.int64(row["account_id"]), np.int64(row["side"])
-        move_order(ledger, account_id, slot, contract_slot, side, row["price_ticks"], row["leaves_lots"])
+        slot, side = slot_of(state, row["instrument_id"]), np.int64(row["side"])
+        enter_order(state, slot, np.int64(row["account_id"]), side, row["price_ticks"], row["leaves_lots"])
 
 
 @kernel

@@ -9,7 +9,7 @@ from exchange.venue.apply import apply_commands
 from exchange.venue.schema import ACCOUNT_EVENT, Batch, Event, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.memory import aligned_zeros
-from kernels.records import copied, joined, offset_of, record
+from kernels.records import copied, joined, names_of, offset_of, record
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
@@ -26,7 +26,6 @@ FIGURES = record(
     ("fees_nano", "i8"),
 )
 """An account's money at a moment."""
-FIGURES_FROM_ACCOUNT = ("cash_nano", "unsettled_nano", "margin_nano", "gross_nano", "fees_nano")
 _ACCOUNT_WORDS = [offset_of(ORDER_EVENT, name) // 4 for name in ("account_id", "counter_account_id")]
 assert _ACCOUNT_WORDS[0] == offset_of(ACCOUNT_EVENT, "account_id") // 4, "events of accounts name them elsewhere"
 ROOM_AHEAD = 4_096
@@ -76,7 +75,7 @@ class Venue:
         """FIGURES of accounts as they stand."""
         rows = np.zeros(len(account_ids), FIGURES)
         rows["account_id"] = account_ids
-        for name in FIGURES_FROM_ACCOUNT:
+        for name in names_of(FIGURES)[2:]:
             rows[name] = self.state.ledger.accounts[name][account_ids]
         return rows
 

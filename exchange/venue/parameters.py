@@ -8,12 +8,12 @@ import numpy as np
 
 from exchange.venue.administration import refuse
 from exchange.venue.schema import Command, Event, VenueReject
+from exchange.venue.state import slot_of
 from kernels.compile import inlined, outlined
-from matching.arena import KEY_NONE
 from matching.events import begin_event
 from matching.icebergs import total_leaves
 from matching.layout import ACCOUNT_MASK
-from matching.prices import next_level
+from matching.queues import first_order, next_order
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, OrderReject
 from risk.contracts import check_fees, worst_shock
@@ -29,7 +29,7 @@ FORGET, TAKE_IN = -1, 1
 def set_parameters(state, batch, index, events, count):
     """New parameters of one instrument, if they can be reckoned with."""
     command = batch.parameters[index]
-    slot = np.int64(command["instrument_id"]) & np.int64(len(state.tranches) - 1)
+    slot = slot_of(state, command["instrument_id"])
     reject = check_parameters(state, batch, index, slot)
     if reject != NO_REJECT:
         return refuse(state, reject, np.int64(0), events, count)
@@ -43,7 +43,7 @@ def set_parameters(state, batch, index, events, count):
         state.ledger.shocks[slot * SCENARIOS + scenario] = shock_of(batch, index, scenario)
     contract["worst_shock_ticks"] = worst_shock(state.ledger, slot)
     value_all(state, slot, np.int64(TAKE_IN))
-    return write_parameters(state, Event.PARAMETERS_SET, slot, np.int64(0), events, count)
+    return write_parameters(state, slot, events, count)
 
 
 @inlined
@@ -93,27 +93,14 @@ def move_all_orders(state, slot, sign):
     """Every order that rests in an instrument."""
     book = state.book
     for side in range(2):
-        own_side = book.sides[2 * slot + side]
-        level = np.int64(own_side["best_level"]) if own_side["best_key"] != KEY_NONE else np.int64(NIL)
-        while level != NIL:
-            move_orders_of_level(state, slot, np.int64(side), level, sign)
-            level = next_level(book, level)
-
-
-@inlined
-def move_orders_of_level(state, slot, side, level, sign):
-    """Every order of one level."""
-    book = state.book
-    newest = np.int64(book.levels[level]["newest"])
-    at = np.int64(book.levels[level]["head"])
-    while True:
-        account_id = np.int64(book.orders[at]["holder"] & ACCOUNT_MASK)
-        position = find_position(state.ledger, account_id, state.tranches[slot]["instrument_id"])
-        lots = sign * total_leaves(book, at)
-        move_order(state.ledger, account_id, position, slot, side, book.levels[level]["price_ticks"], lots)
-        if at == newest:
-            return
-        at = np.int64(book.orders[at]["next"])
+        order = first_order(book, 2 * slot + side)
+        while order != NIL:
+            account_id = np.int64(book.orders[order]["holder"] & ACCOUNT_MASK)
+            position = find_position(state.ledger, account_id, state.tranches[slot]["instrument_id"])
+            price_ticks = book.levels[book.orders[order]["level"]]["price_ticks"]
+            lots = sign * total_leaves(book, order)
+            move_order(state.ledger, account_id, position, slot, np.int64(side), price_ticks, lots)
+            order = next_order(book, order)
 
 
 @inlined
@@ -128,30 +115,43 @@ def set_fees(state, command, events, count):
     series = state.series[series_id]
     series["maker_fee_ppm"] = command["maker_fee_ppm"]
     series["taker_fee_ppm"] = command["taker_fee_ppm"]
-    count = write_parameters(state, Event.FEES_SET, np.int64(NIL), series_id, events, count)
+    count = write_nothing_set(state, Event.FEES_SET, events, count)
     event = events.parameters[count - 1]
+    event["series_id"] = series_id
     event["maker_fee_ppm"] = command["maker_fee_ppm"]
     event["taker_fee_ppm"] = command["taker_fee_ppm"]
     return count
 
 
 @inlined
-def write_parameters(state, kind, slot, series_id, events, count):
-    """Tell of a contract's parameters, or of a series when that has an id."""
+def write_parameters(state, slot, events, count):
+    """Tell of a contract's parameters."""
+    count = write_nothing_set(state, Event.PARAMETERS_SET, events, count)
+    contract, event = state.ledger.contracts[slot], events.parameters[count - 1]
+    event["instrument_id"] = contract["instrument_id"]
+    event["concentration_lots"] = contract["concentration_lots"]
+    event["mark_ticks"] = contract["mark_ticks"]
+    event["spread_ticks"] = contract["spread_ticks"]
+    event["worst_shock_ticks"] = contract["worst_shock_ticks"]
+    event["concentration_ticks"] = contract["concentration_ticks"]
+    return count
+
+
+@inlined
+def write_nothing_set(state, kind, events, count):
+    """An event that names nothing yet."""
     begin_event(state.book, events, count, kind)
-    contract = state.ledger.contracts[slot]
-    is_contract = series_id == NIL
     event = events.parameters[count]
     event["reserved"] = 0
     event["reason"] = 0
-    event["instrument_id"] = contract["instrument_id"] if is_contract else 0
-    event["concentration_lots"] = contract["concentration_lots"] if is_contract else 0
+    event["instrument_id"] = 0
+    event["concentration_lots"] = 0
     event["reserved_2"] = 0
-    event["mark_ticks"] = contract["mark_ticks"] if is_contract else 0
-    event["spread_ticks"] = contract["spread_ticks"] if is_contract else 0
-    event["worst_shock_ticks"] = contract["worst_shock_ticks"] if is_contract else 0
-    event["concentration_ticks"] = contract["concentration_ticks"] if is_contract else 0
-    event["series_id"] = series_id
+    event["mark_ticks"] = 0
+    event["spread_ticks"] = 0
+    event["worst_shock_ticks"] = 0
+    event["concentration_ticks"] = 0
+    event["series_id"] = 0
     event["maker_fee_ppm"] = 0
     event["taker_fee_ppm"] = 0
     return count + 1

@@ -9,11 +9,10 @@ reduce-only ones that stand last are cut to make room.
 import numpy as np
 
 from kernels.compile import inlined, outlined
-from matching.arena import KEY_NONE
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.icebergs import total_leaves
 from matching.layout import ACCOUNT_MASK
-from matching.prices import next_level
+from matching.queues import first_order, next_order
 from matching.resting import trim_resting
 from matching.schema import NIL, OrderFlag, Side
 from risk.positions import find_position
@@ -81,18 +80,11 @@ def scan_side(state, account_id, instrument_slot, side, without_slot):
     book = state.book
     resting_lots = np.int64(0)
     last = np.int64(NIL)
-    own_side = book.sides[2 * instrument_slot + side]
-    level = np.int64(own_side["best_level"]) if own_side["best_key"] != KEY_NONE else np.int64(NIL)
-    while level != NIL:
-        newest = np.int64(book.levels[level]["newest"])
-        slot = np.int64(book.levels[level]["head"])
-        while True:
-            if np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) == account_id and slot != without_slot:
-                resting_lots += total_leaves(book, slot)
-                if book.terms[slot]["flags"] & REDUCE_ONLY:
-                    last = slot
-            if slot == newest:
-                break
-            slot = np.int64(book.orders[slot]["next"])
-        level = next_level(book, level)
+    slot = first_order(book, 2 * instrument_slot + side)
+    while slot != NIL:
+        if np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) == account_id and slot != without_slot:
+            resting_lots += total_leaves(book, slot)
+            if book.terms[slot]["flags"] & REDUCE_ONLY:
+                last = slot
+        slot = next_order(book, slot)
     return resting_lots, last

@@ -7,6 +7,7 @@ import numpy as np
 
 from exchange.venue import layout, schema
 from kernels.arrays import ArrayGroup
+from kernels.compile import inlined
 from kernels.memory import aligned_zeros
 from kernels.table import ENTRY, TABLE_SIZE_MIN
 from matching import arena
@@ -65,3 +66,9 @@ def allocate(limits: VenueLimits) -> State:
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
     )
+
+
+@inlined
+def slot_of(state, instrument_id):
+    """Where a tranche stands, and what matching and risk know of it."""
+    return np.int64(instrument_id) & np.int64(len(state.tranches) - 1)

@@ -10,6 +10,7 @@ import numpy as np
 from exchange.venue.clients import target_order_id
 from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
+from exchange.venue.state import slot_of
 from kernels.compile import inlined, outlined
 from kernels.intrinsics import rarely
 from matching.events import write_rejected
@@ -106,12 +107,6 @@ def begin_replace(state, change, slot, events, count):
         if state.clock[0]["is_paused"]:
             return count
     return replace(state.book, change, slot, events, count)
-
-
-@inlined
-def slot_of(state, instrument_id):
-    """Where a tranche and its instrument stand."""
-    return np.int64(instrument_id) & np.int64(len(state.tranches) - 1)
 
 
 @inlined
