@@ -250,6 +250,11 @@ def withdraw(account_id: int, amount_nano: int, *, client_id: str = "") -> np.nd
     return _account(Command.WITHDRAW, account_id, 0, amount_nano, client_id, client_id)
 
 
+def endow_fund(account_id: int, amount_nano: int, *, client_id: str = "") -> np.ndarray:
+    """An account gives of its free cash to the insurance fund."""
+    return _account(Command.ENDOW_FUND, account_id, 0, amount_nano, client_id, client_id)
+
+
 def define_region(region_id: int, code: str) -> np.ndarray:
     """A region, under the next free number."""
     return _instrument(Command.DEFINE_REGION, 0, region_id, 0, code)

@@ -243,6 +243,8 @@ class OrderReason(IntEnum):
     ACCOUNT_CANCELLED = 8
     MASS_CANCELLED = 9
     REDUCE_ONLY = 10
+    MARGIN_CALL = 11
+    """Its account has too little for an order that could grow a position, or loses all that it has."""
 
 
 ORDER_COMMAND = record(

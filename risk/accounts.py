@@ -22,6 +22,7 @@ class Ledger(ArrayGroup):
     """Everything that risk knows, as arrays."""
 
     totals: np.ndarray  # (1,) LEDGER
+    waterfall: np.ndarray  # (1,) WATERFALL
     accounts: np.ndarray  # (accounts,) ACCOUNT, at the account's id
     positions: np.ndarray  # (positions + 1,) POSITION; slot 0 is never used
     position_table: np.ndarray  # (power of two,) ENTRY: (account, instrument) to slot
@@ -42,6 +43,7 @@ def allocate(
     totals["fresh_position"] = totals["fresh_class"] = totals["accounts_end"] = 1
     return Ledger(
         totals=totals,
+        waterfall=np.zeros(1, schema.WATERFALL),
         accounts=aligned_zeros(accounts, schema.ACCOUNT),
         positions=aligned_zeros(positions + 1, schema.POSITION),
         position_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
@@ -63,6 +65,13 @@ def is_account(ledger, account_id):
 def uses_reduce_only(ledger, account_id):
     """Whether an account may have reduce-only orders."""
     return ledger.accounts[account_id]["uses_reduce_only"] != 0
+
+
+@inlined
+def equity_nano(ledger, account_id):
+    """Cash, and what positions would bring at the marks beyond their cost."""
+    account = ledger.accounts[account_id]
+    return account["cash_nano"] + account["unsettled_nano"]
 
 
 @inlined
@@ -118,3 +127,10 @@ def charge_fee(ledger, account_id, fee_nano):
     account["cash_nano"] -= fee_nano
     account["fees_nano"] += fee_nano
     ledger.totals[0]["fees_nano"] += fee_nano
+
+
+@inlined
+def pay_fund(ledger, account_id, amount_nano):
+    """Money goes from an account to the insurance fund, or from the fund to the account when negative."""
+    ledger.accounts[account_id]["cash_nano"] -= amount_nano
+    ledger.totals[0]["fund_nano"] += amount_nano

@@ -22,7 +22,7 @@ from risk.accounts import free_nano
 from risk.contracts import fee_per_lot, worst_fee_ppm
 from risk.positions import NIL, close_position, find_position, has_room, open_position
 from risk.scenarios import add_losses
-from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject
+from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject, Standing
 
 BUY = 0
 
@@ -81,7 +81,7 @@ def check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots):
 
     The one exemption: an order that closes no more of the position than there is, together with all others on its
     side, may fill if a fill at its limit leaves the account no worse off against its requirement, and not without
-    means. A give-away price would leave it worse off.
+    means. A give-away price would leave it worse off. Positions that the venue is closing are closed by it alone.
     """
     contract = ledger.contracts[contract_slot]
     before_nano = free_nano(ledger, account_id)
@@ -93,11 +93,14 @@ def check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots):
     is_covered = free_nano(ledger, account_id) >= 0
     closes = closes_only(ledger.positions[slot], side)
     move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, -lots)
-    if not is_covered and closes:
+    is_closing = ledger.accounts[account_id]["standing"] == Standing.CLOSING
+    if not is_covered and closes and not is_closing:
         is_covered = closing_helps(ledger, account_id, slot, contract_slot, side, limit_ticks, lots, before_nano)
     if is_new:
         close_position(ledger, slot)
-    return np.int64(0) if is_covered else np.int64(RiskReject.INSUFFICIENT_MARGIN)
+    if is_covered:
+        return np.int64(0)
+    return np.int64(RiskReject.ACCOUNT_IN_LIQUIDATION if is_closing else RiskReject.INSUFFICIENT_MARGIN)
 
 
 @inlined

@@ -26,6 +26,27 @@ FEE_PPM_MAX = 20_000
 """Two per cent of what is traded."""
 PRICE_HEADROOM = 32
 """A contract's prices may rise to so many times the reference that it was listed with."""
+MAINTENANCE_PPM = 600_000
+"""Of the initial requirement; below it positions are closed."""
+LIQUIDATION_FEE_PPM = 10_000
+"""What the insurance fund gets of a forced trade at most, and only of what is better than the bankruptcy price."""
+LIQUIDATION_PARTS = 5
+"""A forced order closes one part in so many of a position,"""
+LIQUIDATION_LOTS_MIN = 20
+"""but no fewer lots, if there are so many."""
+
+
+class Standing(IntEnum):
+    """How near an account is to losing its positions. Never renumber."""
+
+    SOUND = 0
+    """Its equity covers the initial requirement."""
+    NOTED = 1
+    """It did not when somebody looked last; what that means is found out before the command ends."""
+    CALLED = 2
+    """It does not, but covers maintenance: only what closes positions is open to it."""
+    CLOSING = 3
+    """It covers not even that: the venue closes its positions."""
 
 
 class RiskReject(IntEnum):
@@ -45,6 +66,8 @@ class RiskReject(IntEnum):
     """A limit above what risk can reckon with; asked first."""
     PARAMETERS_OUT_OF_RANGE = 207
     FEES_OUT_OF_RANGE = 208
+    ACCOUNT_IN_LIQUIDATION = 209
+    """An order of an account whose positions the venue is closing."""
 
 
 ACCOUNT = record(
@@ -57,8 +80,11 @@ ACCOUNT = record(
     ("uses_reduce_only", "u2"),  # 1 once any position may have reduce-only orders: others never pay for the question
     ("position_count", "u4"),  # of positions that hold, or held, lots
     ("first_position", "u4"),  # the last of them to be opened
-    ("reserved", "u4"),
-    ("reserved_2", "i8"),
+    ("standing", "u1"),  # a Standing: how near to liquidation
+    ("is_blocked", "u1"),
+    ("has_limits", "u1"),
+    ("is_protected", "u1"),
+    ("review_ns", "i8"),  # when a standing that is not SOUND is looked at again
 )
 
 POSITION = record(
@@ -106,6 +132,7 @@ LEDGER = record(
     ("deposits_nano", "i8"),
     ("withdrawals_nano", "i8"),
     ("fees_nano", "i8"),  # what the exchange has earned
+    ("fund_nano", "i8"),  # the insurance fund
     ("free_position", "u4"),
     ("fresh_position", "u4"),
     ("free_class", "u4"),
@@ -114,3 +141,12 @@ LEDGER = record(
     ("live_classes", "i8"),
     ("accounts_end", "u8"),  # above the id of every account that is open
 )
+
+WATERFALL = record(
+    ("shortfall_nano", "i8"),  # what losers of a settlement cannot pay
+    ("gains_nano", "i8"),  # what its winners are owed
+    ("haircut_nano", "i8"),  # what of the shortfall the fund did not pay: the winners go without
+    ("threshold", "i8"),  # a gain whose remainder is larger goes without one nano-USD more
+    ("ties", "i8"),  # so do so many, the first, of those whose remainder is this
+)
+"""How the settlement at work is shared out."""

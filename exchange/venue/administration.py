@@ -12,6 +12,7 @@ from exchange.venue.calendar import (
     skip_past_windows,
 )
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
+from exchange.venue.notes import write_fund
 from exchange.venue.schema import (
     BASIS_POINTS,
     NANO_PER_S,
@@ -29,7 +30,7 @@ from kernels.compile import inlined
 from matching.events import begin_event
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, OrderReject
-from risk.accounts import check_deposit, check_withdrawal, is_account, move_cash
+from risk.accounts import check_deposit, check_withdrawal, is_account, move_cash, pay_fund
 
 HORIZON_S_MAX = 366 * 86_400
 START_STEP_NS = 60 * NANO_PER_S
@@ -44,6 +45,8 @@ def administer(state, batch, index, events, count):
         return open_account(state, batch.accounts[index], events, count)
     if kind == Command.DEPOSIT or kind == Command.WITHDRAW:
         return move_money(state, batch.accounts[index], events, count)
+    if kind == Command.ENDOW_FUND:
+        return endow_fund(state, batch.accounts[index], events, count)
     if kind == Command.DEFINE_REGION:
         return define_region(state, batch.instruments[index], events, count)
     if kind == Command.DEFINE_SERIES:
@@ -110,6 +113,17 @@ def move_money(state, command, events, count):
 
 
 @inlined
+def endow_fund(state, command, events, count):
+    """An account gives of its free cash to the insurance fund."""
+    account_id = np.int64(command["account_id"])
+    reject = check_withdrawal(state.ledger, account_id, command["amount_nano"])
+    if reject != NO_REJECT:
+        return refuse(state, reject, account_id, events, count)
+    pay_fund(state.ledger, account_id, command["amount_nano"])
+    return write_fund(state, Event.FUND_ENDOWED, account_id, np.int64(0), command["amount_nano"], events, count)
+
+
+@inlined
 def write_account(state, kind, command, moved_nano, events, count):
     """Tell of an account's cash."""
     begin_event(state.book, events, count, kind)
@@ -123,7 +137,7 @@ def write_account(state, kind, command, moved_nano, events, count):
     event["group"] = state.book.groups[command["account_id"]]
     event["price_ticks"] = 0
     event["lots"] = 0
-    event["reserved_2"] = 0
+    event["moved_nano"] = 0
     return count + 1
 
 

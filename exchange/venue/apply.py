@@ -89,7 +89,7 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return tick(state, batch.clocks[index], events, count)
     if kind >= Command.PLACE and kind <= Command.BASKET:
         return apply_once(state, batch, index, size, True, events, count)
-    if kind == Command.DEPOSIT or kind == Command.WITHDRAW:
+    if kind == Command.DEPOSIT or kind == Command.WITHDRAW or kind == Command.ENDOW_FUND:
         return apply_once(state, batch, index, size, False, events, count)
     if kind == Command.SET_PARAMETERS:
         return set_parameters(state, batch, index, events, count)

@@ -11,6 +11,8 @@ import numpy as np
 
 from exchange.venue.agenda import (
     INDICATIVE_DUE,
+    ORDERS_DUE,
+    REVIEW_DUE,
     SERIES_DUE,
     TRANCHE_DUE,
     add_entry,
@@ -20,6 +22,7 @@ from exchange.venue.agenda import (
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
+from exchange.venue.notes import note_if_short
 from exchange.venue.schema import (
     BASIS_POINTS,
     NANO_PER_S,
@@ -31,7 +34,9 @@ from exchange.venue.schema import (
     VenueReject,
 )
 from exchange.venue.state import slot_of
+from exchange.venue.supervision import cancel_orders, close, review
 from exchange.venue.trading import absorb_all
+from exchange.venue.waterfall import apportion, moved_nano, write_shortfall
 from kernels.compile import inlined, kernel, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.resting import cancel_next, expire_next
@@ -49,6 +54,7 @@ def advance(state, time_ns, events, count):
     counters = state.book.counters[0]
     clock["is_paused"] = 0
     time_ns = max(time_ns, clock["time_ns"])
+    clock["target_ns"] = time_ns
     while True:
         due_ns = next_due(state)
         if due_ns > time_ns:
@@ -59,7 +65,7 @@ def advance(state, time_ns, events, count):
         clock["time_ns"] = max(clock["time_ns"], due_ns)
         counters["time_ns"] = due_ns
         count = step(state, events, count)
-        if is_paused(state.book):
+        if is_paused(state.book) or clock["is_paused"]:
             clock["is_paused"] = 1
             return count
     clock["time_ns"] = time_ns
@@ -91,7 +97,19 @@ def step(state, events, count):
         return step_tranche(state, subject, events, count)
     if state.agenda[0]["kind"] == INDICATIVE_DUE:
         return tell_indicative(state, subject, events, count)
-    return list_next(state, subject, events, count)
+    if state.agenda[0]["kind"] == SERIES_DUE:
+        return list_next(state, subject, events, count)
+    return step_account(state, subject, events, count)
+
+
+@outlined
+def step_account(state, account_id, events, count):
+    """One step for accounts that have too little."""
+    if state.agenda[0]["kind"] == REVIEW_DUE:
+        return review(state, account_id, events, count)
+    if state.agenda[0]["kind"] == ORDERS_DUE:
+        return cancel_orders(state, events, count)
+    return close(state, account_id, events, count)
 
 
 @inlined
@@ -288,10 +306,16 @@ def final_ticks(tranche):
 
 @inlined
 def settle_one(state, tranche, events, count):
-    """Turn one position into cash at the final price."""
-    price_ticks = final_ticks(tranche)
+    """Turn one position into cash at the final price; before the first, find out who cannot pay."""
+    price_ticks = np.int64(final_ticks(tranche))
     slot = slot_of(state, tranche["instrument_id"])
-    account_id, lots, amount_nano = settle_first(state.ledger, tranche, slot, price_ticks)
+    if tranche["is_apportioned"] == 0:
+        tranche["is_apportioned"] = 1
+        fund_pays_nano = apportion(state, tranche, slot, price_ticks)
+        count = write_shortfall(state, tranche, price_ticks, fund_pays_nano, events, count)
+    moved = moved_nano(state, np.int64(tranche["first_position"]), slot, price_ticks)
+    account_id, lots, amount_nano = settle_first(state.ledger, tranche, slot, price_ticks, moved)
+    note_if_short(state, account_id)
     if lots != 0:
         tranche["was_held"] = 1
     begin_event(state.book, events, count, Event.POSITION_SETTLED)
@@ -305,7 +329,7 @@ def settle_one(state, tranche, events, count):
     event["group"] = 0
     event["price_ticks"] = price_ticks
     event["lots"] = lots
-    event["reserved_2"] = 0
+    event["moved_nano"] = moved
     return count + 1
 
 
@@ -375,6 +399,7 @@ def open_tranche(state, series, series_id, instrument_id):
     tranche["tier"] = series["tier"]
     tranche["state"] = LifeState.LISTED
     tranche["was_held"] = 0
+    tranche["is_apportioned"] = 0
     tranche["auction_end_ns"] = 0
     tranche["indicative_due_ns"] = 0
     tranche["indicative_lots"] = 0

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from exchange.venue import layout
-from exchange.venue.agenda import INDICATIVE_DUE, add_entry
+from exchange.venue.agenda import INDICATIVE_DUE, REVIEW_DUE, add_entry
 from exchange.venue.calendar import schedule, schedule_series
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
@@ -28,7 +28,7 @@ from matching.restore import restore_orders
 from matching.schema import INSTRUMENT, RESTING
 from risk.margin import move_position
 from risk.positions import chain_position, position_of
-from risk.schema import CONTRACT, POSITION, SCENARIOS
+from risk.schema import CONTRACT, POSITION, SCENARIOS, Standing
 
 Image = Mapping[str, np.ndarray]
 
@@ -40,6 +40,8 @@ SUMMARY = record(
     ("deposits_nano", "i8"),
     ("withdrawals_nano", "i8"),
     ("fees_nano", "i8"),
+    ("fund_nano", "i8"),
+    ("forced_orders", "i8"),
     ("next_instrument_id", "u4"),
     ("region_count", "u4"),
     ("series_count", "u4"),
@@ -51,7 +53,12 @@ ACCOUNT_ROW = record(
     ("group", "u4"),
     ("cash_nano", "i8"),
     ("fees_nano", "i8"),
+    ("review_ns", "i8"),
+    ("standing", "u4"),
+    ("reserved", "u4"),
 )
+
+ACCOUNT_NAMES = ("cash_nano", "fees_nano", "review_ns", "standing")
 
 SHOCK_ROW = record(*((f"shock_{n}_ticks", "i4") for n in range(SCENARIOS)))
 
@@ -166,6 +173,10 @@ def restore_agenda(state):
                 add_entry(state, tranche["indicative_due_ns"], INDICATIVE_DUE, tranche["instrument_id"])
     for series_id in range(1, np.int64(state.clock[0]["series_count"]) + 1):
         schedule_series(state, series_id)
+    for account_id in range(np.int64(state.ledger.totals[0]["accounts_end"])):
+        account = state.ledger.accounts[account_id]
+        if account["standing"] != Standing.SOUND:
+            add_entry(state, account["review_ns"], REVIEW_DUE, account_id)
 
 
 @kernel
@@ -243,7 +254,7 @@ def _accounts(state: State) -> np.ndarray:
     rows = np.zeros(len(ids), ACCOUNT_ROW)
     rows["account_id"] = ids
     rows["group"] = state.book.groups[ids]
-    for name in ("cash_nano", "fees_nano"):
+    for name in ACCOUNT_NAMES:
         rows[name] = state.ledger.accounts[name][ids]
     return rows
 
@@ -253,7 +264,7 @@ def _restore_accounts(state: State, rows: np.ndarray) -> None:
     state.ledger.accounts["is_open"][ids] = 1
     state.ledger.totals["accounts_end"] = ids.max(initial=0) + 1
     state.book.groups[ids] = rows["group"]
-    for name in ("cash_nano", "fees_nano"):
+    for name in ACCOUNT_NAMES:
         state.ledger.accounts[name][ids] = rows[name]
 
 

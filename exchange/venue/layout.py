@@ -8,7 +8,8 @@ TRANCHE = record(
     ("region_id", "u4"),
     ("tier", "u1"),
     ("state", "u1"),
-    ("was_held", "u2"),  # 1 when anybody held it at gate closure
+    ("was_held", "u1"),  # 1 when anybody held it at gate closure
+    ("is_apportioned", "u1"),  # 1 when it is known who cannot pay at its settlement
     ("auction_end_ns", "i8"),  # of an opening auction: when it uncrosses
     ("indicative_due_ns", "i8"),  # when an auction is to tell its indicative price again; 0 outside of auctions
     ("indicative_lots", "i8"),  # what it told last
@@ -76,5 +77,19 @@ CLOCK = record(
     ("series_count", "u4"),
     ("is_paused", "u1"),  # the command at work must be run again
     ("is_halted", "u1"),  # the whole market
-    ("reserved", "u2"),
+    ("are_orders_due", "u1"),  # orders of accounts that have too little are to be cancelled before the command ends
+    ("reserved", "u1"),
+    ("forced_orders", "i8"),
+    ("target_ns", "i8"),  # the time to which the command at work carries the venue
 )
+
+FORCED = record(
+    ("instrument_id", "u4"),
+    ("stage", "u4"),
+    ("order_id", "u8"),
+    ("lots", "i8"),  # signed, of the order at work
+    ("bankruptcy_ticks", "i8"),
+    ("owed_nano", "i8"),  # what the account owes the insurance fund for what was traded so far
+    ("traded_lots", "i8"),
+)
+"""The forced order at work, which may have to wait for room."""

@@ -7,6 +7,8 @@ taken out, and comes in again under the new ones, so that what is kept is what a
 import numpy as np
 
 from exchange.venue.administration import refuse
+from exchange.venue.calendar import advance
+from exchange.venue.notes import note_if_short
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import slot_of
 from kernels.compile import inlined, outlined
@@ -28,11 +30,31 @@ FORGET, TAKE_IN = -1, 1
 @outlined
 def set_parameters(state, batch, index, events, count):
     """New parameters of one instrument, if they can be reckoned with."""
+    slot = slot_of(state, batch.parameters[index]["instrument_id"])
+    time_ns = state.clock[0]["time_ns"]
+    if state.clock[0]["is_paused"] == 0:
+        reject = check_parameters(state, batch, index, slot)
+        if reject != NO_REJECT:
+            return refuse(state, reject, np.int64(0), events, count)
+        take_parameters(state, batch, index, slot)
+        if not is_somebody_due(state, time_ns):
+            return write_parameters(state, slot, events, count)
+    count = advance(state, time_ns, events, count)
+    if state.clock[0]["is_paused"]:
+        return count
+    return write_parameters(state, slot, events, count)
+
+
+@inlined
+def is_somebody_due(state, time_ns):
+    """Whether a re-marking left an account short, which is then dealt with before the command ends."""
+    return state.clock[0]["agenda_count"] > 0 and state.agenda[0]["due_ns"] <= time_ns
+
+
+@inlined
+def take_parameters(state, batch, index, slot):
+    """Mark a tranche anew."""
     command = batch.parameters[index]
-    slot = slot_of(state, command["instrument_id"])
-    reject = check_parameters(state, batch, index, slot)
-    if reject != NO_REJECT:
-        return refuse(state, reject, np.int64(0), events, count)
     value_all(state, slot, np.int64(FORGET))
     contract = state.ledger.contracts[slot]
     contract["mark_ticks"] = command["mark_ticks"]
@@ -43,7 +65,6 @@ def set_parameters(state, batch, index, events, count):
         state.ledger.shocks[slot * SCENARIOS + scenario] = shock_of(batch, index, scenario)
     contract["worst_shock_ticks"] = worst_shock(state.ledger, slot)
     value_all(state, slot, np.int64(TAKE_IN))
-    return write_parameters(state, slot, events, count)
 
 
 @inlined
@@ -82,7 +103,10 @@ def value_all(state, slot, sign):
         move_all_orders(state, slot, sign)
     at = np.int64(tranche["first_position"])
     while at != NIL:
-        add_position(state.ledger, np.int64(state.ledger.positions[at]["account_id"]), at, slot, sign)
+        account_id = np.int64(state.ledger.positions[at]["account_id"])
+        add_position(state.ledger, account_id, at, slot, sign)
+        if sign == TAKE_IN:
+            note_if_short(state, account_id)
         at = np.int64(state.ledger.positions[at]["next"])
     if sign == TAKE_IN:
         move_all_orders(state, slot, sign)
@@ -100,6 +124,8 @@ def move_all_orders(state, slot, sign):
             price_ticks = book.levels[book.orders[order]["level"]]["price_ticks"]
             lots = sign * total_leaves(book, order)
             move_order(state.ledger, account_id, position, slot, np.int64(side), price_ticks, lots)
+            if sign == TAKE_IN:
+                note_if_short(state, account_id)
             order = next_order(book, order)
 
 

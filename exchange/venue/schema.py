@@ -83,6 +83,7 @@ class Command(IntEnum):
     RESUME_MARKET = 26
     SET_PARAMETERS = 27
     SET_FEES = 28
+    ENDOW_FUND = 29
     SHOCKS = 30
     """What a long lot gains in scenarios 1 to 15, behind a SET_PARAMETERS."""
     CONTINUATION = 31
@@ -128,6 +129,12 @@ class Event(IntEnum):
     LISTING_REFUSED = 45
     PARAMETERS_SET = 46
     FEES_SET = 47
+    STANDING_CHANGED = 48
+    FORCED_ORDER = 49
+    DELEVERAGED = 50
+    FUND_MOVED = 51
+    SHORTFALL = 52
+    FUND_ENDOWED = 53
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -184,6 +191,7 @@ class Reject(IntEnum):
     PRICE_ABOVE_MAXIMUM = RiskReject.PRICE_ABOVE_MAXIMUM
     PARAMETERS_OUT_OF_RANGE = RiskReject.PARAMETERS_OUT_OF_RANGE
     FEES_OUT_OF_RANGE = RiskReject.FEES_OUT_OF_RANGE
+    ACCOUNT_IN_LIQUIDATION = RiskReject.ACCOUNT_IN_LIQUIDATION
     UNKNOWN_COMMAND = VenueReject.UNKNOWN_COMMAND
     INCOMPLETE_GROUP = VenueReject.INCOMPLETE_GROUP
     UNKNOWN_ACCOUNT = VenueReject.UNKNOWN_ACCOUNT
@@ -316,7 +324,7 @@ ACCOUNT_EVENT = record(
     ("price_ticks", "i4"),  # POSITION_SETTLED: the final price
     ("index", "u4"),
     ("lots", "i8"),  # POSITION_SETTLED: the position
-    ("reserved_2", "i8"),
+    ("moved_nano", "i8"),  # POSITION_SETTLED: what it was let off, or went without when negative, of a shortfall
 )
 
 TRANCHE_EVENT = record(
@@ -387,6 +395,38 @@ PARAMETERS_EVENT = record(
     ("taker_fee_ppm", "i4"),
 )
 
+STANDING_EVENT = record(
+    ("kind", "u1"),
+    ("standing", "u1"),  # a Standing
+    ("reason", "u2"),
+    ("previous", "u4"),
+    ("sequence", "u8"),
+    ("equity_nano", "i8"),
+    ("margin_nano", "i8"),
+    ("account_id", "u4"),
+    ("reserved", "u4"),
+    ("reserved_2", "i4"),
+    ("index", "u4"),
+    ("maintenance_nano", "i8"),
+    ("reserved_3", "i8"),
+)
+
+FUND_EVENT = record(
+    ("kind", "u1"),
+    ("reserved", "u1"),
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("amount_nano", "i8"),  # what came into the insurance fund, or left it when negative
+    ("fund_nano", "i8"),  # what is in it afterwards
+    ("account_id", "u4"),
+    ("reserved_2", "u4"),
+    ("price_ticks", "i4"),  # SHORTFALL: the final price
+    ("index", "u4"),
+    ("shortfall_nano", "i8"),  # SHORTFALL: what losers of the settlement could not pay
+    ("haircut_nano", "i8"),  # SHORTFALL: what the winners go without
+)
+
 LAYOUTS = (
     ORDER_COMMAND,
     CHANGE_COMMAND,
@@ -409,10 +449,15 @@ LAYOUTS = (
     STATE_EVENT,
     REPEAT_EVENT,
     PARAMETERS_EVENT,
+    STANDING_EVENT,
+    FUND_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES
-for _layout in (CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT, PARAMETERS_EVENT):
+for _layout in (
+    *(CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT, PARAMETERS_EVENT),
+    *(STANDING_EVENT, FUND_EVENT),
+):
     for _field in ("kind", "reason", "sequence", "index"):
         assert offset_of(_layout, _field) == offset_of(ORDER_EVENT, _field), "events share their head"
 
@@ -442,4 +487,6 @@ class EventBuffer(RecordViews):
         "states": STATE_EVENT,
         "repeats": REPEAT_EVENT,
         "parameters": PARAMETERS_EVENT,
+        "standings": STANDING_EVENT,
+        "funds": FUND_EVENT,
     }

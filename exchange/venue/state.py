@@ -15,7 +15,7 @@ from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
 from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
 
-ENGINE_VERSION = "3"
+ENGINE_VERSION = "4"
 """Changes whenever the same commands would give other events or another state."""
 
 
@@ -41,9 +41,10 @@ class State(ArrayGroup):
     book: arena.Book
     ledger: accounts.Ledger
     clock: np.ndarray  # (1,) CLOCK
+    forced: np.ndarray  # (1,) FORCED
     tranches: np.ndarray  # (instruments,) TRANCHE, at instrument id modulo their number
     series: np.ndarray  # (series,) SERIES, at the series' id
-    agenda: np.ndarray  # (2 x instruments + series,) AGENDA_ENTRY: a heap by (due time, kind, subject)
+    agenda: np.ndarray  # (2 x instruments + series + accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
 
@@ -60,9 +61,12 @@ def allocate(limits: VenueLimits) -> State:
         book=arena.allocate(arena.Limits(limits.instruments, limits.orders, limits.nodes, limits.accounts)),
         ledger=accounts.allocate(limits.accounts, limits.positions, limits.instruments),
         clock=clock,
+        forced=np.zeros(1, layout.FORCED),
         tranches=aligned_zeros(limits.instruments, layout.TRANCHE),
         series=aligned_zeros(schema.SERIES_CAPACITY, layout.SERIES),
-        agenda=aligned_zeros(2 * limits.instruments + schema.SERIES_CAPACITY, layout.AGENDA_ENTRY),
+        agenda=aligned_zeros(
+            2 * limits.instruments + schema.SERIES_CAPACITY + limits.accounts + 1, layout.AGENDA_ENTRY
+        ),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
     )

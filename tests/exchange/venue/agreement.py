@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE
+from exchange.venue.agenda import INDICATIVE_DUE, REVIEW_DUE, SERIES_DUE, TRANCHE_DUE
 from exchange.venue.image import take_image
 from exchange.venue.machine import Venue
 from tests.exchange.venue.twin import VenueTwin
@@ -21,6 +21,9 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
             account.group,
             account.cash_nano,
             account.fees_nano,
+            account.review_ns,
+            account.standing,
+            0,
         )
         for account_id, account in sorted(twin.accounts.items())
     ]
@@ -36,7 +39,7 @@ def check_sums(twin: VenueTwin) -> None:
     """Nothing is made and nothing lost."""
     cash_nano = sum(account.cash_nano for account in twin.accounts.values())
     fees_nano = sum(account.fees_nano for account in twin.accounts.values())
-    assert cash_nano + fees_nano == twin.deposits_nano - twin.withdrawals_nano
+    assert cash_nano + fees_nano + twin.fund_nano == twin.deposits_nano - twin.withdrawals_nano
     assert fees_nano >= 0, "a rebate was paid from nothing"
     for tranche in twin.tranches.values():
         assert sum(position.lots for position in tranche.positions.values()) == 0
@@ -50,6 +53,8 @@ def check_summary(twin: VenueTwin, summary: np.void) -> None:
     assert summary["deposits_nano"] == twin.deposits_nano
     assert summary["withdrawals_nano"] == twin.withdrawals_nano
     assert summary["fees_nano"] == sum(account.fees_nano for account in twin.accounts.values())
+    assert summary["fund_nano"] == twin.fund_nano
+    assert summary["forced_orders"] == twin.forced_orders
     assert summary["region_count"] == twin.regions
     assert summary["series_count"] == len(twin.series)
     assert summary["is_halted"] == twin.is_halted
@@ -120,5 +125,6 @@ def check_agenda(twin: VenueTwin, venue: Venue) -> None:
     tranches = [(each.deadline_ns, TRANCHE_DUE, each_id) for each_id, each in twin.tranches.items()]
     series = [(each.due_ns, SERIES_DUE, each_id) for each_id, each in twin.series.items()]
     told = [(each.indicative_due_ns, INDICATIVE_DUE, each_id) for each_id, each in twin.tranches.items()]
-    assert sorted(entries) == sorted(tranches + series + [entry for entry in told if entry[0]])
+    reviews = [(each.review_ns, REVIEW_DUE, each_id) for each_id, each in twin.accounts.items() if each.standing]
+    assert sorted(entries) == sorted(tranches + series + reviews + [entry for entry in told if entry[0]])
     assert all(entries[(at - 1) // 2] <= entries[at] for at in range(1, len(entries)))

@@ -263,6 +263,10 @@ def move_money(_: Market, is_deposit: bool, account_id: int, amount_nano: int, c
     return build(account_id, amount_nano, client_id=client_id)
 
 
+def endow_fund(_: Market, account_id: int, amount_nano: int) -> np.ndarray:
+    return commands.endow_fund(account_id, amount_nano)
+
+
 def withdraw_all(market: Market, account_id: int, more_nano: int) -> np.ndarray:
     figures = market.twin.figures(account_id) if account_id in market.twin.accounts else None
     withdrawable_nano = min(figures.free_nano, figures.cash_nano) if figures else 0
@@ -427,6 +431,40 @@ BUSY = weighted(
     {BUSY_PLACES: 20, CHANGES: 4, GROUPS: 3, step(tick, st.sampled_from([0, 1, 2, 7])): 3, DEADLINE_TICKS: 1, HALTS: 1}
 )
 """Three accounts that meet in one tranche all the time."""
+TROUBLES = weighted(
+    {
+        step(
+            set_parameters,
+            st.sampled_from([0, 0, 0, 1]),
+            st.sampled_from([1_000, 950, 1_050, 900, 1_100, 800, 1_200, 600, 1_500, 300, 2_500, 10]),
+            st.tuples(*[st.sampled_from([50, 100, 100, 300])] * 2),
+            st.tuples(st.sampled_from([0, 10, 50]), st.sampled_from([0, 50]), st.sampled_from([0, 3])),
+        ): 4,
+        step(withdraw_all, st.sampled_from([1, 2, 3]), st.just(0)): 3,
+        step(endow_fund, st.sampled_from([1, 2, 3]), st.sampled_from([1_000, 300_001, 5_000_000])): 1,
+    }
+)
+TROUBLED_PLACES = step(
+    place,
+    st.builds(
+        Placing,
+        st.sampled_from([1, 2, 3]),
+        st.sampled_from([0, 0, 0, 1]),
+        st.sampled_from(Side),
+        st.sampled_from([0, 0, 0, 1, -1, 30, -50, 150, -200, 400]),
+        st.sampled_from([5, 10, 20, 30, 47]),
+        st.just(""),
+        st.sampled_from([*[(GTC, 0)] * 6, (GTD, 0), (IOC, 0)]),
+        st.just(SelfTrade.NONE),
+        st.sampled_from([5, 30, 200]),
+        st.sampled_from([*[Further()] * 6, Further(REDUCE_ONLY), Further(display_lots=2)]),
+        st.just(0),
+    ),
+)
+TROUBLED = weighted(
+    {TROUBLED_PLACES: 18, TROUBLES: 8, step(tick, st.sampled_from([1, 1, 2, 7])): 4, DEADLINE_TICKS: 1, HALTS: 1}
+)
+"""Large positions of accounts with little cash, under marks that jump."""
 BYTES = st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2, 4, 127, 128, 255]))
 BROKEN = weighted(
     {
@@ -434,7 +472,7 @@ BROKEN = weighted(
         step(damaged, SOUND, st.just([(1, 2)]), st.integers(1, 2)): 1,
         step(noise, st.binary(min_size=RECORD_BYTES, max_size=RECORD_BYTES)): 1,
         step(stray_continuation, st.integers(0, 5)): 1,
-        step(unknown_kind, st.sampled_from([0, 7, 15, 29, 32, 255]), ACCOUNTS): 1,
+        step(unknown_kind, st.sampled_from([0, 7, 15, 99, 200, 255]), ACCOUNTS): 1,
     }
 )
 STEPS = weighted({SOUND: 14, BROKEN: 1})

@@ -9,8 +9,10 @@ from exchange.venue.schema import (
     ACCOUNT_EVENT,
     CLOCK_EVENT,
     CONTINUATIONS_MAX,
+    FUND_EVENT,
     PARAMETERS_EVENT,
     REPEAT_EVENT,
+    STANDING_EVENT,
     STATE_EVENT,
     TRANCHE_EVENT,
     Command,
@@ -32,7 +34,7 @@ from matching.schema import (
 GROUP_KINDS = frozenset({Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET})
 ORDER_KINDS = frozenset({Command.PLACE, Command.CANCEL, Command.REPLACE}) | GROUP_KINDS
 BEHIND_A_HEAD = frozenset({Command.CONTINUATION, Command.EXTRA, Command.QUOTE, Command.LEG, Command.SHOCKS})
-MONEY_KINDS = frozenset({Command.DEPOSIT, Command.WITHDRAW})
+MONEY_KINDS = frozenset({Command.DEPOSIT, Command.WITHDRAW, Command.ENDOW_FUND})
 
 EVENT_LAYOUTS: dict[int, np.dtype] = {
     Event.TICKED: CLOCK_EVENT,
@@ -42,6 +44,8 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     **dict.fromkeys((Event.MARKET_HALTED, Event.MARKET_RESUMED), TRANCHE_EVENT),
     **dict.fromkeys((Event.PARAMETERS_SET, Event.FEES_SET), PARAMETERS_EVENT),
     Event.STATE_CHANGED: STATE_EVENT,
+    Event.STANDING_CHANGED: STANDING_EVENT,
+    **dict.fromkeys((Event.FUND_MOVED, Event.FUND_ENDOWED, Event.SHORTFALL), FUND_EVENT),
     Event.REPEATED: REPEAT_EVENT,
     **dict.fromkeys((Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED), SUMMARY_EVENT),
 }

@@ -74,11 +74,16 @@ OUTCOMES: dict[int, set[Event]] = {
     Command.RESUME_MARKET: {Event.MARKET_RESUMED},
     Command.SET_PARAMETERS: {Event.PARAMETERS_SET},
     Command.SET_FEES: {Event.FEES_SET},
+    Command.ENDOW_FUND: {Event.FUND_ENDOWED},
 }
 """How a command may end, beside a refusal or a repetition, which say nothing else."""
 MEETING = {Event.TRADE, Event.PREVENTED, Event.CANCELLED, Event.REFRESHED, Event.RESERVE_REMOVED, Event.REDUCED}
 GATE = {Event.CANCELLED, Event.RESERVE_REMOVED, Event.POSITION_SETTLED, Event.STATE_CHANGED}
 AUCTION = {Event.ALLOTTED, Event.AUCTION_TRADE, Event.UNCROSSED, Event.INDICATIVE}
+SUPERVISION = MEETING | {
+    *(Event.STANDING_CHANGED, Event.FORCED_ORDER, Event.DELEVERAGED, Event.FUND_MOVED, Event.SHORTFALL),
+    *(Event.FILLED, Event.KILLED),
+}
 BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.PLACE: MEETING | {Event.TRIMMED},
     Command.CANCEL: {Event.RESERVE_REMOVED},
@@ -86,11 +91,12 @@ BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.MASS_CANCEL: {Event.CANCELLED, Event.RESERVE_REMOVED},
     Command.MASS_QUOTE: MEETING | {Event.WITHDRAWN, Event.RESTED, Event.REPLACED, Event.FILLED, Event.KILLED},
     Command.BASKET: (MEETING - {Event.PREVENTED}) | {Event.FILLED},
-    Command.TICK: GATE | AUCTION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
+    Command.TICK: GATE | AUCTION | SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
+    Command.SET_PARAMETERS: SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED, Event.STATE_CHANGED},
     Command.RESUME_MARKET: {Event.STATE_CHANGED},
 }
 """What a command may tell before it ends."""
-WITHOUT_EFFECT = frozenset({Event.FILLED, Event.KILLED, Event.REJECTED, Event.REPEATED}) | {
+WITHOUT_EFFECT = frozenset({Event.PARAMETERS_SET, Event.FILLED, Event.KILLED, Event.REJECTED, Event.REPEATED}) | {
     *(Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED, Event.BASKET_KILLED)
 }
 
@@ -135,6 +141,8 @@ class VenueTwin(TwinCalendar):
             self.check_outcome(group, outcome)
             self.enter_terms(group, outcome)
             goes = self.matching_orders(group)
+            if outcome["kind"] == Event.PARAMETERS_SET:
+                self.set_parameters(group, outcome)
         else:
             assert (outcome["kind"], outcome["reason"]) == expected[:2], f"{expected} was foretold, not {outcome}"
             assert len(answer) == 1, "a refusal or a repetition says nothing else"
@@ -148,6 +156,7 @@ class VenueTwin(TwinCalendar):
         if expected is None and client_key(group) is not None and size > 0:
             self.clients[client_key(group)] = Remembered(self.time_ns, content_of(group), outcome)
         assert self.owes_clip is None, "an iceberg shows nothing"
+        self.end_supervision(self.time_ns)
         self.check_reduce_only()
         for account_id, free_nano in before_nano.items():
             enough = self.figures(account_id).free_nano >= min(free_nano, 0) or account_id in self.excused
@@ -158,6 +167,7 @@ class VenueTwin(TwinCalendar):
         self.now_ns = self.time_ns
         self.excused.clear()
         self.taken_lots.clear()
+        self.forced = None
 
     def check_kinds(self, answer: list[Told]) -> None:
         """There is one outcome, and it comes last; a refusal comes alone."""
@@ -286,7 +296,7 @@ class VenueTwin(TwinCalendar):
         first = known.outcome
         assert outcome["original_kind"] == first["kind"]
         assert outcome["original_sequence"] == first["sequence"]
-        if first["kind"] in (Event.DEPOSITED, Event.WITHDREW):
+        if first["kind"] in (Event.DEPOSITED, Event.WITHDREW, Event.FUND_ENDOWED):
             assert outcome["order_id"] == first["amount_nano"] % (1 << 64)
         else:
             for name in ("order_id", "instrument_id", "price_ticks", "quantity_lots", "leaves_lots"):
@@ -373,7 +383,7 @@ class VenueTwin(TwinCalendar):
     def money_reject(self, group: np.ndarray) -> int:
         command = group.view(ACCOUNT_COMMAND)[0]
         amount_nano, account_id = int(command["amount_nano"]), int(command["account_id"])
-        if command["kind"] == Command.WITHDRAW:
+        if command["kind"] != Command.DEPOSIT:
             figures = self.figures(account_id)
             if amount_nano > min(figures.free_nano, figures.cash_nano):
                 return Reject.INSUFFICIENT_FUNDS
@@ -389,16 +399,19 @@ class VenueTwin(TwinCalendar):
 
     def take_in(self, event: Told, group: np.ndarray) -> None:
         """Carry one event into the twin's own books."""
-        if self.command_kind == Command.TICK and event["kind"] != Event.REJECTED:
+        is_late = self.command_kind == Command.SET_PARAMETERS and event["kind"] != Event.PARAMETERS_SET
+        if (self.command_kind == Command.TICK or is_late) and event["kind"] != Event.REJECTED:
             self.come_to(event)
+        if self.is_leaving(event):
+            self.check_leaving(event)
+        if event["kind"] == Event.TRADE:
+            self.owe_for_trade(event)
         assert self.owes_clip is None or event["kind"] == Event.REFRESHED, "an iceberg shows nothing"
         handler = getattr(self, f"on_{event['kind'].name.lower()}", None)
         if handler is not None:
             handler(event)
         elif event["kind"] == Event.SERIES_DEFINED:
             self.define_series(group)
-        elif event["kind"] == Event.PARAMETERS_SET:
-            self.set_parameters(group, event)
         elif event["kind"] == Event.FEES_SET:
             command = group.view(PARAMETERS_COMMAND)[0]
             fees_ppm = int(command["maker_fee_ppm"]), int(command["taker_fee_ppm"])
@@ -417,6 +430,8 @@ class VenueTwin(TwinCalendar):
         assert event["worst_shock_ticks"] == max(abs(ticks) for ticks in shocks_ticks)
         assert all(event[name] == getattr(risk, name) for name in ("mark_ticks", *names))
         self.excused |= set(self.accounts)
+        held = {order.account_id for order in self.orders.values() if order.instrument_id == event["instrument_id"]}
+        self.marked |= held | set(self.tranches[event["instrument_id"]].positions)
 
     def on_account_opened(self, event: Told) -> None:
         assert event["account_id"] not in self.accounts
@@ -434,12 +449,15 @@ class VenueTwin(TwinCalendar):
         tranche = self.tranches[event["instrument_id"]]
         first_account_id = next(iter(tranche.positions))
         assert first_account_id == event["account_id"], "positions are settled in another order than they were opened"
-        position = tranche.positions.pop(first_account_id)
+        position = tranche.positions[first_account_id]
         assert (event["lots"], event["price_ticks"]) == (position.lots, tranche.final_ticks)
         value_nano = position.lots * tranche.final_ticks * tranche.tick_value_nano
-        assert event["amount_nano"] == value_nano - position.cost_nano
+        assert event["moved_nano"] == self.moved_at(event["instrument_id"], first_account_id)
+        assert event["amount_nano"] == value_nano - position.cost_nano + event["moved_nano"]
+        del tranche.positions[first_account_id]
         tranche.was_held |= position.lots != 0
         self.excused.add(first_account_id)
+        self.marked.add(first_account_id)
         self.move_cash(event)
 
     def move_cash(self, event: Told) -> None:

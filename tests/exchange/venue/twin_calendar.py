@@ -10,13 +10,14 @@ from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, NEXT_STATE, L
 from exchange.venue.schema import SERIES_COMMAND, Command, Event, Reason, Reject
 from exchange.venue.state import VenueLimits
 from tests.exchange.venue.told import Told
-from tests.exchange.venue.twin_margin import TwinMargin, price_max, unknown_risk
+from tests.exchange.venue.twin_margin import price_max, unknown_risk
 from tests.exchange.venue.twin_parts import NANO_PER_S, Series, Tranche
+from tests.exchange.venue.twin_supervision import FORCED_KINDS, TwinSupervision
 
 CLOSED_STATES = frozenset({LifeState.GATE_CLOSED, LifeState.DELIVERING, LifeState.SETTLED, LifeState.EXPIRED})
 
 
-class TwinCalendar(TwinMargin):
+class TwinCalendar(TwinSupervision):
     """Series and tranches."""
 
     def __init__(self, limits: VenueLimits) -> None:
@@ -42,12 +43,23 @@ class TwinCalendar(TwinMargin):
             return self.now_ns
         if event["reason"] == Reason.EXPIRED:
             return self.terms[event["order_id"]].expires_ns
+        if event["kind"] in FORCED_KINDS:
+            account = self.accounts[event["account_id"]]
+            return self.now_ns if event["account_id"] in self.touched else account.review_ns
+        if self.is_of_supervision(event):
+            return self.now_ns
         tranche = self.tranches[event["instrument_id"]]
         if event["kind"] == Event.INDICATIVE:
             return tranche.indicative_due_ns
         if event["kind"] == Event.STATE_CHANGED:
             return self.now_ns if tranche.state == LifeState.LISTED else event["due_ns"]
         return tranche.gate_ns if event["reason"] == Reason.GATE_CLOSED else tranche.deadline_ns
+
+    def is_of_supervision(self, event: Told) -> bool:
+        """Whether an event that no account's own deadline brought came of closing positions or cancelling orders."""
+        reasons = (Reason.MARGIN_CALL, Reason.REDUCE_ONLY, Reason.SELF_TRADE)
+        kinds = (Event.TRADE, Event.FILLED, Event.KILLED, Event.REFRESHED)
+        return event["reason"] in reasons or (self.forced is not None and event["kind"] in kinds)
 
     def pass_time(self, until_ns: int) -> None:
         """Every second in which an auction said nothing, up to but without an instant."""

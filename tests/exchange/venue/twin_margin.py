@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from matching.schema import PRICE_TICKS_MAX, Side
 from risk.contracts import UNKNOWN_SHOCKS_PERMILLE
-from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject
+from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject, Standing
 from tests.exchange.venue.twin_books import TwinBooks
 from tests.exchange.venue.twin_parts import Order, Risk, Tranche
 
@@ -130,6 +130,8 @@ class TwinMargin(TwinBooks):
                 return RiskReject.TOO_MANY_POSITIONS
         if self.figures(account_id, open_orders).free_nano >= 0 or self.only_shrinks(wanted, without):
             return 0
+        if may_close and wanted and self.accounts[account_id].standing == Standing.CLOSING:
+            return RiskReject.ACCOUNT_IN_LIQUIDATION
         if may_close and wanted and self.closes_well(account_id, wanted[0], standing):
             return 0
         return RiskReject.INSUFFICIENT_MARGIN

@@ -13,6 +13,8 @@ class Account:
     group: int
     cash_nano: int = 0
     fees_nano: int = 0
+    standing: int = 0
+    review_ns: int = 0
 
 
 @dataclass(frozen=True)
