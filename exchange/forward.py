@@ -2,6 +2,7 @@
 
 A snapshot says how its records lie, and a dump of the view how its rows lie. Those of engine 1 did not say it yet; how
 theirs lay stands here. Before engine 3 nothing was margined: its contracts are as if every tranche were listed today.
+Before engine 4 nobody was called who has less than it must.
 """
 
 from collections import Counter
@@ -20,9 +21,9 @@ from exchange.view.storage import COLUMNS, load_document, load_orders, load_reco
 from matching.schema import PRICE_TICKS_MAX, Side
 from risk import accounts
 from risk.contracts import list_contract
-from risk.schema import GROSS_NANO_MAX
+from risk.schema import GROSS_NANO_MAX, Standing
 
-READABLE_ENGINES = frozenset({"1", "2"})
+READABLE_ENGINES = frozenset({"1", "2", "3"})
 """Engines before this one whose snapshots mean, field by field, what this one's mean."""
 
 _ENGINE_1_DUMP = b'{"format":1,'
@@ -91,6 +92,15 @@ def beyond_bounds(image: dict[str, np.ndarray]) -> list[str]:
     gross_nano = _gross_of_accounts(image)
     found += [f"account {each} has too much at stake" for each in gross_nano if gross_nano[each] > GROSS_NANO_MAX]
     return found
+
+
+def note_short(venue: Venue) -> None:
+    """Let every account that has less than it must, and of which nobody knows it, be looked at with the first tick."""
+    rows = venue.state.ledger.accounts
+    free_nano = rows["cash_nano"] + rows["unsettled_nano"] - rows["margin_nano"]
+    short = (rows["is_open"] != 0) & (free_nano < 0) & (rows["standing"] == Standing.SOUND)
+    rows["standing"][short] = Standing.NOTED
+    rows["review_ns"][short] = venue.time_ns
 
 
 def complete_view(view: MarketView, venue: Venue) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.bases import encode, first_records
-from exchange.forward import READABLE_ENGINES, beyond_bounds, complete_view, lost_fields, read_image, read_view
+from exchange.forward import READABLE_ENGINES, beyond_bounds, complete_view, lost_fields, note_short, read_image, read_view
 from exchange.journal import Journal
 from exchange.recovery import snapshot_of
 from exchange.snapshots import Snapshot, SnapshotStore
@@ -90,6 +90,7 @@ def _forward(journal: Journal, snapshot: Snapshot, limits: VenueLimits) -> Snaps
         if beyond:
             raise UpgradeRefused(journal.path, f"these rules cannot reckon with it: {', '.join(beyond[:NAMED_MAX])}")
         venue = Venue.from_image(image, limits)
+        note_short(venue)
         view = read_view(view_dump)
         complete_view(view, venue)
     except (ValueError, LookupError, TypeError) as error:
