@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.bases import encode, first_records
-from exchange.forward import READABLE_ENGINES, beyond_bounds, complete_view, lost_fields, note_short, read_image, read_view
+from exchange.forward import (
+    READABLE_ENGINES,
+    beyond_bounds,
+    complete_view,
+    lost_fields,
+    note_short,
+    read_image,
+    read_view,
+)
 from exchange.journal import Journal
 from exchange.recovery import snapshot_of
 from exchange.snapshots import Snapshot, SnapshotStore

@@ -26,7 +26,7 @@ from tests.exchange.venue.market import (
     Market,
     open_market,
 )
-from tests.exchange.venue.streams import TROUBLED, Session, rehearse, sessions
+from tests.exchange.venue.streams import Session, rehearse, troubled_sessions
 from tests.exchange.venue.told import Told
 
 LOTS = 100
@@ -263,7 +263,7 @@ def test_a_restored_venue_goes_on_alike():
     assert len(events[0]) > 2
 
 
-@given(sessions(60, TROUBLED))
+@given(troubled_sessions())
 def test_accounts_in_trouble_are_dealt_with_as_the_twin_finds(session: Session):
     market = rehearse(session, checks=True)
     assert find_imbalance(market.venue.image()) == ""
