@@ -89,7 +89,7 @@ class Books:
 
     def settle(self, at: int, final_ticks: int) -> None:
         """Settle the first position of a tranche, which there is, and in which no orders are."""
-        told = settle_first(self.ledger, self.tranches[at], self.slot(at), np.int64(final_ticks))
+        told = settle_first(self.ledger, self.tranches[at], self.slot(at), np.int64(final_ticks), np.int64(0))
         account_id, _ = next(key for key in self.positions if key[1] == at)
         lots, cost_nano = self.positions.pop((account_id, at))
         amount_nano = lots * final_ticks * TICK_VALUE_NANO - cost_nano
