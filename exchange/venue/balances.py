@@ -16,7 +16,7 @@ def find_imbalance(image: Mapping[str, np.ndarray]) -> str:
     held_nano = int(image["accounts"]["cash_nano"].sum()) + int(summary["fees_nano"]) + int(summary["fund_nano"])
     owed_nano = int(summary["deposits_nano"]) - int(summary["withdrawals_nano"])
     if held_nano != owed_nano:
-        return f"balances, fees and the fund come to {held_nano} nano-USD, deposits less withdrawals to {owed_nano}"
+        return f"balances, fees and fund come to {held_nano} nano-USD, deposits less withdrawals to {owed_nano}"
     positions = image["positions"]
     for name in ("lots", "cost_nano"):
         instrument_ids, sums = _sums(positions["instrument_id"], positions[name])
