@@ -77,6 +77,10 @@ class Rows(NamedTuple):
         """Those of a mask, in their order."""
         return Rows(*(column[mask] for column in self))
 
+    def first(self, count: int) -> "Rows":
+        """So many, or all."""
+        return Rows(*(column[:count] for column in self))
+
 
 CONDITIONS = tuple(Condition)
 

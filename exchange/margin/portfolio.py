@@ -1,6 +1,7 @@
 """One account's positions and open orders with all that its risk depends on, as of one command."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 from exchange.margin.requirement import Requirement
@@ -63,15 +64,17 @@ def take_portfolio(view: MarketView, reading: Reading) -> Portfolio | None:
     """The account of a reading from a view of the same age; None if it has come to an instrument that was not read."""
     assert view.time_ns == reading.time_ns, "the view is of another age than the reading"
     account_id = reading.account_id
-    if not instruments_of(view, account_id) <= reading.terms.keys():
-        return None
     lots: Counter[tuple[int, int, int]] = Counter()
     for order in view.open_orders(account_id):
         lots[order.instrument_id, order.side, order.price_ticks] += order.leaves_lots
+    positions = {each.instrument_id: Position(each.lots, each.cost_nano) for each in view.positions(account_id)}
+    was_read = set(reading.contracts["instrument_id"].tolist())
+    if not positions.keys() | {instrument_id for instrument_id, _, _ in lots} <= was_read:
+        return None
     return Portfolio(
-        reading=reading._replace(sequence=view.sequence),
-        positions={each.instrument_id: Position(each.lots, each.cost_nano) for each in view.positions(account_id)},
+        reading=replace(reading, sequence=view.sequence),
+        positions=positions,
         orders=tuple(OpenOrders(*key, leaves_lots) for key, leaves_lots in lots.items()),
-        symbols={instrument_id: view.tranches[instrument_id].symbol for instrument_id in reading.terms},
-        regions={terms.region_id: view.regions[terms.region_id] for terms in reading.terms.values()},
+        symbols={instrument_id: view.tranches[instrument_id].symbol for instrument_id in was_read},
+        regions={region_id: view.regions[region_id] for region_id in set(reading.contracts["region_id"].tolist())},
     )

@@ -1,6 +1,7 @@
 """What the rules of an order go by, read from the venue between two batches and kept as plain numbers."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,11 @@ class Terms(NamedTuple):
         return self.price_max_ticks * self.tick_value_nano
 
 
+OF_CONTRACT = Terms._fields[: Terms._fields.index("worst_fee_ppm")]
+OF_INSTRUMENT = Terms._fields[Terms._fields.index("phase") :]
+"""Fields that are called alike in CONTRACT and INSTRUMENT."""
+
+
 class Money(NamedTuple):
     """An account's figures as the venue keeps them, in nano-USD."""
 
@@ -47,7 +53,8 @@ class Money(NamedTuple):
     fees_nano: int
 
 
-class Reading(NamedTuple):
+@dataclass(frozen=True)
+class Reading:
     """What one account's risk depends on beside its positions and orders, after one command."""
 
     sequence: int  # of the last command's head; a view counts the records behind it too
@@ -58,15 +65,33 @@ class Reading(NamedTuple):
     orders_left: int
     positions_left: int
     has_room_for_levels: bool
-    terms: dict[int, Terms]  # by instrument, of those that were asked for and are listed
+    contracts: np.ndarray
+    """CONTRACT of each tranche that was asked for and is listed; what stands in the same rows of two more arrays:"""
+    instruments: np.ndarray  # INSTRUMENT
+    shocks_ticks: np.ndarray  # (tranches, 16)
+
+    @cached_property
+    def terms(self) -> dict[int, Terms]:
+        """Of each tranche, by its id."""
+        fees_ppm = np.maximum(self.contracts["maker_fee_ppm"], self.contracts["taker_fee_ppm"])
+        columns = [
+            *(self.contracts[name].tolist() for name in OF_CONTRACT),
+            np.maximum(fees_ppm, 0).tolist(),
+            map(tuple, self.shocks_ticks.tolist()),
+            *(self.instruments[name].tolist() for name in OF_INSTRUMENT),
+        ]
+        return {each.instrument_id: each for each in map(Terms._make, zip(*columns, strict=True))}
 
 
-def read_venue(venue: Venue, account_id: int, instrument_ids: Iterable[int]) -> Reading:
-    """Read it while the venue is at rest."""
+def read_venue(venue: Venue, account_id: int, instrument_ids: np.ndarray) -> Reading:
+    """Read it while the venue is at rest: rows as they lie, which become numbers when a reader wants them."""
     state = venue.state
     counters, totals = state.book.counters[0], state.ledger.totals[0]
     figures = venue.figures(np.array([account_id]))[0]
-    terms = (_terms(venue, instrument_id) for instrument_id in instrument_ids)
+    slots = instrument_ids & (len(state.tranches) - 1)
+    instruments = state.book.instruments[slots]
+    is_listed = (instruments["instrument_id"] == instrument_ids) & (instruments["price_step_ticks"] > 0)
+    slots = slots[is_listed]
     return Reading(
         sequence=venue.sequence,
         time_ns=venue.time_ns,
@@ -76,34 +101,7 @@ def read_venue(venue: Venue, account_id: int, instrument_ids: Iterable[int]) -> 
         orders_left=len(state.book.orders) - 1 - int(counters["resting_orders"]),
         positions_left=len(state.ledger.positions) - 1 - int(totals["live_positions"]),
         has_room_for_levels=int(counters["live_nodes"]) + NODES_PER_INSERT_MAX <= len(state.book.nodes) - 1,
-        terms={each.instrument_id: each for each in terms if each is not None},
-    )
-
-
-def _terms(venue: Venue, instrument_id: int) -> Terms | None:
-    """Of a tranche, or None for one that is not listed."""
-    state = venue.state
-    slot = instrument_id & (len(state.tranches) - 1)
-    contract, instrument = state.ledger.contracts[slot], state.book.instruments[slot]
-    if instrument["instrument_id"] != instrument_id or instrument["price_step_ticks"] <= 0:
-        return None
-    shocks = state.ledger.shocks[slot * SCENARIOS : (slot + 1) * SCENARIOS]
-    return Terms(
-        instrument_id=instrument_id,
-        region_id=int(contract["region_id"]),
-        mark_ticks=int(contract["mark_ticks"]),
-        price_max_ticks=int(contract["price_max_ticks"]),
-        tick_value_nano=int(contract["tick_value_nano"]),
-        lots_max=int(contract["lots_max"]),
-        spread_ticks=int(contract["spread_ticks"]),
-        concentration_ticks=int(contract["concentration_ticks"]),
-        concentration_lots=int(contract["concentration_lots"]),
-        worst_fee_ppm=max(int(contract["maker_fee_ppm"]), int(contract["taker_fee_ppm"]), 0),
-        shocks_ticks=tuple(shocks.tolist()),
-        phase=int(instrument["phase"]),
-        price_step_ticks=int(instrument["price_step_ticks"]),
-        quantity_step_lots=int(instrument["quantity_step_lots"]),
-        quantity_max_lots=int(instrument["quantity_max_lots"]),
-        band_low_ticks=int(instrument["band_low_ticks"]),
-        band_high_ticks=int(instrument["band_high_ticks"]),
+        contracts=state.ledger.contracts[slots],
+        instruments=instruments[is_listed],
+        shocks_ticks=state.ledger.shocks.reshape(-1, SCENARIOS)[slots],
     )

@@ -62,7 +62,7 @@ class RiskWatch:
         view, wanted = self._exchange.view, set(also)
         for _ in range(READINGS_MAX):
             wanted |= instruments_of(view, account_id)
-            read = partial(read_venue, account_id=account_id, instrument_ids=frozenset(wanted))
+            read = partial(read_venue, account_id=account_id, instrument_ids=np.array(sorted(wanted), np.uint32))
             taken = await self._exchange.look(read, partial(take_portfolio, view))
             if taken is not None:
                 return taken

@@ -1,5 +1,7 @@
 """A market of the venue's tests with the view that readers have of it, and portfolios taken from both."""
 
+import numpy as np
+
 from exchange.margin.portfolio import Portfolio, instruments_of, take_portfolio
 from exchange.margin.terms import read_venue
 from exchange.published import Published
@@ -20,7 +22,9 @@ class Reader:
         """The account as it stands, and the terms of some instruments beside its own."""
         self._follow()
         wanted = instruments_of(self.view, account_id) | set(also)
-        taken = take_portfolio(self.view, read_venue(self.market.venue, account_id, wanted))
+        taken = take_portfolio(
+            self.view, read_venue(self.market.venue, account_id, np.array(sorted(wanted), np.uint32))
+        )
         assert taken is not None
         return taken
 
