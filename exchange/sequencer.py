@@ -8,6 +8,8 @@ so the cost of a durable commit is shared by as many commands as there are.
 A batch is applied only once it is durable, so nothing that the journal lost was ever seen, and a failed append leaves
 nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again. A full disk is no
 such failure: see `full_disk`.
+
+Whoever wants to read the venue itself takes a look: it is read between two batches, and stands still meanwhile.
 """
 
 import threading
@@ -31,6 +33,8 @@ from matching.schema import ORDER_COMMAND
 
 BATCH_RECORDS_MAX = 4_096
 QUEUED_RECORDS_MAX = 1 << 17
+QUEUED_LOOKS_MAX = 1_024
+LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
@@ -48,6 +52,14 @@ class Request(NamedTuple):
     """One command, with what the caller wants back."""
 
     group: np.ndarray
+    ticket: Any
+
+
+class Look(NamedTuple):
+    """A reading of the venue at rest, what its readers make of it, and who waits for that."""
+
+    read: Callable[[Venue], Any]
+    take: Callable[[Any], Any]
     ticket: Any
 
 
@@ -73,12 +85,14 @@ class Sequencer:
         fail: Callable[[BaseException, list[Any]], None],
         refuse: Callable[[StorageFull, list[Any]], None],
         guard: DiskGuard,
+        show: Callable[[Look, Any], None],
         *,
         snapshot_every_records: int = 1_000_000,
         last_snapshot_sequence: int = 0,
     ) -> None:
         """`deliver` is called in the sequencer's thread after each batch, `fail` once if it has to stop, and `refuse`
-        for the commands of a batch for which the disk had no room."""
+        for the commands of a batch for which the disk had no room; `show` with what a look found, or with the exception
+        that it ended with."""
         self._venue = venue
         self._journal = journal
         self._clock = clock
@@ -86,11 +100,13 @@ class Sequencer:
         self._fail = fail
         self._refuse = refuse
         self._guard = guard
+        self._show = show
         self._snapshot_every_records = snapshot_every_records
         self._next_snapshot = last_snapshot_sequence + snapshot_every_records
         self._captures = Captures()
         self._has_reserved = False
         self._requests: deque[Request] = deque()
+        self._looks: deque[Look] = deque()
         self._queued_records = 0
         self._wake = threading.Condition()
         self._stopping = False
@@ -122,6 +138,16 @@ class Sequencer:
             self._queued_records += records
             self._wake.notify()
 
+    def look(self, look: Look) -> None:
+        """Read the venue after the batch at work, or at once. Raises Overloaded or ExchangeStopped."""
+        with self._wake:
+            if self._stopping or self._failed:
+                raise ExchangeStopped("the exchange is stopping")
+            if len(self._looks) >= QUEUED_LOOKS_MAX:
+                raise Overloaded(f"{QUEUED_LOOKS_MAX} readings are waiting; ask again later")
+            self._looks.append(look)
+            self._wake.notify()
+
     def delivered(self) -> None:
         """Tell that one delivery was dealt with: so many at most are under way."""
         self._room.release()
@@ -141,6 +167,17 @@ class Sequencer:
     def _turn(self, batch: list[Request], is_last: bool) -> None:
         self._guard.look_for_room()
         self._carry_out(batch, is_last)
+        self._take_looks(QUEUED_LOOKS_MAX if is_last else LOOKS_BETWEEN_BATCHES_MAX)
+
+    def _take_looks(self, most: int) -> None:
+        """Let some who wait read the venue. A fault of a reader is its own."""
+        for _ in range(min(most, len(self._looks))):
+            look = self._looks.popleft()
+            try:
+                found = look.read(self._venue)
+            except Exception as error:
+                found = error
+            self._show(look, found)
 
     def _carry_out(self, batch: list[Request], is_last: bool) -> None:
         """Make what was taken durable, apply it, hand it out; on a full disk, only what ends risk."""
@@ -172,7 +209,7 @@ class Sequencer:
 
     def _take_batch(self) -> list[Request]:
         with self._wake:
-            if not self._requests and not self._stopping:
+            if not self._requests and not self._looks and not self._stopping:
                 self._wake.wait(IDLE_TICK_S)
             batch: list[Request] = []
             records = 1
@@ -225,7 +262,9 @@ class Sequencer:
         with self._wake:
             self._failed = True
             waiting = [request.ticket for request in (*batch, *self._requests)]
+            waiting += [look.ticket for look in self._looks]
             self._requests.clear()
+            self._looks.clear()
         self._fail(error, waiting)
 
 

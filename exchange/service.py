@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import structlog
@@ -24,11 +24,12 @@ from exchange.journal import Journal
 from exchange.published import Published
 from exchange.recovery import Progress, Recovered, recover, snapshot_of
 from exchange.reserve import Reserve
-from exchange.sequencer import Delivery, ExchangeStopped, Overloaded, Request, Sequencer
+from exchange.sequencer import Delivery, ExchangeStopped, Look, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
 from exchange.standing import standing_parameters
 from exchange.store_errors import CopyRefused, JournalFull, StoreError
 from exchange.venue.balances import find_imbalance
+from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
 from exchange.view import FrozenView, MarketView
 
@@ -37,6 +38,8 @@ __all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply", "S
 log = structlog.get_logger()
 Listener = Callable[[Published], None]
 PAUSES_KEPT = 100
+FoundT = TypeVar("FoundT")
+TakenT = TypeVar("TakenT")
 
 
 class Reply(NamedTuple):
@@ -92,6 +95,7 @@ class Exchange:
             lambda error, tickets: self._on_loop(self._stop_on, error, tickets),
             lambda error, tickets: self._on_loop(self._refuse, error, tickets),
             guard,
+            lambda look, found: self._on_loop(self._show, look, found),
             snapshot_every_records=snapshot_every_records,
             last_snapshot_sequence=recovered.sequence - recovered.replayed_records,
         )
@@ -166,6 +170,16 @@ class Exchange:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def look(self, read: Callable[[Venue], FoundT], take: Callable[[FoundT], TakenT]) -> asyncio.Future[TakenT]:
+        """Read the venue between two batches, in the sequencer's thread, which stands still for as long as it takes.
+
+        `take` gets what was found, in the loop's thread, while the view is of the very same sequence; what it returns
+        is the result. Raises Overloaded or ExchangeStopped; the future raises what they do, or ExchangeStopped.
+        """
+        future: asyncio.Future[TakenT] = self._loop.create_future()
+        self._sequencer.look(Look(read, take, future))
+        return future
+
     async def back_up(self, target: Path, copy_keys: Callable[[Path], None], progress: Progress) -> Copied:
         """Copy the store to a new folder while trading goes on. Raises StoreError; then nothing is there."""
 
@@ -219,6 +233,16 @@ class Exchange:
         ):
             if not future.done():
                 future.set_result(Reply(sequence, time_ns, events[first:end]))
+
+    def _show(self, look: Look, found: Any) -> None:
+        if look.ticket.done():
+            return
+        try:
+            if isinstance(found, Exception):
+                raise found
+            look.ticket.set_result(look.take(found))
+        except Exception as error:
+            look.ticket.set_exception(error)
 
     def _save(self, delivery: Delivery) -> None:
         """Write a snapshot in the background, after the one before."""

@@ -1,4 +1,4 @@
-"""The doors as one aiohttp application: REST and WebSocket under /v1, and the market page at /.
+"""The doors as one aiohttp application: REST and WebSocket under /v1, the market page at /, the risk page at /risk.
 
 errors as JSON ─▶ handler: decode ─▶ exchange.submit ─▶ encode
 """
@@ -11,6 +11,7 @@ from mimetypes import guess_type
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.admin import add_admin_routes
@@ -20,12 +21,14 @@ from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
 from gateway.handling import add_headers, errors_as_json
 from gateway.keys import KeyStore
 from gateway.public import add_public_routes
+from gateway.risk import add_risk_routes
 from gateway.settings import GatewaySettings
 from gateway.trading import add_trading_routes
 from gateway.websocket import websocket
 
 PAGE_SUFFIXES = (".html", ".css", ".js", ".svg")
-FRONT_PAGE = "index.html"
+PLACES = {"index.html": "/", "risk.html": "/risk"}
+"""Of pages that are not found under their own name."""
 
 
 def make_app(
@@ -40,6 +43,7 @@ def make_app(
         authenticator=Authenticator(keys, settings),
         feed=Feed(exchange, settings),
         limits=ConnectionLimits(settings),
+        risk=RiskWatch(exchange),
         pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)
@@ -48,6 +52,7 @@ def make_app(
     add_public_routes(app.router)
     add_trading_routes(app.router)
     add_admin_routes(app.router)
+    add_risk_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app
@@ -69,11 +74,11 @@ async def _close_sessions(app: web.Application) -> None:
 
 
 def _add_pages(router: web.UrlDispatcher) -> None:
-    """The files of the market page, read once: they are few and small."""
+    """The files of the pages, read once: they are few and small."""
     for file in (resources.files("gateway") / "pages").iterdir():
         if file.name.endswith(PAGE_SUFFIXES):
             handler = _page(file.read_bytes(), guess_type(file.name)[0] or "application/octet-stream")
-            router.add_get("/" if file.name == FRONT_PAGE else f"/{file.name}", handler)
+            router.add_get(PLACES.get(file.name, f"/{file.name}"), handler)
 
 
 def _page(body: bytes, content_type: str) -> Handler:

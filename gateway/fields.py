@@ -50,6 +50,11 @@ def time_text(time_ns: int) -> str:
     return (_EPOCH + timedelta(microseconds=time_ns // 1_000)).isoformat(timespec="microseconds") + "Z"
 
 
+def query_integer(lowest: int, highest: int) -> BeforeValidator:
+    """What makes a field an integer of a query."""
+    return BeforeValidator(_query_integer(lowest, highest))
+
+
 def _price(value: Any) -> int:
     price_ticks = _decimal(value, parse_ticks, PRICE_DECIMALS, Reject.PRICE_OUT_OF_RANGE)
     return _within(price_ticks, PRICE_TICKS_MAX, Reject.PRICE_OUT_OF_RANGE)

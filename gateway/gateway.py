@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.auth import Authenticator
@@ -53,6 +54,7 @@ class Gateway:
     authenticator: Authenticator
     feed: Feed
     limits: ConnectionLimits
+    risk: RiskWatch
     pricer: Pricer | None = None
     """Of an exchange that makes its marks itself."""
     sessions: set["Session"] = field(default_factory=set)

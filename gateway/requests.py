@@ -247,8 +247,14 @@ _TOLD_AS = {
 
 def _named(details: ErrorDetails) -> ApiError:
     kind, message = details["type"], details["msg"]
-    param = str(details["loc"][0])[:TEXT_LENGTH_MAX] if details["loc"] else None
+    param = _place(details["loc"])[:TEXT_LENGTH_MAX] or None
     if kind in _TOLD_AS:
         door_error, message = _TOLD_AS[kind]
         return ApiError(door_error, f"{param}: {message}", param)
     return ApiError(error_named(kind) or DoorError.INVALID_VALUE, f"{param}: {message}", param)
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """The name of a field, and of one in an object of a list: `orders[3].price`."""
+    names = list(map(str, loc))
+    return f"{names[0]}[{names[1]}].{names[2]}" if len(names) > 2 else "".join(names[:1])

@@ -24,6 +24,8 @@ SCENARIOS = 16
 PPM = 1_000_000
 FEE_PPM_MAX = 20_000
 """Two per cent of what is traded."""
+MAINTENANCE_PPM = 600_000
+"""Of the initial requirement; below it positions are closed."""
 PRICE_HEADROOM = 32
 """A contract's prices may rise to so many times the reference that it was listed with."""
 MAINTENANCE_PPM = 600_000

@@ -27,10 +27,13 @@ from gateway.client.models import (
     Trade,
 )
 from gateway.client.rest import Client
+from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.stream import Stream
+from gateway.client.terms import Thought
 
 __all__ = [
     "Account",
+    "AccountRisk",
     "Balances",
     "Book",
     "Client",
@@ -38,6 +41,7 @@ __all__ = [
     "Fill",
     "Instrument",
     "LocalBook",
+    "Margin",
     "NewKey",
     "Order",
     "OrderAnswer",
@@ -48,5 +52,8 @@ __all__ = [
     "Status",
     "Stream",
     "StreamClosedError",
+    "Thought",
+    "ThoughtAnswer",
     "Trade",
+    "WhatIf",
 ]

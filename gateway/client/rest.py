@@ -22,22 +22,26 @@ from gateway.client.models import (
     Status,
     Trade,
 )
+from gateway.client.risk_models import AccountRisk, Margin, WhatIf
 from gateway.client.stream import Stream
 from gateway.client.terms import (
     PlaceTerms,
     Price,
     ReplaceTerms,
     Side,
+    Thought,
     decimal_text,
     new_id,
     place_fields,
     replace_fields,
     target_fields,
+    what_if_fields,
 )
 from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, canonical, sign
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.1
+PAGE_ROWS_MAX = 1_000
 SERVICE_UNAVAILABLE = 503
 ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
@@ -140,6 +144,43 @@ class Client:
     async def account(self) -> Account:
         """Own money and positions."""
         return Account.model_validate(await self.ask("GET", "/v1/account"))
+
+    async def margin(self, *, contributors: int = 10) -> Margin:
+        """Why the own account must have what it must have, with the tranches that contribute most."""
+        return Margin.model_validate(await self.ask("GET", "/v1/margin", query={"contributors": contributors}))
+
+    async def what_if(
+        self,
+        orders: Iterable[Thought] = (),
+        *,
+        positions: Iterable[Thought] = (),
+        replaces: bool = False,
+        account: str | None = None,
+    ) -> WhatIf:
+        """What positions and orders would require on top of what there is, or in its place; nothing is sent to a book.
+
+        Of the own account, or of any for an administrator.
+        """
+        path = "/v1/margin/what-if" if account is None else f"{_risk_path(account)}/what-if"
+        return WhatIf.model_validate(await self.ask("POST", path, what_if_fields(orders, positions, replaces)))
+
+    async def risk(
+        self, *, state: str | None = None, region: str | None = None, limit: int | None = None
+    ) -> list[AccountRisk]:
+        """Accounts by how near they are to liquidation, for an administrator: all that match, or so many."""
+        rows: list[AccountRisk] = []
+        page_rows = None if limit is None else min(limit, PAGE_ROWS_MAX)
+        query = {"state": state, "region": region, "limit": page_rows}
+        async for page in self._pages("/v1/admin/risk", query):
+            rows += map(AccountRisk.model_validate, page["accounts"])
+            if limit is not None and len(rows) >= limit:
+                break
+        return rows[:limit]
+
+    async def risk_of(self, account: str, *, contributors: int = 10) -> Margin:
+        """Why any account must have what it must have, for an administrator."""
+        query = {"contributors": contributors}
+        return Margin.model_validate(await self.ask("GET", _risk_path(account), query=query))
 
     async def open_account(self, name: str, group: int = 0) -> int:
         """A new account, by an administrator; its number."""
@@ -267,6 +308,10 @@ def _is_worth_another(status: int, answer: Fields) -> bool:
     if status < ERROR_STATUS_MIN:
         return False
     return status == SERVICE_UNAVAILABLE or answer["error"]["code"] == "nonce_reused"
+
+
+def _risk_path(account: str) -> str:
+    return f"/v1/admin/risk/{quote(account, safe='')}"
 
 
 def _order_path(order_id: int | None, client_id: str | None) -> str:

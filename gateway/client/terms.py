@@ -1,12 +1,22 @@
 """What orders say, from plain Python values to the fields that travel."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 from uuid import uuid4
 
 Side = Literal["buy", "sell"]
 Price = Decimal | str
+
+
+class Thought(NamedTuple):
+    """A position or an order of a what-if. A position without a price costs what it is worth at the mark."""
+
+    symbol: str
+    side: Side
+    quantity: int
+    price: Price | None = None
 
 
 class PlaceTerms(TypedDict, total=False):
@@ -47,6 +57,20 @@ def place_fields(symbol: str, side: Side, quantity: int, price: Price | None, te
 def replace_fields(price: Price, quantity: int, terms: ReplaceTerms) -> dict[str, Any]:
     """What an order is replaced by. It gets a retry id if it has none."""
     return {"price": decimal_text(price), "quantity": str(quantity), "retry_id": new_id(), **terms}
+
+
+def what_if_fields(orders: Iterable[Thought], positions: Iterable[Thought], replaces: bool) -> dict[str, Any]:
+    """Positions and orders that are not there. One without a price does not name it."""
+    return {
+        "mode": "replace" if replaces else "add",
+        "positions": [_thought_fields(each) for each in positions],
+        "orders": [_thought_fields(each) for each in orders],
+    }
+
+
+def _thought_fields(thought: Thought) -> dict[str, Any]:
+    fields = {"symbol": thought.symbol, "side": thought.side, "quantity": str(thought.quantity)}
+    return fields if thought.price is None else fields | {"price": decimal_text(thought.price)}
 
 
 def target_fields(order_id: int | None, client_id: str | None) -> dict[str, Any]:

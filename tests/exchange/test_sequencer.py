@@ -21,6 +21,7 @@ from exchange.sequencer import (
     UNDELIVERED_BATCHES_MAX,
     Delivery,
     ExchangeStopped,
+    Look,
     Overloaded,
     Request,
     Sequencer,
@@ -67,6 +68,7 @@ class Line:
             self.fail,
             self.refuse,
             DiskGuard(Reserve(directory, reserve_bytes, vfs), look_every_s=0),
+            self.show,
             **options,
         )
 
@@ -88,6 +90,9 @@ class Line:
         with self.news:
             self.refusals.append((error, tickets))
             self.news.notify_all()
+
+    def show(self, look: Look, found: Any) -> None:
+        look.take(found)
 
     def submit(self, *groups: np.ndarray) -> None:
         """Each command's ticket is its number among all so far."""

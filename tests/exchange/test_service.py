@@ -1,6 +1,8 @@
 """The exchange as one object, on a real store."""
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -385,3 +387,52 @@ async def test_a_balance_that_does_not_add_up_halts_the_market_at_the_next_snaps
     await exchange.close()
     with SnapshotStore.open(tmp_path) as snapshots:
         assert all(snapshot.sequence <= last_sound for snapshot in snapshots.newest_first())
+
+
+# Looks at the venue itself.
+
+
+async def test_a_look_is_taken_while_the_view_is_as_old(exchange: Exchange) -> None:
+    def ages(found: int) -> tuple[int, int]:
+        return found, exchange.view.time_ns
+
+    for lots in range(1, 10):
+        exchange.submit_many([commands.place(ALICE, 1, BUY, 900, lots)] * 3)
+        seen_ns, view_ns = await exchange.look(lambda venue: venue.time_ns, ages)
+        assert seen_ns == view_ns
+
+
+async def test_a_fault_of_a_look_is_its_own(exchange: Exchange) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await exchange.look(lambda venue: 1 // 0 * venue.time_ns, lambda found: found)
+    with pytest.raises(KeyError):
+        await exchange.look(lambda _: 1, lambda found: {}[found])
+    await place(exchange, ALICE, BUY, 1)
+    assert exchange.failure is None
+
+
+async def test_looks_that_wait_end_with_an_exchange_that_fails(exchange: Exchange) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no disk")
+
+    exchange._sequencer._journal.append = fail  # type: ignore[method-assign]
+    placing = exchange.submit_many([commands.deposit(ALICE, 1)])[0]
+    looks = []
+    with contextlib.suppress(ExchangeStopped):
+        looks += [exchange.look(lambda venue: venue.time_ns, lambda found: found) for _ in range(50)]
+    with pytest.raises(ExchangeStopped):
+        await placing
+    answers = await asyncio.gather(*looks, return_exceptions=True)
+    assert all(isinstance(answer, int | ExchangeStopped) for answer in answers)
+
+
+async def test_more_looks_than_can_wait_are_refused(exchange: Exchange) -> None:
+    turn = threading.Event()
+    first = exchange.look(lambda _: turn.wait(PATIENCE_S), lambda found: found)
+    while not turn.is_set():
+        try:
+            last = exchange.look(lambda _: "last", lambda found: found)
+        except Overloaded:
+            turn.set()
+    assert await first
+    assert await last == "last"

@@ -1,0 +1,41 @@
+"""The requirement in plain integers is the venue's, to the nano-USD, whatever happened before."""
+
+from hypothesis import given
+
+from exchange.margin.detail import detail_of
+from risk.schema import SCENARIOS
+from tests.exchange.margin.readers import Reader
+from tests.exchange.venue.market import Market
+from tests.exchange.venue.streams import BUSY, STEPS, Session, rehearse, sessions
+
+
+def compare_all(market: Market) -> None:
+    """Every account's figures worked out anew, with the losses that the venue keeps of each region."""
+    reader = Reader(market)
+    ledger = market.venue.state.ledger
+    for account_id in market.twin.accounts:
+        portfolio = reader.portfolio(account_id)
+        held, money = portfolio.requirement(), portfolio.reading.money
+        assert (held.margin_nano, held.unsettled_nano, held.gross_nano) == (
+            money.margin_nano,
+            money.unsettled_nano,
+            money.gross_nano,
+        )
+        detail = detail_of(portfolio)
+        assert detail.margin_nano == money.margin_nano == sum(rung.margin_nano for rung in detail.ladder)
+        kept = {
+            int(row["region_id"]): tuple(ledger.losses[slot * SCENARIOS : (slot + 1) * SCENARIOS].tolist())
+            for slot, row in enumerate(ledger.classes)
+            if row["account_id"] == account_id and row["position_count"] > 0
+        }
+        assert {rung.region_id: rung.losses_nano for rung in detail.ladder} == kept
+
+
+@given(sessions(40, STEPS))
+def test_an_account_that_is_worked_out_anew_requires_what_the_venue_says(session: Session) -> None:
+    compare_all(rehearse(session))
+
+
+@given(sessions(60, BUSY))
+def test_so_does_one_that_trades_all_the_time(session: Session) -> None:
+    compare_all(rehearse(session))
