@@ -24,6 +24,10 @@ SCENARIOS = 16
 PPM = 1_000_000
 FEE_PPM_MAX = 20_000
 """Two per cent of what is traded."""
+UTILISATION_PPM_MAX = 10 * PPM
+"""Telemetry may tell of more than can be delivered, but not of more than ten times as much."""
+RATE_PPM_MAX = 10 * PPM
+"""A thousand per cent a year is the most that borrowed cash may cost."""
 PRICE_HEADROOM = 32
 """A contract's prices may rise to so many times the reference that it was listed with."""
 
@@ -45,6 +49,8 @@ class RiskReject(IntEnum):
     """A limit above what risk can reckon with; asked first."""
     PARAMETERS_OUT_OF_RANGE = 207
     FEES_OUT_OF_RANGE = 208
+    STRAIN_OUT_OF_RANGE = 226
+    FINANCING_OUT_OF_RANGE = 227
 
 
 ACCOUNT = record(
@@ -57,7 +63,10 @@ ACCOUNT = record(
     ("uses_reduce_only", "u2"),  # 1 once any position may have reduce-only orders: others never pay for the question
     ("position_count", "u4"),  # of positions that hold, or held, lots
     ("first_position", "u4"),  # the last of them to be opened
-    ("reserved", "u4"),
+    ("standing", "u1"),  # a Standing: how near to liquidation
+    ("is_blocked", "u1"),  # 1 after the kill switch: cancels alone
+    ("has_limits", "u1"),  # 1 when risk staff set limits for it
+    ("is_protected", "u1"),  # 1 with market-maker protection
     ("reserved_2", "i8"),
 )
 
@@ -100,12 +109,14 @@ CONTRACT = record(
     ("concentration_lots", "i8"),
     ("gross_nano", "i8"),  # one lot at the highest price
 )
-"""What risk knows of an instrument. What a long lot gains in each scenario stands in `shocks`, in ticks."""
+"""What risk knows of an instrument. What a long lot gains in each scenario stands in `shocks`, in ticks; what it would
+gain if the region were at ease, in `base_shocks`."""
 
 LEDGER = record(
     ("deposits_nano", "i8"),
     ("withdrawals_nano", "i8"),
     ("fees_nano", "i8"),  # what the exchange has earned
+    ("fund_nano", "i8"),  # what the insurance fund holds
     ("free_position", "u4"),
     ("fresh_position", "u4"),
     ("free_class", "u4"),

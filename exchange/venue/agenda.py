@@ -1,7 +1,8 @@
 """What falls due, and when: a binary heap by (due time, kind, subject).
 
-There is one entry for each tranche, one for each series, and one for each tranche in an auction, which tells its
-indicative price. Expiries of orders have a heap of their own in matching; at the same instant they come first.
+There is one entry for each tranche, one for each series, one for each tranche in an auction, which tells its
+indicative price, and one for the hour at which interest is charged. Expiries of orders have a heap of their own in
+matching; at the same instant they come first.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from kernels.compile import inlined, outlined
 TRANCHE_DUE = 1
 SERIES_DUE = 2
 INDICATIVE_DUE = 3
+FINANCING_DUE = 6
 
 
 @inlined

@@ -1,7 +1,8 @@
 """Whether the books add up: nothing is made and nothing is lost, to the nano-USD.
 
-All cash and what the exchange has earned are what was deposited and not withdrawn. Over all accounts the lots of an
-instrument add up to zero, and so do their costs, or what settling brings would come from nowhere.
+All cash, what the exchange has earned and what the insurance fund holds are what was deposited and not withdrawn. Over
+all accounts the lots of an instrument add up to zero, and so do their costs, or what settling brings would come from
+nowhere.
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,10 @@ import numpy as np
 def find_imbalance(image: Mapping[str, np.ndarray]) -> str:
     """What does not add up in an image of the venue's state; '' if everything does."""
     summary = image["summary"][0]
-    held_nano = int(image["accounts"]["cash_nano"].sum()) + int(summary["fees_nano"])
+    held_nano = int(image["accounts"]["cash_nano"].sum()) + int(summary["fees_nano"]) + int(summary["fund_nano"])
     owed_nano = int(summary["deposits_nano"]) - int(summary["withdrawals_nano"])
     if held_nano != owed_nano:
-        return f"balances and fees come to {held_nano} nano-USD, deposits less withdrawals to {owed_nano}"
+        return f"balances, fees and fund come to {held_nano} nano-USD, deposits less withdrawals to {owed_nano}"
     positions = image["positions"]
     for name in ("lots", "cost_nano"):
         instrument_ids, sums = _sums(positions["instrument_id"], positions[name])

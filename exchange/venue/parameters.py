@@ -2,11 +2,13 @@
 
 Parameters are of one instrument. All that its positions and open orders added to requirements under the old ones is
 taken out, and comes in again under the new ones, so that what is kept is what a recomputation would give, bit for bit.
+Shocks come as they are at ease: if the region is strained, they count as what strain makes of them.
 """
 
 import numpy as np
 
 from exchange.venue.administration import refuse
+from exchange.venue.calendar import apply_strain
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import slot_of
 from kernels.compile import inlined, outlined
@@ -16,7 +18,7 @@ from matching.layout import ACCOUNT_MASK
 from matching.queues import first_order, next_order
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, OrderReject
-from risk.contracts import check_fees, worst_shock
+from risk.contracts import check_fees
 from risk.margin import add_position, move_order
 from risk.positions import find_position
 from risk.schema import SCENARIOS, RiskReject
@@ -40,9 +42,8 @@ def set_parameters(state, batch, index, events, count):
     contract["concentration_ticks"] = command["concentration_ticks"]
     contract["concentration_lots"] = command["concentration_lots"]
     for scenario in range(1, SCENARIOS):
-        state.ledger.shocks[slot * SCENARIOS + scenario] = shock_of(batch, index, scenario)
-    contract["worst_shock_ticks"] = worst_shock(state.ledger, slot)
-    value_all(state, slot, np.int64(TAKE_IN))
+        state.ledger.base_shocks[slot * SCENARIOS + scenario] = shock_of(batch, index, scenario)
+    value_again(state, slot)
     return write_parameters(state, slot, events, count)
 
 
@@ -72,6 +73,14 @@ def check_parameters(state, batch, index, slot):
 def shock_of(batch, index, scenario):
     """What a command says that a long lot gains in a scenario from 1 on, in ticks."""
     return np.int64(batch.halves[(index + 1) * HALVES_PER_RECORD + scenario])
+
+
+@outlined
+def value_again(state, slot):
+    """All that stands in an instrument comes in again after FORGET: every new mark and shock ends here, and accounts
+    may have less than they must afterwards."""
+    apply_strain(state, slot)
+    value_all(state, slot, np.int64(TAKE_IN))
 
 
 @outlined

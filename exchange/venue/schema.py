@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from kernels.arrays import RecordViews
 from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
@@ -86,6 +87,9 @@ class Command(IntEnum):
     SHOCKS = 30
     """What a long lot gains in scenarios 1 to 15, behind a SET_PARAMETERS."""
     CONTINUATION = 31
+    SET_UTILISATION = 40
+    SET_STRAIN = 41
+    SET_FINANCING = 42
 
 
 class Event(IntEnum):
@@ -128,6 +132,13 @@ class Event(IntEnum):
     LISTING_REFUSED = 45
     PARAMETERS_SET = 46
     FEES_SET = 47
+    UTILISATION_SET = 66
+    STRAIN_SET = 67
+    FINANCING_SET = 68
+    FINANCING_RATED = 69
+    """Interest costs otherwise from this hour on."""
+    FINANCED = 70
+    """An account paid interest for an hour."""
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -184,6 +195,8 @@ class Reject(IntEnum):
     PRICE_ABOVE_MAXIMUM = RiskReject.PRICE_ABOVE_MAXIMUM
     PARAMETERS_OUT_OF_RANGE = RiskReject.PARAMETERS_OUT_OF_RANGE
     FEES_OUT_OF_RANGE = RiskReject.FEES_OUT_OF_RANGE
+    STRAIN_OUT_OF_RANGE = RiskReject.STRAIN_OUT_OF_RANGE
+    FINANCING_OUT_OF_RANGE = RiskReject.FINANCING_OUT_OF_RANGE
     UNKNOWN_COMMAND = VenueReject.UNKNOWN_COMMAND
     INCOMPLETE_GROUP = VenueReject.INCOMPLETE_GROUP
     UNKNOWN_ACCOUNT = VenueReject.UNKNOWN_ACCOUNT
@@ -400,6 +413,8 @@ LAYOUTS = (
     INSTRUMENT_COMMAND,
     PARAMETERS_COMMAND,
     SHOCKS,
+    STRAIN_COMMAND,
+    FINANCING_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -409,10 +424,12 @@ LAYOUTS = (
     STATE_EVENT,
     REPEAT_EVENT,
     PARAMETERS_EVENT,
+    STRAIN_EVENT,
+    FINANCING_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES
-for _layout in (CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT, PARAMETERS_EVENT):
+for _layout in LAYOUTS[LAYOUTS.index(ORDER_EVENT) :]:
     for _field in ("kind", "reason", "sequence", "index"):
         assert offset_of(_layout, _field) == offset_of(ORDER_EVENT, _field), "events share their head"
 
@@ -426,6 +443,8 @@ class Batch(RecordViews):
         "series": SERIES_COMMAND,
         "instruments": INSTRUMENT_COMMAND,
         "parameters": PARAMETERS_COMMAND,
+        "strains": STRAIN_COMMAND,
+        "financings": FINANCING_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -442,4 +461,6 @@ class EventBuffer(RecordViews):
         "states": STATE_EVENT,
         "repeats": REPEAT_EVENT,
         "parameters": PARAMETERS_EVENT,
+        "strains": STRAIN_EVENT,
+        "financings": FINANCING_EVENT,
     }

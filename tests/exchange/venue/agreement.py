@@ -1,12 +1,14 @@
 """Whether the state of a venue is what its twin made of the events."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from exchange.venue.agenda import INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE
+from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, SERIES_DUE, TRANCHE_DUE
 from exchange.venue.image import take_image
 from exchange.venue.machine import Venue
 from tests.exchange.venue.twin import VenueTwin
-from tests.exchange.venue.twin_margin import Figures
+from tests.exchange.venue.twin_margin import Figures, Strain
 from tests.exchange.venue.twin_parts import Order, Terms
 
 
@@ -28,6 +30,7 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
     check_orders(twin, image["orders"])
     check_tranches(twin, image["tranches"])
     check_positions(twin, image["positions"])
+    check_leverage(twin, image)
     check_clients(twin, image["clients"])
     check_agenda(twin, venue)
 
@@ -36,7 +39,7 @@ def check_sums(twin: VenueTwin) -> None:
     """Nothing is made and nothing lost."""
     cash_nano = sum(account.cash_nano for account in twin.accounts.values())
     fees_nano = sum(account.fees_nano for account in twin.accounts.values())
-    assert cash_nano + fees_nano == twin.deposits_nano - twin.withdrawals_nano
+    assert cash_nano + fees_nano + twin.fund_nano == twin.deposits_nano - twin.withdrawals_nano
     assert fees_nano >= 0, "a rebate was paid from nothing"
     for tranche in twin.tranches.values():
         assert sum(position.lots for position in tranche.positions.values()) == 0
@@ -50,6 +53,7 @@ def check_summary(twin: VenueTwin, summary: np.void) -> None:
     assert summary["deposits_nano"] == twin.deposits_nano
     assert summary["withdrawals_nano"] == twin.withdrawals_nano
     assert summary["fees_nano"] == sum(account.fees_nano for account in twin.accounts.values())
+    assert summary["fund_nano"] == twin.fund_nano
     assert summary["region_count"] == twin.regions
     assert summary["series_count"] == len(twin.series)
     assert summary["is_halted"] == twin.is_halted
@@ -107,6 +111,15 @@ def check_positions(twin: VenueTwin, rows: np.ndarray) -> None:
     }
 
 
+def check_leverage(twin: VenueTwin, image: Mapping[str, np.ndarray]) -> None:
+    """How regions are strained, and what cash costs."""
+    assert [tuple(row)[:3] for row in image["regions"].tolist()] == [
+        twin.strains.get(region_id, Strain()) for region_id in range(1, twin.regions + 1)
+    ]
+    (row,) = image["financing"].tolist()
+    assert row == (twin.hour_due_ns, *twin.curve, twin.rate[1], twin.rate[0], 0, 0)
+
+
 def check_clients(twin: VenueTwin, rows: np.ndarray) -> None:
     names = ("account_id", "client_id_high", "client_id_low", "time_ns", "sequence", "outcome")
     assert [tuple(int(row[name]) for name in names) for row in rows] == [
@@ -115,10 +128,12 @@ def check_clients(twin: VenueTwin, rows: np.ndarray) -> None:
 
 
 def check_agenda(twin: VenueTwin, venue: Venue) -> None:
-    """One entry for each tranche and series, and for each tranche whose auction is told of, in the order of a heap."""
+    """One entry for each tranche and series, for each tranche whose auction is told of, and for the hour that is to be
+    charged, in the order of a heap."""
     entries = venue.state.agenda[: int(venue.state.clock[0]["agenda_count"])].tolist()
     tranches = [(each.deadline_ns, TRANCHE_DUE, each_id) for each_id, each in twin.tranches.items()]
     series = [(each.due_ns, SERIES_DUE, each_id) for each_id, each in twin.series.items()]
     told = [(each.indicative_due_ns, INDICATIVE_DUE, each_id) for each_id, each in twin.tranches.items()]
-    assert sorted(entries) == sorted(tranches + series + [entry for entry in told if entry[0]])
+    hour = [(twin.hour_due_ns, FINANCING_DUE, 0)] if twin.hour_due_ns else []
+    assert sorted(entries) == sorted(tranches + series + [entry for entry in told if entry[0]] + hour)
     assert all(entries[(at - 1) // 2] <= entries[at] for at in range(1, len(entries)))

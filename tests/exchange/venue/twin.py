@@ -39,7 +39,7 @@ from tests.exchange.venue.told import (
     head_of,
     told,
 )
-from tests.exchange.venue.twin_calendar import TwinCalendar
+from tests.exchange.venue.twin_leverage import LEVERAGE_KINDS, TwinLeverage
 from tests.exchange.venue.twin_margin import Wanted
 from tests.exchange.venue.twin_parts import Account, Order, Remembered, Risk, Terms
 
@@ -74,11 +74,15 @@ OUTCOMES: dict[int, set[Event]] = {
     Command.RESUME_MARKET: {Event.MARKET_RESUMED},
     Command.SET_PARAMETERS: {Event.PARAMETERS_SET},
     Command.SET_FEES: {Event.FEES_SET},
+    Command.SET_UTILISATION: {Event.UTILISATION_SET},
+    Command.SET_STRAIN: {Event.STRAIN_SET},
+    Command.SET_FINANCING: {Event.FINANCING_SET},
 }
 """How a command may end, beside a refusal or a repetition, which say nothing else."""
 MEETING = {Event.TRADE, Event.PREVENTED, Event.CANCELLED, Event.REFRESHED, Event.RESERVE_REMOVED, Event.REDUCED}
 GATE = {Event.CANCELLED, Event.RESERVE_REMOVED, Event.POSITION_SETTLED, Event.STATE_CHANGED}
 AUCTION = {Event.ALLOTTED, Event.AUCTION_TRADE, Event.UNCROSSED, Event.INDICATIVE}
+INTEREST = {Event.FINANCING_RATED, Event.FINANCED}
 BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.PLACE: MEETING | {Event.TRIMMED},
     Command.CANCEL: {Event.RESERVE_REMOVED},
@@ -86,7 +90,7 @@ BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.MASS_CANCEL: {Event.CANCELLED, Event.RESERVE_REMOVED},
     Command.MASS_QUOTE: MEETING | {Event.WITHDRAWN, Event.RESTED, Event.REPLACED, Event.FILLED, Event.KILLED},
     Command.BASKET: (MEETING - {Event.PREVENTED}) | {Event.FILLED},
-    Command.TICK: GATE | AUCTION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
+    Command.TICK: GATE | AUCTION | INTEREST | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
     Command.RESUME_MARKET: {Event.STATE_CHANGED},
 }
 """What a command may tell before it ends."""
@@ -95,7 +99,7 @@ WITHOUT_EFFECT = frozenset({Event.FILLED, Event.KILLED, Event.REJECTED, Event.RE
 }
 
 
-class VenueTwin(TwinCalendar):
+class VenueTwin(TwinLeverage):
     """Plain dictionaries, recomputed sums, no slots."""
 
     def __init__(self, limits: VenueLimits) -> None:
@@ -299,6 +303,8 @@ class VenueTwin(TwinCalendar):
             assert outcome["reason"] == self.account_reject(account_of(group))
         elif kind in MONEY_KINDS:
             assert outcome["reason"] == self.money_reject(group)
+        elif kind in LEVERAGE_KINDS:
+            assert outcome["reason"] == self.leverage_reject(group, self.regions)
         elif kind in (Command.PLACE, Command.REPLACE, Command.MASS_QUOTE, Command.BASKET):
             assert (outcome["reason"] == Reject.MARKET_HALTED) == self.is_halted
         if kind == Command.PLACE and not int(group["flags"][0]) & OrderFlag.POST_ONLY_SLIDE:
@@ -399,6 +405,8 @@ class VenueTwin(TwinCalendar):
             self.define_series(group)
         elif event["kind"] == Event.PARAMETERS_SET:
             self.set_parameters(group, event)
+        elif event["kind"] in (Event.UTILISATION_SET, Event.STRAIN_SET, Event.FINANCING_SET):
+            self.set_leverage(group, event)
         elif event["kind"] == Event.FEES_SET:
             command = group.view(PARAMETERS_COMMAND)[0]
             fees_ppm = int(command["maker_fee_ppm"]), int(command["taker_fee_ppm"])
@@ -414,7 +422,8 @@ class VenueTwin(TwinCalendar):
         shocks_ticks = (0, *(int(group.view(SHOCKS)[1][f"shock_{n}_ticks"]) for n in range(1, SCENARIOS)))
         risk = Risk(int(command["mark_ticks"]), shocks_ticks, *(int(command[name]) for name in names))
         self.tranches[event["instrument_id"]].risk = risk
-        assert event["worst_shock_ticks"] == max(abs(ticks) for ticks in shocks_ticks)
+        strained_ticks = self.shocks_ticks(self.tranches[event["instrument_id"]])
+        assert event["worst_shock_ticks"] == max(abs(ticks) for ticks in strained_ticks)
         assert all(event[name] == getattr(risk, name) for name in ("mark_ticks", *names))
         self.excused |= set(self.accounts)
 

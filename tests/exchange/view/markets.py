@@ -6,10 +6,11 @@ from exchange import commands
 from exchange.published import Published
 from exchange.sequencer import stamp_order_ids
 from exchange.symbols import NANO_PER_S
-from exchange.venue.machine import FIGURES_FROM_ACCOUNT, Venue
+from exchange.venue.machine import FIGURES, Venue
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView, OrderView
+from kernels.records import names_of
 from matching.export import level_rows
 from matching.schema import Side
 
@@ -106,7 +107,7 @@ def assert_agrees_with_venue(market: Market) -> None:
     for account_id in view.accounts:
         account = state.ledger.accounts[account_id]
         shown = view.accounts[account_id]
-        assert all(getattr(shown, name) == account[name] for name in FIGURES_FROM_ACCOUNT)
+        assert all(getattr(shown, name) == account[name] for name in names_of(FIGURES)[2:])
         assert sum(position.unsettled_nano for position in view.positions(account_id)) == account["unsettled_nano"]
         assert len(view.positions(account_id)) == account["position_count"]
     assert_contracts_agree(market)
