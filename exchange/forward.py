@@ -182,8 +182,10 @@ def _taker(stored: list[str], columns: dict[str, Any]) -> Any:
 
 def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]]) -> dict[str, Any]:
     """A document whose rows have the columns of this version, from one whose rows have others."""
-    take = {name: _taker(stored[name], columns) for name, columns in COLUMNS.items()}
+    take = {name: _taker(stored.get(name, []), columns) for name, columns in COLUMNS.items()}
     return document | {
+        "strains": [[region_id, *take["strain"](strain)] for region_id, *strain in document.get("strains", [])],
+        "financing": take["financing"](document.get("financing", [])),
         "series": [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]],
         "accounts": [
             [take["account"](row), [take["position"](position) for position in positions]]
@@ -204,7 +206,7 @@ def _listed_contracts(tranches: np.ndarray) -> dict[str, np.ndarray]:
     names = ["instrument_id", "region_id", "tick_value_nano", "reference_ticks"]
     for slot, (instrument_id, region_id, value_nano, reference_ticks) in enumerate(tranches[names].tolist()):
         list_contract(ledger, slot, instrument_id, region_id, value_nano, reference_ticks, PRICE_TICKS_MAX)
-    return {"contracts": ledger.contracts[:count], "shocks": ledger.shocks.view(SHOCK_ROW)[:count]}
+    return {"contracts": ledger.contracts[:count], "shocks": ledger.base_shocks.view(SHOCK_ROW)[:count]}
 
 
 def _gross_of_accounts(image: dict[str, np.ndarray]) -> Counter[int]:

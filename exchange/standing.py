@@ -26,7 +26,7 @@ class Standing(NamedTuple):
 def standing_parameters(venue: Venue) -> dict[int, Standing]:
     """By instrument, as far as somebody has set them. The venue must be at rest."""
     ledger = venue.state.ledger
-    shocks = ledger.shocks.reshape(-1, SCENARIOS)
+    shocks = ledger.base_shocks.reshape(-1, SCENARIOS)  # strain comes on top of whatever is set
     is_listed = ledger.contracts["instrument_id"] != 0
     is_set = ~_are_as_listed(ledger.contracts["mark_ticks"], shocks, ledger.contracts["spread_ticks"])
     return {

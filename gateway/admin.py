@@ -1,4 +1,7 @@
-"""What an administrator does: open accounts, move money, make keys, set risk parameters and fees, halt and resume."""
+"""What an administrator does: open accounts, move money, make keys, set risk parameters and fees, halt and resume.
+
+What makes leverage dearer has a page of its own (`gateway.leverage`).
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -21,6 +24,7 @@ from gateway.fields import time_text
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
 from gateway.keys import NO_ACCOUNT
+from gateway.leverage import add_leverage_routes
 from gateway.requests import (
     AccountRequest,
     FeesRequest,
@@ -49,6 +53,7 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/v1/admin/risk-parameters", set_risk_parameters)
     router.add_delete("/v1/admin/risk-parameters/{symbol}", price_again)
     router.add_post("/v1/admin/fees", set_fees)
+    add_leverage_routes(router)
     router.add_post("/v1/admin/halt", halt)
     router.add_post("/v1/admin/resume", resume)
 

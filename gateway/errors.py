@@ -171,6 +171,12 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.FEES_OUT_OF_RANGE: Answer(
         422, "the taker pays 0 to 20000 ppm, the maker up to 20000 and never gets more than the taker pays"
     ),
+    Reject.STRAIN_OUT_OF_RANGE: Answer(
+        422, "a utilisation goes from 0 to 10000000 ppm, and low_ppm is below high_ppm, or both are 0"
+    ),
+    Reject.FINANCING_OUT_OF_RANGE: Answer(
+        422, "the rates add up to at most 10000000 ppm, with an optimum from 1 to 1000000 ppm, or all are 0"
+    ),
     Reject.UNKNOWN_COMMAND: Answer(422, "the exchange knows no such command"),
     Reject.INCOMPLETE_GROUP: Answer(422, "the command came without all of its parts"),
     Reject.UNKNOWN_ACCOUNT: Answer(404, "no such account is open", "account"),

@@ -33,12 +33,14 @@ LABEL_MAX = (1 << 32) - 1
 SERIES_MAX = (1 << 32) - 1
 PPM_END = 1 << 31
 """What a record holds; which rates may be, the core says."""
+REGIONS_AT_ONCE_MAX = 256
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
 StateName = Literal[
     "listed", "auction", "open", "closing_auction", "halted", "gate_closed", "delivering", "settled", "expired"
 ]
+SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
 RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
 
@@ -180,6 +182,36 @@ class FeesRequest(_Model):
     tier: Literal["ef", "af", "be"] | None = None
     maker_ppm: PartsPerMillion
     taker_ppm: PartsPerMillion
+
+
+class RegionUtilisation(_Model):
+    """How much of what a region can deliver is used."""
+
+    region: ShortText
+    utilisation_ppm: SharePpm
+
+
+class UtilisationRequest(_Model):
+    """What telemetry tells of many regions at once."""
+
+    regions: Annotated[list[RegionUtilisation], Field(min_length=1, max_length=REGIONS_AT_ONCE_MAX)]
+
+
+class StrainRequest(_Model):
+    """Between which caps on its utilisation a region is strained."""
+
+    region: ShortText
+    low_ppm: SharePpm
+    high_ppm: SharePpm
+
+
+class FinancingRequest(_Model):
+    """What negative cash costs a year."""
+
+    base_ppm: SharePpm
+    slope_1_ppm: SharePpm
+    slope_2_ppm: SharePpm
+    optimum_ppm: SharePpm
 
 
 class NoQuery(_Model):

@@ -5,7 +5,16 @@ from functools import lru_cache
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_nano, format_ticks
 from exchange.venue.schema import Reason, Reject, Tier
-from exchange.view import BookView, MarketView, OrderView, PositionView, TradeView, TrancheView
+from exchange.view import (
+    BookView,
+    Financing,
+    MarketView,
+    OrderView,
+    PositionView,
+    RegionStrain,
+    TradeView,
+    TrancheView,
+)
 from exchange.view.records import REJECTED
 from gateway.fields import time_text
 from matching.schema import OrderFlag, Side, TimeInForce
@@ -55,6 +64,16 @@ def instrument_row(tranche: TrancheView) -> Row:
         "maker_fee_ppm": tranche.maker_fee_ppm,
         "taker_fee_ppm": tranche.taker_fee_ppm,
     }
+
+
+def region_row(code: str, strain: RegionStrain) -> Row:
+    """One region: how it is used, and how far that makes leverage dearer."""
+    return {"region": code} | strain._asdict() | {"strain_ppm": strain.strain_ppm}
+
+
+def financing_row(financing: Financing) -> Row:
+    """What cash costs that accounts do not have."""
+    return {**financing._asdict()}
 
 
 def book_levels(book: BookView, depth: int | None = None) -> dict[str, list[Level]]:

@@ -31,6 +31,7 @@ class Ledger(ArrayGroup):
     losses: np.ndarray  # (16 x classes,) int64: what each class would lose in each scenario, orders included
     contracts: np.ndarray  # (instruments,) CONTRACT, at instrument id modulo their number
     shocks: np.ndarray  # (16 x instruments,) int32: what a long lot gains in each scenario, in ticks
+    base_shocks: np.ndarray  # (16 x instruments,) int32: the same as long as the region is not strained
 
 
 def allocate(
@@ -52,6 +53,7 @@ def allocate(
         losses=aligned_zeros(SCENARIOS * (positions + 1), np.dtype(np.int64)),
         contracts=aligned_zeros(contracts, schema.CONTRACT),
         shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
+        base_shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from kernels.compile import inlined
 from risk.schema import FEE_PPM_MAX, GROSS_NANO_MAX, PPM, PRICE_HEADROOM, SCENARIOS, RiskReject
+from risk.strain import strain_contract
 
 UNKNOWN_SHOCKS_PERMILLE = np.array(
     [0, 333, -333, 667, -667, 1_000, -1_000, 700, -700, 500, -500, 250, -250, 850, -850, 150], np.int64
@@ -36,23 +37,14 @@ def list_contract(ledger, slot, instrument_id, region_id, tick_value_nano, refer
     for scenario in range(SCENARIOS):
         permille = UNKNOWN_SHOCKS_PERMILLE[scenario]
         ticks = parts_of(np.int64(reference_ticks), abs(permille), np.int64(1_000))
-        ledger.shocks[slot * SCENARIOS + scenario] = ticks if permille >= 0 else -ticks
-    contract["worst_shock_ticks"] = worst_shock(ledger, slot)
+        ledger.base_shocks[slot * SCENARIOS + scenario] = ticks if permille >= 0 else -ticks
+    strain_contract(ledger, slot, np.int64(0), np.int64(0), np.int64(0))
 
 
 @inlined
 def parts_of(ticks, numerator, denominator):
     """A share of a price, rounded up, so that no requirement comes out too small."""
     return (ticks * numerator + denominator - 1) // denominator
-
-
-@inlined
-def worst_shock(ledger, slot):
-    """The largest shock of all scenarios, either way."""
-    worst_ticks = np.int64(0)
-    for scenario in range(SCENARIOS):
-        worst_ticks = max(worst_ticks, abs(np.int64(ledger.shocks[slot * SCENARIOS + scenario])))
-    return worst_ticks
 
 
 @inlined

@@ -26,6 +26,10 @@ FEE_PPM_MAX = 20_000
 """Two per cent of what is traded."""
 MAINTENANCE_PPM = 600_000
 """Of the initial requirement; below it positions are closed."""
+UTILISATION_PPM_MAX = 10 * PPM
+"""Telemetry may tell of more than can be delivered, but not of more than ten times as much."""
+RATE_PPM_MAX = 10 * PPM
+"""A thousand per cent a year is the most that borrowed cash may cost."""
 PRICE_HEADROOM = 32
 """A contract's prices may rise to so many times the reference that it was listed with."""
 MAINTENANCE_PPM = 600_000
@@ -70,6 +74,8 @@ class RiskReject(IntEnum):
     FEES_OUT_OF_RANGE = 208
     ACCOUNT_IN_LIQUIDATION = 209
     """An order of an account whose positions the venue is closing."""
+    STRAIN_OUT_OF_RANGE = 226
+    FINANCING_OUT_OF_RANGE = 227
 
 
 ACCOUNT = record(
@@ -128,7 +134,8 @@ CONTRACT = record(
     ("concentration_lots", "i8"),
     ("gross_nano", "i8"),  # one lot at the highest price
 )
-"""What risk knows of an instrument. What a long lot gains in each scenario stands in `shocks`, in ticks."""
+"""What risk knows of an instrument. What a long lot gains in each scenario stands in `shocks`, in ticks; what it would
+gain if the region were at ease, in `base_shocks`."""
 
 LEDGER = record(
     ("deposits_nano", "i8"),

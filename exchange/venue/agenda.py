@@ -1,8 +1,8 @@
 """What falls due, and when: a binary heap by (due time, kind, subject).
 
 There is one entry for each tranche, one for each series, one for each tranche in an auction, which tells its
-indicative price, and one for each account that has too little. Expiries of orders have a heap of their own in matching;
-at the same instant they come first.
+indicative price, one for each account that has too little, and one for the hour at which interest is charged. Expiries
+of orders have a heap of their own in matching; at the same instant they come first.
 """
 
 import numpy as np
@@ -12,8 +12,9 @@ from kernels.compile import inlined, outlined
 TRANCHE_DUE = 1
 SERIES_DUE = 2
 INDICATIVE_DUE = 3
-REVIEW_DUE = 4
-ORDERS_DUE = 5
+FINANCING_DUE = 4
+REVIEW_DUE = 5
+ORDERS_DUE = 6
 CLOSING_DUE = 7
 
 

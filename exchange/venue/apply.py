@@ -11,6 +11,7 @@ from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
+from exchange.venue.leverage import set_leverage
 from exchange.venue.parameters import set_fees, set_parameters
 from exchange.venue.prefetch import look_ahead_of_risk
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
@@ -95,6 +96,8 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return set_parameters(state, batch, index, events, count)
     if kind == Command.SET_FEES:
         return set_fees(state, batch.parameters[index], events, count)
+    if kind >= Command.SET_UTILISATION and kind <= Command.SET_FINANCING:
+        return set_leverage(state, batch, index, events, count)
     return administer(state, batch, index, events, count)
 
 

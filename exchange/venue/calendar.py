@@ -3,13 +3,14 @@
 Which deadline a tranche waits for, and what it then does, follows from its state: `deadline_ns` and `due_trigger`.
 
 `advance` carries the venue to a time in steps, in the order of (due time, kind, id): expiries of orders first, then
-tranches, then series. Each step leaves the state whole, so a tick that finds no room for events pauses between two
-steps and is run again; a late tick over many deadlines does what many timely ones would have done.
+tranches, then series, then interest. Each step leaves the state whole, so a tick that finds no room for events pauses
+between two steps and is run again; a late tick over many deadlines does what many timely ones would have done.
 """
 
 import numpy as np
 
 from exchange.venue.agenda import (
+    FINANCING_DUE,
     INDICATIVE_DUE,
     ORDERS_DUE,
     REVIEW_DUE,
@@ -21,6 +22,7 @@ from exchange.venue.agenda import (
     sort_entries,
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
+from exchange.venue.financing import step_financing
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.notes import note_if_short
 from exchange.venue.schema import (
@@ -45,6 +47,7 @@ from matching.timers import due_slot
 from matching.working import is_paused
 from risk.contracts import list_contract
 from risk.settlement import settle_first
+from risk.strain import strain_contract
 
 
 @inlined
@@ -99,6 +102,8 @@ def step(state, events, count):
         return tell_indicative(state, subject, events, count)
     if state.agenda[0]["kind"] == SERIES_DUE:
         return list_next(state, subject, events, count)
+    if state.agenda[0]["kind"] == FINANCING_DUE:
+        return step_financing(state, events, count)
     return step_account(state, subject, events, count)
 
 
@@ -422,6 +427,7 @@ def open_tranche(state, series, series_id, instrument_id):
     list_contract(
         state.ledger, slot, instrument_id, series["region_id"], tick_value_nano, reference_ticks, PRICE_TICKS_MAX
     )
+    apply_strain(state, slot)
     state.ledger.contracts[slot]["maker_fee_ppm"] = series["maker_fee_ppm"]
     state.ledger.contracts[slot]["taker_fee_ppm"] = series["taker_fee_ppm"]
     instrument = book_of(state, tranche)
@@ -432,6 +438,14 @@ def open_tranche(state, series, series_id, instrument_id):
     instrument["quantity_step_lots"] = series["quantity_step_lots"]
     instrument["quantity_max_lots"] = series["quantity_max_lots"]
     set_band(instrument, tranche, state.ledger.contracts[slot]["price_max_ticks"])
+
+
+@outlined
+def apply_strain(state, slot):
+    """Work the shocks of a tranche out of its base shocks and of how its region is used."""
+    region = state.regions[state.ledger.contracts[slot]["region_id"]]
+    utilisation_ppm = np.int64(region["utilisation_ppm"])
+    strain_contract(state.ledger, slot, utilisation_ppm, np.int64(region["low_ppm"]), np.int64(region["high_ppm"]))
 
 
 @inlined

@@ -20,7 +20,7 @@ Group = TypeVar("Group", State, Book, Ledger)
 
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
-    | {"losses", "classes", "class_table"}  # worked out anew from orders and positions
+    | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
 )
 
 NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})

@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from exchange.venue import layout
-from exchange.venue.agenda import INDICATIVE_DUE, REVIEW_DUE, add_entry
-from exchange.venue.calendar import schedule, schedule_series
+from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
+from exchange.venue.calendar import apply_strain, schedule, schedule_series
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.state import State, VenueLimits, allocate, slot_of
@@ -61,6 +61,7 @@ ACCOUNT_ROW = record(
 ACCOUNT_NAMES = ("cash_nano", "fees_nano", "review_ns", "standing")
 
 SHOCK_ROW = record(*((f"shock_{n}_ticks", "i4") for n in range(SCENARIOS)))
+"""Shocks of a region at ease; what strain makes of them follows."""
 
 LAYOUTS: dict[str, np.dtype] = {
     "summary": SUMMARY,
@@ -70,6 +71,8 @@ LAYOUTS: dict[str, np.dtype] = {
     "contracts": CONTRACT,
     "shocks": SHOCK_ROW,
     "series": layout.SERIES,
+    "regions": layout.REGION,
+    "financing": layout.FINANCING,
     "orders": RESTING,
     "positions": POSITION,
     "clients": layout.CLIENT_ENTRY,
@@ -91,8 +94,10 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "instruments": state.book.instruments[live],
         "tranches": tranches,
         "contracts": state.ledger.contracts[live],
-        "shocks": state.ledger.shocks.view(SHOCK_ROW)[live],
+        "shocks": state.ledger.base_shocks.view(SHOCK_ROW)[live],
         "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
+        "regions": state.regions[1 : int(state.clock[0]["region_count"]) + 1].copy(),
+        "financing": state.financing.copy(),
         "orders": orders,
         "positions": positions,
         "clients": joined(live_clients(state)),
@@ -120,8 +125,11 @@ def restore(image: Image, limits: VenueLimits) -> State:
     state.tranches[slots] = image["tranches"]
     state.book.instruments[slots] = image["instruments"]
     state.ledger.contracts[slots] = image["contracts"]
-    state.ledger.shocks.view(SHOCK_ROW)[slots] = image["shocks"]
+    state.ledger.base_shocks.view(SHOCK_ROW)[slots] = image["shocks"]
     state.series[1 : len(image["series"]) + 1] = image["series"]
+    state.regions[1 : len(image["regions"]) + 1] = image["regions"]
+    state.financing[: len(image["financing"])] = image["financing"]
+    restore_shocks(state)
     state = replace(
         state,
         book=grown(state.book, len(image["orders"])),
@@ -163,8 +171,16 @@ def _pairs(rows: np.ndarray) -> np.ndarray:
 
 
 @kernel
+def restore_shocks(state):
+    """Work the shocks of every live tranche out of its base shocks and the strain of its region."""
+    for slot in range(len(state.tranches)):
+        if state.tranches[slot]["state"] != LifeState.NONE:
+            apply_strain(state, slot)
+
+
+@kernel
 def restore_agenda(state):
-    """Enter the next deadline of every live tranche and of every series."""
+    """Enter the next deadline of every live tranche and of every series, and the next hour that is charged."""
     for slot in range(len(state.tranches)):
         tranche = state.tranches[slot]
         if tranche["state"] != LifeState.NONE:
@@ -177,6 +193,8 @@ def restore_agenda(state):
         account = state.ledger.accounts[account_id]
         if account["standing"] != Standing.SOUND:
             add_entry(state, account["review_ns"], REVIEW_DUE, account_id)
+    if state.financing[0]["due_ns"] != 0:
+        add_entry(state, state.financing[0]["due_ns"], FINANCING_DUE, np.int64(0))
 
 
 @kernel

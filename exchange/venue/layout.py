@@ -47,6 +47,25 @@ SERIES = record(
     ("taker_fee_ppm", "i2"),
 )
 
+REGION = record(
+    ("utilisation_ppm", "u4"),  # of the capacity that it can deliver, as telemetry told it last
+    ("low_ppm", "u4"),  # strain grows from here ...
+    ("high_ppm", "u4"),  # ... to here; both 0 for no strain
+    ("reserved", "u4"),
+)
+
+FINANCING = record(
+    ("due_ns", "i8"),  # when interest is charged next; 0 when it is not
+    ("base_ppm", "u4"),
+    ("slope_1_ppm", "u4"),
+    ("slope_2_ppm", "u4"),
+    ("optimum_ppm", "u4"),  # 0 when cash costs nothing
+    ("rate_ppm", "u4"),  # a year, in force
+    ("utilisation_ppm", "u4"),  # of the cash above zero, as the rate was found
+    ("next_account", "u4"),  # whose turn it is in the hour being charged; 0 between two hours
+    ("reserved", "u4"),
+)
+
 AGENDA_ENTRY = record(("due_ns", "i8"), ("kind", "u4"), ("subject", "u4"))
 
 CLIENT_ENTRY = record(
@@ -79,6 +98,8 @@ CLOCK = record(
     ("is_halted", "u1"),  # the whole market
     ("are_orders_due", "u1"),  # orders of accounts that have too little are to be cancelled before the command ends
     ("reserved", "u1"),
+    ("strained", "u4"),  # tranches that the command at work has valued anew
+    ("reserved_2", "u4"),
     ("forced_orders", "i8"),
     ("target_ns", "i8"),  # the time to which the command at work carries the venue
 )

@@ -6,7 +6,7 @@ import numpy as np
 
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
-from exchange.venue.schema import ACCOUNT_EVENT, Batch, Event, EventBuffer
+from exchange.venue.schema import ACCOUNT_EVENT, STRAIN_EVENT, Batch, Event, EventBuffer
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.memory import aligned_zeros
 from kernels.records import copied, joined, names_of, offset_of, record
@@ -89,7 +89,7 @@ class Venue:
 
         Some events have other numbers in these places: what is told of an account is true, whatever happened to it.
         """
-        if (events["kind"] == Event.PARAMETERS_SET).any():
+        if _values_tranches_anew(events):
             return self.figures_of_all()
         named = np.unique(events.view(np.uint32).reshape(len(events), -1)[:, _ACCOUNT_WORDS])
         named = named[named < len(self.state.ledger.accounts)]  # a refused command may name any account
@@ -133,3 +133,12 @@ class Venue:
             self.state = state = replace(state, ledger=ledger)
         if book is not state.book or client_table is not state.client_table:
             self.state = replace(state, book=book, client_table=client_table)
+
+
+def _values_tranches_anew(events: np.ndarray) -> bool:
+    """Whether any of the events changed what a tranche requires of whoever has lots or orders in it."""
+    kinds = events["kind"]
+    if (kinds == Event.PARAMETERS_SET).any():
+        return True
+    strains = (kinds == Event.UTILISATION_SET) | (kinds == Event.STRAIN_SET)
+    return bool(events[strains].view(STRAIN_EVENT)["tranches"].any())

@@ -2,12 +2,13 @@
 
 Parameters are of one instrument. All that its positions and open orders added to requirements under the old ones is
 taken out, and comes in again under the new ones, so that what is kept is what a recomputation would give, bit for bit.
+Shocks come as they are at ease: if the region is strained, they count as what strain makes of them.
 """
 
 import numpy as np
 
 from exchange.venue.administration import refuse
-from exchange.venue.calendar import advance
+from exchange.venue.calendar import advance, apply_strain
 from exchange.venue.notes import note_if_short
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import slot_of
@@ -18,7 +19,7 @@ from matching.layout import ACCOUNT_MASK
 from matching.queues import first_order, next_order
 from matching.rules import NO_REJECT, is_listed
 from matching.schema import NIL, OrderReject
-from risk.contracts import check_fees, worst_shock
+from risk.contracts import check_fees
 from risk.margin import add_position, move_order
 from risk.positions import find_position
 from risk.schema import SCENARIOS, RiskReject
@@ -31,24 +32,24 @@ FORGET, TAKE_IN = -1, 1
 def set_parameters(state, batch, index, events, count):
     """New parameters of one instrument, if they can be reckoned with."""
     slot = slot_of(state, batch.parameters[index]["instrument_id"])
-    time_ns = state.clock[0]["time_ns"]
     if state.clock[0]["is_paused"] == 0:
         reject = check_parameters(state, batch, index, slot)
         if reject != NO_REJECT:
             return refuse(state, reject, np.int64(0), events, count)
         take_parameters(state, batch, index, slot)
-        if not is_somebody_due(state, time_ns):
-            return write_parameters(state, slot, events, count)
-    count = advance(state, time_ns, events, count)
+    count = deal_with_short(state, events, count)
     if state.clock[0]["is_paused"]:
         return count
     return write_parameters(state, slot, events, count)
 
 
-@inlined
-def is_somebody_due(state, time_ns):
-    """Whether a re-marking left an account short, which is then dealt with before the command ends."""
-    return state.clock[0]["agenda_count"] > 0 and state.agenda[0]["due_ns"] <= time_ns
+@outlined
+def deal_with_short(state, events, count):
+    """Whoever a re-marking left short is dealt with before the command ends; a paused command comes back here."""
+    clock = state.clock[0]
+    if clock["is_paused"] or (clock["agenda_count"] > 0 and state.agenda[0]["due_ns"] <= clock["time_ns"]):
+        count = advance(state, clock["time_ns"], events, count)
+    return count
 
 
 @inlined
@@ -62,9 +63,8 @@ def take_parameters(state, batch, index, slot):
     contract["concentration_ticks"] = command["concentration_ticks"]
     contract["concentration_lots"] = command["concentration_lots"]
     for scenario in range(1, SCENARIOS):
-        state.ledger.shocks[slot * SCENARIOS + scenario] = shock_of(batch, index, scenario)
-    contract["worst_shock_ticks"] = worst_shock(state.ledger, slot)
-    value_all(state, slot, np.int64(TAKE_IN))
+        state.ledger.base_shocks[slot * SCENARIOS + scenario] = shock_of(batch, index, scenario)
+    value_again(state, slot)
 
 
 @inlined
@@ -93,6 +93,14 @@ def check_parameters(state, batch, index, slot):
 def shock_of(batch, index, scenario):
     """What a command says that a long lot gains in a scenario from 1 on, in ticks."""
     return np.int64(batch.halves[(index + 1) * HALVES_PER_RECORD + scenario])
+
+
+@outlined
+def value_again(state, slot):
+    """All that stands in an instrument comes in again after FORGET: every new mark and shock ends here, and accounts
+    may have less than they must afterwards."""
+    apply_strain(state, slot)
+    value_all(state, slot, np.int64(TAKE_IN))
 
 
 @outlined

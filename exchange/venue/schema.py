@@ -10,6 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
+from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
 from kernels.arrays import RecordViews
 from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
@@ -87,6 +89,9 @@ class Command(IntEnum):
     SHOCKS = 30
     """What a long lot gains in scenarios 1 to 15, behind a SET_PARAMETERS."""
     CONTINUATION = 31
+    SET_UTILISATION = 40
+    SET_STRAIN = 41
+    SET_FINANCING = 42
 
 
 class Event(IntEnum):
@@ -135,6 +140,13 @@ class Event(IntEnum):
     FUND_MOVED = 51
     SHORTFALL = 52
     FUND_ENDOWED = 53
+    UTILISATION_SET = 66
+    STRAIN_SET = 67
+    FINANCING_SET = 68
+    FINANCING_RATED = 69
+    """Interest costs otherwise from this hour on."""
+    FINANCED = 70
+    """An account paid interest for an hour."""
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -192,6 +204,8 @@ class Reject(IntEnum):
     PARAMETERS_OUT_OF_RANGE = RiskReject.PARAMETERS_OUT_OF_RANGE
     FEES_OUT_OF_RANGE = RiskReject.FEES_OUT_OF_RANGE
     ACCOUNT_IN_LIQUIDATION = RiskReject.ACCOUNT_IN_LIQUIDATION
+    STRAIN_OUT_OF_RANGE = RiskReject.STRAIN_OUT_OF_RANGE
+    FINANCING_OUT_OF_RANGE = RiskReject.FINANCING_OUT_OF_RANGE
     UNKNOWN_COMMAND = VenueReject.UNKNOWN_COMMAND
     INCOMPLETE_GROUP = VenueReject.INCOMPLETE_GROUP
     UNKNOWN_ACCOUNT = VenueReject.UNKNOWN_ACCOUNT
@@ -395,38 +409,6 @@ PARAMETERS_EVENT = record(
     ("taker_fee_ppm", "i4"),
 )
 
-STANDING_EVENT = record(
-    ("kind", "u1"),
-    ("standing", "u1"),  # a Standing
-    ("reason", "u2"),
-    ("previous", "u4"),
-    ("sequence", "u8"),
-    ("equity_nano", "i8"),
-    ("margin_nano", "i8"),
-    ("account_id", "u4"),
-    ("reserved", "u4"),
-    ("reserved_2", "i4"),
-    ("index", "u4"),
-    ("maintenance_nano", "i8"),
-    ("reserved_3", "i8"),
-)
-
-FUND_EVENT = record(
-    ("kind", "u1"),
-    ("reserved", "u1"),
-    ("reason", "u2"),
-    ("instrument_id", "u4"),
-    ("sequence", "u8"),
-    ("amount_nano", "i8"),  # what came into the insurance fund, or left it when negative
-    ("fund_nano", "i8"),  # what is in it afterwards
-    ("account_id", "u4"),
-    ("reserved_2", "u4"),
-    ("price_ticks", "i4"),  # SHORTFALL: the final price
-    ("index", "u4"),
-    ("shortfall_nano", "i8"),  # SHORTFALL: what losers of the settlement could not pay
-    ("haircut_nano", "i8"),  # SHORTFALL: what the winners go without
-)
-
 LAYOUTS = (
     ORDER_COMMAND,
     CHANGE_COMMAND,
@@ -440,6 +422,8 @@ LAYOUTS = (
     INSTRUMENT_COMMAND,
     PARAMETERS_COMMAND,
     SHOCKS,
+    STRAIN_COMMAND,
+    FINANCING_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -449,15 +433,14 @@ LAYOUTS = (
     STATE_EVENT,
     REPEAT_EVENT,
     PARAMETERS_EVENT,
+    STRAIN_EVENT,
+    FINANCING_EVENT,
     STANDING_EVENT,
     FUND_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES
-for _layout in (
-    *(CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT, PARAMETERS_EVENT),
-    *(STANDING_EVENT, FUND_EVENT),
-):
+for _layout in LAYOUTS[LAYOUTS.index(ORDER_EVENT) :]:
     for _field in ("kind", "reason", "sequence", "index"):
         assert offset_of(_layout, _field) == offset_of(ORDER_EVENT, _field), "events share their head"
 
@@ -471,6 +454,8 @@ class Batch(RecordViews):
         "series": SERIES_COMMAND,
         "instruments": INSTRUMENT_COMMAND,
         "parameters": PARAMETERS_COMMAND,
+        "strains": STRAIN_COMMAND,
+        "financings": FINANCING_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -489,4 +474,6 @@ class EventBuffer(RecordViews):
         "parameters": PARAMETERS_EVENT,
         "standings": STANDING_EVENT,
         "funds": FUND_EVENT,
+        "strains": STRAIN_EVENT,
+        "financings": FINANCING_EVENT,
     }

@@ -44,6 +44,8 @@ class State(ArrayGroup):
     forced: np.ndarray  # (1,) FORCED
     tranches: np.ndarray  # (instruments,) TRANCHE, at instrument id modulo their number
     series: np.ndarray  # (series,) SERIES, at the series' id
+    regions: np.ndarray  # (regions,) REGION, at the region's id
+    financing: np.ndarray  # (1,) FINANCING
     agenda: np.ndarray  # (2 x instruments + series + accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
@@ -64,8 +66,10 @@ def allocate(limits: VenueLimits) -> State:
         forced=np.zeros(1, layout.FORCED),
         tranches=aligned_zeros(limits.instruments, layout.TRANCHE),
         series=aligned_zeros(schema.SERIES_CAPACITY, layout.SERIES),
+        regions=aligned_zeros(schema.REGION_CAPACITY, layout.REGION),
+        financing=np.zeros(1, layout.FINANCING),
         agenda=aligned_zeros(
-            2 * limits.instruments + schema.SERIES_CAPACITY + limits.accounts + 1, layout.AGENDA_ENTRY
+            2 * limits.instruments + schema.SERIES_CAPACITY + limits.accounts + 2, layout.AGENDA_ENTRY
         ),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),

@@ -17,7 +17,17 @@ from exchange.venue.schema import Event
 from exchange.view.batches import KIND, SEQUENCE, BatchReader, OrderEvent
 from exchange.view.order_flow import APPLY_ORDER_EVENT, begin_order, reject_order
 from exchange.view.orders import OrderIndex
-from exchange.view.records import AccountView, Balances, OrderView, PositionView, SeriesTerms, TradeView, TrancheView
+from exchange.view.records import (
+    AccountView,
+    Balances,
+    Financing,
+    OrderView,
+    PositionView,
+    RegionStrain,
+    SeriesTerms,
+    TradeView,
+    TrancheView,
+)
 from exchange.view.storage import FrozenView, freeze_view, load_view
 from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
 
@@ -43,6 +53,9 @@ class MarketView:
     resting_orders: int = 0
     market_halted: bool = False
     regions: dict[int, str] = field(default_factory=dict)
+    strains: dict[int, RegionStrain] = field(default_factory=dict)
+    """By region; those of which nothing was told are not there."""
+    financing: Financing = field(default_factory=Financing)
     series: dict[int, SeriesTerms] = field(default_factory=dict)
     accounts: dict[int, AccountView] = field(default_factory=dict)
     account_by_name: dict[str, int] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
+from risk.schema import PPM
 
 TRADES_KEPT = 500
 
@@ -76,6 +77,32 @@ class SeriesTerms(NamedTuple):
     duration_s: int
     maker_fee_ppm: int = 0  # of windows that are listed from now on
     taker_fee_ppm: int = 0
+
+
+class RegionStrain(NamedTuple):
+    """How a region is used, and how far that makes leverage dearer, in parts of a million."""
+
+    utilisation_ppm: int = 0  # of what it can deliver, as telemetry told it last
+    low_ppm: int = 0  # shocks grow from here ...
+    high_ppm: int = 0  # ... to here, where they are the whole mark; both 0 for never
+
+    @property
+    def strain_ppm(self) -> int:
+        """How far shocks are on their way from what they are at ease to the whole mark."""
+        if self.high_ppm == 0 or self.utilisation_ppm <= self.low_ppm:
+            return 0
+        return min((self.utilisation_ppm - self.low_ppm) * PPM // (self.high_ppm - self.low_ppm), PPM)
+
+
+class Financing(NamedTuple):
+    """What cash costs that accounts do not have, a year, in parts of a million."""
+
+    base_ppm: int = 0
+    slope_1_ppm: int = 0
+    slope_2_ppm: int = 0
+    optimum_ppm: int = 0  # 0 when it costs nothing
+    rate_ppm: int = 0  # in force
+    utilisation_ppm: int = 0  # of the cash above zero, as the rate was found
 
 
 @dataclass(slots=True)

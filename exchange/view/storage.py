@@ -25,8 +25,10 @@ from exchange.view.records import (
     REJECTED,
     TRADES_KEPT,
     AccountView,
+    Financing,
     OrderView,
     PositionView,
+    RegionStrain,
     SeriesTerms,
     TradeView,
     TrancheView,
@@ -66,6 +68,8 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "position": dict.fromkeys(_POSITION, 0),
     "trade": dict.fromkeys(TradeView._fields, 0),
     "series": dict.fromkeys(SeriesTerms._fields, 0),
+    "strain": dict.fromkeys(RegionStrain._fields, 0),
+    "financing": dict.fromkeys(Financing._fields, 0),
 }
 """The columns of each kind of row, in order, each with what it is in a row that is older than the column."""
 COLUMN_NAMES = {name: list(columns) for name, columns in COLUMNS.items()}
@@ -110,6 +114,8 @@ def freeze_view(view: MarketView) -> FrozenView:
         "columns": COLUMN_NAMES,
         "counters": {name: getattr(view, name) for name in _COUNTERS},
         "regions": list(view.regions.items()),
+        "strains": [(region_id, *strain) for region_id, strain in view.strains.items()],
+        "financing": tuple(view.financing),
         "series": [(series_id, *terms) for series_id, terms in view.series.items()],
         "accounts": [_dump_account(account) for account in view.accounts.values()],
         "tranches": [_dump_tranche(tranche) for tranche in view.tranches.values()],
@@ -156,6 +162,8 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
     for name in _COUNTERS:
         setattr(view, name, document["counters"][name])
     view.regions.update(document["regions"])
+    view.strains.update((region_id, RegionStrain(*strain)) for region_id, *strain in document["strains"])
+    view.financing = Financing(*document["financing"])
     view.series.update((series_id, SeriesTerms(*terms)) for series_id, *terms in document["series"])
     for row in document["tranches"]:
         tranche = _load_tranche(*row)

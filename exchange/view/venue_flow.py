@@ -17,10 +17,12 @@ from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, LifeState
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     ACCOUNT_EVENT,
+    FINANCING_EVENT,
     INSTRUMENT_COMMAND,
     PARAMETERS_EVENT,
     SERIES_COMMAND,
     STATE_EVENT,
+    STRAIN_EVENT,
     TRANCHE_EVENT,
     Command,
     Event,
@@ -28,7 +30,7 @@ from exchange.venue.schema import (
 )
 from exchange.view.batches import BatchReader
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
-from exchange.view.records import AccountView, SeriesTerms, TrancheView
+from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
 from risk.contracts import UNKNOWN_SPREAD_SHARE
 
 if TYPE_CHECKING:
@@ -148,6 +150,14 @@ def _set_fees(view: MarketView, event: Fields) -> None:
     view.series[event["series_id"]] = terms._replace(**fees)
 
 
+def _strain_region(view: MarketView, event: Fields) -> None:
+    view.strains[event["region_id"]] = RegionStrain(*(event[name] for name in RegionStrain._fields))
+
+
+def _set_financing(view: MarketView, event: Fields) -> None:
+    view.financing = Financing(*(event[name] for name in Financing._fields))
+
+
 def _settle_position(view: MarketView, event: Fields) -> None:
     del view.accounts[event["account_id"]].positions[event["instrument_id"]]
 
@@ -166,6 +176,8 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.REFERENCE_SET: (TRANCHE_EVENT, _set_reference),
     Event.PARAMETERS_SET: (PARAMETERS_EVENT, _set_parameters),
     Event.FEES_SET: (PARAMETERS_EVENT, _set_fees),
+    **dict.fromkeys((Event.UTILISATION_SET, Event.STRAIN_SET), (STRAIN_EVENT, _strain_region)),
+    **dict.fromkeys((Event.FINANCING_SET, Event.FINANCING_RATED), (FINANCING_EVENT, _set_financing)),
     Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),

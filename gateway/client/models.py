@@ -195,6 +195,35 @@ class Account(Answer):
     sequence: int
 
 
+class Region(Answer):
+    """How a region is used, and how far that makes leverage dearer, in parts of a million."""
+
+    region: str
+    utilisation_ppm: int
+    low_ppm: int
+    high_ppm: int
+    strain_ppm: int
+
+
+class Financing(Answer):
+    """What negative cash costs a year, in parts of a million: the curve, and the rate in force."""
+
+    base_ppm: int
+    slope_1_ppm: int
+    slope_2_ppm: int
+    optimum_ppm: int
+    rate_ppm: int
+    utilisation_ppm: int
+
+
+class Regions(Answer):
+    """All regions, and what cash costs."""
+
+    regions: list[Region]
+    financing: Financing
+    sequence: int
+
+
 class NewKey(Answer):
     """A key with its secret, told once."""
 

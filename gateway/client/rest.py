@@ -19,6 +19,7 @@ from gateway.client.models import (
     NewKey,
     Order,
     OrderAnswer,
+    Regions,
     Status,
     Trade,
 )
@@ -95,6 +96,10 @@ class Client:
     async def instrument(self, symbol: str) -> Instrument:
         """One tranche."""
         return Instrument.model_validate(await self.ask("GET", f"/v1/instruments/{quote(symbol, safe='')}"))
+
+    async def regions(self) -> Regions:
+        """How each region is used and strained, and what negative cash costs."""
+        return Regions.model_validate(await self.ask("GET", "/v1/regions"))
 
     async def book(self, symbol: str, depth: int = 20) -> Book:
         """The best levels of a book."""
@@ -238,6 +243,21 @@ class Client:
         """What trades cost in windows of a region and tier that are listed from now on, by an administrator."""
         fields = {"region": region, "tier": tier, "maker_ppm": maker_ppm, "taker_ppm": taker_ppm}
         await self.ask("POST", "/v1/admin/fees", fields)
+
+    async def set_utilisation(self, utilisation_ppm: Mapping[str, int]) -> None:
+        """How much of what regions can deliver is used, by an administrator; up to 256 regions by their codes."""
+        regions = [{"region": region, "utilisation_ppm": ppm} for region, ppm in utilisation_ppm.items()]
+        await self.ask("POST", "/v1/admin/utilisation", {"regions": regions})
+
+    async def set_strain(self, region: str, *, low_ppm: int, high_ppm: int) -> None:
+        """Between which caps on its utilisation a region is strained, by an administrator; 0 and 0 for never."""
+        await self.ask("POST", "/v1/admin/strain", {"region": region, "low_ppm": low_ppm, "high_ppm": high_ppm})
+
+    async def set_financing(self, *, base_ppm: int, slope_1_ppm: int, slope_2_ppm: int, optimum_ppm: int) -> None:
+        """What negative cash costs a year, by an administrator; all 0 for nothing."""
+        names = ("base_ppm", "slope_1_ppm", "slope_2_ppm", "optimum_ppm")
+        rates = (base_ppm, slope_1_ppm, slope_2_ppm, optimum_ppm)
+        await self.ask("POST", "/v1/admin/financing", dict(zip(names, rates, strict=True)))
 
     async def halt(self, symbol: str | None = None) -> None:
         """Stop trading in a tranche, or in all, by an administrator."""

@@ -177,7 +177,9 @@ def first_record(snapshot: Snapshot) -> int:
         ),
         (lambda whole: whole._replace(payload=bytes(whole.payload)[:-1]), "other bytes than its header says"),
         (
-            lambda whole: whole._replace(payload=bytes(whole.payload).replace(b'"regions"', b'"legions"')),
+            lambda whole: whole._replace(
+                payload=bytes(whole.payload).replace(b'"ended_tranches"', b'"ended_franches"')
+            ),
             "no dump of a market view",
         ),
         (lambda whole: whole._replace(payload=b"[]\n"), "without the header"),

@@ -22,6 +22,16 @@ def test_what_was_set_is_told_whole():
     assert standing_parameters(market.venue) == {2: Standing(1_100, SHOCKS_TICKS, 20, 9)}
 
 
+def test_what_strain_makes_of_shocks_is_nothing_that_was_set():
+    """Otherwise what data sets next would begin at strained shocks, and be strained again."""
+    market = open_market()
+    market.send(commands.set_strain(1, 100_000, 200_000))
+    market.send(commands.set_parameters(2, mark_ticks=1_100, shocks_ticks=SHOCKS_TICKS))
+    before = standing_parameters(market.venue)
+    assert market.ask(commands.set_utilisation(1, 150_000))["tranches"] > 0
+    assert standing_parameters(market.venue) == before
+
+
 def test_another_mark_alone_is_something_that_was_set():
     unknown = Standing(REFERENCE_TICKS, (0, REFERENCE_TICKS, -REFERENCE_TICKS), REFERENCE_TICKS // 5, 0)
     assert unknown.is_as_listed

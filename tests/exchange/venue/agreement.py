@@ -1,12 +1,14 @@
 """Whether the state of a venue is what its twin made of the events."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from exchange.venue.agenda import INDICATIVE_DUE, REVIEW_DUE, SERIES_DUE, TRANCHE_DUE
+from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, SERIES_DUE, TRANCHE_DUE
 from exchange.venue.image import take_image
 from exchange.venue.machine import Venue
 from tests.exchange.venue.twin import VenueTwin
-from tests.exchange.venue.twin_margin import Figures
+from tests.exchange.venue.twin_margin import Figures, Strain
 from tests.exchange.venue.twin_parts import Order, Terms
 
 
@@ -31,6 +33,7 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
     check_orders(twin, image["orders"])
     check_tranches(twin, image["tranches"])
     check_positions(twin, image["positions"])
+    check_leverage(twin, image)
     check_clients(twin, image["clients"])
     check_agenda(twin, venue)
 
@@ -112,6 +115,15 @@ def check_positions(twin: VenueTwin, rows: np.ndarray) -> None:
     }
 
 
+def check_leverage(twin: VenueTwin, image: Mapping[str, np.ndarray]) -> None:
+    """How regions are strained, and what cash costs."""
+    assert [tuple(row)[:3] for row in image["regions"].tolist()] == [
+        twin.strains.get(region_id, Strain()) for region_id in range(1, twin.regions + 1)
+    ]
+    (row,) = image["financing"].tolist()
+    assert row == (twin.hour_due_ns, *twin.curve, twin.rate[1], twin.rate[0], 0, 0)
+
+
 def check_clients(twin: VenueTwin, rows: np.ndarray) -> None:
     names = ("account_id", "client_id_high", "client_id_low", "time_ns", "sequence", "outcome")
     assert [tuple(int(row[name]) for name in names) for row in rows] == [
@@ -120,11 +132,13 @@ def check_clients(twin: VenueTwin, rows: np.ndarray) -> None:
 
 
 def check_agenda(twin: VenueTwin, venue: Venue) -> None:
-    """One entry for each tranche and series, and for each tranche whose auction is told of, in the order of a heap."""
+    """One entry for each tranche and series, for each tranche whose auction is told of, and for the hour that is to be
+    charged, in the order of a heap."""
     entries = venue.state.agenda[: int(venue.state.clock[0]["agenda_count"])].tolist()
     tranches = [(each.deadline_ns, TRANCHE_DUE, each_id) for each_id, each in twin.tranches.items()]
     series = [(each.due_ns, SERIES_DUE, each_id) for each_id, each in twin.series.items()]
     told = [(each.indicative_due_ns, INDICATIVE_DUE, each_id) for each_id, each in twin.tranches.items()]
     reviews = [(each.review_ns, REVIEW_DUE, each_id) for each_id, each in twin.accounts.items() if each.standing]
-    assert sorted(entries) == sorted(tranches + series + reviews + [entry for entry in told if entry[0]])
+    hour = [(twin.hour_due_ns, FINANCING_DUE, 0)] if twin.hour_due_ns else []
+    assert sorted(entries) == sorted(tranches + series + reviews + hour + [entry for entry in told if entry[0]])
     assert all(entries[(at - 1) // 2] <= entries[at] for at in range(1, len(entries)))

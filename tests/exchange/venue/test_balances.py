@@ -31,6 +31,7 @@ def test_books_add_up_after_trades_and_fees_and_settling(market: Market) -> None
     [
         ("accounts", "cash_nano", "balances, fees and fund come to"),
         ("summary", "fees_nano", "balances, fees and fund come to"),
+        ("summary", "fund_nano", "balances, fees and fund come to"),
         ("summary", "deposits_nano", "balances, fees and fund come to"),
         ("positions", "lots", "the lots of instrument"),
         ("positions", "cost_nano", "the cost_nano of instrument"),

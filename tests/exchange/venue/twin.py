@@ -39,7 +39,7 @@ from tests.exchange.venue.told import (
     head_of,
     told,
 )
-from tests.exchange.venue.twin_calendar import TwinCalendar
+from tests.exchange.venue.twin_leverage import LEVERAGE_KINDS, TwinLeverage
 from tests.exchange.venue.twin_margin import Wanted
 from tests.exchange.venue.twin_parts import Account, Order, Remembered, Risk, Terms
 
@@ -75,6 +75,9 @@ OUTCOMES: dict[int, set[Event]] = {
     Command.SET_PARAMETERS: {Event.PARAMETERS_SET},
     Command.SET_FEES: {Event.FEES_SET},
     Command.ENDOW_FUND: {Event.FUND_ENDOWED},
+    Command.SET_UTILISATION: {Event.UTILISATION_SET},
+    Command.SET_STRAIN: {Event.STRAIN_SET},
+    Command.SET_FINANCING: {Event.FINANCING_SET},
 }
 """How a command may end, beside a refusal or a repetition, which say nothing else."""
 MEETING = {Event.TRADE, Event.PREVENTED, Event.CANCELLED, Event.REFRESHED, Event.RESERVE_REMOVED, Event.REDUCED}
@@ -84,6 +87,7 @@ SUPERVISION = MEETING | {
     *(Event.STANDING_CHANGED, Event.FORCED_ORDER, Event.DELEVERAGED, Event.FUND_MOVED, Event.SHORTFALL),
     *(Event.FILLED, Event.KILLED),
 }
+INTEREST = {Event.FINANCING_RATED, Event.FINANCED}
 BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.PLACE: MEETING | {Event.TRIMMED},
     Command.CANCEL: {Event.RESERVE_REMOVED},
@@ -91,17 +95,24 @@ BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.MASS_CANCEL: {Event.CANCELLED, Event.RESERVE_REMOVED},
     Command.MASS_QUOTE: MEETING | {Event.WITHDRAWN, Event.RESTED, Event.REPLACED, Event.FILLED, Event.KILLED},
     Command.BASKET: (MEETING - {Event.PREVENTED}) | {Event.FILLED},
-    Command.TICK: GATE | AUCTION | SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
-    Command.SET_PARAMETERS: SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED, Event.STATE_CHANGED},
+    Command.TICK: GATE | AUCTION | INTEREST | SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
+    **dict.fromkeys(
+        (Command.SET_PARAMETERS, Command.SET_UTILISATION, Command.SET_STRAIN),
+        SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED, Event.STATE_CHANGED},
+    ),
     Command.RESUME_MARKET: {Event.STATE_CHANGED},
 }
 """What a command may tell before it ends."""
-WITHOUT_EFFECT = frozenset({Event.PARAMETERS_SET, Event.FILLED, Event.KILLED, Event.REJECTED, Event.REPEATED}) | {
-    *(Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED, Event.BASKET_KILLED)
-}
+RE_MARKED = frozenset({Event.PARAMETERS_SET, Event.UTILISATION_SET, Event.STRAIN_SET})
+"""Outcomes whose commands have their effect before they deal with whoever it left short."""
+WITHOUT_EFFECT = (
+    RE_MARKED
+    | frozenset({Event.FILLED, Event.KILLED, Event.REJECTED, Event.REPEATED})
+    | {*(Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED, Event.BASKET_KILLED)}
+)
 
 
-class VenueTwin(TwinCalendar):
+class VenueTwin(TwinLeverage):
     """Plain dictionaries, recomputed sums, no slots."""
 
     def __init__(self, limits: VenueLimits) -> None:
@@ -143,6 +154,8 @@ class VenueTwin(TwinCalendar):
             goes = self.matching_orders(group)
             if outcome["kind"] == Event.PARAMETERS_SET:
                 self.set_parameters(group, outcome)
+            elif outcome["kind"] in RE_MARKED:
+                self.set_strain(group, outcome)
         else:
             assert (outcome["kind"], outcome["reason"]) == expected[:2], f"{expected} was foretold, not {outcome}"
             assert len(answer) == 1, "a refusal or a repetition says nothing else"
@@ -309,6 +322,8 @@ class VenueTwin(TwinCalendar):
             assert outcome["reason"] == self.account_reject(account_of(group))
         elif kind in MONEY_KINDS:
             assert outcome["reason"] == self.money_reject(group)
+        elif kind in LEVERAGE_KINDS:
+            assert outcome["reason"] == self.leverage_reject(group, self.regions)
         elif kind in (Command.PLACE, Command.REPLACE, Command.MASS_QUOTE, Command.BASKET):
             assert (outcome["reason"] == Reject.MARKET_HALTED) == self.is_halted
         if kind == Command.PLACE and not int(group["flags"][0]) & OrderFlag.POST_ONLY_SLIDE:
@@ -399,8 +414,8 @@ class VenueTwin(TwinCalendar):
 
     def take_in(self, event: Told, group: np.ndarray) -> None:
         """Carry one event into the twin's own books."""
-        is_late = self.command_kind == Command.SET_PARAMETERS and event["kind"] != Event.PARAMETERS_SET
-        if (self.command_kind == Command.TICK or is_late) and event["kind"] != Event.REJECTED:
+        brings_more = (Command.TICK, Command.SET_PARAMETERS, Command.SET_UTILISATION, Command.SET_STRAIN)
+        if self.command_kind in brings_more and event["kind"] not in RE_MARKED | {Event.REJECTED}:
             self.come_to(event)
         if self.is_leaving(event):
             self.check_leaving(event)
@@ -412,6 +427,8 @@ class VenueTwin(TwinCalendar):
             handler(event)
         elif event["kind"] == Event.SERIES_DEFINED:
             self.define_series(group)
+        elif event["kind"] == Event.FINANCING_SET:
+            self.set_financing(group, event)
         elif event["kind"] == Event.FEES_SET:
             command = group.view(PARAMETERS_COMMAND)[0]
             fees_ppm = int(command["maker_fee_ppm"]), int(command["taker_fee_ppm"])
@@ -427,7 +444,8 @@ class VenueTwin(TwinCalendar):
         shocks_ticks = (0, *(int(group.view(SHOCKS)[1][f"shock_{n}_ticks"]) for n in range(1, SCENARIOS)))
         risk = Risk(int(command["mark_ticks"]), shocks_ticks, *(int(command[name]) for name in names))
         self.tranches[event["instrument_id"]].risk = risk
-        assert event["worst_shock_ticks"] == max(abs(ticks) for ticks in shocks_ticks)
+        strained_ticks = self.shocks_ticks(self.tranches[event["instrument_id"]])
+        assert event["worst_shock_ticks"] == max(abs(ticks) for ticks in strained_ticks)
         assert all(event[name] == getattr(risk, name) for name in ("mark_ticks", *names))
         self.excused |= set(self.accounts)
         held = {order.account_id for order in self.orders.values() if order.instrument_id == event["instrument_id"]}

@@ -5,8 +5,11 @@ whatever the venue keeps step by step must come to the same.
 """
 
 from collections.abc import Iterable
+from fractions import Fraction
+from math import floor
 from typing import NamedTuple
 
+from exchange.venue.state import VenueLimits
 from matching.schema import PRICE_TICKS_MAX, Side
 from risk.contracts import UNKNOWN_SHOCKS_PERMILLE
 from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject, Standing
@@ -44,6 +47,23 @@ class Wanted(NamedTuple):
 Open = Order | Wanted
 
 
+class Strain(NamedTuple):
+    """How a region is used, and between which caps that strains it, in ppm."""
+
+    utilisation_ppm: int = 0
+    low_ppm: int = 0
+    high_ppm: int = 0
+
+    @property
+    def share(self) -> Fraction:
+        """How far every shock is on its way to the whole mark."""
+        if self.high_ppm == 0:
+            return Fraction(0)
+        return min(
+            max(Fraction(self.utilisation_ppm - self.low_ppm, self.high_ppm - self.low_ppm), Fraction(0)), Fraction(1)
+        )
+
+
 def unknown_risk(reference_ticks: int) -> Risk:
     """The parameters of a tranche before any come."""
     shocks = [
@@ -55,6 +75,20 @@ def unknown_risk(reference_ticks: int) -> Risk:
 
 class TwinMargin(TwinBooks):
     """Figures of accounts, and whether an order is covered."""
+
+    def __init__(self, limits: VenueLimits) -> None:
+        super().__init__(limits)
+        self.strains: dict[int, Strain] = {}
+
+    def shocks_ticks(self, tranche: Tranche) -> list[int]:
+        """What a long lot gains in each scenario, under the strain of its region."""
+        share = self.strains.get(tranche.scope[0], Strain()).share
+        mark_ticks = tranche.risk.mark_ticks
+        grown = (floor((max(mark_ticks, abs(each)) - abs(each)) * share) for each in tranche.risk.shocks_ticks)
+        return [
+            (abs(base) + more) * (1 if base > 0 else -1) if base else 0
+            for base, more in zip(tranche.risk.shocks_ticks, grown, strict=True)
+        ]
 
     def figures(self, account_id: int, orders: Iterable[Open] | None = None) -> Figures:
         """An account's figures, with its own orders or with others in their place."""
@@ -72,9 +106,10 @@ class TwinMargin(TwinBooks):
             worst_lots, gross_lots = self.reach(lots, own)
             charges_nano += self.charge(tranche, worst_lots)
             gross_nano += gross_lots * tranche.price_max_ticks * tranche.tick_value_nano
+            shocks_ticks = self.shocks_ticks(tranche)
             in_class = losses.setdefault(tranche.scope[0], [0] * SCENARIOS)
             for scenario in range(SCENARIOS):
-                gain_nano = tranche.risk.shocks_ticks[scenario] * tranche.tick_value_nano
+                gain_nano = shocks_ticks[scenario] * tranche.tick_value_nano
                 in_class[scenario] += sum(self.loss(tranche, order, gain_nano) for order in own) - lots * gain_nano
         margin_nano = sum(max(in_class) for in_class in losses.values()) + charges_nano
         return Figures(account.cash_nano, unsettled_nano, margin_nano, gross_nano, account.fees_nano)

@@ -6,7 +6,7 @@ from exchange import commands
 from exchange.symbols import NANO_PER_S
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Reason, Tier
-from exchange.view import venue_flow
+from exchange.view import Financing, RegionStrain, venue_flow
 from tests.exchange.view.markets import (
     ALICE,
     BOB,
@@ -92,6 +92,44 @@ def test_new_fees_are_those_of_windows_that_are_listed_from_then_on(market: Mark
     listed = {tranche.instrument_id: tranche for tranche in market.view.tranches.values()}
     assert (listed[WINDOW].maker_fee_ppm, listed[WINDOW].taker_fee_ppm) == (0, 0)
     assert (listed[max(listed)].maker_fee_ppm, listed[max(listed)].taker_fee_ppm) == (-20, 50)
+    assert_agrees_with_venue(market)
+
+
+def test_how_a_region_is_used_and_strained_shows_and_so_does_what_it_makes_of_margins(market: Market) -> None:
+    market.place(BOB, SELL, 40_000, 10)
+    market.place(ALICE, BUY, 40_000, 10)
+    market.send(commands.set_parameters(WINDOW, mark_ticks=40_000, shocks_ticks=SHOCKS_TICKS))
+    before_nano = market.view.balances(ALICE).margin_nano
+    market.send(commands.set_strain(1, 600_000, 900_000), commands.set_utilisation(1, 700_000))
+    assert market.view.strains == {1: RegionStrain(700_000, 600_000, 900_000)}
+    assert market.view.strains[1].strain_ppm == 333_333
+    assert market.view.balances(ALICE).margin_nano > before_nano
+    assert_agrees_with_venue(market)
+    market.send(commands.set_utilisation(1, 10_000_001), commands.set_strain(2, 1, 2))
+    assert market.view.strains == {1: RegionStrain(700_000, 600_000, 900_000)}
+
+
+@pytest.mark.parametrize(
+    ("strain", "strain_ppm"),
+    [((500, 0, 0), 0), ((0, 0, 10), 0), ((5, 0, 10), 500_000), ((10, 0, 10), 1_000_000), ((99, 0, 10), 1_000_000)],
+)
+def test_strain_is_told_as_the_way_between_the_caps(strain: tuple[int, int, int], strain_ppm: int) -> None:
+    assert RegionStrain(*strain).strain_ppm == strain_ppm
+
+
+def test_what_cash_costs_shows_with_the_rate_of_the_hour(market: Market) -> None:
+    market.send(commands.set_financing(100_000, 48_000, 1_000_000, 800_000))
+    assert market.view.financing == Financing(100_000, 48_000, 1_000_000, 800_000, 100_000, 0)
+    market.send(commands.set_parameters(WINDOW, mark_ticks=40_000, shocks_ticks=[0] * 16))
+    market.send(commands.withdraw(BOB, CASH_NANO - 1_000_000_000))
+    market.place(BOB, SELL, 40_000, 100)
+    market.place(ALICE, BUY, 40_000, 100)
+    market.place(CAROL, SELL, 59_000, 1)
+    market.place(ALICE, BUY, 59_000, 1)
+    market.send(time_ns=FIRST_WINDOW_NS + 10 * NANO_PER_S)
+    debt_nano = -market.view.balances(BOB).cash_nano
+    assert 0 < debt_nano == 900_000_000 + market.venue.image()["summary"]["fund_nano"]
+    assert market.view.financing.rate_ppm >= 100_000
     assert_agrees_with_venue(market)
 
 
