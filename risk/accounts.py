@@ -30,6 +30,9 @@ class Ledger(ArrayGroup):
     losses: np.ndarray  # (16 x classes,) int64: what each class would lose in each scenario, orders included
     contracts: np.ndarray  # (instruments,) CONTRACT, at instrument id modulo their number
     shocks: np.ndarray  # (16 x instruments,) int32: what a long lot gains in each scenario, in ticks
+    limits: np.ndarray  # (accounts,) ACCOUNT_LIMITS, at the account's id
+    contract_limits: np.ndarray  # (instruments,) CONTRACT_LIMITS, where the contract stands
+    rules: np.ndarray  # (rules + 1,) RULE; slot 0 is never used
 
 
 def allocate(
@@ -39,7 +42,7 @@ def allocate(
 ) -> Ledger:
     """A ledger without accounts. The number of contracts is a power of two."""
     totals = np.zeros(1, schema.LEDGER)
-    totals["fresh_position"] = totals["fresh_class"] = totals["accounts_end"] = 1
+    totals["fresh_position"] = totals["fresh_class"] = totals["fresh_rule"] = totals["accounts_end"] = 1
     return Ledger(
         totals=totals,
         accounts=aligned_zeros(accounts, schema.ACCOUNT),
@@ -50,6 +53,9 @@ def allocate(
         losses=aligned_zeros(SCENARIOS * (positions + 1), np.dtype(np.int64)),
         contracts=aligned_zeros(contracts, schema.CONTRACT),
         shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
+        limits=aligned_zeros(accounts, schema.ACCOUNT_LIMITS),
+        contract_limits=aligned_zeros(contracts, schema.CONTRACT_LIMITS),
+        rules=aligned_zeros(schema.RULE_CAPACITY + 1, schema.RULE),
     )
 
 
@@ -63,6 +69,13 @@ def is_account(ledger, account_id):
 def uses_reduce_only(ledger, account_id):
     """Whether an account may have reduce-only orders."""
     return ledger.accounts[account_id]["uses_reduce_only"] != 0
+
+
+@inlined
+def is_watched(ledger, account_id):
+    """Whether new orders of an account have more to pass than margin: reduce-only orders, limits, a switch."""
+    account = ledger.accounts[account_id]
+    return (account["uses_reduce_only"] | account["is_blocked"] | account["has_limits"] | account["is_protected"]) != 0
 
 
 @inlined

@@ -20,6 +20,7 @@ from exchange.venue.agenda import (
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
+from exchange.venue.protection import comes_before_step, sweep_all
 from exchange.venue.schema import (
     BASIS_POINTS,
     NANO_PER_S,
@@ -39,6 +40,7 @@ from matching.schema import NIL, PRICE_TICKS_MAX, Phase
 from matching.timers import due_slot
 from matching.working import is_paused
 from risk.contracts import list_contract
+from risk.limits import forget_contract_limits
 from risk.settlement import settle_first
 
 
@@ -50,6 +52,11 @@ def advance(state, time_ns, events, count):
     clock["is_paused"] = 0
     time_ns = max(time_ns, clock["time_ns"])
     while True:
+        if comes_before_step(state):
+            count = sweep_all(state, events, count)
+            if is_paused(state.book):
+                clock["is_paused"] = 1
+                return count
         due_ns = next_due(state)
         if due_ns > time_ns:
             break
@@ -406,6 +413,8 @@ def open_tranche(state, series, series_id, instrument_id):
     instrument["price_step_ticks"] = series["price_step_ticks"]
     instrument["quantity_step_lots"] = series["quantity_step_lots"]
     instrument["quantity_max_lots"] = series["quantity_max_lots"]
+    instrument["has_limits"] = 0
+    forget_contract_limits(state.ledger, slot)
     set_band(instrument, tranche, state.ledger.contracts[slot]["price_max_ticks"])
 
 

@@ -76,5 +76,6 @@ CLOCK = record(
     ("series_count", "u4"),
     ("is_paused", "u1"),  # the command at work must be run again
     ("is_halted", "u1"),  # the whole market
-    ("reserved", "u2"),
+    ("protection", "u1"),  # a stage of what protection does in a command that made it go off; else 0
+    ("reserved", "u1"),
 )

@@ -86,6 +86,15 @@ class Command(IntEnum):
     SHOCKS = 30
     """What a long lot gains in scenarios 1 to 15, behind a SET_PARAMETERS."""
     CONTINUATION = 31
+    KILL_SWITCH = 32
+    """A MASS_CANCEL_COMMAND: no new orders of an account from now on, or of anybody, and those there are go."""
+    LIFT_KILL_SWITCH = 33
+    """For an account; a halted market is resumed."""
+    SET_ACCOUNT_LIMITS = 34
+    SET_REGION_LIMIT = 35
+    SET_INSTRUMENT_LIMITS = 36
+    SET_PROTECTION = 37
+    RESET_PROTECTION = 38
 
 
 class Event(IntEnum):
@@ -128,6 +137,15 @@ class Event(IntEnum):
     LISTING_REFUSED = 45
     PARAMETERS_SET = 46
     FEES_SET = 47
+    KILL_SWITCH_PULLED = 58
+    """A SUMMARY_EVENT; account 0 is everybody, and the market is halted."""
+    KILL_SWITCH_LIFTED = 59
+    LIMITS_SET = 60
+    PROTECTION_SET = 61
+    PROTECTION_TRIGGERED = 62
+    """A SUMMARY_EVENT before a command's outcome, with the region in the place of `counter_account_id`: all orders of
+    the account in it went."""
+    PROTECTION_RESET = 63
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -184,6 +202,18 @@ class Reject(IntEnum):
     PRICE_ABOVE_MAXIMUM = RiskReject.PRICE_ABOVE_MAXIMUM
     PARAMETERS_OUT_OF_RANGE = RiskReject.PARAMETERS_OUT_OF_RANGE
     FEES_OUT_OF_RANGE = RiskReject.FEES_OUT_OF_RANGE
+    ACCOUNT_BLOCKED = RiskReject.ACCOUNT_BLOCKED
+    POSITION_LIMIT_ACCOUNT = RiskReject.POSITION_LIMIT_ACCOUNT
+    POSITION_LIMIT_REGION = RiskReject.POSITION_LIMIT_REGION
+    POSITION_LIMIT_INSTRUMENT = RiskReject.POSITION_LIMIT_INSTRUMENT
+    ORDER_SIZE_LIMIT = RiskReject.ORDER_SIZE_LIMIT
+    ORDER_NOTIONAL_LIMIT = RiskReject.ORDER_NOTIONAL_LIMIT
+    OPEN_ORDER_LIMIT = RiskReject.OPEN_ORDER_LIMIT
+    MARKET_MAKER_PROTECTED = RiskReject.MARKET_MAKER_PROTECTED
+    LIMITS_OUT_OF_RANGE = RiskReject.LIMITS_OUT_OF_RANGE
+    TOO_MANY_RULES = RiskReject.TOO_MANY_RULES
+    PROTECTION_OUT_OF_RANGE = RiskReject.PROTECTION_OUT_OF_RANGE
+    NOT_PROTECTED = RiskReject.NOT_PROTECTED
     UNKNOWN_COMMAND = VenueReject.UNKNOWN_COMMAND
     INCOMPLETE_GROUP = VenueReject.INCOMPLETE_GROUP
     UNKNOWN_ACCOUNT = VenueReject.UNKNOWN_ACCOUNT
@@ -280,6 +310,38 @@ SHOCKS = record(
     *((f"shock_{n}_ticks", "i4") for n in range(1, SCENARIOS)),
 )
 """In scenario 0 nothing moves."""
+
+LIMITS_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("instrument_id", "u4"),  # SET_INSTRUMENT_LIMITS alone
+    ("account_id", "u4"),  # all but SET_INSTRUMENT_LIMITS
+    ("region_id", "u4"),  # SET_REGION_LIMIT alone, which has `position_lots` and no more
+    ("position_lots", "i8"),
+    ("order_lots", "i8"),
+    ("order_nano", "i8"),
+    ("open_orders_step_nano", "i8"),  # SET_ACCOUNT_LIMITS alone, like the next two
+    ("open_orders_base", "u4"),
+    ("open_orders_max", "u4"),
+    ("reserved_2", "i8"),
+)
+
+PROTECTION_COMMAND = record(
+    ("kind", "u1"),
+    ("continuations", "u1"),
+    ("reserved", "u2"),
+    ("region_id", "u4"),
+    ("account_id", "u4"),
+    ("interval_ms", "u4"),  # SET_PROTECTION alone, like all that follows; 0 takes protection away
+    ("frozen_ms", "u4"),  # 0 until a reset
+    ("reserved_2", "u4"),
+    ("quantity_lots", "i8"),
+    ("net_lots", "i8"),
+    ("notional_nano", "i8"),
+    ("reserved_3", "i8"),
+    ("reserved_4", "i8"),
+)
 
 TIER_BITS = 8
 """The scope of an instrument, by which a mass cancel may go, is its region's id above so many bits of its tier."""
@@ -387,6 +449,38 @@ PARAMETERS_EVENT = record(
     ("taker_fee_ppm", "i4"),
 )
 
+LIMITS_EVENT = record(
+    ("kind", "u1"),
+    ("reserved", "u1"),
+    ("reason", "u2"),
+    ("instrument_id", "u4"),
+    ("sequence", "u8"),
+    ("position_lots", "i8"),
+    ("order_lots", "i8"),
+    ("account_id", "u4"),
+    ("region_id", "u4"),
+    ("open_orders_max", "u4"),
+    ("index", "u4"),
+    ("order_nano", "i8"),
+    ("open_orders", "i8"),  # how many there are, if that is limited
+)
+
+PROTECTION_EVENT = record(
+    ("kind", "u1"),
+    ("reserved", "u1"),
+    ("reason", "u2"),
+    ("region_id", "u4"),
+    ("sequence", "u8"),
+    ("quantity_lots", "i8"),
+    ("net_lots", "i8"),
+    ("account_id", "u4"),
+    ("interval_ms", "u4"),
+    ("frozen_ms", "u4"),
+    ("index", "u4"),
+    ("notional_nano", "i8"),
+    ("reserved_2", "i8"),
+)
+
 LAYOUTS = (
     ORDER_COMMAND,
     CHANGE_COMMAND,
@@ -400,6 +494,8 @@ LAYOUTS = (
     INSTRUMENT_COMMAND,
     PARAMETERS_COMMAND,
     SHOCKS,
+    LIMITS_COMMAND,
+    PROTECTION_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -409,10 +505,12 @@ LAYOUTS = (
     STATE_EVENT,
     REPEAT_EVENT,
     PARAMETERS_EVENT,
+    LIMITS_EVENT,
+    PROTECTION_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES
-for _layout in (CLOCK_EVENT, ACCOUNT_EVENT, TRANCHE_EVENT, STATE_EVENT, REPEAT_EVENT, PARAMETERS_EVENT):
+for _layout in LAYOUTS[LAYOUTS.index(ORDER_EVENT) :]:
     for _field in ("kind", "reason", "sequence", "index"):
         assert offset_of(_layout, _field) == offset_of(ORDER_EVENT, _field), "events share their head"
 
@@ -426,6 +524,8 @@ class Batch(RecordViews):
         "series": SERIES_COMMAND,
         "instruments": INSTRUMENT_COMMAND,
         "parameters": PARAMETERS_COMMAND,
+        "limits": LIMITS_COMMAND,
+        "protections": PROTECTION_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -442,4 +542,6 @@ class EventBuffer(RecordViews):
         "states": STATE_EVENT,
         "repeats": REPEAT_EVENT,
         "parameters": PARAMETERS_EVENT,
+        "limits": LIMITS_EVENT,
+        "protections": PROTECTION_EVENT,
     }

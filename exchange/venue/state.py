@@ -46,6 +46,8 @@ class State(ArrayGroup):
     agenda: np.ndarray  # (2 x instruments + series,) AGENDA_ENTRY: a heap by (due time, kind, subject)
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
+    outcome: np.ndarray  # (1,) ORDER_EVENT: the outcome of a command, while protection writes its events before it
+    sweep: np.ndarray  # (1,) MASS_CANCEL_COMMAND: the orders that protection takes away
 
 
 def allocate(limits: VenueLimits) -> State:
@@ -65,6 +67,8 @@ def allocate(limits: VenueLimits) -> State:
         agenda=aligned_zeros(2 * limits.instruments + schema.SERIES_CAPACITY, layout.AGENDA_ENTRY),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+        outcome=np.zeros(1, schema.ORDER_EVENT),
+        sweep=np.zeros(1, schema.MASS_CANCEL_COMMAND),
     )
 
 

@@ -9,7 +9,9 @@ from exchange.venue.schema import (
     ACCOUNT_EVENT,
     CLOCK_EVENT,
     CONTINUATIONS_MAX,
+    LIMITS_EVENT,
     PARAMETERS_EVENT,
+    PROTECTION_EVENT,
     REPEAT_EVENT,
     STATE_EVENT,
     TRANCHE_EVENT,
@@ -41,9 +43,13 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     **dict.fromkeys((Event.REFERENCE_SET, Event.LISTING_REFUSED), TRANCHE_EVENT),
     **dict.fromkeys((Event.MARKET_HALTED, Event.MARKET_RESUMED), TRANCHE_EVENT),
     **dict.fromkeys((Event.PARAMETERS_SET, Event.FEES_SET), PARAMETERS_EVENT),
+    Event.KILL_SWITCH_LIFTED: ACCOUNT_EVENT,
+    Event.LIMITS_SET: LIMITS_EVENT,
+    **dict.fromkeys((Event.PROTECTION_SET, Event.PROTECTION_RESET), PROTECTION_EVENT),
     Event.STATE_CHANGED: STATE_EVENT,
     Event.REPEATED: REPEAT_EVENT,
     **dict.fromkeys((Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED), SUMMARY_EVENT),
+    **dict.fromkeys((Event.KILL_SWITCH_PULLED, Event.PROTECTION_TRIGGERED), SUMMARY_EVENT),
 }
 ENTRY_LAYOUTS: dict[int, np.dtype] = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
 HEAD_LAYOUTS: dict[int, np.dtype] = {
