@@ -172,7 +172,7 @@ def _taker(stored: list[str], columns: dict[str, Any]) -> Any:
 
 def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]]) -> dict[str, Any]:
     """A document whose rows have the columns of this version, from one whose rows have others."""
-    take = {name: _taker(stored[name], columns) for name, columns in COLUMNS.items()}
+    take = {name: _taker(stored.get(name, []), columns) for name, columns in COLUMNS.items()}
     return document | {
         "series": [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]],
         "accounts": [
@@ -184,6 +184,7 @@ def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]
             for row, sequence, trades in document["tranches"]
         ],
         "tape": [take["trade"](row) for row in document["tape"]],
+        "rules": [take["rule"](row) for row in document.get("rules", [])],
     }
 
 

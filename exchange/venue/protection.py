@@ -84,6 +84,7 @@ def sweep(state, events, count):
             return count
         events.orders[count - 1]["kind"] = Event.PROTECTION_TRIGGERED
         events.orders[count - 1]["counter_account_id"] = rule["region_id"]
+        events.orders[count - 1]["leaves_lots"] = rule["frozen_until_ns"]
         drop_due(ledger)
     return count
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.staff_schema import LIMITS_COMMAND, LIMITS_EVENT, PROTECTION_COMMAND, PROTECTION_EVENT
 from kernels.arrays import RecordViews
 from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
@@ -143,8 +144,8 @@ class Event(IntEnum):
     LIMITS_SET = 60
     PROTECTION_SET = 61
     PROTECTION_TRIGGERED = 62
-    """A SUMMARY_EVENT before a command's outcome, with the region in the place of `counter_account_id`: all orders of
-    the account in it went."""
+    """A SUMMARY_EVENT before a command's outcome: all orders of the account in a region went. The region stands in the
+    place of `counter_account_id`, the time until which no new ones are taken in that of `leaves_lots`."""
     PROTECTION_RESET = 63
 
 
@@ -311,38 +312,6 @@ SHOCKS = record(
 )
 """In scenario 0 nothing moves."""
 
-LIMITS_COMMAND = record(
-    ("kind", "u1"),
-    ("continuations", "u1"),
-    ("reserved", "u2"),
-    ("instrument_id", "u4"),  # SET_INSTRUMENT_LIMITS alone
-    ("account_id", "u4"),  # all but SET_INSTRUMENT_LIMITS
-    ("region_id", "u4"),  # SET_REGION_LIMIT alone, which has `position_lots` and no more
-    ("position_lots", "i8"),
-    ("order_lots", "i8"),
-    ("order_nano", "i8"),
-    ("open_orders_step_nano", "i8"),  # SET_ACCOUNT_LIMITS alone, like the next two
-    ("open_orders_base", "u4"),
-    ("open_orders_max", "u4"),
-    ("reserved_2", "i8"),
-)
-
-PROTECTION_COMMAND = record(
-    ("kind", "u1"),
-    ("continuations", "u1"),
-    ("reserved", "u2"),
-    ("region_id", "u4"),
-    ("account_id", "u4"),
-    ("interval_ms", "u4"),  # SET_PROTECTION alone, like all that follows; 0 takes protection away
-    ("frozen_ms", "u4"),  # 0 until a reset
-    ("reserved_2", "u4"),
-    ("quantity_lots", "i8"),
-    ("net_lots", "i8"),
-    ("notional_nano", "i8"),
-    ("reserved_3", "i8"),
-    ("reserved_4", "i8"),
-)
-
 TIER_BITS = 8
 """The scope of an instrument, by which a mass cancel may go, is its region's id above so many bits of its tier."""
 
@@ -447,38 +416,6 @@ PARAMETERS_EVENT = record(
     ("series_id", "u4"),
     ("maker_fee_ppm", "i4"),
     ("taker_fee_ppm", "i4"),
-)
-
-LIMITS_EVENT = record(
-    ("kind", "u1"),
-    ("reserved", "u1"),
-    ("reason", "u2"),
-    ("instrument_id", "u4"),
-    ("sequence", "u8"),
-    ("position_lots", "i8"),
-    ("order_lots", "i8"),
-    ("account_id", "u4"),
-    ("region_id", "u4"),
-    ("open_orders_max", "u4"),
-    ("index", "u4"),
-    ("order_nano", "i8"),
-    ("open_orders", "i8"),  # how many there are, if that is limited
-)
-
-PROTECTION_EVENT = record(
-    ("kind", "u1"),
-    ("reserved", "u1"),
-    ("reason", "u2"),
-    ("region_id", "u4"),
-    ("sequence", "u8"),
-    ("quantity_lots", "i8"),
-    ("net_lots", "i8"),
-    ("account_id", "u4"),
-    ("interval_ms", "u4"),
-    ("frozen_ms", "u4"),
-    ("index", "u4"),
-    ("notional_nano", "i8"),
-    ("reserved_2", "i8"),
 )
 
 LAYOUTS = (

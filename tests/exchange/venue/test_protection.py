@@ -1,4 +1,4 @@
-"""Market-maker protection: it goes off at a limit within an interval, takes all orders away, and holds until it ends."""
+"""Market-maker protection goes off at a limit within an interval, takes all orders away, and holds until it ends."""
 
 import numpy as np
 import pytest
