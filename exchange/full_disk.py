@@ -15,7 +15,9 @@ from exchange.reserve import Reserve
 from exchange.venue.schema import Command
 
 LOOK_EVERY_S = 5.0
-TAKEN_WHEN_FULL = frozenset(kind for kind in Command if "CANCEL" in kind.name or kind.name.startswith("HALT"))
+ENDS_RISK = ("CANCEL", "MASS_CANCEL", "HALT", "KILL")
+"""How the names of commands begin that are taken on a full disk."""
+TAKEN_WHEN_FULL = frozenset(kind for kind in Command if kind.name.startswith(ENDS_RISK))
 
 
 class StorageFull(Exception):  # noqa: N818 - named for what is wrong

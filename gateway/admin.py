@@ -60,7 +60,7 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
 
 async def open_account(request: web.Request) -> web.Response:
     """A new account under the next free number."""
-    gateway = await _administrator(request)
+    gateway = await administrator(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, AccountRequest)
     view = gateway.exchange.view
@@ -70,15 +70,15 @@ async def open_account(request: web.Request) -> web.Response:
         account_id = max(view.accounts, default=NO_ACCOUNT) + 1
         reply = await run(gateway.exchange, commands.open_account(account_id, wanted.name, wanted.group))
     row: Row = {"account_id": account_id, "name": wanted.name, "group": wanted.group}
-    return answer(row | _told(reply), CREATED)
+    return answer(row | told(reply), CREATED)
 
 
 async def get_account(request: web.Request) -> web.Response:
     """Any account's money and positions."""
-    gateway = await _administrator(request)
+    gateway = await administrator(request)
     await read_query(request, ReadQuery)
     view = gateway.exchange.view
-    return answer(account_row(view, _account_id(view, request.match_info["name"])) | stamp(view))
+    return answer(account_row(view, account_id_of(view, request.match_info["name"])) | stamp(view))
 
 
 async def deposit(request: web.Request) -> web.Response:
@@ -93,14 +93,14 @@ async def withdraw(request: web.Request) -> web.Response:
 
 async def create_key(request: web.Request) -> web.Response:
     """A new key, told with its secret this once."""
-    gateway = await _administrator(request)
+    gateway = await administrator(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, KeyRequest)
     is_trading = set(wanted.roles) != {Role.ADMIN}
     if wanted.account is None and is_trading:
         raise ApiError(DoorError.MISSING_FIELD, "account: a key that trades needs one", "account")
     view = gateway.exchange.view
-    account_id = NO_ACCOUNT if wanted.account is None else _account_id(view, wanted.account)
+    account_id = NO_ACCOUNT if wanted.account is None else account_id_of(view, wanted.account)
     key = await asyncio.to_thread(gateway.keys.create, account_id, wanted.roles)
     row: Row = {"key_id": key.key_id, "secret": key.secret, "account": wanted.account, "roles": sorted(key.roles)}
     return answer(row, CREATED)
@@ -123,15 +123,15 @@ async def set_risk_parameters(request: web.Request) -> web.Response:
     )
     until_ns = _until_ns(gateway, wanted)
     with _held(gateway, instrument_id, wanted, key.key_id, until_ns):
-        told = _told(await run(gateway.exchange, command))
+        outcome = told(await run(gateway.exchange, command))
     until = None if until_ns is None else time_text(until_ns)
     row: Row = {"symbol": wanted.symbol, "mark": format_ticks(wanted.mark), "until": until}
-    return answer(row | told)
+    return answer(row | outcome)
 
 
 async def price_again(request: web.Request) -> web.Response:
     """Let data decide again what a lot of a tranche requires, before the time that was set is up."""
-    gateway = await _administrator(request)
+    gateway = await administrator(request)
     query_of(request, NoQuery)
     symbol = request.match_info["symbol"]
     instrument_id = instrument_id_of(gateway.exchange.view, symbol)
@@ -142,15 +142,14 @@ async def price_again(request: web.Request) -> web.Response:
 
 async def set_fees(request: web.Request) -> web.Response:
     """What trades cost in windows that are listed from now on; those that are listed keep their fees."""
-    gateway = await _administrator(request)
+    gateway = await administrator(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, FeesRequest)
     series_ids = _series_ids(gateway.exchange.view, wanted)
-    told: Row = {}
+    row: Row = {}
     for series_id in series_ids:
-        told = _told(await run(gateway.exchange, commands.set_fees(series_id, wanted.maker_ppm, wanted.taker_ppm)))
-    row: Row = {"series": series_ids, "maker_ppm": wanted.maker_ppm, "taker_ppm": wanted.taker_ppm}
-    return answer(row | told)
+        row = told(await run(gateway.exchange, commands.set_fees(series_id, wanted.maker_ppm, wanted.taker_ppm)))
+    return answer({"series": series_ids, "maker_ppm": wanted.maker_ppm, "taker_ppm": wanted.taker_ppm} | row)
 
 
 async def halt(request: web.Request) -> web.Response:
@@ -163,32 +162,33 @@ async def resume(request: web.Request) -> web.Response:
     return await _switch(request, commands.resume, commands.resume_market)
 
 
-async def _administrator(request: web.Request) -> Gateway:
+async def administrator(request: web.Request) -> Gateway:
+    """The exchange, for an administrator. Raises ApiError for anybody else."""
     await signed_by(request, Role.ADMIN)
     return request.app[GATEWAY]
 
 
 async def _move_money(request: web.Request, command: Callable[..., np.ndarray]) -> web.Response:
-    gateway = await _administrator(request)
+    gateway = await administrator(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, MoneyRequest)
-    account_id = _account_id(gateway.exchange.view, wanted.account)
+    account_id = account_id_of(gateway.exchange.view, wanted.account)
     group = command(account_id, wanted.amount, client_id=wanted.client_id or "")
     reply = await run(gateway.exchange, group)
     row: Row = {"account": wanted.account, "amount": format_nano(wanted.amount), "client_id": wanted.client_id}
-    return answer(row | _told(reply), CREATED)
+    return answer(row | told(reply), CREATED)
 
 
 async def _switch(
     request: web.Request, one: Callable[[int], np.ndarray], everything: Callable[[], np.ndarray]
 ) -> web.Response:
-    gateway = await _administrator(request)
+    gateway = await administrator(request)
     query_of(request, NoQuery)
     symbol = (await body_of(request, HaltRequest)).symbol
     view = gateway.exchange.view
     reply = await run(gateway.exchange, everything() if symbol is None else one(instrument_id_of(view, symbol)))
     row: Row = {"symbol": symbol, "market_halted": view.market_halted}
-    return answer(row | _told(reply))
+    return answer(row | told(reply))
 
 
 def _until_ns(gateway: Gateway, wanted: RiskParametersRequest) -> int | None:
@@ -252,7 +252,7 @@ def _series_ids(view: MarketView, wanted: FeesRequest) -> list[int]:
     return found
 
 
-def _told(reply: Reply) -> Row:
+def told(reply: Reply) -> Row:
     """When and where in the sequence it happened. Raises ApiError when it was refused."""
     outcome = outcome_of(reply.events)
     row: Row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
@@ -261,7 +261,8 @@ def _told(reply: Reply) -> Row:
     return row
 
 
-def _account_id(view: MarketView, name: str) -> int:
+def account_id_of(view: MarketView, name: str) -> int:
+    """The number of an account. Raises ApiError."""
     account_id = view.account_by_name.get(name)
     if account_id is None:
         raise ApiError(Reject.UNKNOWN_ACCOUNT)

@@ -22,6 +22,7 @@ from gateway.handling import add_headers, errors_as_json
 from gateway.keys import KeyStore
 from gateway.public import add_public_routes
 from gateway.risk import add_risk_routes
+from gateway.risk_staff import add_risk_staff_routes
 from gateway.settings import GatewaySettings
 from gateway.trading import add_trading_routes
 from gateway.websocket import websocket
@@ -53,6 +54,7 @@ def make_app(
     add_trading_routes(app.router)
     add_admin_routes(app.router)
     add_risk_routes(app.router)
+    add_risk_staff_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app

@@ -177,6 +177,30 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.FINANCING_OUT_OF_RANGE: Answer(
         422, "the rates add up to at most 10000000 ppm, with an optimum from 1 to 1000000 ppm, or all are 0"
     ),
+    Reject.ACCOUNT_BLOCKED: Answer(409, "the account is blocked by the kill switch; cancels are taken"),
+    Reject.POSITION_LIMIT_ACCOUNT: Answer(
+        422, "the account's limit for a position, with its open orders, is reached; ask for less, or reduce", "quantity"
+    ),
+    Reject.POSITION_LIMIT_REGION: Answer(
+        422, "the account's limit for all positions of the region is reached; ask for less, or reduce", "quantity"
+    ),
+    Reject.POSITION_LIMIT_INSTRUMENT: Answer(
+        422, "the tranche's limit for a position, with its open orders, is reached; ask for less, or reduce", "quantity"
+    ),
+    Reject.ORDER_SIZE_LIMIT: Answer(422, "an order of the account or the tranche may not be so large", "quantity"),
+    Reject.ORDER_NOTIONAL_LIMIT: Answer(422, "an order of the account or the tranche may not be worth so much"),
+    Reject.OPEN_ORDER_LIMIT: Answer(422, "the account has as many open orders as it may; cancel some, or deposit"),
+    Reject.MARKET_MAKER_PROTECTED: Answer(
+        409, "the account's market-maker protection went off in this region; wait for its end, or have it reset"
+    ),
+    Reject.LIMITS_OUT_OF_RANGE: Answer(
+        422, "limits are not below 0; a base of open orders is up to its maximum, and is it where equity adds nothing"
+    ),
+    Reject.TOO_MANY_RULES: Answer(503, "the exchange holds as many rules of accounts in regions as it can"),
+    Reject.PROTECTION_OUT_OF_RANGE: Answer(
+        422, "protection has an interval and a frozen time of up to a day, and at least one limit; all 0 takes it away"
+    ),
+    Reject.NOT_PROTECTED: Answer(409, "the account has no market-maker protection in this region", "region"),
     Reject.UNKNOWN_COMMAND: Answer(422, "the exchange knows no such command"),
     Reject.INCOMPLETE_GROUP: Answer(422, "the command came without all of its parts"),
     Reject.UNKNOWN_ACCOUNT: Answer(404, "no such account is open", "account"),

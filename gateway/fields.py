@@ -20,6 +20,7 @@ from risk.schema import AMOUNT_NANO_MAX
 PAGE_ROWS_MAX = 1_000
 DEPTH_MAX = 1_000
 SEQUENCE_MAX = (1 << 63) - 1
+LIMIT_MAX = (1 << 63) - 1
 ORDER_ID_MAX = (1 << 64) - 1
 NANO_PER_S = 1_000_000_000
 
@@ -89,6 +90,17 @@ def _lots_from_none(value: Any) -> int:
     """So many lots, or none."""
     lots = _decimal(value, parse_lots, 0, Reject.PARAMETERS_OUT_OF_RANGE)
     return _within(lots, QUANTITY_LOTS_MAX, Reject.PARAMETERS_OUT_OF_RANGE, 0)
+
+
+def _lots_limit(value: Any) -> int:
+    """So many lots, or 0 for no limit."""
+    return _within(_decimal(value, parse_lots, 0, Reject.LIMITS_OUT_OF_RANGE), LIMIT_MAX, Reject.LIMITS_OUT_OF_RANGE, 0)
+
+
+def _nano_limit(value: Any) -> int:
+    """So much money, or 0 for no limit."""
+    amount_nano = _decimal(value, parse_nano, AMOUNT_DECIMALS, Reject.LIMITS_OUT_OF_RANGE)
+    return _within(amount_nano, LIMIT_MAX, Reject.LIMITS_OUT_OF_RANGE, 0)
 
 
 def _decimal(value: Any, parse: Callable[[str], int], decimals: int, out_of_range: Reject) -> int:
@@ -175,6 +187,8 @@ QuantityLots = Annotated[int, BeforeValidator(_quantity)]
 ChargeTicks = Annotated[int, BeforeValidator(_charge)]
 ShockTicks = Annotated[int, BeforeValidator(_shock)]
 LotsFromNone = Annotated[int, BeforeValidator(_lots_from_none)]
+LotsLimit = Annotated[int, BeforeValidator(_lots_limit)]
+NanoLimit = Annotated[int, BeforeValidator(_nano_limit)]
 AmountNano = Annotated[int, BeforeValidator(_amount)]
 ClientId = Annotated[str, BeforeValidator(_client_id)]
 UtcTimeNs = Annotated[int, BeforeValidator(_time)]

@@ -16,6 +16,8 @@ from gateway.fields import (
     ClientId,
     Depth,
     LotsFromNone,
+    LotsLimit,
+    NanoLimit,
     OrderId,
     PageLimit,
     PostOnly,
@@ -41,6 +43,7 @@ StateName = Literal[
     "listed", "auction", "open", "closing_auction", "halted", "gate_closed", "delivering", "settled", "expired"
 ]
 SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
+SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
 PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
 RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
 
@@ -212,6 +215,65 @@ class FinancingRequest(_Model):
     slope_1_ppm: SharePpm
     slope_2_ppm: SharePpm
     optimum_ppm: SharePpm
+
+
+class KillSwitchRequest(_Model):
+    """Whose orders go: those of one account, or everybody's with null."""
+
+    account: ShortText | None
+
+
+class InstrumentLimitsRequest(_Model):
+    """What each account may have at most in a tranche."""
+
+    symbol: ShortText
+    position: LotsLimit = 0
+    order_quantity: LotsLimit = 0
+    order_notional: NanoLimit = 0
+
+
+class AccountLimitsRequest(_Model):
+    """What an account may have at most, in each tranche, in an order, and of open orders."""
+
+    account: ShortText
+    position: LotsLimit = 0
+    order_quantity: LotsLimit = 0
+    order_notional: NanoLimit = 0
+    open_orders_base: SmallNumber = 0
+    open_orders_max: SmallNumber = 0
+    open_orders_step: NanoLimit = 0
+
+
+class RegionLimitRequest(_Model):
+    """How many lots an account may come to have in a region."""
+
+    account: ShortText
+    region: ShortText
+    position: LotsLimit
+
+
+class ProtectionRequest(_Model):
+    """When a market maker's orders in a region go, and for how long; an interval of 0 takes protection away."""
+
+    account: ShortText
+    region: ShortText
+    interval_ms: SmallNumber
+    frozen_ms: SmallNumber = 0
+    quantity: LotsLimit = 0
+    net_quantity: LotsLimit = 0
+    notional: NanoLimit = 0
+
+
+class OwnResetRequest(_Model):
+    """In which region a market maker wants orders to be taken again."""
+
+    region: ShortText
+
+
+class ResetRequest(OwnResetRequest):
+    """The same for any account."""
+
+    account: ShortText
 
 
 class NoQuery(_Model):

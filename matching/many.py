@@ -19,7 +19,7 @@ from matching.execute import begin_command
 from matching.mass_cancel import cancel_matching, check_mass_cancel, write_mass_cancel_rejected
 from matching.mass_quote import check_mass_quote, quote_all, write_mass_quote_rejected
 from matching.rules import NO_REJECT
-from matching.schema import CommandKind
+from matching.schema import CommandKind, OrderReason
 from matching.working import is_paused
 
 
@@ -45,7 +45,7 @@ def mass_cancel(book, command, resumes, events, count):
         reject = check_mass_cancel(book, command)
         if reject != NO_REJECT:
             return write_mass_cancel_rejected(book, command, reject, events, count)
-    return cancel_matching(book, command, events, count)
+    return cancel_matching(book, command, np.int64(OrderReason.MASS_CANCELLED), events, count)
 
 
 @inlined

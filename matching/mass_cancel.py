@@ -19,7 +19,7 @@ from matching.layout import ACCOUNT_MASK
 from matching.queues import first_order, next_order
 from matching.resting import remove
 from matching.rules import NO_REJECT, is_listed
-from matching.schema import NIL, EventKind, MassFlag, OrderReason, OrderReject, Side
+from matching.schema import NIL, EventKind, MassFlag, OrderReject, Side
 from matching.sides import instrument_id_of_level, instrument_slot_of_level, side_of_level
 
 BY_ACCOUNT = int(MassFlag.BY_ACCOUNT)
@@ -57,15 +57,15 @@ def write_mass_cancel_rejected(book, command, reject, events, count):
 
 
 @outlined
-def cancel_matching(book, command, events, count):
-    """Carry a valid mass cancel on, to its outcome or until the buffer is full."""
+def cancel_matching(book, command, reason, events, count):
+    """Carry a valid mass cancel for some reason on, to its outcome or until the buffer is full."""
     cursor = book.cursor[0]
     if cursor["stage"] == NOT_BEGUN:
         cursor["stage"] = BEGUN
         sort_ids(book, choose(book, command))
     place = np.int64(cursor["place"])
     while book.chosen[place] != 0 and has_room(book, events, count):
-        count = cancel_chosen(book, place, events, count)
+        count = cancel_chosen(book, place, reason, events, count)
         place += 1
     cursor["place"] = place
     if book.chosen[place] != 0 or not has_room(book, events, count):
@@ -74,14 +74,14 @@ def cancel_matching(book, command, events, count):
 
 
 @inlined
-def cancel_chosen(book, place, events, count):
+def cancel_chosen(book, place, reason, events, count):
     """Cancel one of the chosen orders, and forget the choice."""
     cursor = book.cursor[0]
     slot = find_slot(book, book.chosen[place])
     book.chosen[place] = 0
     cursor["order_count"] += np.uint64(1)
     cursor["lots"] += total_leaves(book, slot)
-    return remove(book, slot, OrderReason.MASS_CANCELLED, events, count)
+    return remove(book, slot, reason, events, count)
 
 
 @inlined

@@ -76,6 +76,7 @@ def is_plain(book, command):
         | (np.int64(instrument["phase"]) ^ Phase.OPEN)
         | (np.int64(instrument["price_step_ticks"]) ^ 1)
         | (instrument["quantity_step_lots"] ^ 1)
+        | np.int64(instrument["has_limits"])
         | command["expires_ns"]
         | np.int64(command["flags"])
         | np.int64(command["side"] >> np.uint8(1))

@@ -245,6 +245,8 @@ class OrderReason(IntEnum):
     REDUCE_ONLY = 10
     MARGIN_CALL = 11
     """Its account has too little for an order that could grow a position, or loses all that it has."""
+    KILL_SWITCH = 14
+    MARKET_MAKER_PROTECTION = 15
 
 
 ORDER_COMMAND = record(
@@ -378,7 +380,8 @@ INSTRUMENT = record(
     ("scope", "u4"),  # what a mass cancel may go by; its meaning is the caller's
     ("quantity_step_lots", "i8"),
     ("quantity_max_lots", "i8"),
-    ("reserved_2", "i8"),
+    ("has_limits", "u4"),  # 1 when its orders have more to pass than what stands here; whoever calls matching asks
+    ("reserved_2", "u4"),
     ("reserved_3", "i8"),
     ("reserved_4", "i8"),
 )

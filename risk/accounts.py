@@ -32,6 +32,9 @@ class Ledger(ArrayGroup):
     contracts: np.ndarray  # (instruments,) CONTRACT, at instrument id modulo their number
     shocks: np.ndarray  # (16 x instruments,) int32: what a long lot gains in each scenario, in ticks
     base_shocks: np.ndarray  # (16 x instruments,) int32: the same as long as the region is not strained
+    limits: np.ndarray  # (accounts,) ACCOUNT_LIMITS, at the account's id
+    contract_limits: np.ndarray  # (instruments,) CONTRACT_LIMITS, where the contract stands
+    rules: np.ndarray  # (rules + 1,) RULE; slot 0 is never used
 
 
 def allocate(
@@ -41,7 +44,7 @@ def allocate(
 ) -> Ledger:
     """A ledger without accounts. The number of contracts is a power of two."""
     totals = np.zeros(1, schema.LEDGER)
-    totals["fresh_position"] = totals["fresh_class"] = totals["accounts_end"] = 1
+    totals["fresh_position"] = totals["fresh_class"] = totals["fresh_rule"] = totals["accounts_end"] = 1
     return Ledger(
         totals=totals,
         waterfall=np.zeros(1, schema.WATERFALL),
@@ -54,6 +57,9 @@ def allocate(
         contracts=aligned_zeros(contracts, schema.CONTRACT),
         shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
         base_shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
+        limits=aligned_zeros(accounts, schema.ACCOUNT_LIMITS),
+        contract_limits=aligned_zeros(contracts, schema.CONTRACT_LIMITS),
+        rules=aligned_zeros(schema.RULE_CAPACITY + 1, schema.RULE),
     )
 
 
@@ -74,6 +80,13 @@ def equity_nano(ledger, account_id):
     """Cash, and what positions would bring at the marks beyond their cost."""
     account = ledger.accounts[account_id]
     return account["cash_nano"] + account["unsettled_nano"]
+
+
+@inlined
+def is_watched(ledger, account_id):
+    """Whether new orders of an account have more to pass than margin: reduce-only orders, limits, a switch."""
+    account = ledger.accounts[account_id]
+    return (account["uses_reduce_only"] | account["is_blocked"] | account["has_limits"] | account["is_protected"]) != 0
 
 
 @inlined

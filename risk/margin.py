@@ -161,7 +161,9 @@ def change(ledger, account_id, slot, contract_slot, side, base_nano, order_lots,
     position["cost_nano"] += cost_nano
     account["gross_nano"] += (abs(position["lots"]) - held_lots + order_lots) * contract["gross_nano"]
     account["unsettled_nano"] += at_mark(contract, lots) - cost_nano
-    change_nano = charges(contract, worst_lots(position)) - charges(contract, before_lots)
+    after_lots = worst_lots(position)
+    ledger.classes[np.int64(position["class_slot"])]["worst_lots"] += after_lots - before_lots
+    change_nano = charges(contract, after_lots) - charges(contract, before_lots)
     change_nano += move_losses(ledger, position, contract_slot, side, base_nano, order_lots, lots)
     account["margin_nano"] += change_nano
 
@@ -182,7 +184,13 @@ def add_position(ledger, account_id, slot, contract_slot, sign):
 @inlined
 def worst_lots(position):
     """The most lots that a position may come to have, either way."""
-    return max(abs(position["lots"] + position["buy_lots"]), abs(position["lots"] - position["sell_lots"]))
+    return worst_of(position["lots"], position["buy_lots"], position["sell_lots"])
+
+
+@inlined
+def worst_of(lots, buy_lots, sell_lots):
+    """The same of a position with so much open on each side."""
+    return max(abs(lots + buy_lots), abs(lots - sell_lots))
 
 
 @inlined

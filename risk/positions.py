@@ -175,6 +175,7 @@ def open_class(ledger, account_id, region_id):
     opened["account_id"] = account_id
     opened["region_id"] = region_id
     opened["margin_nano"] = 0
+    opened["worst_lots"] = 0
     opened["position_count"] = 0
     opened["next_free"] = NIL
     for scenario in range(SCENARIOS):
@@ -190,6 +191,7 @@ def leave_class(ledger, slot):
     left["position_count"] -= 1
     if left["position_count"] == 0:
         assert left["margin_nano"] == 0, "a margin class without positions needs margin"
+        assert left["worst_lots"] == 0, "a margin class without positions has lots"
         totals = ledger.totals[0]
         remove_entry(ledger.class_table, pair_tag(left["account_id"], left["region_id"]), slot)
         left["next_free"] = totals["free_class"]

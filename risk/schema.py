@@ -18,6 +18,7 @@ TOTAL_NANO_MAX = 1 << 62
 """The largest sum of all balances. Twice as much still fits int64."""
 ACCOUNT_CAPACITY = 1 << 20
 POSITION_CAPACITY = 1 << 23
+RULE_CAPACITY = 1 << 16
 CONTRACT_CAPACITY = 65_536
 SCENARIOS = 16
 """Scenario 0 is that nothing moves. What the others are is said by the shocks that enter."""
@@ -76,6 +77,19 @@ class RiskReject(IntEnum):
     """An order of an account whose positions the venue is closing."""
     STRAIN_OUT_OF_RANGE = 226
     FINANCING_OUT_OF_RANGE = 227
+    ACCOUNT_BLOCKED = 212
+    """The kill switch was pulled for the account. Limits, from here on, are asked right before INSUFFICIENT_MARGIN."""
+    POSITION_LIMIT_ACCOUNT = 213
+    POSITION_LIMIT_REGION = 214
+    POSITION_LIMIT_INSTRUMENT = 215
+    ORDER_SIZE_LIMIT = 216
+    ORDER_NOTIONAL_LIMIT = 217
+    OPEN_ORDER_LIMIT = 218
+    MARKET_MAKER_PROTECTED = 219
+    LIMITS_OUT_OF_RANGE = 220
+    TOO_MANY_RULES = 221
+    PROTECTION_OUT_OF_RANGE = 222
+    NOT_PROTECTED = 223
 
 
 ACCOUNT = record(
@@ -89,9 +103,9 @@ ACCOUNT = record(
     ("position_count", "u4"),  # of positions that hold, or held, lots
     ("first_position", "u4"),  # the last of them to be opened
     ("standing", "u1"),  # a Standing: how near to liquidation
-    ("is_blocked", "u1"),
-    ("has_limits", "u1"),
-    ("is_protected", "u1"),
+    ("is_blocked", "u1"),  # 1 after the kill switch: cancels alone
+    ("has_limits", "u1"),  # 1 when risk staff set limits for it
+    ("is_protected", "u1"),  # 1 with market-maker protection
     ("review_ns", "i8"),  # when a standing that is not SOUND is looked at again
 )
 
@@ -114,6 +128,7 @@ CLASS = record(
     ("account_id", "u4"),
     ("region_id", "u4"),
     ("margin_nano", "i8"),  # the worst loss of all scenarios
+    ("worst_lots", "i8"),  # over its positions: the most lots that each may come to have, either way
     ("position_count", "u4"),
     ("next_free", "u4"),
 )
@@ -137,6 +152,41 @@ CONTRACT = record(
 """What risk knows of an instrument. What a long lot gains in each scenario stands in `shocks`, in ticks; what it would
 gain if the region were at ease, in `base_shocks`."""
 
+ACCOUNT_LIMITS = record(
+    ("position_lots", "i8"),  # in each instrument, open orders of a side included
+    ("order_lots", "i8"),
+    ("order_nano", "i8"),  # lots at the limit
+    ("open_orders_step_nano", "i8"),  # one open order more for so much equity; 0 for none
+    ("open_orders_base", "u4"),
+    ("open_orders_max", "u4"),
+    ("open_orders", "i8"),  # how many there are; kept for accounts with limits alone
+    ("first_rule", "u4"),
+    ("reserved", "u4"),
+)
+"""What risk staff allow an account at most. 0 is no limit, of whatever kind."""
+
+CONTRACT_LIMITS = record(("position_lots", "i8"), ("order_lots", "i8"), ("order_nano", "i8"))
+"""The same for everybody in one instrument."""
+
+RULE = record(
+    ("account_id", "u4"),
+    ("region_id", "u4"),
+    ("position_lots", "i8"),  # over all positions of the region: the most that each may come to have, added up
+    ("interval_ms", "u4"),  # of market-maker protection, 0 without it
+    ("frozen_ms", "u4"),  # how long no order is taken once it went off; 0 until it is reset
+    ("quantity_lots", "i8"),  # it goes off when so much was traded within the interval,
+    ("net_lots", "i8"),  # when bought and sold lots differ by so much,
+    ("notional_nano", "i8"),  # or when trades came to so much; 0 for what does not count
+    ("until_ns", "i8"),  # the end of the interval at work; 0 without one
+    ("traded_lots", "i8"),  # since it began
+    ("traded_net_lots", "i8"),
+    ("traded_nano", "i8"),
+    ("frozen_until_ns", "i8"),
+    ("next", "u4"),  # the account's next rule, or the next free slot
+    ("next_due", "u4"),  # protection that went off after this one in the same command
+)
+"""What holds for an account in one region."""
+
 LEDGER = record(
     ("deposits_nano", "i8"),
     ("withdrawals_nano", "i8"),
@@ -149,6 +199,10 @@ LEDGER = record(
     ("live_positions", "i8"),
     ("live_classes", "i8"),
     ("accounts_end", "u8"),  # above the id of every account that is open
+    ("free_rule", "u4"),
+    ("fresh_rule", "u4"),
+    ("first_due", "u4"),  # rules whose protection went off, until the command is over
+    ("last_due", "u4"),
 )
 
 WATERFALL = record(

@@ -2,16 +2,9 @@
 
 import numpy as np
 
-from exchange.venue.calendar import (
-    book_of,
-    call_again,
-    halt_or_reopen,
-    is_closed,
-    schedule_series,
-    set_band,
-    skip_past_windows,
-)
+from exchange.venue.calendar import call_again, halt_or_reopen, is_closed
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
+from exchange.venue.listing import book_of, schedule_series, set_band, skip_past_windows
 from exchange.venue.notes import write_fund
 from exchange.venue.schema import (
     BASIS_POINTS,

@@ -14,9 +14,12 @@ from exchange.venue.groups import trade_group
 from exchange.venue.leverage import set_leverage
 from exchange.venue.parameters import set_fees, set_parameters
 from exchange.venue.prefetch import look_ahead_of_risk
+from exchange.venue.protection import AT_WORK, NOT_DUE, protect
+from exchange.venue.risk_staff import run_risk_staff
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
 from exchange.venue.trading import absorb_all, trade_order
 from kernels.compile import inlined, kernel
+from kernels.intrinsics import rarely
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.mass_cancel import BY_ACCOUNT
 from matching.prefetch import look_ahead
@@ -33,6 +36,11 @@ def apply_commands(state, batch, first_sequence, first, events):
     """
     count = np.int64(0)
     index = np.int64(first)
+    if state.clock[0]["protection"] == AT_WORK:
+        count = protect(state, events, count)
+        if is_waiting(state):
+            return index, count
+        index += max(group_size(batch, index), np.int64(1))
     while index < len(batch.orders):
         if count + EVENTS_PER_STEP_MAX > len(events.orders):
             return index, count
@@ -40,8 +48,11 @@ def apply_commands(state, batch, first_sequence, first, events):
         look_ahead_of_risk(state, batch, index)
         size = group_size(batch, index)
         count = apply_one(state, batch, first_sequence, index, size, events, count)
-        if is_waiting(state):
-            return index, count
+        if rarely(is_waiting(state) or state.clock[0]["protection"] != NOT_DUE):
+            if not is_waiting(state):
+                count = protect(state, events, count)
+            if is_waiting(state):
+                return index, count
         index += max(size, np.int64(1))
     return index, count
 
@@ -98,6 +109,8 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return set_fees(state, batch.parameters[index], events, count)
     if kind >= Command.SET_UTILISATION and kind <= Command.SET_FINANCING:
         return set_leverage(state, batch, index, events, count)
+    if kind >= Command.KILL_SWITCH and kind <= Command.RESET_PROTECTION:
+        return run_risk_staff(state, batch, index, events, count)
     return administer(state, batch, index, events, count)
 
 

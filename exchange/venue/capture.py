@@ -103,4 +103,6 @@ def _used_of_book(book: Book) -> dict[str, int]:
 
 def _used_of_ledger(ledger: Ledger) -> dict[str, int]:
     totals = ledger.totals[0]
-    return {"positions": int(totals["fresh_position"]), "accounts": int(totals["accounts_end"])}
+    accounts = int(totals["accounts_end"])
+    positions, rules = int(totals["fresh_position"]), int(totals["fresh_rule"])
+    return {"positions": positions, "accounts": accounts, "limits": accounts, "rules": rules}

@@ -7,8 +7,9 @@ orders of the account make room.
 
 import numpy as np
 
+from exchange.venue.limits import check_limits_of_legs, check_limits_of_quotes, is_blocked, resting_quote
 from exchange.venue.reduce_only import allow_reducing, make_room
-from exchange.venue.schema import Command, VenueReject
+from exchange.venue.schema import Command, Reason, VenueReject
 from exchange.venue.state import slot_of
 from exchange.venue.trading import enter_order
 from kernels.compile import inlined, outlined
@@ -20,7 +21,6 @@ from matching.basket import (
     write_basket_rejected,
 )
 from matching.groups import count_entries
-from matching.icebergs import total_leaves
 from matching.mass_cancel import cancel_matching, check_mass_cancel, write_mass_cancel_rejected
 from matching.mass_quote import (
     check_mass_quote,
@@ -61,7 +61,7 @@ def mass_cancel(state, batch, index, events, count):
         reject = check_mass_cancel(state.book, command)
         if reject != NO_REJECT:
             return write_mass_cancel_rejected(state.book, command, reject, events, count)
-    return cancel_matching(state.book, command, events, count)
+    return cancel_matching(state.book, command, np.int64(Reason.MASS_CANCELLED), events, count)
 
 
 @inlined
@@ -71,6 +71,8 @@ def mass_quote(state, batch, index, events, count):
         reject, entry = check_mass_quote(state.book, batch, index)
         if state.clock[0]["is_halted"]:
             reject, entry = np.int64(VenueReject.MARKET_HALTED), np.int64(WHOLE)
+        elif is_blocked(state.ledger, batch.orders[index]["account_id"]):
+            reject, entry = np.int64(RiskReject.ACCOUNT_BLOCKED), np.int64(WHOLE)
         if reject == NO_REJECT:
             reject = check_quotes_margin(state, batch, index)
             entry = np.int64(WHOLE)
@@ -89,6 +91,8 @@ def basket(state, batch, index, events, count):
         reject, leg = check_basket(state.book, batch, index)
         if state.clock[0]["is_halted"]:
             reject, leg = np.int64(VenueReject.MARKET_HALTED), np.int64(WHOLE)
+        elif is_blocked(state.ledger, batch.orders[index]["account_id"]):
+            reject, leg = np.int64(RiskReject.ACCOUNT_BLOCKED), np.int64(WHOLE)
         if reject == NO_REJECT:
             reject = check_legs_margin(state, batch, index)
             leg = np.int64(WHOLE)
@@ -122,6 +126,8 @@ def check_quotes_margin(state, batch, index):
         reject = enter(state, account_id, quote["instrument_id"], entered & 1, price_ticks, lots)
         if reject == NO_REJECT:
             entered += 1
+    if reject == NO_REJECT:
+        reject = check_limits_of_quotes(state, batch, account_id, first, end)
     is_short = reject == NO_REJECT and free_nano(state.ledger, account_id) < 0
     if is_short and not only_shrinks(state, account_id, batch, first, end):
         reject = np.int64(RiskReject.INSUFFICIENT_MARGIN)
@@ -144,16 +150,6 @@ def move_resting_quotes(state, account_id, quote, sign):
         if lots > 0:
             position = find_position(state.ledger, account_id, quote["instrument_id"])
             move_order(state.ledger, account_id, position, slot, np.int64(side), price_ticks, sign * lots)
-
-
-@inlined
-def resting_quote(state, account_id, instrument_id, side):
-    """The price and lots of the quote that now rests on a side; 0 lots if none does."""
-    resting = quote_slot(state.book, account_id, instrument_id, side)
-    if resting == NIL:
-        return np.int64(0), np.int64(0)
-    price_ticks = np.int64(state.book.levels[state.book.orders[resting]["level"]]["price_ticks"])
-    return price_ticks, total_leaves(state.book, resting)
 
 
 @inlined
@@ -182,6 +178,8 @@ def check_legs_margin(state, batch, index):
         reject = enter(state, account_id, leg["instrument_id"], side, price_ticks, leg["quantity_lots"])
         if reject == NO_REJECT:
             entered += 1
+    if reject == NO_REJECT:
+        reject = check_limits_of_legs(state, batch, account_id, first, end)
     if reject == NO_REJECT and free_nano(state.ledger, account_id) < 0:
         reject = np.int64(RiskReject.INSUFFICIENT_MARGIN)
     for entry in range(first, entered):

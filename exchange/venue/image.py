@@ -14,13 +14,15 @@ import numpy as np
 
 from exchange.venue import layout
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
-from exchange.venue.calendar import apply_strain, schedule, schedule_series
+from exchange.venue.calendar import schedule
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
+from exchange.venue.listing import apply_strain, schedule_series
+from exchange.venue.risk_staff import settle_flags
 from exchange.venue.state import State, VenueLimits, allocate, slot_of
 from exchange.venue.trading import enter_order
 from kernels.compile import kernel
-from kernels.records import joined, record
+from kernels.records import joined, names_of, record
 from kernels.table import grown_table, insert_entry
 from matching.export import export_orders
 from matching.identifiers import grown
@@ -28,9 +30,15 @@ from matching.restore import restore_orders
 from matching.schema import INSTRUMENT, RESTING
 from risk.margin import move_position
 from risk.positions import chain_position, position_of
-from risk.schema import CONTRACT, POSITION, SCENARIOS, Standing
+from risk.schema import CONTRACT, CONTRACT_LIMITS, POSITION, RULE, SCENARIOS, Standing
 
 Image = Mapping[str, np.ndarray]
+
+SET_OF_ACCOUNTS = (
+    *("position_lots", "order_lots", "order_nano"),
+    *("open_orders_step_nano", "open_orders_base", "open_orders_max"),
+)
+"""The limits of accounts that risk staff set; what else stands with them is found again."""
 
 SUMMARY = record(
     ("sequence", "u8"),
@@ -55,10 +63,14 @@ ACCOUNT_ROW = record(
     ("fees_nano", "i8"),
     ("review_ns", "i8"),
     ("standing", "u4"),
-    ("reserved", "u4"),
+    ("is_blocked", "u4"),
 )
 
-ACCOUNT_NAMES = ("cash_nano", "fees_nano", "review_ns", "standing")
+ACCOUNT_NAMES = names_of(ACCOUNT_ROW)[2:]
+
+ACCOUNT_LIMITS_ROW = record(("account_id", "u8"), *((name, "i8") for name in SET_OF_ACCOUNTS))
+
+CONTRACT_LIMITS_ROW = record(("instrument_id", "u8"), *((name, "i8") for name in names_of(CONTRACT_LIMITS)))
 
 SHOCK_ROW = record(*((f"shock_{n}_ticks", "i4") for n in range(SCENARIOS)))
 """Shocks of a region at ease; what strain makes of them follows."""
@@ -76,6 +88,9 @@ LAYOUTS: dict[str, np.dtype] = {
     "orders": RESTING,
     "positions": POSITION,
     "clients": layout.CLIENT_ENTRY,
+    "account_limits": ACCOUNT_LIMITS_ROW,
+    "contract_limits": CONTRACT_LIMITS_ROW,
+    "rules": RULE,
 }
 
 
@@ -101,6 +116,9 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "orders": orders,
         "positions": positions,
         "clients": joined(live_clients(state)),
+        "account_limits": _account_limits(state),
+        "contract_limits": _contract_limits(state),
+        "rules": _rules(state),
     }
 
 
@@ -144,6 +162,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     restore_positions(state, image["positions"])
     restore_open_orders(state, image["orders"])
     restore_clients(state, image["clients"])
+    _restore_limits(state, image)
     restore_agenda(state)
     return state
 
@@ -284,6 +303,64 @@ def _restore_accounts(state: State, rows: np.ndarray) -> None:
     state.book.groups[ids] = rows["group"]
     for name in ACCOUNT_NAMES:
         state.ledger.accounts[name][ids] = rows[name]
+
+
+def _account_limits(state: State) -> np.ndarray:
+    """Of accounts that have any, in the order of ids."""
+    limits = state.ledger.limits
+    ids = np.flatnonzero(np.any([limits[name] != 0 for name in SET_OF_ACCOUNTS], axis=0))
+    rows = np.zeros(len(ids), ACCOUNT_LIMITS_ROW)
+    rows["account_id"] = ids
+    for name in SET_OF_ACCOUNTS:
+        rows[name] = limits[name][ids]
+    return rows
+
+
+def _contract_limits(state: State) -> np.ndarray:
+    """Of live instruments that have any, in the order of slots."""
+    live = state.tranches["state"] != LifeState.NONE
+    slots = np.flatnonzero(live & (state.book.instruments["has_limits"] != 0))
+    rows = np.zeros(len(slots), CONTRACT_LIMITS_ROW)
+    rows["instrument_id"] = state.tranches["instrument_id"][slots]
+    for name in names_of(CONTRACT_LIMITS):
+        rows[name] = state.ledger.contract_limits[name][slots]
+    return rows
+
+
+def _rules(state: State) -> np.ndarray:
+    """By account and region, without their chains."""
+    rules = state.ledger.rules[1 : int(state.ledger.totals[0]["fresh_rule"])]
+    rows = rules[rules["account_id"] != 0]
+    rows["next"] = rows["next_due"] = 0
+    return rows[np.lexsort((rows["region_id"], rows["account_id"]))]
+
+
+def _restore_limits(state: State, image: Image) -> None:
+    """Limits and rules, the flags that follow from them, and how many orders those accounts have open."""
+    ledger, rows = state.ledger, image["account_limits"]
+    ids = rows["account_id"].astype(np.int64)
+    for name in SET_OF_ACCOUNTS:
+        ledger.limits[name][ids] = rows[name]
+    rows = image["contract_limits"]
+    slots = rows["instrument_id"].astype(np.int64) & (len(state.tranches) - 1)
+    for name in names_of(CONTRACT_LIMITS):
+        ledger.contract_limits[name][slots] = rows[name]
+    rules = image["rules"]
+    ledger.rules[1 : len(rules) + 1] = rules
+    ledger.totals["fresh_rule"] = len(rules) + 1
+    restore_flags(state, np.unique(np.concatenate([ids, rules["account_id"].astype(np.int64)])), len(rules))
+
+
+@kernel
+def restore_flags(state, account_ids, rule_count):
+    """Chain the rules to their accounts, and let flags and counts follow."""
+    ledger = state.ledger
+    for rule in range(rule_count, 0, -1):
+        limits = ledger.limits[ledger.rules[rule]["account_id"]]
+        ledger.rules[rule]["next"] = limits["first_rule"]
+        limits["first_rule"] = rule
+    for at in range(len(account_ids)):
+        settle_flags(state, account_ids[at])
 
 
 def live_clients(state: State) -> tuple[np.ndarray, np.ndarray]:

@@ -97,7 +97,7 @@ CLOCK = record(
     ("is_paused", "u1"),  # the command at work must be run again
     ("is_halted", "u1"),  # the whole market
     ("are_orders_due", "u1"),  # orders of accounts that have too little are to be cancelled before the command ends
-    ("reserved", "u1"),
+    ("protection", "u1"),  # a stage of what protection does in a command that made it go off; else 0
     ("strained", "u4"),  # tranches that the command at work has valued anew
     ("reserved_2", "u4"),
     ("forced_orders", "i8"),

@@ -6,7 +6,8 @@ import numpy as np
 
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
-from exchange.venue.schema import ACCOUNT_EVENT, STRAIN_EVENT, Batch, Event, EventBuffer
+from exchange.venue.batches import Batch, EventBuffer
+from exchange.venue.schema import ACCOUNT_EVENT, STRAIN_EVENT, Event
 from exchange.venue.state import State, VenueLimits, allocate
 from kernels.memory import aligned_zeros
 from kernels.records import copied, joined, names_of, offset_of, record

@@ -8,7 +8,8 @@ Shocks come as they are at ease: if the region is strained, they count as what s
 import numpy as np
 
 from exchange.venue.administration import refuse
-from exchange.venue.calendar import advance, apply_strain
+from exchange.venue.calendar import advance
+from exchange.venue.listing import apply_strain
 from exchange.venue.notes import note_if_short
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import slot_of

@@ -6,13 +6,12 @@ head whose `continuations` counts the CONTINUATION records behind it, journaled 
 """
 
 from enum import IntEnum
-from typing import ClassVar
 
 import numpy as np
 
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
+from exchange.venue.staff_schema import LIMITS_COMMAND, LIMITS_EVENT, PROTECTION_COMMAND, PROTECTION_EVENT
 from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
-from kernels.arrays import RecordViews
 from kernels.records import RECORD_BYTES, offset_of, record
 from matching.schema import (
     CHANGE_COMMAND,
@@ -25,7 +24,6 @@ from matching.schema import (
     QUOTES_MAX,
     SUMMARY_EVENT,
     CommandKind,
-    Commands,
     EventKind,
     OrderReason,
     OrderReject,
@@ -92,6 +90,15 @@ class Command(IntEnum):
     SET_UTILISATION = 40
     SET_STRAIN = 41
     SET_FINANCING = 42
+    KILL_SWITCH = 32
+    """A MASS_CANCEL_COMMAND: no new orders of an account from now on, or of anybody, and those there are go."""
+    LIFT_KILL_SWITCH = 33
+    """For an account; a halted market is resumed."""
+    SET_ACCOUNT_LIMITS = 34
+    SET_REGION_LIMIT = 35
+    SET_INSTRUMENT_LIMITS = 36
+    SET_PROTECTION = 37
+    RESET_PROTECTION = 38
 
 
 class Event(IntEnum):
@@ -147,6 +154,15 @@ class Event(IntEnum):
     """Interest costs otherwise from this hour on."""
     FINANCED = 70
     """An account paid interest for an hour."""
+    KILL_SWITCH_PULLED = 58
+    """A SUMMARY_EVENT; account 0 is everybody, and the market is halted."""
+    KILL_SWITCH_LIFTED = 59
+    LIMITS_SET = 60
+    PROTECTION_SET = 61
+    PROTECTION_TRIGGERED = 62
+    """A SUMMARY_EVENT before a command's outcome: all orders of the account in a region went. The region stands in the
+    place of `counter_account_id`, the time until which no new ones are taken in that of `leaves_lots`."""
+    PROTECTION_RESET = 63
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -206,6 +222,18 @@ class Reject(IntEnum):
     ACCOUNT_IN_LIQUIDATION = RiskReject.ACCOUNT_IN_LIQUIDATION
     STRAIN_OUT_OF_RANGE = RiskReject.STRAIN_OUT_OF_RANGE
     FINANCING_OUT_OF_RANGE = RiskReject.FINANCING_OUT_OF_RANGE
+    ACCOUNT_BLOCKED = RiskReject.ACCOUNT_BLOCKED
+    POSITION_LIMIT_ACCOUNT = RiskReject.POSITION_LIMIT_ACCOUNT
+    POSITION_LIMIT_REGION = RiskReject.POSITION_LIMIT_REGION
+    POSITION_LIMIT_INSTRUMENT = RiskReject.POSITION_LIMIT_INSTRUMENT
+    ORDER_SIZE_LIMIT = RiskReject.ORDER_SIZE_LIMIT
+    ORDER_NOTIONAL_LIMIT = RiskReject.ORDER_NOTIONAL_LIMIT
+    OPEN_ORDER_LIMIT = RiskReject.OPEN_ORDER_LIMIT
+    MARKET_MAKER_PROTECTED = RiskReject.MARKET_MAKER_PROTECTED
+    LIMITS_OUT_OF_RANGE = RiskReject.LIMITS_OUT_OF_RANGE
+    TOO_MANY_RULES = RiskReject.TOO_MANY_RULES
+    PROTECTION_OUT_OF_RANGE = RiskReject.PROTECTION_OUT_OF_RANGE
+    NOT_PROTECTED = RiskReject.NOT_PROTECTED
     UNKNOWN_COMMAND = VenueReject.UNKNOWN_COMMAND
     INCOMPLETE_GROUP = VenueReject.INCOMPLETE_GROUP
     UNKNOWN_ACCOUNT = VenueReject.UNKNOWN_ACCOUNT
@@ -424,6 +452,8 @@ LAYOUTS = (
     SHOCKS,
     STRAIN_COMMAND,
     FINANCING_COMMAND,
+    LIMITS_COMMAND,
+    PROTECTION_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -437,43 +467,11 @@ LAYOUTS = (
     FINANCING_EVENT,
     STANDING_EVENT,
     FUND_EVENT,
+    LIMITS_EVENT,
+    PROTECTION_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES
 for _layout in LAYOUTS[LAYOUTS.index(ORDER_EVENT) :]:
     for _field in ("kind", "reason", "sequence", "index"):
         assert offset_of(_layout, _field) == offset_of(ORDER_EVENT, _field), "events share their head"
-
-
-class Batch(RecordViews):
-    """One array of commands in every layout that kernels read."""
-
-    layouts: ClassVar = Commands.layouts | {
-        "clocks": CLOCK_COMMAND,
-        "accounts": ACCOUNT_COMMAND,
-        "series": SERIES_COMMAND,
-        "instruments": INSTRUMENT_COMMAND,
-        "parameters": PARAMETERS_COMMAND,
-        "strains": STRAIN_COMMAND,
-        "financings": FINANCING_COMMAND,
-        "halves": np.dtype(np.int32),
-        "words": np.dtype(np.uint64),
-    }
-
-
-class EventBuffer(RecordViews):
-    """One array of events in every layout that kernels write."""
-
-    layouts: ClassVar = {
-        "orders": ORDER_EVENT,
-        "clocks": CLOCK_EVENT,
-        "accounts": ACCOUNT_EVENT,
-        "tranches": TRANCHE_EVENT,
-        "states": STATE_EVENT,
-        "repeats": REPEAT_EVENT,
-        "parameters": PARAMETERS_EVENT,
-        "standings": STANDING_EVENT,
-        "funds": FUND_EVENT,
-        "strains": STRAIN_EVENT,
-        "financings": FINANCING_EVENT,
-    }

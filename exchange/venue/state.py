@@ -49,6 +49,8 @@ class State(ArrayGroup):
     agenda: np.ndarray  # (2 x instruments + series + accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
+    outcome: np.ndarray  # (1,) ORDER_EVENT: the outcome of a command, while protection writes its events before it
+    sweep: np.ndarray  # (1,) MASS_CANCEL_COMMAND: the orders that protection takes away
 
 
 def allocate(limits: VenueLimits) -> State:
@@ -73,6 +75,8 @@ def allocate(limits: VenueLimits) -> State:
         ),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+        outcome=np.zeros(1, schema.ORDER_EVENT),
+        sweep=np.zeros(1, schema.MASS_CANCEL_COMMAND),
     )
 
 

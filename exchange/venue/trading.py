@@ -8,6 +8,18 @@ so that the requirement is right at every moment.
 import numpy as np
 
 from exchange.venue.clients import target_order_id
+from exchange.venue.limits import (
+    check_limits,
+    count_departure,
+    count_maker,
+    count_order,
+    counts_orders,
+    is_blocked,
+    is_maker_watched,
+    may_rest,
+    note_auction_trade,
+    note_maker,
+)
 from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import slot_of
@@ -34,10 +46,11 @@ from matching.rules import (
 from matching.schema import NIL, Side
 from matching.sides import instrument_slot_of_level, side_of_level
 from matching.working import is_paused
-from risk.accounts import charge_fee, uses_reduce_only
+from risk.accounts import charge_fee, is_watched, uses_reduce_only
 from risk.contracts import fee_per_lot
 from risk.margin import check_order, fill_order, move_order, move_position
 from risk.positions import chain_position, drop_unused, find_position, position_of
+from risk.schema import RiskReject
 
 
 @inlined
@@ -66,8 +79,8 @@ def begin_order(state, batch, index, events, count):
 
 @inlined
 def is_ordinary(state, order):
-    """Whether a new order is nothing but a limit, of an account without reduce-only orders, in a market that runs."""
-    if rarely(state.clock[0]["is_halted"] != 0) or rarely(uses_reduce_only(state.ledger, order["account_id"])):
+    """Whether a new order is nothing but a limit, of an account that nothing is known of, in a market that runs."""
+    if rarely(state.clock[0]["is_halted"] != 0) or rarely(is_watched(state.ledger, order["account_id"])):
         return False
     return is_plain(state.book, order)
 
@@ -115,6 +128,8 @@ def check_new_order(state, batch, index):
     order = batch.orders[index]
     if state.clock[0]["is_halted"]:
         return np.int64(VenueReject.MARKET_HALTED)
+    if is_blocked(state.ledger, order["account_id"]):
+        return np.int64(RiskReject.ACCOUNT_BLOCKED)
     slot = slot_of(state, order["instrument_id"])
     side = np.int64(order["side"])
     lots = order["quantity_lots"]
@@ -128,7 +143,11 @@ def check_new_order(state, batch, index):
     limit_ticks = limit_after_post_only(state.book, slot, side, limit_ticks, order["flags"])
     if limit_ticks == REJECTED:
         return np.int64(NO_REJECT)  # matching refuses it by name
-    return check_order(state.ledger, slot, np.int64(order["account_id"]), side, np.int64(limit_ticks), lots)
+    account_id = np.int64(order["account_id"])
+    reject = check_limits(state, slot, account_id, side, limit_ticks, lots, np.int64(0), may_rest(order))
+    if reject != NO_REJECT:
+        return reject
+    return check_order(state.ledger, slot, account_id, side, np.int64(limit_ticks), lots)
 
 
 @inlined
@@ -162,6 +181,11 @@ def check_margin_of_change(state, slot, instrument_slot, side, price_ticks, limi
     if limit_ticks == price_ticks and leaves_lots <= resting_lots:
         return np.int64(NO_REJECT)
     account_id = np.int64(state.book.orders[slot]["holder"] & ACCOUNT_MASK)
+    if is_blocked(state.ledger, account_id):
+        return np.int64(RiskReject.ACCOUNT_BLOCKED)
+    reject = check_limits(state, instrument_slot, account_id, side, limit_ticks, leaves_lots, resting_lots, False)
+    if reject != NO_REJECT:
+        return reject
     position = find_position(state.ledger, account_id, state.tranches[instrument_slot]["instrument_id"])
     move_order(state.ledger, account_id, position, instrument_slot, side, price_ticks, -resting_lots)
     reject = check_order(state.ledger, instrument_slot, account_id, side, np.int64(limit_ticks), leaves_lots)
@@ -220,12 +244,13 @@ def check_margin_of_plain(state, order):
 def absorb_all(state, events, first, count):
     """Carry the events of matching from one position to another into the ledger."""
     for at in range(first, count):
-        absorb(state, events.orders[at])
+        absorb(state, events, at, count)
 
 
 @inlined
-def absorb(state, event):
-    """Carry an event of matching into the ledger."""
+def absorb(state, events, at, end):
+    """Carry an event of matching into the ledger. The last event that matching wrote with it is before `end`."""
+    event = events.orders[at]
     kind = event["kind"]
     if moves_nothing(kind):
         return
@@ -233,14 +258,23 @@ def absorb(state, event):
     side = np.int64(event["side"])
     if kind == Event.RESTED or kind == Event.REPLACED:
         enter_order(state, slot, event["account_id"], side, event["price_ticks"], event["leaves_lots"])
+        if rarely(counts_orders(state.ledger, event["account_id"])):
+            count_order(state, event["account_id"], np.int64(1))
     elif kind == Event.TRADE:
         settle_trade(state, event, slot)
+        if rarely(is_maker_watched(state.ledger, event["counter_account_id"])):
+            note_maker(state, events, at, end)
     elif kind == Event.AUCTION_TRADE:
         settle_auction_trade(state, event, slot)
+        note_auction_trade(state, event, slot)
     elif kind == Event.PREVENTED:
         drop_order(state, slot, event["counter_account_id"], side ^ 1, event["price_ticks"], event["quantity_lots"])
+        if rarely(counts_orders(state.ledger, event["counter_account_id"])):
+            count_maker(state, events, at, end)
     else:
         drop_order(state, slot, event["account_id"], side, event["price_ticks"], event["quantity_lots"])
+        if rarely(counts_orders(state.ledger, event["account_id"])):
+            count_departure(state, event)
 
 
 @inlined

@@ -135,6 +135,9 @@ class TrancheView:
     spread_ticks: int = 0  # what each lot requires whatever offsets it
     maker_fee_ppm: int = 0  # negative for a rebate
     taker_fee_ppm: int = 0
+    position_lots_limit: int = 0  # of each account; 0 for none, like the next two
+    order_lots_limit: int = 0
+    order_nano_limit: int = 0
     book: BookView = field(default_factory=BookView)
     trades: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
 
@@ -163,6 +166,19 @@ class PositionView:
         return self.lots * self.mark_ticks * self.tranche.tick_value_nano - self.cost_nano
 
 
+class RegionRule(NamedTuple):
+    """What risk staff set for an account in a region. 0 is no limit everywhere."""
+
+    region_id: int
+    position_lots: int = 0  # over all positions of the region, the most that each may come to have, added up
+    interval_ms: int = 0  # of market-maker protection; 0 without it
+    frozen_ms: int = 0  # 0 until it is reset
+    quantity_lots: int = 0
+    net_lots: int = 0
+    notional_nano: int = 0
+    frozen_until_ns: int = 0  # no new orders before; 0 since it was set or reset last
+
+
 class Balances(NamedTuple):
     """An account's money in nano-USD."""
 
@@ -186,5 +202,13 @@ class AccountView:
     margin_nano: int = 0
     gross_nano: int = 0
     fees_nano: int = 0
+    is_blocked: bool = False  # by the kill switch
+    position_lots_limit: int = 0  # in each instrument; 0 for none, like all that follows
+    order_lots_limit: int = 0
+    order_nano_limit: int = 0
+    open_orders_base: int = 0
+    open_orders_max: int = 0
+    open_orders_step_nano: int = 0
     orders: dict[int, OrderView] = field(default_factory=dict)
     positions: dict[int, PositionView] = field(default_factory=dict)
+    rules: dict[int, RegionRule] = field(default_factory=dict)  # by region

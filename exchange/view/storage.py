@@ -28,6 +28,7 @@ from exchange.view.records import (
     Financing,
     OrderView,
     PositionView,
+    RegionRule,
     RegionStrain,
     SeriesTerms,
     TradeView,
@@ -48,7 +49,7 @@ PACKED_AT_ONCE = 1_000
 
 _COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted")
 _TRANCHE = tuple(each.name for each in fields(TrancheView) if each.name not in ("book", "trades"))
-_ACCOUNT = tuple(each.name for each in fields(AccountView) if each.name not in ("orders", "positions"))
+_ACCOUNT = tuple(each.name for each in fields(AccountView) if each.name not in ("orders", "positions", "rules"))
 _POSITION = ("instrument_id", "lots", "cost_nano")
 _TIER = _TRANCHE.index("tier")
 _STATE = _TRANCHE.index("state")
@@ -70,6 +71,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "series": dict.fromkeys(SeriesTerms._fields, 0),
     "strain": dict.fromkeys(RegionStrain._fields, 0),
     "financing": dict.fromkeys(Financing._fields, 0),
+    "rule": dict.fromkeys(("account_id", *RegionRule._fields), 0),
 }
 """The columns of each kind of row, in order, each with what it is in a row that is older than the column."""
 COLUMN_NAMES = {name: list(columns) for name, columns in COLUMNS.items()}
@@ -118,6 +120,7 @@ def freeze_view(view: MarketView) -> FrozenView:
         "financing": tuple(view.financing),
         "series": [(series_id, *terms) for series_id, terms in view.series.items()],
         "accounts": [_dump_account(account) for account in view.accounts.values()],
+        "rules": [(each.account_id, *rule) for each in view.accounts.values() for rule in each.rules.values()],
         "tranches": [_dump_tranche(tranche) for tranche in view.tranches.values()],
         "ended_tranches": list(view.ended_tranches),
         "tape": list(view.tape),
@@ -170,6 +173,8 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
         view.tranches[tranche.instrument_id] = tranche
         view.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
     _load_accounts(view, document["accounts"])
+    for account_id, *rule in document["rules"]:
+        view.accounts[account_id].rules[rule[0]] = RegionRule(*rule)
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
 

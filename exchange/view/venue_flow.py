@@ -31,6 +31,7 @@ from exchange.venue.schema import (
 from exchange.view.batches import BatchReader
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
+from exchange.view.risk_flow import APPLY_RISK_EVENT, BEGIN_RISK_COMMAND
 from risk.contracts import UNKNOWN_SPREAD_SHARE
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
     int(Command.DEFINE_REGION): _define_region,
     int(Command.DEFINE_SERIES): _define_series,
     int(Command.OPEN_ACCOUNT): _open_account,
-}
+} | BEGIN_RISK_COMMAND
 """What a command enters before its events, given that it is not refused and does not repeat an earlier one."""
 
 
@@ -181,5 +182,5 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
-}
+} | APPLY_RISK_EVENT
 """The layout of each event of the venue that changes what readers see, and what it does."""

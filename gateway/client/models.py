@@ -234,3 +234,37 @@ class NewKey(Answer):
 
     def __repr__(self) -> str:
         return f"NewKey({self.key_id}, {self.account}, {self.roles})"
+
+
+class Protection(Answer):
+    """Market-maker protection in a region; None is no limit."""
+
+    interval_ms: int
+    frozen_ms: int
+    quantity: int | None
+    net_quantity: int | None
+    notional: Decimal | None
+    is_frozen: bool
+    frozen_until: datetime | None
+
+
+class RegionLimits(Answer):
+    """What holds for an account in a region."""
+
+    region: str
+    position: int | None
+    protection: Protection | None
+
+
+class Limits(Answer):
+    """What an account may have at most, and whether it may have new orders; None is no limit."""
+
+    account: str
+    is_blocked: bool
+    position: int | None
+    order_quantity: int | None
+    order_notional: Decimal | None
+    open_orders_base: int | None
+    open_orders_max: int | None
+    open_orders_step: Decimal | None
+    regions: list[RegionLimits]

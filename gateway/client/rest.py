@@ -16,6 +16,7 @@ from gateway.client.models import (
     Account,
     Book,
     Instrument,
+    Limits,
     NewKey,
     Order,
     OrderAnswer,
@@ -26,12 +27,16 @@ from gateway.client.models import (
 from gateway.client.risk_models import AccountRisk, Margin, WhatIf
 from gateway.client.stream import Stream
 from gateway.client.terms import (
+    AccountLimitTerms,
+    LimitTerms,
     PlaceTerms,
     Price,
+    ProtectionTerms,
     ReplaceTerms,
     Side,
     Thought,
     decimal_text,
+    limit_fields,
     new_id,
     place_fields,
     replace_fields,
@@ -266,6 +271,44 @@ class Client:
     async def resume(self, symbol: str | None = None) -> None:
         """Trade again, by an administrator."""
         await self.ask("POST", "/v1/admin/resume", {"symbol": symbol})
+
+    async def kill_switch(self, account: str | None) -> int:
+        """Block an account, or halt the market with None, and cancel all its orders, by an administrator; how many."""
+        return int((await self.ask("POST", "/v1/admin/kill-switch", {"account": account}))["cancelled"])
+
+    async def lift_kill_switch(self, account: str) -> None:
+        """Let an account have new orders again, by an administrator."""
+        await self.ask("DELETE", f"/v1/admin/kill-switch/{quote(account, safe='')}")
+
+    async def limits(self, account: str | None = None) -> Limits:
+        """Own limits and protection, or those of any account for an administrator."""
+        path = "/v1/limits" if account is None else f"/v1/admin/limits/{quote(account, safe='')}"
+        return Limits.model_validate(await self.ask("GET", path))
+
+    async def set_account_limits(self, account: str, **terms: Unpack[AccountLimitTerms]) -> None:
+        """What an account may have at most, by an administrator; what is not said is not limited any more."""
+        await self.ask("POST", "/v1/admin/limits/accounts", {"account": account, **limit_fields(terms)})
+
+    async def set_region_limit(self, account: str, region: str, position: int) -> None:
+        """How many lots an account may come to have in a region, by an administrator; 0 for no limit."""
+        fields = {"account": account, "region": region, "position": str(position)}
+        await self.ask("POST", "/v1/admin/limits/regions", fields)
+
+    async def set_instrument_limits(self, symbol: str, **terms: Unpack[LimitTerms]) -> None:
+        """What each account may have at most in a tranche, by an administrator."""
+        await self.ask("POST", "/v1/admin/limits/instruments", {"symbol": symbol, **limit_fields(terms)})
+
+    async def set_protection(self, account: str, region: str, **terms: Unpack[ProtectionTerms]) -> None:
+        """When a market maker's orders in a region go, by an administrator; `interval_ms=0` for never."""
+        fields = {"account": account, "region": region, **limit_fields(terms)}
+        await self.ask("POST", "/v1/admin/protection", fields)
+
+    async def reset_protection(self, region: str, account: str | None = None) -> None:
+        """Have own orders in a region taken again after protection went off, or any account's as an administrator."""
+        if account is None:
+            await self.ask("POST", "/v1/protection/reset", {"region": region})
+        else:
+            await self.ask("POST", "/v1/admin/protection/reset", {"region": region, "account": account})
 
     async def ask(
         self, method: str, path: str, fields: Fields | None = None, *, query: Fields | None = None

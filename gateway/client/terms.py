@@ -1,6 +1,6 @@
 """What orders say, from plain Python values to the fields that travel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypedDict
@@ -39,6 +39,40 @@ class ReplaceTerms(TypedDict, total=False):
     quantity_is: Literal["total", "remaining"]
     requeue: bool
     retry_id: str
+
+
+class LimitTerms(TypedDict, total=False):
+    """What may be limited of positions and orders, in lots and USD."""
+
+    position: int
+    order_quantity: int
+    order_notional: Price | int
+
+
+class AccountLimitTerms(LimitTerms, total=False):
+    """What may be limited of an account beside that: open orders, to a base, and one more for each step of equity."""
+
+    open_orders_base: int
+    open_orders_max: int
+    open_orders_step: Price | int
+
+
+class ProtectionTerms(TypedDict, total=False):
+    """When market-maker protection goes off, and for how long."""
+
+    interval_ms: int
+    frozen_ms: int
+    quantity: int
+    net_quantity: int
+    notional: Price | int
+
+
+_COUNTS = frozenset({"open_orders_base", "open_orders_max", "interval_ms", "frozen_ms"})
+
+
+def limit_fields(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """Limits as they travel: lots and money as text, counts and durations as integers."""
+    return {name: value if name in _COUNTS else decimal_text(value) for name, value in terms.items()}
 
 
 def place_fields(symbol: str, side: Side, quantity: int, price: Price | None, terms: PlaceTerms) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange import commands
+from exchange import commands, staff_commands
 from exchange.commands import CommandError
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -17,8 +17,11 @@ from exchange.venue.schema import (
     CONTINUATIONS_MAX,
     FINANCING_COMMAND,
     INSTRUMENT_COMMAND,
+    LIMITS_COMMAND,
+    MASS_CANCEL_COMMAND,
     ORDER_COMMAND,
     PARAMETERS_COMMAND,
+    PROTECTION_COMMAND,
     SERIES_COMMAND,
     SHOCKS,
     STRAIN_COMMAND,
@@ -26,6 +29,7 @@ from exchange.venue.schema import (
     Command,
     Tier,
 )
+from matching.schema import MassFlag
 
 TEXT_MAX = CONTINUATIONS_MAX * TEXT_BYTES_MAX
 HIGH, LOW = commands.client_key("mine")
@@ -197,6 +201,76 @@ SHOCKS_TICKS = [0, *range(1, 15), -15]
         (commands.resume(8), INSTRUMENT_COMMAND, {"kind": Command.RESUME, "instrument_id": 8}),
         (commands.halt_market(), INSTRUMENT_COMMAND, {"kind": Command.HALT_MARKET}),
         (commands.resume_market(), INSTRUMENT_COMMAND, {"kind": Command.RESUME_MARKET}),
+        (
+            staff_commands.kill_switch(3),
+            MASS_CANCEL_COMMAND,
+            {"kind": Command.KILL_SWITCH, "flags": MassFlag.BY_ACCOUNT, "account_id": 3},
+        ),
+        (staff_commands.kill_switch(None), MASS_CANCEL_COMMAND, {"kind": Command.KILL_SWITCH}),
+        (
+            staff_commands.lift_kill_switch(3),
+            ACCOUNT_COMMAND,
+            {"kind": Command.LIFT_KILL_SWITCH, "account_id": 3},
+        ),
+        (
+            staff_commands.set_account_limits(
+                3,
+                position_lots=4,
+                order_lots=5,
+                order_nano=6,
+                open_orders_base=7,
+                open_orders_max=8,
+                open_orders_step_nano=9,
+            ),
+            LIMITS_COMMAND,
+            {
+                "kind": Command.SET_ACCOUNT_LIMITS,
+                "account_id": 3,
+                "position_lots": 4,
+                "order_lots": 5,
+                "order_nano": 6,
+                "open_orders_base": 7,
+                "open_orders_max": 8,
+                "open_orders_step_nano": 9,
+            },
+        ),
+        (
+            staff_commands.set_region_limit(3, 2, 4),
+            LIMITS_COMMAND,
+            {"kind": Command.SET_REGION_LIMIT, "account_id": 3, "region_id": 2, "position_lots": 4},
+        ),
+        (
+            staff_commands.set_instrument_limits(9, position_lots=4, order_lots=5, order_nano=6),
+            LIMITS_COMMAND,
+            {
+                "kind": Command.SET_INSTRUMENT_LIMITS,
+                "instrument_id": 9,
+                "position_lots": 4,
+                "order_lots": 5,
+                "order_nano": 6,
+            },
+        ),
+        (
+            staff_commands.set_protection(
+                3, 2, interval_ms=4, frozen_ms=5, quantity_lots=6, net_lots=7, notional_nano=8
+            ),
+            PROTECTION_COMMAND,
+            {
+                "kind": Command.SET_PROTECTION,
+                "region_id": 2,
+                "account_id": 3,
+                "interval_ms": 4,
+                "frozen_ms": 5,
+                "quantity_lots": 6,
+                "net_lots": 7,
+                "notional_nano": 8,
+            },
+        ),
+        (
+            staff_commands.reset_protection(3, 2),
+            PROTECTION_COMMAND,
+            {"kind": Command.RESET_PROTECTION, "region_id": 2, "account_id": 3},
+        ),
     ],
     ids=lambda value: Command(value["kind"]).name if isinstance(value, dict) else "",
 )

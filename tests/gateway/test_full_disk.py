@@ -51,3 +51,14 @@ async def test_on_a_full_disk_everything_is_still_read_and_the_market_is_halted(
         with pytest.raises(RefusedError) as refused:
             await doors.admin.resume(None)
         assert refused.value.code == "storage_full"
+
+
+async def test_on_a_full_disk_the_kill_switch_is_taken_and_its_lifting_is_not(doors, disk):
+    async with await doors.client("alice") as alice:
+        disk.leave_room(ROOM_BYTES)
+        order_ids = await place_until_full(doors, alice)
+        assert await doors.admin.kill_switch("alice") == len(order_ids)
+        assert (await alice.orders(), (await alice.limits()).is_blocked) == ([], True)
+        with pytest.raises(RefusedError) as refused:
+            await doors.admin.lift_kill_switch("alice")
+        assert refused.value.code == "storage_full"

@@ -18,6 +18,10 @@ class Sound(Protocol):
     def records(self, market: Market) -> np.ndarray: ...
 
 
+OF_RISK_STAFF = list(range(Command.KILL_SWITCH, Command.RESET_PROTECTION + 1))
+UNKNOWN_KIND = 255
+
+
 def damaged(market: Market, sound: Sound, changes: list[tuple[int, int]], keeps: int) -> np.ndarray:
     """A command with some bytes changed and perhaps some records missing."""
     records = bytearray(sound.records(market).tobytes())
@@ -31,7 +35,11 @@ def noise(market: Market, payload: bytes) -> np.ndarray:
 
 
 def spared(market: Market, records: np.ndarray) -> np.ndarray:
-    """The same records, without those that would make the venue list windows for hours of venue time on end."""
+    """The same records, without those that would make the venue list windows for hours of venue time on end.
+
+    Commands of risk staff, which the twin does not know, become some that nobody knows.
+    """
+    records["kind"][np.isin(records["kind"], OF_RISK_STAFF)] = UNKNOWN_KIND
     clocks, series = records.view(CLOCK_COMMAND), records.view(SERIES_COMMAND)
     clocks["time_ns"][records["kind"] == Command.TICK] = market.twin.time_ns
     is_far = (records["kind"] == Command.DEFINE_SERIES) & (series["horizon_s"] > HORIZON_S_SPARED)
@@ -45,7 +53,7 @@ def stray_continuation(_: Market, position: int) -> np.ndarray:
     return records.view(ORDER_COMMAND)
 
 
-def unknown_kind(_: Market, kind: int, account_id: int) -> np.ndarray:
+def unknown_kind(market: Market, kind: int, account_id: int) -> np.ndarray:
     records = np.zeros(1, ACCOUNT_COMMAND)
     records["kind"], records["account_id"], records["client_id_high"] = kind, account_id, 1
-    return records.view(ORDER_COMMAND)
+    return spared(market, records.view(ORDER_COMMAND))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange import commands
+from exchange import commands, staff_commands
 from exchange.venue import image
 from exchange.venue.agenda import TRANCHE_DUE
 from exchange.venue.lifecycle import LifeState
@@ -17,13 +17,21 @@ from tests.exchange.venue.told import told
 
 
 def busy_market() -> Market:
-    """Something in every part of the image: orders with and without expiry, positions, ids, a halted tranche."""
+    """Something in every part of the image: orders, positions, ids, a halted tranche, limits, which the twin lacks."""
     market = open_market()
     market.place(ALICE, SELL, 1_000, 5, client_id="mine")
     market.place(BOB, BUY, 1_000, 3)
     market.place(CAROL, BUY, 990, 2, time_in_force=TimeInForce.GTD, expires_ns=START_NS + 90 * NANO_PER_S)
     market.place(CAROL, BUY, 990, 2, instrument_id=2)
     market.send(commands.halt(3), commands.withdraw(BOB, 5, client_id="back"))
+    limits = (
+        staff_commands.set_account_limits(ALICE, order_lots=100),
+        staff_commands.set_instrument_limits(2, order_lots=100),
+        staff_commands.set_region_limit(CAROL, 1, 100),
+    )
+    market.venue.apply(commands.concatenate(*limits), market.next_sequence)
+    market.next_sequence += len(limits)
+    market.twin.commands += len(limits)
     return market
 
 

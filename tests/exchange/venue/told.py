@@ -11,7 +11,9 @@ from exchange.venue.schema import (
     CONTINUATIONS_MAX,
     FINANCING_EVENT,
     FUND_EVENT,
+    LIMITS_EVENT,
     PARAMETERS_EVENT,
+    PROTECTION_EVENT,
     REPEAT_EVENT,
     STANDING_EVENT,
     STATE_EVENT,
@@ -47,11 +49,15 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     **dict.fromkeys((Event.PARAMETERS_SET, Event.FEES_SET), PARAMETERS_EVENT),
     **dict.fromkeys((Event.UTILISATION_SET, Event.STRAIN_SET), STRAIN_EVENT),
     **dict.fromkeys((Event.FINANCING_SET, Event.FINANCING_RATED, Event.FINANCED), FINANCING_EVENT),
+    Event.KILL_SWITCH_LIFTED: ACCOUNT_EVENT,
+    Event.LIMITS_SET: LIMITS_EVENT,
+    **dict.fromkeys((Event.PROTECTION_SET, Event.PROTECTION_RESET), PROTECTION_EVENT),
     Event.STATE_CHANGED: STATE_EVENT,
     Event.STANDING_CHANGED: STANDING_EVENT,
     **dict.fromkeys((Event.FUND_MOVED, Event.FUND_ENDOWED, Event.SHORTFALL), FUND_EVENT),
     Event.REPEATED: REPEAT_EVENT,
     **dict.fromkeys((Event.MASS_CANCELLED, Event.MASS_QUOTED, Event.BASKET_FILLED), SUMMARY_EVENT),
+    **dict.fromkeys((Event.KILL_SWITCH_PULLED, Event.PROTECTION_TRIGGERED), SUMMARY_EVENT),
 }
 ENTRY_LAYOUTS: dict[int, np.dtype] = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
 HEAD_LAYOUTS: dict[int, np.dtype] = {

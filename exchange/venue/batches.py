@@ -1,0 +1,62 @@
+"""One array of commands, and one of events, in every layout that kernels read and write."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
+from exchange.venue.schema import (
+    ACCOUNT_COMMAND,
+    ACCOUNT_EVENT,
+    CLOCK_COMMAND,
+    CLOCK_EVENT,
+    INSTRUMENT_COMMAND,
+    PARAMETERS_COMMAND,
+    PARAMETERS_EVENT,
+    REPEAT_EVENT,
+    SERIES_COMMAND,
+    STATE_EVENT,
+    TRANCHE_EVENT,
+)
+from exchange.venue.staff_schema import LIMITS_COMMAND, LIMITS_EVENT, PROTECTION_COMMAND, PROTECTION_EVENT
+from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
+from kernels.arrays import RecordViews
+from matching.schema import ORDER_EVENT, Commands
+
+
+class Batch(RecordViews):
+    """One array of commands in every layout that kernels read."""
+
+    layouts: ClassVar = Commands.layouts | {
+        "clocks": CLOCK_COMMAND,
+        "accounts": ACCOUNT_COMMAND,
+        "series": SERIES_COMMAND,
+        "instruments": INSTRUMENT_COMMAND,
+        "parameters": PARAMETERS_COMMAND,
+        "strains": STRAIN_COMMAND,
+        "financings": FINANCING_COMMAND,
+        "limits": LIMITS_COMMAND,
+        "protections": PROTECTION_COMMAND,
+        "halves": np.dtype(np.int32),
+        "words": np.dtype(np.uint64),
+    }
+
+
+class EventBuffer(RecordViews):
+    """One array of events in every layout that kernels write."""
+
+    layouts: ClassVar = {
+        "orders": ORDER_EVENT,
+        "clocks": CLOCK_EVENT,
+        "accounts": ACCOUNT_EVENT,
+        "tranches": TRANCHE_EVENT,
+        "states": STATE_EVENT,
+        "repeats": REPEAT_EVENT,
+        "parameters": PARAMETERS_EVENT,
+        "standings": STANDING_EVENT,
+        "funds": FUND_EVENT,
+        "strains": STRAIN_EVENT,
+        "financings": FINANCING_EVENT,
+        "limits": LIMITS_EVENT,
+        "protections": PROTECTION_EVENT,
+    }
