@@ -17,7 +17,7 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
     image = take_image(venue.state)
     check_sums(twin)
     check_summary(twin, image["summary"][0])
-    assert image["accounts"][["account_id", "group", "cash_nano", "fees_nano"]].tolist() == [
+    assert image["accounts"][["account_id", "group", "cash_nano", "fees_nano", "review_ns", "standing"]].tolist() == [
         (
             account_id,
             account.group,
@@ -25,7 +25,6 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
             account.fees_nano,
             account.review_ns,
             account.standing,
-            0,
         )
         for account_id, account in sorted(twin.accounts.items())
     ]
