@@ -16,7 +16,7 @@ from exchange.venue.schema import TIER_BITS
 from exchange.view import MarketView
 from exchange.view.packed import pack_orders
 from exchange.view.records import OrderView
-from exchange.view.storage import COLUMNS, load_document, load_orders, load_records, split_dump
+from exchange.view.storage import COLUMNS, COUNTERS, load_document, load_orders, load_records, split_dump
 from matching.schema import PRICE_TICKS_MAX, Side
 from risk import accounts
 from risk.contracts import list_contract
@@ -94,8 +94,9 @@ def beyond_bounds(image: dict[str, np.ndarray]) -> list[str]:
 
 
 def complete_view(view: MarketView, venue: Venue) -> None:
-    """Give a view what no dump of older rules has: the figures of accounts, and marks and charges of tranches."""
+    """Give a view what no dump of older rules has: figures of accounts, the fund, marks and charges of tranches."""
     view.set_figures(venue.figures_of_all())
+    view.fund_nano = int(venue.state.ledger.totals[0]["fund_nano"])
     contracts = venue.state.ledger.contracts
     for tranche in view.tranches.values():
         contract = contracts[tranche.instrument_id & (len(contracts) - 1)]
@@ -171,9 +172,10 @@ def _taker(stored: list[str], columns: dict[str, Any]) -> Any:
 
 
 def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]]) -> dict[str, Any]:
-    """A document whose rows have the columns of this version, from one whose rows have others."""
+    """A document with the columns of this version, from one whose rows have others; new counters are zero."""
     take = {name: _taker(stored[name], columns) for name, columns in COLUMNS.items()}
     return document | {
+        "counters": dict.fromkeys(COUNTERS, 0) | document["counters"],
         "series": [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]],
         "accounts": [
             [take["account"](row), [take["position"](position) for position in positions]]

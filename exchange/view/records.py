@@ -8,9 +8,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
+from matching.schema import QUOTE_ID_BIT
+from risk.schema import MAINTENANCE_PPM, PPM, Standing
 
 TRADES_KEPT = 500
 
@@ -46,6 +49,11 @@ class OrderView:
     minimum_lots: int = 0
     label: int = 0
     session_id: int = 0
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the venue sent it, to close a position of an account that has too little: its id tells."""
+        return self.order_id & (QUOTE_ID_BIT | FORCED_ID_BIT) == FORCED_ID_BIT
 
 
 class TradeView(NamedTuple):
@@ -146,6 +154,11 @@ class Balances(NamedTuple):
     withdrawable_nano: int  # free cash: gains that are not settled stay
     fees_nano: int  # paid so far, less rebates
 
+    @property
+    def maintenance_nano(self) -> int:
+        """What equity must cover, or the venue closes positions."""
+        return -(-self.margin_nano * MAINTENANCE_PPM // PPM)
+
 
 @dataclass(slots=True)
 class AccountView:
@@ -159,5 +172,6 @@ class AccountView:
     margin_nano: int = 0
     gross_nano: int = 0
     fees_nano: int = 0
+    standing: int = int(Standing.SOUND)
     orders: dict[int, OrderView] = field(default_factory=dict)
     positions: dict[int, PositionView] = field(default_factory=dict)

@@ -44,7 +44,7 @@ LENGTH_BYTES = 8
 PACKED_AT_ONCE = 1_000
 """Finished orders; other threads get their turn in between."""
 
-_COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted")
+COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted", "fund_nano")
 _TRANCHE = tuple(each.name for each in fields(TrancheView) if each.name not in ("book", "trades"))
 _ACCOUNT = tuple(each.name for each in fields(AccountView) if each.name not in ("orders", "positions"))
 _POSITION = ("instrument_id", "lots", "cost_nano")
@@ -108,7 +108,7 @@ def freeze_view(view: MarketView) -> FrozenView:
     document = {
         "format": VIEW_FORMAT,
         "columns": COLUMN_NAMES,
-        "counters": {name: getattr(view, name) for name in _COUNTERS},
+        "counters": {name: getattr(view, name) for name in COUNTERS},
         "regions": list(view.regions.items()),
         "series": [(series_id, *terms) for series_id, terms in view.series.items()],
         "accounts": [_dump_account(account) for account in view.accounts.values()],
@@ -153,7 +153,7 @@ def load_records(view: MarketView, document: dict[str, Any], records: np.ndarray
 
 def load_document(view: MarketView, document: dict[str, Any]) -> None:
     """Fill an empty view with all but orders and levels."""
-    for name in _COUNTERS:
+    for name in COUNTERS:
         setattr(view, name, document["counters"][name])
     view.regions.update(document["regions"])
     view.series.update((series_id, SeriesTerms(*terms)) for series_id, *terms in document["series"])

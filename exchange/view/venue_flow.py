@@ -27,6 +27,7 @@ from exchange.venue.schema import (
     Tier,
 )
 from exchange.view.batches import BatchReader
+from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, SeriesTerms, TrancheView
 from risk.contracts import UNKNOWN_SPREAD_SHARE
@@ -169,5 +170,6 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
+    **APPLY_FORCED_EVENT,
 }
 """The layout of each event of the venue that changes what readers see, and what it does."""

@@ -9,6 +9,15 @@ Prices are `Decimal`, quantities `int`. A refusal raises `RefusedError`. What ch
 own, so that a retry after a lost answer finds the first one instead of doing it twice.
 """
 
+from gateway.client.account_models import (
+    AccountEvent,
+    AccountUpdate,
+    Deleveraging,
+    ForcedOrder,
+    FundPayment,
+    Settlement,
+    StandingChange,
+)
 from gateway.client.book import LocalBook
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
 from gateway.client.models import (
@@ -17,6 +26,7 @@ from gateway.client.models import (
     Book,
     Fill,
     Instrument,
+    InsuranceFund,
     NewKey,
     Order,
     OrderAnswer,
@@ -31,12 +41,18 @@ from gateway.client.stream import Stream
 
 __all__ = [
     "Account",
+    "AccountEvent",
+    "AccountUpdate",
     "Balances",
     "Book",
     "Client",
     "ClientError",
+    "Deleveraging",
     "Fill",
+    "ForcedOrder",
+    "FundPayment",
     "Instrument",
+    "InsuranceFund",
     "LocalBook",
     "NewKey",
     "Order",
@@ -45,6 +61,8 @@ __all__ = [
     "OwnFill",
     "Position",
     "RefusedError",
+    "Settlement",
+    "StandingChange",
     "Status",
     "Stream",
     "StreamClosedError",

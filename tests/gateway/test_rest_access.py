@@ -27,7 +27,8 @@ def code_of(answer):
     [("GET", "/v1/account"), ("GET", "/v1/orders"), ("POST", "/v1/orders"), ("DELETE", "/v1/orders/1"),
      ("PATCH", "/v1/orders/1"), ("GET", "/v1/orders/by-client-id/a"), ("POST", "/v1/admin/accounts"),
      ("GET", "/v1/admin/accounts/alice"), ("POST", "/v1/admin/deposits"), ("POST", "/v1/admin/withdrawals"),
-     ("POST", "/v1/admin/keys"), ("POST", "/v1/admin/halt"), ("POST", "/v1/admin/resume")],
+     ("POST", "/v1/admin/insurance-fund"), ("POST", "/v1/admin/keys"), ("POST", "/v1/admin/halt"),
+     ("POST", "/v1/admin/resume")],
 )  # fmt: skip
 async def test_what_is_private_is_refused_unsigned_and_under_the_wrong_role(doors, method, path):
     status, answer = await doors.ask(method, path)
