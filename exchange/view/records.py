@@ -24,6 +24,11 @@ KILLED = "killed"
 REJECTED = "rejected"
 
 
+def is_forced(order_id: int) -> bool:
+    """Whether an id is that of an order which the venue sent, and not of one of its owner's orders or quotes."""
+    return order_id & (QUOTE_ID_BIT | FORCED_ID_BIT) == FORCED_ID_BIT
+
+
 @dataclass(slots=True)
 class OrderView:
     """One order from its first event to its end, and for some time after it."""
@@ -52,8 +57,8 @@ class OrderView:
 
     @property
     def is_forced(self) -> bool:
-        """Whether the venue sent it, to close a position of an account that has too little: its id tells."""
-        return self.order_id & (QUOTE_ID_BIT | FORCED_ID_BIT) == FORCED_ID_BIT
+        """Whether the venue sent it, to close a position of an account that has too little."""
+        return is_forced(self.order_id)
 
 
 class TradeView(NamedTuple):
