@@ -1,5 +1,7 @@
 """A market in which Alice holds more than she can afford once its mark falls: Bob sold it to her, Carol may buy it."""
 
+import numpy as np
+
 from exchange import commands
 from exchange.published import Published
 from exchange.symbols import NANO_PER_S
@@ -36,9 +38,14 @@ def troubled_market(endowment_nano: int = 0, **terms: int) -> Market:
     return market
 
 
+def new_mark(ticks: int) -> np.ndarray:
+    """The command that marks the first window."""
+    return commands.set_parameters(WINDOW, mark_ticks=ticks, shocks_ticks=SHOCKS_TICKS)
+
+
 def mark(market: Market, ticks: int) -> Published:
     """A new mark; returns the batch that it came with."""
-    return market.send(commands.set_parameters(WINDOW, mark_ticks=ticks, shocks_ticks=SHOCKS_TICKS))
+    return market.send(new_mark(ticks))
 
 
 def wait(market: Market, seconds: int = 1) -> Published:
