@@ -17,7 +17,7 @@ from exchange.venue.schema import TIER_BITS
 from exchange.view import MarketView
 from exchange.view.packed import pack_orders
 from exchange.view.records import OrderView
-from exchange.view.storage import COLUMNS, load_document, load_orders, load_records, split_dump
+from exchange.view.storage import COLUMNS, COUNTERS, load_document, load_orders, load_records, split_dump
 from matching.schema import PRICE_TICKS_MAX, Side
 from risk import accounts
 from risk.contracts import list_contract
@@ -104,8 +104,9 @@ def note_short(venue: Venue) -> None:
 
 
 def complete_view(view: MarketView, venue: Venue) -> None:
-    """Give a view what no dump of older rules has: the figures of accounts, and marks and charges of tranches."""
+    """Give a view what no dump of older rules has: figures of accounts, the fund, marks and charges of tranches."""
     view.set_figures(venue.figures_of_all())
+    view.fund_nano = int(venue.state.ledger.totals[0]["fund_nano"])
     contracts = venue.state.ledger.contracts
     for tranche in view.tranches.values():
         contract = contracts[tranche.instrument_id & (len(contracts) - 1)]
@@ -184,6 +185,7 @@ def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]
     """A document whose rows have the columns of this version, from one whose rows have others."""
     take = {name: _taker(stored.get(name, []), columns) for name, columns in COLUMNS.items()}
     return document | {
+        "counters": dict.fromkeys(COUNTERS, 0) | document["counters"],
         "strains": [[region_id, *take["strain"](strain)] for region_id, *strain in document.get("strains", [])],
         "financing": take["financing"](document.get("financing", [])),
         "series": [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]],

@@ -34,6 +34,7 @@ from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.venue.schema import Event, Reject
 from exchange.view import BookView, TrancheView
 from exchange.view.batches import OrderEvent
+from exchange.view.records import is_forced
 from matching.schema import Side
 
 log = structlog.get_logger()
@@ -125,8 +126,9 @@ class Pricer:
             buyer, seller = self._group(event.account_id), self._group(event.counter_account_id)
             if event.side == Side.SELL:
                 buyer, seller = seller, buyer
-            # Within a group nothing counts, nor may it crowd out what does.
-            if buyer != seller and event.instrument_id in self._view.tranches:
+            # Within a group nothing counts, nor what somebody was forced to, nor may it crowd out what does.
+            is_free = buyer != seller and not is_forced(event.order_id)
+            if is_free and event.instrument_id in self._view.tranches:
                 trade = TradeInput(event.price_ticks, event.quantity_lots, batch.time_ns, buyer, seller)
                 self._memory(event.instrument_id).trades.append(trade)
 

@@ -17,7 +17,7 @@ class Published(NamedTuple):
     events: np.ndarray
     """ORDER_EVENT records, grouped by command in order; the last event of a command is its outcome."""
     figures: np.ndarray | None = None
-    """FIGURES of every account whose money the batch may have moved, as it left them.
+    """FIGURES of every account whose money or standing the batch may have moved, as it left them.
 
     None while rows are replayed: readers then get the figures of all accounts in the end.
     """

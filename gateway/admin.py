@@ -1,7 +1,4 @@
-"""What an administrator does: open accounts, move money, make keys, set risk parameters and fees, halt and resume.
-
-What makes leverage dearer has a page of its own (`gateway.leverage`).
-"""
+"""What an administrator does: accounts, money, the insurance fund, keys, risk parameters, fees, halts."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -49,6 +46,7 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/v1/admin/accounts/{name}", get_account)
     router.add_post("/v1/admin/deposits", deposit)
     router.add_post("/v1/admin/withdrawals", withdraw)
+    router.add_post("/v1/admin/insurance-fund", endow_fund)
     router.add_post("/v1/admin/keys", create_key)
     router.add_post("/v1/admin/risk-parameters", set_risk_parameters)
     router.add_delete("/v1/admin/risk-parameters/{symbol}", price_again)
@@ -89,6 +87,11 @@ async def deposit(request: web.Request) -> web.Response:
 async def withdraw(request: web.Request) -> web.Response:
     """Money out of an account, as far as it is withdrawable."""
     return await _move_money(request, commands.withdraw)
+
+
+async def endow_fund(request: web.Request) -> web.Response:
+    """Money from an account to the insurance fund, as far as it is withdrawable."""
+    return await _move_money(request, commands.endow_fund)
 
 
 async def create_key(request: web.Request) -> web.Response:

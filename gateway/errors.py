@@ -92,7 +92,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.UNKNOWN_OPERATION: Answer(
         400, "send login, subscribe, unsubscribe, place, cancel, replace or ping", "op"
     ),
-    DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to book, trades, ticker or orders", "channel"),
+    DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to book, trades, ticker, orders or account", "channel"),
     DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),
     DoorError.NOT_SIGNED: Answer(401, "sign the request: BWX-KEY, BWX-TIMESTAMP, BWX-NONCE and BWX-SIGNATURE"),
     DoorError.UNKNOWN_KEY: Answer(401, "no such key; an administrator can make one", "BWX-KEY"),
@@ -170,6 +170,9 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     ),
     Reject.FEES_OUT_OF_RANGE: Answer(
         422, "the taker pays 0 to 20000 ppm, the maker up to 20000 and never gets more than the taker pays"
+    ),
+    Reject.ACCOUNT_IN_LIQUIDATION: Answer(
+        409, "the exchange is closing the positions of this account; deposit, or wait until that is over"
     ),
     Reject.STRAIN_OUT_OF_RANGE: Answer(
         422, "a utilisation goes from 0 to 10000000 ppm, and low_ppm is below high_ppm, or both are 0"

@@ -1,6 +1,6 @@
 """Who hears what. One listener on the exchange has each message built once a batch, and offers it to all who asked.
 
-    batch ─▶ book deltas, trades, own orders   at once, one message for each topic that has subscribers
+    batch ─▶ book deltas, trades, own affairs  at once, one message for each topic that has subscribers
           └▶ tickers                           collected, and sent every quarter of a second
 
 A subscriber never makes the feed wait: it takes a message, or is cut off. Messages are built on the loop's thread while
@@ -21,7 +21,7 @@ from gateway.messages import EVERYTHING, Topic
 from gateway.rows import Row
 from gateway.settings import GatewaySettings
 
-CHANNELS = ("book", "trades", "ticker", "orders")
+CHANNELS = ("book", "trades", "ticker", "orders", "account")
 
 
 class Subscriber(Protocol):
@@ -105,6 +105,9 @@ class Feed:
         accounts = self._subscribers["orders"]
         if accounts:
             self._publish_all("orders", messages.orders_updates(self._view, batch, accounts.keys()))
+        accounts = self._subscribers["account"]
+        if accounts:
+            self._publish_all("account", messages.account_updates(self._view, batch, accounts.keys()))
         self._readers.wake(self._view.sequence)
 
     def _publish_book(self, tranche: TrancheView) -> None:

@@ -13,8 +13,19 @@ from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.view import MarketView, TradeView, TrancheView
 from exchange.view.batches import OrderEvent
 from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
+from gateway.account_events import account_events
 from gateway.fields import time_text
-from gateway.rows import SIDE_NAMES, Row, book_levels, changed_levels, instrument_row, order_row, stamp, trade_row
+from gateway.rows import (
+    SIDE_NAMES,
+    Row,
+    account_row,
+    book_levels,
+    changed_levels,
+    instrument_row,
+    order_row,
+    stamp,
+    trade_row,
+)
 from matching.schema import EventKind
 
 RECENT_TRADES = 100
@@ -39,7 +50,7 @@ _ORDER_KINDS = np.array([kind for kind in EventKind if kind not in _ABOUT_NO_ORD
 
 
 class Topic(NamedTuple):
-    """One stream of messages: the book or the trades of a tranche, the orders of an account."""
+    """One stream of messages: the book or the trades of a tranche, an account or its orders."""
 
     channel: str
     subject: int = EVERYTHING
@@ -91,6 +102,14 @@ def orders_updates(view: MarketView, batch: Published, account_ids: Collection[i
     }
 
 
+def account_updates(view: MarketView, batch: Published, account_ids: Collection[int]) -> dict[int, Row]:
+    """What a batch did to these accounts beside their orders, and each account as it is now."""
+    return {
+        account_id: _message("account", "update", view) | account_row(view, account_id) | {"events": rows}
+        for account_id, rows in account_events(view, batch, account_ids).items()
+    }
+
+
 def ticker_update(view: MarketView, tranches: Iterable[TrancheView]) -> Row:
     """The rows of tranches that changed."""
     return _message("ticker", "update", view) | {"tickers": [instrument_row(tranche) for tranche in tranches]}
@@ -134,11 +153,16 @@ def _orders_content(view: MarketView, account_id: int) -> Row:
     return {"orders": [order_row(order) for order in view.open_orders(account_id)], "fills": []}
 
 
+def _account_content(view: MarketView, account_id: int) -> Row:
+    return account_row(view, account_id) | {"events": []}
+
+
 _CONTENTS = {
     "book": _book_content,
     "trades": _trades_content,
     "ticker": _ticker_content,
     "orders": _orders_content,
+    "account": _account_content,
 }
 
 

@@ -1,4 +1,4 @@
-"""What everybody may read: time, status, instruments, books, trades. No key is needed."""
+"""What everybody may read: time, status, instruments, books, trades, the insurance fund. No key is needed."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ from itertools import islice
 
 from aiohttp import web
 
+from exchange.units import format_nano
 from exchange.venue.lifecycle import LifeState
 from exchange.view import MarketView, TradeView, TrancheView
 from gateway.codec import instrument_id_of
@@ -28,6 +29,7 @@ def add_public_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/v1/instruments/{symbol}", get_instrument)
     router.add_get("/v1/book", get_book)
     router.add_get("/v1/trades", get_trades)
+    router.add_get("/v1/insurance-fund", get_insurance_fund)
 
 
 async def get_time(request: web.Request) -> web.Response:
@@ -90,6 +92,13 @@ async def get_trades(request: web.Request) -> web.Response:
     rows = [trade_row(trade) for trade in page[: query.limit]]
     next_cursor = page[query.limit - 1].trade_id if len(page) > query.limit else None
     return answer({"trades": rows, "next_cursor": next_cursor} | stamp(view))
+
+
+async def get_insurance_fund(request: web.Request) -> web.Response:
+    """What there is to pay for those who cannot."""
+    await read_query(request, ReadQuery)
+    view = request.app[GATEWAY].exchange.view
+    return answer({"balance": format_nano(view.fund_nano)} | stamp(view))
 
 
 def _tranche(request: web.Request, symbol: str) -> tuple[MarketView, TrancheView]:

@@ -145,7 +145,7 @@ class AccountRequest(_Model):
 
 
 class MoneyRequest(_Model):
-    """Money in or out of an account."""
+    """Money in or out of an account, or from it to the insurance fund."""
 
     account: ShortText
     amount: AmountNano

@@ -18,11 +18,18 @@ from exchange.view import (
 from exchange.view.records import REJECTED
 from gateway.fields import time_text
 from matching.schema import OrderFlag, Side, TimeInForce
+from risk.schema import Standing
 
 Row = dict[str, object]
 Level = list[str]
 
 SIDE_NAMES = {side.value: side.name.lower() for side in Side}
+STANDING_NAMES = {
+    Standing.SOUND.value: "sound",
+    Standing.NOTED.value: "sound",
+    Standing.CALLED.value: "margin_call",
+    Standing.CLOSING.value: "liquidation",
+}
 LIFETIME_NAMES = {lifetime.value: lifetime.name.lower() for lifetime in TimeInForce}
 
 
@@ -118,6 +125,7 @@ def order_row(order: OrderView) -> Row:
         "time_in_force": LIFETIME_NAMES[order.time_in_force],
         "post_only": _post_only(order.flags),
         "reduce_only": bool(order.flags & OrderFlag.REDUCE_ONLY),
+        "forced": order.is_forced,
         "display_quantity": str(order.display_lots) if order.display_lots else None,
         "minimum_quantity": str(order.minimum_lots) if order.minimum_lots else None,
         "label": order.label,
@@ -136,15 +144,17 @@ def order_row(order: OrderView) -> Row:
 
 
 def account_row(view: MarketView, account_id: int) -> Row:
-    """An account's name, money and positions. Raises KeyError for an unknown account."""
+    """An account's name, standing, money and positions. Raises KeyError for an unknown account."""
     balances = view.balances(account_id)
     return {
         "account_id": account_id,
         "name": view.accounts[account_id].name,
+        "standing": STANDING_NAMES[view.accounts[account_id].standing],
         "balances": {
             "cash": format_nano(balances.cash_nano),
             "equity": format_nano(balances.equity_nano),
             "margin": format_nano(balances.margin_nano),
+            "maintenance": format_nano(balances.maintenance_nano),
             "free": format_nano(balances.free_nano),
             "withdrawable": format_nano(balances.withdrawable_nano),
             "fees": format_nano(balances.fees_nano),

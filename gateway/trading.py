@@ -98,7 +98,7 @@ async def get_orders(request: web.Request) -> web.Response:
 
 
 async def get_account(request: web.Request) -> web.Response:
-    """The account's name, money and positions."""
+    """The account's name, standing, money and positions."""
     account_id = await _trader(request)
     await read_query(request, ReadQuery)
     view = request.app[GATEWAY].exchange.view

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from exchange.service import Reply
+from exchange.venue.schema import Reject
 from gateway import codec
 from gateway.auth import require_role
 from gateway.errors import ApiError, DoorError
@@ -140,6 +141,8 @@ class Session:
     def _subscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
         topic = self._topic(request)
+        if topic.channel == "account" and topic.subject not in self._view.accounts:
+            raise ApiError(Reject.UNKNOWN_ACCOUNT)
         if topic not in self._topics:
             if len(self._topics) >= self._gateway.settings.subscriptions_per_connection_max:
                 raise ApiError(DoorError.TOO_MANY_SUBSCRIPTIONS)
@@ -182,7 +185,7 @@ class Session:
         """The topic that a request names. Raises ApiError."""
         if request.channel not in CHANNELS:
             raise ApiError(DoorError.UNKNOWN_CHANNEL)
-        if request.channel in ("ticker", "orders"):
+        if request.channel in ("ticker", "orders", "account"):
             if request.symbol is not None:
                 raise ApiError(DoorError.UNKNOWN_FIELD, f"symbol: the channel {request.channel} takes none", "symbol")
             return Topic(request.channel, EVERYTHING if request.channel == "ticker" else self._trading_account())

@@ -7,8 +7,10 @@ import numpy as np
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
 from exchange.venue.batches import Batch, EventBuffer
-from exchange.venue.schema import ACCOUNT_EVENT, STRAIN_EVENT, Event
+from exchange.venue.leverage_schema import STRAIN_EVENT
+from exchange.venue.schema import ACCOUNT_EVENT, Event
 from exchange.venue.state import State, VenueLimits, allocate
+from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
 from kernels.memory import aligned_zeros
 from kernels.records import copied, joined, names_of, offset_of, record
 from kernels.table import grown_table
@@ -19,16 +21,17 @@ from matching.schema import ORDER_EVENT
 EVENT_CAPACITY = 16_384
 FIGURES = record(
     ("account_id", "u4"),
-    ("reserved", "u4"),
+    ("standing", "u4"),  # a risk Standing
     ("cash_nano", "i8"),
     ("unsettled_nano", "i8"),  # what positions would bring at the marks beyond their cost; equity is this and cash
     ("margin_nano", "i8"),  # the initial requirement
     ("gross_nano", "i8"),
     ("fees_nano", "i8"),
 )
-"""An account's money at a moment."""
+"""An account's money at a moment, and how near it is to losing its positions."""
 _ACCOUNT_WORDS = [offset_of(ORDER_EVENT, name) // 4 for name in ("account_id", "counter_account_id")]
-assert _ACCOUNT_WORDS[0] == offset_of(ACCOUNT_EVENT, "account_id") // 4, "events of accounts name them elsewhere"
+for _layout in (ACCOUNT_EVENT, STANDING_EVENT, FUND_EVENT):
+    assert _ACCOUNT_WORDS[0] == offset_of(_layout, "account_id") // 4, "events of accounts name them elsewhere"
 ROOM_AHEAD = 4_096
 """Tables have room for so many orders more than a batch brings, so that a small batch need not look at them."""
 
@@ -76,7 +79,7 @@ class Venue:
         """FIGURES of accounts as they stand."""
         rows = np.zeros(len(account_ids), FIGURES)
         rows["account_id"] = account_ids
-        for name in names_of(FIGURES)[2:]:
+        for name in names_of(FIGURES)[1:]:
             rows[name] = self.state.ledger.accounts[name][account_ids]
         return rows
 

@@ -30,12 +30,15 @@ from exchange.view.records import (
 )
 from exchange.view.storage import FrozenView, freeze_view, load_view
 from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
+from risk.schema import Standing
 
 TAPE_KEPT = 1_000
 UNREAD_EVENTS_MAX = 16_384
 """After so many events, levels that changed are forgotten if no reader came; one that comes after each batch misses
 nothing."""
 _REJECTED = int(Event.REJECTED)
+SOUND, NOTED = int(Standing.SOUND), int(Standing.NOTED)
+"""Who was only noted has not been looked at: nothing is told of it."""
 _ENTERS_NOTHING = frozenset(map(int, (Event.REPEATED, Event.BASKET_KILLED)))
 
 
@@ -52,6 +55,8 @@ class MarketView:
     trades: int = 0
     resting_orders: int = 0
     market_halted: bool = False
+    fund_nano: int = 0
+    """What is in the insurance fund."""
     regions: dict[int, str] = field(default_factory=dict)
     strains: dict[int, RegionStrain] = field(default_factory=dict)
     """By region; those of which nothing was told are not there."""
@@ -93,8 +98,8 @@ class MarketView:
         self.sequence = batch.first_sequence + len(batch.commands) - 1
 
     def set_figures(self, figures: np.ndarray) -> None:
-        """Take over the money of accounts from FIGURES records."""
-        for account_id, _, cash_nano, unsettled_nano, margin_nano, gross_nano, fees_nano in figures.tolist():
+        """Take over the money and standing of accounts from FIGURES records."""
+        for account_id, standing, cash_nano, unsettled_nano, margin_nano, gross_nano, fees_nano in figures.tolist():
             account = self.accounts.get(account_id)
             if account is None:
                 continue  # a refused command may name an account that is not open
@@ -103,6 +108,7 @@ class MarketView:
             account.margin_nano = margin_nano
             account.gross_nano = gross_nano
             account.fees_nano = fees_nano
+            account.standing = SOUND if standing == NOTED else standing
 
     def take_changed(self) -> list[TrancheView]:
         """The tranches that changed since the last call, each once; their books hold the changes by level."""

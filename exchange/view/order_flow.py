@@ -76,7 +76,7 @@ def begin_quotes(view: MarketView, reader: BatchReader, sequence: int) -> None:
             elif lots:
                 terms = (order_id, head.account_id, quote["instrument_id"], side, price_ticks, lots)
                 described = (head.time_in_force, flags, head.label, head.session_id)
-                view.orders.add(_entered_order(view, sequence, (*terms, *described)))
+                view.orders.add(entered_order(view, sequence, (*terms, *described)))
 
 
 def begin_basket(view: MarketView, reader: BatchReader, sequence: int) -> None:
@@ -86,7 +86,7 @@ def begin_basket(view: MarketView, reader: BatchReader, sequence: int) -> None:
         terms = (leg["order_id"], head.account_id, leg["instrument_id"], leg["side"])
         price = (leg["price_ticks"], leg["quantity_lots"])
         described = (head.time_in_force, leg["flags"], head.label, head.session_id)
-        view.orders.add(_entered_order(view, sequence, (*terms, *price, *described)))
+        view.orders.add(entered_order(view, sequence, (*terms, *price, *described)))
 
 
 def _new_order(view: MarketView, reader: BatchReader, sequence: int) -> OrderView:
@@ -110,7 +110,7 @@ def _new_order(view: MarketView, reader: BatchReader, sequence: int) -> OrderVie
         _,
     ) = reader.order(sequence)
     terms = (order_id, account_id, instrument_id, side, price_ticks, lots, time_in_force, flags, label, session_id)
-    order = _entered_order(view, sequence, terms)
+    order = entered_order(view, sequence, terms)
     if continuations:
         order.client_id = reader.text(sequence)
         if flags & _HAS_EXTRA:
@@ -119,7 +119,7 @@ def _new_order(view: MarketView, reader: BatchReader, sequence: int) -> OrderVie
     return order
 
 
-def _entered_order(view: MarketView, sequence: int, terms: tuple[int, ...]) -> OrderView:
+def entered_order(view: MarketView, sequence: int, terms: tuple[int, ...]) -> OrderView:
     """A new order, of which nothing has happened yet."""
     order_id, account_id, instrument_id, side, price_ticks, lots, time_in_force, flags, label, session_id = terms
     tranche = view.tranches.get(instrument_id)
@@ -218,8 +218,8 @@ def _record_trade(view: MarketView, event: tuple, taker_side: int | None) -> Non
     view.trades += 1
     bought_lots = lots if side == _BUY else -lots
     cost_nano = price_ticks * bought_lots * tranche.tick_value_nano
-    _fill(view.accounts[account_id], tranche, bought_lots, cost_nano)
-    _fill(view.accounts[counter_account_id], tranche, -bought_lots, -cost_nano)
+    move_position(view.accounts[account_id], tranche, bought_lots, cost_nano)
+    move_position(view.accounts[counter_account_id], tranche, -bought_lots, -cost_nano)
 
 
 def _prevented(view: MarketView, event: tuple) -> None:
@@ -356,7 +356,8 @@ def _finish(view: MarketView, order: OrderView, status: str, reason: int) -> Non
     view.orders.finish(order)
 
 
-def _fill(account: AccountView, tranche: TrancheView, lots: int, cost_nano: int) -> None:
+def move_position(account: AccountView, tranche: TrancheView, lots: int, cost_nano: int) -> None:
+    """An account gets lots of a tranche, or gives them when negative, at their signed cost."""
     position = account.positions.get(tranche.instrument_id)
     if position is None:
         position = account.positions[tranche.instrument_id] = PositionView(tranche)

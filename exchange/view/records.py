@@ -8,10 +8,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
-from risk.schema import PPM
+from matching.schema import QUOTE_ID_BIT
+from risk.schema import MAINTENANCE_PPM, PPM, Standing
 
 TRADES_KEPT = 500
 
@@ -20,6 +22,11 @@ FILLED = "filled"
 CANCELLED = "cancelled"
 KILLED = "killed"
 REJECTED = "rejected"
+
+
+def is_forced(order_id: int) -> bool:
+    """Whether an id is that of an order which the venue sent, and not of one of its owner's orders or quotes."""
+    return order_id & (QUOTE_ID_BIT | FORCED_ID_BIT) == FORCED_ID_BIT
 
 
 @dataclass(slots=True)
@@ -47,6 +54,11 @@ class OrderView:
     minimum_lots: int = 0
     label: int = 0
     session_id: int = 0
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the venue sent it, to close a position of an account that has too little."""
+        return is_forced(self.order_id)
 
 
 class TradeView(NamedTuple):
@@ -189,6 +201,11 @@ class Balances(NamedTuple):
     withdrawable_nano: int  # free cash: gains that are not settled stay
     fees_nano: int  # paid so far, less rebates
 
+    @property
+    def maintenance_nano(self) -> int:
+        """What equity must cover, or the venue closes positions."""
+        return -(-self.margin_nano * MAINTENANCE_PPM // PPM)
+
 
 @dataclass(slots=True)
 class AccountView:
@@ -209,6 +226,7 @@ class AccountView:
     open_orders_base: int = 0
     open_orders_max: int = 0
     open_orders_step_nano: int = 0
+    standing: int = int(Standing.SOUND)
     orders: dict[int, OrderView] = field(default_factory=dict)
     positions: dict[int, PositionView] = field(default_factory=dict)
     rules: dict[int, RegionRule] = field(default_factory=dict)  # by region

@@ -47,7 +47,7 @@ LENGTH_BYTES = 8
 PACKED_AT_ONCE = 1_000
 """Finished orders; other threads get their turn in between."""
 
-_COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted")
+COUNTERS = ("sequence", "time_ns", "commands", "trades", "resting_orders", "market_halted", "fund_nano")
 _TRANCHE = tuple(each.name for each in fields(TrancheView) if each.name not in ("book", "trades"))
 _ACCOUNT = tuple(each.name for each in fields(AccountView) if each.name not in ("orders", "positions", "rules"))
 _POSITION = ("instrument_id", "lots", "cost_nano")
@@ -114,7 +114,7 @@ def freeze_view(view: MarketView) -> FrozenView:
     document = {
         "format": VIEW_FORMAT,
         "columns": COLUMN_NAMES,
-        "counters": {name: getattr(view, name) for name in _COUNTERS},
+        "counters": {name: getattr(view, name) for name in COUNTERS},
         "regions": list(view.regions.items()),
         "strains": [(region_id, *strain) for region_id, strain in view.strains.items()],
         "financing": tuple(view.financing),
@@ -162,7 +162,7 @@ def load_records(view: MarketView, document: dict[str, Any], records: np.ndarray
 
 def load_document(view: MarketView, document: dict[str, Any]) -> None:
     """Fill an empty view with all but orders and levels."""
-    for name in _COUNTERS:
+    for name in COUNTERS:
         setattr(view, name, document["counters"][name])
     view.regions.update(document["regions"])
     view.strains.update((region_id, RegionStrain(*strain)) for region_id, *strain in document["strains"])

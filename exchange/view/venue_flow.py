@@ -29,6 +29,7 @@ from exchange.venue.schema import (
     Tier,
 )
 from exchange.view.batches import BatchReader
+from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
 from exchange.view.risk_flow import APPLY_RISK_EVENT, BEGIN_RISK_COMMAND
@@ -182,5 +183,7 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
-} | APPLY_RISK_EVENT
+    **APPLY_FORCED_EVENT,
+    **APPLY_RISK_EVENT,
+}
 """The layout of each event of the venue that changes what readers see, and what it does."""

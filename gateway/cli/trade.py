@@ -21,6 +21,10 @@ trade_app = typer.Typer(no_args_is_help=True)
 KEY_FILES = (Path(".bwx/demo/trader.json"), Path(".bwx/trader.json"))
 DEFAULT_URL = "http://127.0.0.1:8080"
 REFUSED = 1
+_STANDINGS = {
+    "margin_call": "margin call: equity is below what is required, and only what closes positions is taken",
+    "liquidation": "liquidation: equity is below maintenance, and the exchange closes positions",
+}
 TAKES_ORDERS = ("open", "auction", "closing_auction")
 SYMBOL_HELP = "A symbol, or its beginning: eu-fra.af means the next window of that region and tier."
 KEY_HELP = "A JSON file with url, key_id and secret. Default: the demo's .bwx/demo/trader.json."
@@ -139,12 +143,13 @@ def orders(key: KeyFile = None) -> None:
 
 @trade_app.command(epilog="Example: bwx trade account")
 def account(key: KeyFile = None) -> None:
-    """Show own money and positions."""
+    """Show own standing, money and positions."""
 
     async def show(client: "Client") -> None:
         own = await client.account()
         money = own.balances
         typer.echo(f"{own.name}: equity {money.equity:f} USD, required {money.margin:f} USD, free {money.free:f} USD")
+        typer.echo(f"  standing: {_STANDINGS.get(own.standing, own.standing)}; maintenance {money.maintenance:f} USD")
         typer.echo(f"  cash {money.cash:f} USD, withdrawable {money.withdrawable:f} USD, fees paid {money.fees:f} USD")
         _table(
             ("symbol", "lots", "cost USD", "mark", "unsettled USD"),

@@ -9,6 +9,15 @@ Prices are `Decimal`, quantities `int`. A refusal raises `RefusedError`. What ch
 own, so that a retry after a lost answer finds the first one instead of doing it twice.
 """
 
+from gateway.client.account_models import (
+    AccountEvent,
+    AccountUpdate,
+    Deleveraging,
+    ForcedOrder,
+    FundPayment,
+    Settlement,
+    StandingChange,
+)
 from gateway.client.book import LocalBook
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
 from gateway.client.models import (
@@ -18,6 +27,7 @@ from gateway.client.models import (
     Fill,
     Financing,
     Instrument,
+    InsuranceFund,
     Limits,
     NewKey,
     Order,
@@ -39,14 +49,20 @@ from gateway.client.terms import Thought
 
 __all__ = [
     "Account",
+    "AccountEvent",
     "AccountRisk",
+    "AccountUpdate",
     "Balances",
     "Book",
     "Client",
     "ClientError",
+    "Deleveraging",
     "Fill",
     "Financing",
+    "ForcedOrder",
+    "FundPayment",
     "Instrument",
+    "InsuranceFund",
     "Limits",
     "LocalBook",
     "Margin",
@@ -61,6 +77,8 @@ __all__ = [
     "Region",
     "RegionLimits",
     "Regions",
+    "Settlement",
+    "StandingChange",
     "Status",
     "Stream",
     "StreamClosedError",

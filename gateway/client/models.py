@@ -125,6 +125,7 @@ class Order(Answer):
     time_in_force: str
     post_only: bool | str
     reduce_only: bool
+    forced: bool
     display_quantity: int | None
     minimum_quantity: int | None
     label: int
@@ -165,11 +166,15 @@ class OrdersUpdate(Answer):
 
 
 class Balances(Answer):
-    """An account's money in USD. Equity is cash and unsettled gains; margin binds some of it, the rest is free."""
+    """An account's money in USD. Equity is cash and unsettled gains; margin binds some of it, the rest is free.
+
+    With equity below margin an account is called; below maintenance the exchange closes its positions.
+    """
 
     cash: Decimal
     equity: Decimal
     margin: Decimal
+    maintenance: Decimal
     free: Decimal
     withdrawable: Decimal
     fees: Decimal
@@ -186,10 +191,11 @@ class Position(Answer):
 
 
 class Account(Answer):
-    """An account's money and positions."""
+    """An account's money and positions. It stands as `sound`, `margin_call` or `liquidation`."""
 
     account_id: int
     name: str
+    standing: str
     balances: Balances
     positions: list[Position]
     sequence: int
@@ -221,6 +227,12 @@ class Regions(Answer):
 
     regions: list[Region]
     financing: Financing
+
+
+class InsuranceFund(Answer):
+    """What there is to pay for those who cannot, in USD."""
+
+    balance: Decimal
     sequence: int
 
 

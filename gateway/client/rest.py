@@ -16,6 +16,7 @@ from gateway.client.models import (
     Account,
     Book,
     Instrument,
+    InsuranceFund,
     Limits,
     NewKey,
     Order,
@@ -115,6 +116,10 @@ class Client:
         answer = await self.ask("GET", "/v1/trades", query={"symbol": symbol, "limit": limit})
         return [Trade.model_validate(row) for row in answer["trades"]]
 
+    async def insurance_fund(self) -> InsuranceFund:
+        """What there is to pay for those who cannot."""
+        return InsuranceFund.model_validate(await self.ask("GET", "/v1/insurance-fund"))
+
     async def place(
         self, symbol: str, side: Side, quantity: int, price: Price | None = None, **terms: Unpack[PlaceTerms]
     ) -> OrderAnswer:
@@ -207,6 +212,10 @@ class Client:
     async def withdraw(self, account: str, amount: Price | int, *, client_id: str | None = None) -> int:
         """Money out of an account, in USD, by an administrator; the sequence at which it left."""
         return await self._move("/v1/admin/withdrawals", account, amount, client_id)
+
+    async def endow_fund(self, account: str, amount: Price | int, *, client_id: str | None = None) -> int:
+        """Money from an account to the insurance fund, in USD, by an administrator; the sequence at which it left."""
+        return await self._move("/v1/admin/insurance-fund", account, amount, client_id)
 
     async def create_key(self, account: str | None, roles: Iterable[str] = ("trader",)) -> NewKey:
         """A new key, by an administrator. A retry after a lost answer makes another one."""

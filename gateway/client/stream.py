@@ -14,6 +14,7 @@ from typing import Self, Unpack
 import aiohttp
 import orjson
 
+from gateway.client.account_models import AccountUpdate
 from gateway.client.book import LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
@@ -124,6 +125,11 @@ class Stream:
         inbox = await self._subscribe("orders")
         return (OrdersUpdate.model_validate(message) async for message in inbox)
 
+    async def subscribe_account(self) -> AsyncIterator[AccountUpdate]:
+        """What happens to the own account beside its orders, beginning with how it stands."""
+        inbox = await self._subscribe("account")
+        return (AccountUpdate.model_validate(message) async for message in inbox)
+
     async def ask(self, operation: str, fields: Message) -> Message:
         """Send one request and wait for its result. Raises RefusedError or StreamClosedError."""
         if self._ending is not None:
@@ -185,7 +191,7 @@ class Stream:
             await self._follow_book(message)
         elif channel == "heartbeat":
             self.last_heartbeat = message
-        elif channel in ("ticker", "orders"):
+        elif channel in ("ticker", "orders", "account"):
             self._put((channel, None), message)
         elif channel == "trades":
             self._put((channel, message["symbol"]), message)

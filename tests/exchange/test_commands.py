@@ -104,6 +104,11 @@ SHOCKS_TICKS = [0, *range(1, 15), -15]
             {"kind": Command.DEPOSIT, "account_id": 7, "amount_nano": 1 << 60},
         ),
         (
+            commands.endow_fund(7, 5),
+            ACCOUNT_COMMAND,
+            {"kind": Command.ENDOW_FUND, "account_id": 7, "amount_nano": 5},
+        ),
+        (
             commands.withdraw(7, 3, client_id="mine"),
             ACCOUNT_COMMAND,
             {

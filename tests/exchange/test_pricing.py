@@ -154,6 +154,22 @@ async def test_two_groups_alone_move_nothing_and_a_third_does(exchange: Exchange
     assert window(exchange).mark_ticks == 1_050
 
 
+async def test_what_an_account_is_forced_to_sell_moves_no_mark(exchange: Exchange, pricer: Pricer) -> None:
+    await trade(exchange, (BOB, ALICE))
+    await exchange.submit(commands.place(BOB, 1, SELL, TRADED_TICKS, 20))
+    await exchange.submit(commands.place(ALICE, 1, BUY, TRADED_TICKS, 20))
+    tick_value_nano = window(exchange).tick_value_nano
+    left_nano = 200 * 20 * tick_value_nano
+    await exchange.submit(commands.set_parameters(1, mark_ticks=TRADED_TICKS, shocks_ticks=[0, *[-100] * 15]))
+    await exchange.submit(commands.withdraw(ALICE, CASH_NANO - left_nano))
+    await exchange.submit(commands.place(CAROL, 1, BUY, 1_050, 20))
+    await exchange.submit(commands.set_parameters(1, mark_ticks=1_050, shocks_ticks=[0, *[-100] * 15]))
+    assert exchange.view.positions(ALICE)[0].lots == 0, "fifty ticks a lot are left, and sixty must be"
+    assert exchange.view.positions(CAROL)[0].lots == 20
+    await pricer.price_once()
+    assert window(exchange).mark_ticks == 1_050
+
+
 async def test_washing_within_a_group_crowds_no_trade_out(exchange: Exchange) -> None:
     pricer = Pricer(exchange, settings_of(trades_kept=3))
     pricer.start()

@@ -27,7 +27,8 @@ def code_of(answer):
     [("GET", "/v1/account"), ("GET", "/v1/orders"), ("POST", "/v1/orders"), ("DELETE", "/v1/orders/1"),
      ("PATCH", "/v1/orders/1"), ("GET", "/v1/orders/by-client-id/a"), ("POST", "/v1/admin/accounts"),
      ("GET", "/v1/admin/accounts/alice"), ("POST", "/v1/admin/deposits"), ("POST", "/v1/admin/withdrawals"),
-     ("POST", "/v1/admin/keys"), ("POST", "/v1/admin/halt"), ("POST", "/v1/admin/resume")],
+     ("POST", "/v1/admin/insurance-fund"), ("POST", "/v1/admin/keys"), ("POST", "/v1/admin/halt"),
+     ("POST", "/v1/admin/resume")],
 )  # fmt: skip
 async def test_what_is_private_is_refused_unsigned_and_under_the_wrong_role(doors, method, path):
     status, answer = await doors.ask(method, path)
@@ -75,7 +76,8 @@ async def test_an_administrator_makes_an_account_that_can_trade(doors):
     status, answer = await doors.ask("GET", "/v1/account", doors.keys.find(key.key_id))
     assert (status, answer["account_id"], answer["name"]) == (200, account_id, "carol")
     money = dict.fromkeys(("cash", "equity", "free", "withdrawable"), "12.500000000")
-    assert answer["balances"] == money | {"margin": "0.000000000", "fees": "0.000000000"}
+    assert answer["balances"] == money | dict.fromkeys(("margin", "maintenance", "fees"), "0.000000000")
+    assert answer["standing"] == "sound"
     assert (await doors.admin.account_of("carol")).balances.cash == Decimal("12.5")
     await doors.admin.withdraw("carol", "12.5")
     assert (await doors.admin.account_of("carol")).balances.cash == 0

@@ -86,6 +86,8 @@ async def test_a_refusal_that_is_repeated_says_so(doors):
         ('{"op": "subscribe", "id": 1, "channel": "book", "symbol": "gold"}', "unknown_instrument", 1),
         ('{"op": "subscribe", "id": 1, "channel": "ticker", "symbol": "gold"}', "unknown_field", 1),
         ('{"op": "subscribe", "id": 1, "channel": "orders"}', "not_logged_in", 1),
+        ('{"op": "subscribe", "id": 1, "channel": "account"}', "not_logged_in", 1),
+        ('{"op": "subscribe", "id": 1, "channel": "account", "symbol": "gold"}', "unknown_field", 1),
         ('{"op": "unsubscribe", "id": 1, "channel": "ticker"}', "not_subscribed", 1),
         ('{"op": "login", "id": 1, "key": "a"}', "missing_field", 1),
         ('{"op": "login", "id": 1, "key": "a", "timestamp": "1", "nonce": "n", "signature": "s"}', "unknown_key", 1),
@@ -236,7 +238,8 @@ async def test_one_connection_serves_one_account(doors):
 async def test_a_key_without_the_role_cannot_trade_on_a_socket(doors):
     async with connect(doors, await doors.account("root", ("admin",))) as peer:
         assert (await peer.ask("place", **order(doors)))["error"]["code"] == "role_missing"
-        assert (await peer.ask("subscribe", channel="orders"))["error"]["code"] == "role_missing"
+        for channel in ("orders", "account"):
+            assert (await peer.ask("subscribe", channel=channel))["error"]["code"] == "role_missing"
 
 
 async def test_pipelined_requests_are_all_answered_by_their_ids_in_order(doors):

@@ -87,6 +87,7 @@ def test_a_newcomer_looks_and_trades_with_the_printed_commands(demo: Demo) -> No
     account = bwx(demo, "trade", "account").stdout
     assert "eu-fra.af." in account
     assert re.search(r"equity \S+ USD, required 0\.\d+ USD, free \S+ USD", account), account
+    assert re.search(r"standing: sound; maintenance 0\.\d+ USD", account), account
     assert "ask lots" in bwx(demo, "trade", "book", "eu-fra.af").stdout
 
 

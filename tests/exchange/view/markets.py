@@ -107,7 +107,7 @@ def assert_agrees_with_venue(market: Market) -> None:
     for account_id in view.accounts:
         account = state.ledger.accounts[account_id]
         shown = view.accounts[account_id]
-        assert all(getattr(shown, name) == account[name] for name in names_of(FIGURES)[2:])
+        assert all(getattr(shown, name) == account[name] for name in names_of(FIGURES)[1:])
         assert sum(position.unsettled_nano for position in view.positions(account_id)) == account["unsettled_nano"]
         assert len(view.positions(account_id)) == account["position_count"]
     assert_contracts_agree(market)
@@ -115,6 +115,7 @@ def assert_agrees_with_venue(market: Market) -> None:
     assert view.resting_orders == sum(len(view.open_orders(account_id)) for account_id in view.accounts)
     assert view.trades == state.book.counters[0]["trades"]
     assert view.commands == state.clock[0]["commands"]
+    assert view.fund_nano == state.ledger.totals[0]["fund_nano"]
     assert MarketView.load(view.dump()) == view
 
 

@@ -1,0 +1,109 @@
+"""What a batch did to accounts beside their orders, as JSON rows: standings, forced orders, the fund, settlements."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+import numpy as np
+
+from exchange.published import Published
+from exchange.units import format_nano, format_ticks
+from exchange.venue.schema import ACCOUNT_EVENT, FUND_EVENT, STANDING_EVENT, Event
+from exchange.view import MarketView
+from exchange.view.batches import BatchReader
+from gateway.rows import SIDE_NAMES, STANDING_NAMES, Row
+from matching.schema import ORDER_EVENT, Side
+
+Fields = dict[str, int]
+_LAYOUTS: dict[int, np.dtype] = {
+    Event.STANDING_CHANGED: STANDING_EVENT,
+    Event.FORCED_ORDER: ORDER_EVENT,
+    Event.DELEVERAGED: ORDER_EVENT,
+    Event.FUND_MOVED: FUND_EVENT,
+    Event.FUND_ENDOWED: FUND_EVENT,
+    Event.POSITION_SETTLED: ACCOUNT_EVENT,
+}
+_KINDS = np.array(list(_LAYOUTS), np.uint8)
+
+
+def account_events(view: MarketView, batch: Published, account_ids: Collection[int]) -> dict[int, list[Row]]:
+    """What happened to each of these accounts, in order; accounts to which nothing happened are left out."""
+    rows: defaultdict[int, list[Row]] = defaultdict(list)
+    places = _places(batch, account_ids)
+    reader = BatchReader(batch) if places else None
+    for place in places:
+        assert reader is not None
+        kind = int(batch.events[place]["kind"])
+        event = reader.event(place, _LAYOUTS[kind])
+        if event["account_id"] in account_ids:
+            rows[event["account_id"]].append(_row(view, kind, event))
+        if kind == Event.DELEVERAGED and event["counter_account_id"] in account_ids:
+            rows[event["counter_account_id"]].append(_counterparty_row(view, event))
+    return rows
+
+
+def _places(batch: Published, account_ids: Collection[int]) -> list[int]:
+    """Where the events of these accounts stand, picked out before any becomes a Python value."""
+    events = batch.events
+    wanted = np.fromiter(account_ids, np.uint32, len(account_ids))
+    is_other = (events["kind"] == Event.DELEVERAGED) & np.isin(events["counter_account_id"], wanted)
+    is_own = np.isin(events["kind"], _KINDS) & np.isin(events["account_id"], wanted)
+    return np.flatnonzero(is_own | is_other).tolist()
+
+
+def _row(view: MarketView, kind: int, event: Fields) -> Row:
+    if kind == Event.STANDING_CHANGED:
+        return _standing_row(event)
+    if kind == Event.FORCED_ORDER:
+        return {"kind": "forced_order", "order_id": event["order_id"]} | _terms(view, event, event["side"])
+    if kind == Event.DELEVERAGED:
+        return {"kind": "deleveraging", "role": "liquidated"} | _terms(view, event, event["side"])
+    if kind == Event.POSITION_SETTLED:
+        return _settlement_row(view, event)
+    return _fund_row(view, event)
+
+
+def _counterparty_row(view: MarketView, event: Fields) -> Row:
+    """Deleveraging, as the account sees it whose gain it took."""
+    return {"kind": "deleveraging", "role": "counterparty"} | _terms(view, event, Side.SELL - event["side"])
+
+
+def _standing_row(event: Fields) -> Row:
+    return {
+        "kind": "standing",
+        "standing": STANDING_NAMES[event["standing"]],
+        "previous": STANDING_NAMES[event["previous"]],
+        "equity": format_nano(event["equity_nano"]),
+        "margin": format_nano(event["margin_nano"]),
+        "maintenance": format_nano(event["maintenance_nano"]),
+    }
+
+
+def _terms(view: MarketView, event: Fields, side: int) -> Row:
+    return {
+        "symbol": _symbol(view, event),
+        "side": SIDE_NAMES[side],
+        "price": format_ticks(event["price_ticks"]),
+        "quantity": str(event["quantity_lots"]),
+    }
+
+
+def _fund_row(view: MarketView, event: Fields) -> Row:
+    """What the account got from the insurance fund, or gave when negative."""
+    return {"kind": "fund", "symbol": _symbol(view, event), "amount": format_nano(-event["amount_nano"])}
+
+
+def _settlement_row(view: MarketView, event: Fields) -> Row:
+    return {
+        "kind": "settlement",
+        "symbol": _symbol(view, event),
+        "quantity": str(event["lots"]),
+        "price": format_ticks(event["price_ticks"]),
+        "amount": format_nano(event["amount_nano"]),
+        "shortfall": format_nano(event["moved_nano"]),
+    }
+
+
+def _symbol(view: MarketView, event: Fields) -> str | None:
+    """Of the tranche; None if it is about none, or about one that ended so long ago that nobody sees it any more."""
+    tranche = view.tranches.get(event["instrument_id"])
+    return None if tranche is None else tranche.symbol

@@ -1,0 +1,77 @@
+"""What happens to an own account beside its orders, as typed values."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field
+
+from gateway.client.models import Account, Answer
+
+
+class StandingChange(Answer):
+    """The account was called, is being closed, or has enough again: `sound`, `margin_call` or `liquidation`."""
+
+    kind: Literal["standing"]
+    standing: str
+    previous: str
+    equity: Decimal
+    margin: Decimal
+    maintenance: Decimal
+
+
+class ForcedOrder(Answer):
+    """The exchange brought an order that closes a part of a position. What it traded comes with own orders."""
+
+    kind: Literal["forced_order"]
+    order_id: int
+    symbol: str | None
+    side: str
+    price: Decimal
+    quantity: int
+
+
+class Deleveraging(Answer):
+    """A position was closed against another without a trade: as the `liquidated` account, or its `counterparty`."""
+
+    kind: Literal["deleveraging"]
+    role: str
+    symbol: str | None
+    side: str
+    price: Decimal
+    quantity: int
+
+
+class FundPayment(Answer):
+    """What came from the insurance fund, or went there when negative."""
+
+    kind: Literal["fund"]
+    symbol: str | None
+    amount: Decimal
+
+
+class Settlement(Answer):
+    """A position became cash at its gate. `shortfall` is what of `amount` the account was let off a loss that it could
+    not pay; negative, what it goes without of a gain."""
+
+    kind: Literal["settlement"]
+    symbol: str | None
+    quantity: int
+    price: Decimal
+    amount: Decimal
+    shortfall: Decimal
+
+
+AccountEvent = StandingChange | ForcedOrder | Deleveraging | FundPayment | Settlement
+_KINDS = {get_args(event.model_fields["kind"].annotation)[0] for event in get_args(AccountEvent)}
+
+
+def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events that a newer exchange adds are passed over, as fields are."""
+    return [row for row in rows if row["kind"] in _KINDS]
+
+
+class AccountUpdate(Account):
+    """An own account as it is now, and what happened to it, in order. A snapshot has no events."""
+
+    type: str
+    events: Annotated[list[Annotated[AccountEvent, Field(discriminator="kind")]], BeforeValidator(_known)]
