@@ -17,7 +17,6 @@ from exchange.venue.schema import (
     CLOCK_COMMAND,
     CONTINUATION,
     EXTRA,
-    FINANCING_COMMAND,
     INSTRUMENT_COMMAND,
     LEG,
     MASS_CANCEL_COMMAND,
@@ -26,7 +25,6 @@ from exchange.venue.schema import (
     QUOTE,
     SERIES_COMMAND,
     SHOCKS,
-    STRAIN_COMMAND,
     TIER_BITS,
     Command,
     Tier,
@@ -42,8 +40,6 @@ _SERIES = packer_of(SERIES_COMMAND)
 _INSTRUMENT = packer_of(INSTRUMENT_COMMAND)
 _PARAMETERS = packer_of(PARAMETERS_COMMAND)
 _SHOCKS = packer_of(SHOCKS)
-_STRAIN = packer_of(STRAIN_COMMAND)
-_FINANCING = packer_of(FINANCING_COMMAND)
 _EXTRA = packer_of(EXTRA)
 _QUOTE = packer_of(QUOTE)
 _LEG = packer_of(LEG)
@@ -354,24 +350,6 @@ def set_fees(series_id: int, maker_fee_ppm: int, taker_fee_ppm: int) -> np.ndarr
             Command.SET_FEES, 0, 0, 0, series_id, 0, 0, 0, 0, maker_fee_ppm, taker_fee_ppm, *(0,) * 3
         )
     )
-
-
-def set_utilisation(region_id: int, utilisation_ppm: int) -> np.ndarray:
-    """How much of what a region can deliver is used, in parts of a million."""
-    return pack_group(lambda _: _STRAIN.pack(Command.SET_UTILISATION, 0, 0, region_id, utilisation_ppm, *(0,) * 8))
-
-
-def set_strain(region_id: int, low_ppm: int, high_ppm: int) -> np.ndarray:
-    """The utilisation from which on a region's shocks grow, and that at which they are the whole mark; 0 and 0 for
-    never."""
-    return pack_group(lambda _: _STRAIN.pack(Command.SET_STRAIN, 0, 0, region_id, 0, low_ppm, high_ppm, *(0,) * 6))
-
-
-def set_financing(base_ppm: int, slope_1_ppm: int, slope_2_ppm: int, optimum_ppm: int) -> np.ndarray:
-    """What negative cash costs a year: the base, what is added up to the optimal utilisation of cash, and what beyond
-    it; all 0 for nothing."""
-    rates_ppm = base_ppm, slope_1_ppm, slope_2_ppm, optimum_ppm
-    return pack_group(lambda _: _FINANCING.pack(Command.SET_FINANCING, 0, 0, 0, *rates_ppm, *(0,) * 5))
 
 
 def halt(instrument_id: int) -> np.ndarray:

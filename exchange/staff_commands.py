@@ -1,13 +1,18 @@
-"""Building the commands of risk staff: the kill switch, limits, market-maker protection. 0 is no limit everywhere."""
+"""Building the commands of risk staff: the kill switch, limits, market-maker protection, strain, financing.
+
+0 is no limit everywhere.
+"""
 
 import numpy as np
 
 from exchange.packing import pack_group, packer_of
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
+    FINANCING_COMMAND,
     LIMITS_COMMAND,
     MASS_CANCEL_COMMAND,
     PROTECTION_COMMAND,
+    STRAIN_COMMAND,
     Command,
 )
 from matching.schema import MassFlag
@@ -16,6 +21,8 @@ _ACCOUNT = packer_of(ACCOUNT_COMMAND)
 _MASS_CANCEL = packer_of(MASS_CANCEL_COMMAND)
 _LIMITS = packer_of(LIMITS_COMMAND)
 _PROTECTION = packer_of(PROTECTION_COMMAND)
+_STRAIN = packer_of(STRAIN_COMMAND)
+_FINANCING = packer_of(FINANCING_COMMAND)
 
 
 def kill_switch(account_id: int | None) -> np.ndarray:
@@ -85,3 +92,21 @@ def set_protection(
 def reset_protection(account_id: int, region_id: int) -> np.ndarray:
     """Take new orders of an account in a region again, and count from nothing."""
     return pack_group(lambda _: _PROTECTION.pack(Command.RESET_PROTECTION, 0, 0, region_id, account_id, *(0,) * 8))
+
+
+def set_utilisation(region_id: int, utilisation_ppm: int) -> np.ndarray:
+    """How much of what a region can deliver is used, in parts of a million."""
+    return pack_group(lambda _: _STRAIN.pack(Command.SET_UTILISATION, 0, 0, region_id, utilisation_ppm, *(0,) * 8))
+
+
+def set_strain(region_id: int, low_ppm: int, high_ppm: int) -> np.ndarray:
+    """The utilisation from which on a region's shocks grow, and that at which they are the whole mark; 0 and 0 for
+    never."""
+    return pack_group(lambda _: _STRAIN.pack(Command.SET_STRAIN, 0, 0, region_id, 0, low_ppm, high_ppm, *(0,) * 6))
+
+
+def set_financing(base_ppm: int, slope_1_ppm: int, slope_2_ppm: int, optimum_ppm: int) -> np.ndarray:
+    """What negative cash costs a year: the base, what is added up to the optimal utilisation of cash, and what beyond
+    it; all 0 for nothing."""
+    rates_ppm = base_ppm, slope_1_ppm, slope_2_ppm, optimum_ppm
+    return pack_group(lambda _: _FINANCING.pack(Command.SET_FINANCING, 0, 0, 0, *rates_ppm, *(0,) * 5))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from exchange import commands
+from exchange import staff_commands
 from exchange.service import Reply
 from exchange.venue.schema import Reject
 from exchange.view import MarketView, RegionStrain
@@ -40,7 +40,7 @@ async def set_utilisation(request: web.Request) -> web.Response:
     wanted = (await body_of(request, UtilisationRequest)).regions
     region_ids = _region_ids(gateway.exchange.view, [each.region for each in wanted])
     used_ppm = [each.utilisation_ppm for each in wanted]
-    replies = await run_many(gateway.exchange, list(map(commands.set_utilisation, region_ids, used_ppm)))
+    replies = await run_many(gateway.exchange, list(map(staff_commands.set_utilisation, region_ids, used_ppm)))
     told = [_told(reply) for reply in replies]
     row: Row = {"regions": [each.region for each in wanted]}
     return answer(row | told[-1])
@@ -51,7 +51,7 @@ async def set_strain(request: web.Request) -> web.Response:
     gateway = await _administrator(request)
     wanted = await body_of(request, StrainRequest)
     (region_id,) = _region_ids(gateway.exchange.view, [wanted.region])
-    told = _told(await run(gateway.exchange, commands.set_strain(region_id, wanted.low_ppm, wanted.high_ppm)))
+    told = _told(await run(gateway.exchange, staff_commands.set_strain(region_id, wanted.low_ppm, wanted.high_ppm)))
     row: Row = {"region": wanted.region, "low_ppm": wanted.low_ppm, "high_ppm": wanted.high_ppm}
     return answer(row | told)
 
@@ -60,7 +60,7 @@ async def set_financing(request: web.Request) -> web.Response:
     """What negative cash costs, from the next full hour on."""
     gateway = await _administrator(request)
     wanted = (await body_of(request, FinancingRequest)).model_dump()
-    told = _told(await run(gateway.exchange, commands.set_financing(**wanted)))
+    told = _told(await run(gateway.exchange, staff_commands.set_financing(**wanted)))
     row: Row = {"financing": financing_row(gateway.exchange.view.financing)}
     return answer(row | told)
 

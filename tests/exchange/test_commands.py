@@ -188,17 +188,17 @@ SHOCKS_TICKS = [0, *range(1, 15), -15]
             {"kind": Command.SET_FEES, "series_id": 3, "maker_fee_ppm": -20, "taker_fee_ppm": 50},
         ),
         (
-            commands.set_utilisation(2, 870_000),
+            staff_commands.set_utilisation(2, 870_000),
             STRAIN_COMMAND,
             {"kind": Command.SET_UTILISATION, "region_id": 2, "utilisation_ppm": 870_000},
         ),
         (
-            commands.set_strain(2, 600_000, 900_000),
+            staff_commands.set_strain(2, 600_000, 900_000),
             STRAIN_COMMAND,
             {"kind": Command.SET_STRAIN, "region_id": 2, "low_ppm": 600_000, "high_ppm": 900_000},
         ),
         (
-            commands.set_financing(1, 2, 3, 4),
+            staff_commands.set_financing(1, 2, 3, 4),
             FINANCING_COMMAND,
             {"kind": Command.SET_FINANCING, "base_ppm": 1, "slope_1_ppm": 2, "slope_2_ppm": 3, "optimum_ppm": 4},
         ),

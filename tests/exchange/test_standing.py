@@ -1,6 +1,6 @@
 """The parameters that stand in a market when it opens."""
 
-from exchange import commands
+from exchange import commands, staff_commands
 from exchange.standing import Standing, standing_parameters
 from tests.exchange.venue.market import REFERENCE_TICKS, open_market
 
@@ -25,10 +25,10 @@ def test_what_was_set_is_told_whole():
 def test_what_strain_makes_of_shocks_is_nothing_that_was_set():
     """Otherwise what data sets next would begin at strained shocks, and be strained again."""
     market = open_market()
-    market.send(commands.set_strain(1, 100_000, 200_000))
+    market.send(staff_commands.set_strain(1, 100_000, 200_000))
     market.send(commands.set_parameters(2, mark_ticks=1_100, shocks_ticks=SHOCKS_TICKS))
     before = standing_parameters(market.venue)
-    assert market.ask(commands.set_utilisation(1, 150_000))["tranches"] > 0
+    assert market.ask(staff_commands.set_utilisation(1, 150_000))["tranches"] > 0
     assert standing_parameters(market.venue) == before
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from exchange import commands
+from exchange import commands, staff_commands
 from tests.exchange.venue.market import ALICE, BOB, BUY, SELL, Market
 from tests.exchange.venue.streams import (
     BUSY_PLACES,
@@ -23,15 +23,15 @@ CURVE = 10_000, 48_000, 1_000_000, 800_000
 
 
 def set_utilisation(_: Market, region_id: int, utilisation_ppm: int) -> np.ndarray:
-    return commands.set_utilisation(region_id, utilisation_ppm)
+    return staff_commands.set_utilisation(region_id, utilisation_ppm)
 
 
 def set_strain(_: Market, region_id: int, caps_ppm: tuple[int, int]) -> np.ndarray:
-    return commands.set_strain(region_id, *caps_ppm)
+    return staff_commands.set_strain(region_id, *caps_ppm)
 
 
 def set_financing(_: Market, curve: tuple[int, int, int, int]) -> np.ndarray:
-    return commands.set_financing(*curve)
+    return staff_commands.set_financing(*curve)
 
 
 def place_at(market: Market, account_id: int, side: int, price_ticks: int, lots: int) -> np.ndarray:

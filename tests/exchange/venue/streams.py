@@ -263,10 +263,6 @@ def move_money(_: Market, is_deposit: bool, account_id: int, amount_nano: int, c
     return build(account_id, amount_nano, client_id=client_id)
 
 
-def endow_fund(_: Market, account_id: int, amount_nano: int) -> np.ndarray:
-    return commands.endow_fund(account_id, amount_nano)
-
-
 def withdraw_all(market: Market, account_id: int, more_nano: int) -> np.ndarray:
     figures = market.twin.figures(account_id) if account_id in market.twin.accounts else None
     withdrawable_nano = min(figures.free_nano, figures.cash_nano) if figures else 0
@@ -431,64 +427,6 @@ BUSY = weighted(
     {BUSY_PLACES: 20, CHANGES: 4, GROUPS: 3, step(tick, st.sampled_from([0, 1, 2, 7])): 3, DEADLINE_TICKS: 1, HALTS: 1}
 )
 """Three accounts that meet in one tranche all the time."""
-TROUBLES = weighted(
-    {
-        step(
-            set_parameters,
-            st.sampled_from([0, 0, 0, 1]),
-            st.sampled_from([1_000, 950, 1_050, 900, 1_100, 800, 1_200, 600, 1_500, 300, 2_500, 10]),
-            st.tuples(*[st.sampled_from([50, 100, 100, 300])] * 2),
-            st.tuples(st.sampled_from([0, 0, 10]), st.sampled_from([0, 0, 50]), st.sampled_from([0, 30])),
-        ): 6,
-        step(withdraw_all, st.sampled_from([1, 1, 2, 3]), st.just(0)): 2,
-        step(endow_fund, st.sampled_from([1, 2, 3]), st.sampled_from([1_000, 300_001, 5_000_000])): 1,
-    }
-)
-TROUBLED_PLACES = step(
-    place,
-    st.builds(
-        Placing,
-        st.sampled_from([1, 2, 3]),
-        st.sampled_from([0, 0, 0, 1]),
-        st.sampled_from(Side),
-        st.sampled_from([*[0] * 8, 30, -50, 150, -200, 400]),
-        st.sampled_from([5, 20, 40, 60, 97, 150]),
-        st.just(""),
-        st.sampled_from([*[(GTC, 0)] * 6, (GTD, 0), (IOC, 0)]),
-        st.just(SelfTrade.NONE),
-        st.sampled_from([5, 30, 200]),
-        st.sampled_from([*[Further()] * 6, Further(REDUCE_ONLY), Further(display_lots=2)]),
-        st.just(0),
-    ),
-)
-TROUBLED = weighted(
-    {TROUBLED_PLACES: 20, TROUBLES: 8, step(tick, st.sampled_from([1, 1, 2, 7])): 3, DEADLINE_TICKS: 2, HALTS: 1}
-)
-"""Large positions of accounts with little cash, under marks that jump."""
-
-
-def dealt(seller: int, buyer: int, quantity_lots: int) -> list[Step]:
-    """A trade in the first tranche, at its reference."""
-    terms = ("", (GTC, 0), SelfTrade.NONE, 30, Further(), 0)
-    return [
-        Step(place, (Placing(seller, 0, Side.SELL, 0, quantity_lots, *terms),)),
-        Step(place, (Placing(buyer, 0, Side.BUY, 0, quantity_lots, *terms),)),
-    ]
-
-
-def troubled_sessions(length: int = 50) -> st.SearchStrategy[Session]:
-    """Days that begin with positions whose holders have taken out what they may."""
-    holders = st.permutations([1, 2, 3])
-    begun = st.tuples(holders, st.sampled_from([20, 60, 150]), st.sampled_from([0, 30])).map(
-        lambda drawn: [
-            *dealt(drawn[0][0], drawn[0][1], drawn[1]),
-            *(dealt(drawn[0][2], drawn[0][1], drawn[2]) if drawn[2] else []),
-            *(Step(withdraw_all, (account_id, 0)) for account_id in drawn[0][:2]),
-        ]
-    )
-    return st.builds(lambda steps, more: Session({}, [*steps, *more]), begun, long_lists(TROUBLED, length))
-
-
 BYTES = st.tuples(st.integers(0, 255), st.sampled_from([0, 1, 2, 4, 127, 128, 255]))
 BROKEN = weighted(
     {

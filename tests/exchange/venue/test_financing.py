@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 import pytest
 
-from exchange import commands
+from exchange import commands, staff_commands
 from exchange.venue.balances import find_imbalance
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Reject
@@ -23,6 +23,7 @@ from tests.exchange.venue.market import (
     START_NS,
     TICK_VALUE_NANO,
     Market,
+    define_series,
     open_market,
 )
 from tests.exchange.venue.told import Told, told
@@ -34,13 +35,14 @@ HOUR_S = 3_600
 
 
 def in_debt(lots: int = 900, *curve: int) -> Market:
-    """Alice sold so many lots that she owes what she could not pay; nothing more is listed."""
+    """Alice sold so many lots that she owes what only her gains in a far window back."""
     market = open_market(first_start_ns=START_NS, horizon_s=240)
     shocks = [0] * 16
     listed = sorted(market.twin.tranches)
     market.send(*(commands.set_parameters(each, mark_ticks=1_000, shocks_ticks=shocks) for each in listed))
+    gain_far_away(market)
     if curve:
-        market.send(commands.set_financing(*curve))
+        market.send(staff_commands.set_financing(*curve))
     market.place(ALICE, SELL, 1_000, lots)
     market.place(BOB, BUY, 1_000, lots)
     market.place(CAROL, SELL, 1_400, 1)
@@ -48,6 +50,20 @@ def in_debt(lots: int = 900, *curve: int) -> Market:
     market.tick(180)
     assert market.cash_nano(ALICE) == 10_000_000 - 400 * lots * TICK_VALUE_NANO < 0
     return market
+
+
+def gain_far_away(market: Market) -> None:
+    """Alice and Carol have gains in a window forty days ahead, which back what they owe, and Bob can afford it."""
+    day_s = 86_400
+    days = {"first_start_ns": START_NS + 40 * day_s * NANO_PER_S, "duration_s": day_s, "horizon_s": 41 * day_s}
+    market.send(define_series(len(market.twin.series) + 1, **days), commands.deposit(BOB, 100_000_000))
+    market.tick(0)
+    far = max(market.twin.tranches, key=lambda each: market.twin.tranches[each].gate_ns)
+    market.send(commands.set_parameters(far, mark_ticks=1_000, shocks_ticks=[0] * 16))
+    market.place(BOB, SELL, 1_000, 6, instrument_id=far)
+    market.place(ALICE, BUY, 1_000, 4, instrument_id=far)
+    market.place(CAROL, BUY, 1_000, 2, instrument_id=far)
+    market.send(commands.set_parameters(far, mark_ticks=1_340, shocks_ticks=[0] * 16))
 
 
 def interest_events(events: list[Told]) -> list[Told]:
@@ -84,7 +100,8 @@ def test_a_debtor_pays_at_each_full_hour_what_the_utilisation_of_cash_makes_it_c
 
 def test_what_is_settled_at_the_hour_itself_comes_before_its_interest() -> None:
     market = open_market(gate_lead_s=0)
-    market.send(commands.set_financing(*DERIVE))
+    gain_far_away(market)
+    market.send(staff_commands.set_financing(*DERIVE))
     market.tick_to(START_NS + HOUR_NS - 120 * NANO_PER_S)
     (last,) = (each_id for each_id, each in market.twin.tranches.items() if each.gate_ns == START_NS + HOUR_NS)
     market.send(commands.set_parameters(last, mark_ticks=1_000, shocks_ticks=[0] * 16))
@@ -148,28 +165,30 @@ def test_a_tick_that_pauses_between_two_debtors_goes_on_with_the_next(capacity: 
 def test_a_rate_that_is_taken_back_ends_at_once_and_one_that_comes_again_counts_from_the_next_hour() -> None:
     market = in_debt(900, *DERIVE)
     market.tick(2 * HOUR_S)
-    off = market.ask(commands.set_financing(*OFF))
+    off = market.ask(staff_commands.set_financing(*OFF))
     assert (off["kind"], off["rate_ppm"], off["utilisation_ppm"]) == (Event.FINANCING_SET, 0, 0)
     assert interest_events(market.tick(3 * HOUR_S)) == []
     assert market.venue.image()["financing"]["due_ns"] == 0
-    on = market.ask(commands.set_financing(*DERIVE))
+    on = market.ask(staff_commands.set_financing(*DERIVE))
     assert on["rate_ppm"] > 0
     assert [event["kind"] for event in interest_events(market.tick(HOUR_S))] == [Event.FINANCED]
 
 
 def test_a_rate_that_changes_twice_within_an_hour_is_charged_once() -> None:
     market = in_debt(900, *DERIVE)
-    market.send(commands.set_financing(*OFF), commands.set_financing(100_000, 0, 0, PPM))
+    market.send(staff_commands.set_financing(*OFF), staff_commands.set_financing(100_000, 0, 0, PPM))
     events = interest_events(market.tick(HOUR_S))
     assert [(event["kind"], event["rate_ppm"]) for event in events] == [(Event.FINANCED, 100_000)]
 
 
-def test_all_cash_in_debt_costs_the_most() -> None:
+def test_the_rate_follows_what_is_lent_of_the_cash_that_is_left() -> None:
     market = in_debt()
     for account_id in (BOB, CAROL):
-        market.send(commands.withdraw(account_id, market.free_nano(account_id)))
-    outcome = market.ask(commands.set_financing(*DERIVE))
-    assert (outcome["utilisation_ppm"], outcome["rate_ppm"]) == (PPM, 1_048_000)
+        market.send(commands.withdraw(account_id, min(market.free_nano(account_id), market.cash_nano(account_id))))
+    outcome = market.ask(staff_commands.set_financing(*DERIVE))
+    utilisation_ppm = PPM * -market.cash_nano(ALICE) // (market.cash_nano(BOB) + market.cash_nano(CAROL))
+    assert utilisation_ppm > 150_000
+    assert (outcome["utilisation_ppm"], outcome["rate_ppm"]) == (utilisation_ppm, 48_000 * utilisation_ppm // 800_000)
 
 
 def test_interest_goes_on_while_the_market_is_halted() -> None:
@@ -182,7 +201,7 @@ def test_interest_goes_on_while_the_market_is_halted() -> None:
 def test_a_curve_that_cannot_be_is_refused_and_the_last_one_stays(curve: tuple[int, ...]) -> None:
     market = in_debt(900, *DERIVE)
     before = market.venue.image()["financing"].tobytes()
-    assert market.ask(commands.set_financing(*curve))["reason"] == Reject.FINANCING_OUT_OF_RANGE
+    assert market.ask(staff_commands.set_financing(*curve))["reason"] == Reject.FINANCING_OUT_OF_RANGE
     assert market.venue.image()["financing"].tobytes() == before
 
 

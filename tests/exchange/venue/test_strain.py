@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange import commands
+from exchange import commands, staff_commands
 from exchange.venue import image
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Reject
 from exchange.venue.state import VenueLimits
 from matching.events import EVENTS_PER_STEP_MAX
-from risk.schema import PPM, SCENARIOS
+from risk.schema import PPM, SCENARIOS, Standing
 from tests.exchange.venue.market import (
     ALICE,
     BOB,
@@ -46,7 +46,7 @@ def market() -> Market:
     market = open_market()
     market.send(
         commands.set_parameters(1, mark_ticks=1_000, shocks_ticks=SHOCKS_TICKS, spread_ticks=10),
-        commands.set_strain(1, LOW_PPM, HIGH_PPM),
+        staff_commands.set_strain(1, LOW_PPM, HIGH_PPM),
     )
     market.place(ALICE, SELL, 1_000, 5)
     market.place(BOB, BUY, 1_000, 5)
@@ -56,7 +56,7 @@ def market() -> Market:
 
 
 def use(market: Market, utilisation_ppm: int) -> dict[str, int]:
-    return market.ask(commands.set_utilisation(1, utilisation_ppm))
+    return market.ask(staff_commands.set_utilisation(1, utilisation_ppm))
 
 
 def margins_nano(market: Market) -> list[int]:
@@ -69,7 +69,7 @@ def shocks_of(market: Market, instrument_id: int) -> list[int]:
 
 
 def test_a_region_without_caps_is_never_strained(market: Market) -> None:
-    market.send(commands.set_strain(1, 0, 0))
+    market.send(staff_commands.set_strain(1, 0, 0))
     before = margins_nano(market)
     outcome = use(market, 5 * PPM)
     assert (outcome["kind"], outcome["utilisation_ppm"], outcome["tranches"]) == (Event.UTILISATION_SET, 5 * PPM, 0)
@@ -90,8 +90,8 @@ def test_only_tranches_whose_shocks_change_are_valued_anew(market: Market) -> No
     assert use(market, LOW_PPM + 1)["tranches"] == 0  # less than a tick
     assert use(market, HIGH_PPM)["tranches"] == len(market.twin.tranches) == 3
     assert use(market, HIGH_PPM + 1)["tranches"] == 0
-    assert market.ask(commands.set_strain(1, LOW_PPM, HIGH_PPM + 1))["tranches"] == 0
-    assert market.ask(commands.set_strain(1, LOW_PPM, 2 * HIGH_PPM))["tranches"] == 3
+    assert market.ask(staff_commands.set_strain(1, LOW_PPM, HIGH_PPM + 1))["tranches"] == 0
+    assert market.ask(staff_commands.set_strain(1, LOW_PPM, 2 * HIGH_PPM))["tranches"] == 3
 
 
 def test_a_full_region_takes_the_whole_mark_and_one_that_empties_gives_it_back_bit_for_bit(market: Market) -> None:
@@ -122,7 +122,7 @@ def test_margins_never_fall_as_use_rises(uses_ppm: list[int]) -> None:
     market = open_market()
     market.send(
         commands.set_parameters(1, mark_ticks=1_000, shocks_ticks=SHOCKS_TICKS, spread_ticks=10),
-        commands.set_strain(1, LOW_PPM, HIGH_PPM),
+        staff_commands.set_strain(1, LOW_PPM, HIGH_PPM),
     )
     market.place(ALICE, SELL, 1_000, 5)
     market.place(BOB, BUY, 1_000, 3)
@@ -167,7 +167,7 @@ def test_strain_of_one_region_leaves_others_alone(market: Market) -> None:
     before = shocks_of(market, other)
     use(market, HIGH_PPM)
     assert shocks_of(market, other) == before
-    market.send(commands.set_strain(2, LOW_PPM, HIGH_PPM), commands.set_utilisation(2, HIGH_PPM))
+    market.send(staff_commands.set_strain(2, LOW_PPM, HIGH_PPM), staff_commands.set_utilisation(2, HIGH_PPM))
     assert shocks_of(market, other) != before
 
 
@@ -179,25 +179,27 @@ def test_an_order_needs_what_it_needs_under_strain(market: Market) -> None:
     assert market.place(CAROL, SELL, 1_001, lots)["kind"] == Event.RESTED
 
 
-def test_a_rise_may_leave_an_account_with_less_than_it_must_have(market: Market) -> None:
+def test_a_rise_that_leaves_an_account_with_less_than_it_must_have_calls_it_at_once(market: Market) -> None:
     market.send(commands.withdraw(BOB, market.free_nano(BOB)))
-    use(market, HIGH_PPM)
-    assert market.free_nano(BOB) == -5 * 800 * TICK_VALUE_NANO
-    assert market.place(BOB, SELL, 1_000, 2)["kind"] == Event.FILLED
+    answer = market.send(staff_commands.set_utilisation(1, HIGH_PPM))[0]
+    assert answer[0]["kind"] == Event.STANDING_CHANGED
+    assert (answer[0]["account_id"], answer[0]["standing"]) == (BOB, Standing.CALLED)
+    assert answer[0]["equity_nano"] - answer[0]["margin_nano"] == -5 * 800 * TICK_VALUE_NANO
+    assert answer[-1]["kind"] == Event.UTILISATION_SET
 
 
 @pytest.mark.parametrize(
     ("group", "reason"),
     [
-        (commands.set_utilisation(0, 1), Reject.UNKNOWN_REGION),
-        (commands.set_utilisation(2, 1), Reject.UNKNOWN_REGION),
-        (commands.set_utilisation(1, 10_000_001), Reject.STRAIN_OUT_OF_RANGE),
-        (commands.set_utilisation(1, 0xFFFFFFFF), Reject.STRAIN_OUT_OF_RANGE),
-        (commands.set_strain(2, 1, 2), Reject.UNKNOWN_REGION),
-        (commands.set_strain(0xFFFFFFFF, 1, 2), Reject.UNKNOWN_REGION),
-        (commands.set_strain(1, 2, 2), Reject.STRAIN_OUT_OF_RANGE),
-        (commands.set_strain(1, 2, 0), Reject.STRAIN_OUT_OF_RANGE),
-        (commands.set_strain(1, 0, 10_000_001), Reject.STRAIN_OUT_OF_RANGE),
+        (staff_commands.set_utilisation(0, 1), Reject.UNKNOWN_REGION),
+        (staff_commands.set_utilisation(2, 1), Reject.UNKNOWN_REGION),
+        (staff_commands.set_utilisation(1, 10_000_001), Reject.STRAIN_OUT_OF_RANGE),
+        (staff_commands.set_utilisation(1, 0xFFFFFFFF), Reject.STRAIN_OUT_OF_RANGE),
+        (staff_commands.set_strain(2, 1, 2), Reject.UNKNOWN_REGION),
+        (staff_commands.set_strain(0xFFFFFFFF, 1, 2), Reject.UNKNOWN_REGION),
+        (staff_commands.set_strain(1, 2, 2), Reject.STRAIN_OUT_OF_RANGE),
+        (staff_commands.set_strain(1, 2, 0), Reject.STRAIN_OUT_OF_RANGE),
+        (staff_commands.set_strain(1, 0, 10_000_001), Reject.STRAIN_OUT_OF_RANGE),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(market: Market, group: np.ndarray, reason: Reject) -> None:
@@ -213,7 +215,7 @@ def test_a_restored_venue_is_as_strained_and_goes_on_alike(market: Market) -> No
     assert restored.figures_of_all().tobytes() == market.venue.figures_of_all().tobytes()
     further = commands.concatenate(
         commands.place(BOB, 1, SELL, 1_000, 3, order_id=900),
-        commands.set_utilisation(1, 650_000),
+        staff_commands.set_utilisation(1, 650_000),
         commands.set_parameters(1, mark_ticks=1_100, shocks_ticks=SHOCKS_TICKS),
     )
     events = [venue.apply(further, market.next_sequence).tobytes() for venue in (market.venue, restored)]
@@ -260,7 +262,7 @@ def run_day(uses_ppm: list[int]) -> None:
     assert len(uses_ppm) == QUARTERS_OF_A_DAY
     limits = VenueLimits(instruments=16, orders=64, nodes=200, accounts=8, positions=64, client_ids=16)
     market = open_market(limits, duration_s=3_600, gate_lead_s=900, horizon_s=2 * 3_600)
-    market.send(commands.set_strain(1, LOW_PPM, HIGH_PPM))
+    market.send(staff_commands.set_strain(1, LOW_PPM, HIGH_PPM))
     taken_nano = []
     for quarter, used_ppm in enumerate(uses_ppm):
         market.tick(QUARTER_S)

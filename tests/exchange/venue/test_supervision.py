@@ -26,7 +26,8 @@ from tests.exchange.venue.market import (
     Market,
     open_market,
 )
-from tests.exchange.venue.streams import Session, rehearse, troubled_sessions
+from tests.exchange.venue.stream_troubles import troubled_sessions
+from tests.exchange.venue.streams import Session, rehearse
 from tests.exchange.venue.told import Told
 
 LOTS = 100

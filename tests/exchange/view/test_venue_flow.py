@@ -2,7 +2,7 @@
 
 import pytest
 
-from exchange import commands
+from exchange import commands, staff_commands
 from exchange.symbols import NANO_PER_S
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Reason, Tier
@@ -100,12 +100,12 @@ def test_how_a_region_is_used_and_strained_shows_and_so_does_what_it_makes_of_ma
     market.place(ALICE, BUY, 40_000, 10)
     market.send(commands.set_parameters(WINDOW, mark_ticks=40_000, shocks_ticks=SHOCKS_TICKS))
     before_nano = market.view.balances(ALICE).margin_nano
-    market.send(commands.set_strain(1, 600_000, 900_000), commands.set_utilisation(1, 700_000))
+    market.send(staff_commands.set_strain(1, 600_000, 900_000), staff_commands.set_utilisation(1, 700_000))
     assert market.view.strains == {1: RegionStrain(700_000, 600_000, 900_000)}
     assert market.view.strains[1].strain_ppm == 333_333
     assert market.view.balances(ALICE).margin_nano > before_nano
     assert_agrees_with_venue(market)
-    market.send(commands.set_utilisation(1, 10_000_001), commands.set_strain(2, 1, 2))
+    market.send(staff_commands.set_utilisation(1, 10_000_001), staff_commands.set_strain(2, 1, 2))
     assert market.view.strains == {1: RegionStrain(700_000, 600_000, 900_000)}
 
 
@@ -118,7 +118,7 @@ def test_strain_is_told_as_the_way_between_the_caps(strain: tuple[int, int, int]
 
 
 def test_what_cash_costs_shows_with_the_rate_of_the_hour(market: Market) -> None:
-    market.send(commands.set_financing(100_000, 48_000, 1_000_000, 800_000))
+    market.send(staff_commands.set_financing(100_000, 48_000, 1_000_000, 800_000))
     assert market.view.financing == Financing(100_000, 48_000, 1_000_000, 800_000, 100_000, 0)
     market.send(commands.set_parameters(WINDOW, mark_ticks=40_000, shocks_ticks=[0] * 16))
     market.send(commands.withdraw(BOB, CASH_NANO - 1_000_000_000))
