@@ -23,18 +23,19 @@ NO_REJECT = 0
 def check_size(ledger, contract_slot, account_id, price_ticks, lots):
     """0, or why an account cannot have an order of so many lots at a limit."""
     lot_nano = max(np.int64(price_ticks) * ledger.contracts[contract_slot]["tick_value_nano"], np.int64(1))
-    reject = check_size_against(ledger.limits[account_id], lot_nano, lots)
+    own, common = ledger.limits[account_id], ledger.contract_limits[contract_slot]
+    reject = check_size_against(own["order_lots"], own["order_nano"], lot_nano, lots)
     if reject == NO_REJECT:
-        reject = check_size_against(ledger.contract_limits[contract_slot], lot_nano, lots)
+        reject = check_size_against(common["order_lots"], common["order_nano"], lot_nano, lots)
     return reject
 
 
 @inlined
-def check_size_against(limits, lot_nano, lots):
+def check_size_against(most_lots, most_nano, lot_nano, lots):
     """The same for the limits of an account or of an instrument."""
-    if is_over(limits["order_lots"], lots):
+    if is_over(most_lots, lots):
         return np.int64(RiskReject.ORDER_SIZE_LIMIT)
-    if limits["order_nano"] != 0 and lots > limits["order_nano"] // lot_nano:
+    if most_nano != 0 and lots > most_nano // lot_nano:
         return np.int64(RiskReject.ORDER_NOTIONAL_LIMIT)
     return np.int64(NO_REJECT)
 
