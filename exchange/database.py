@@ -1,4 +1,4 @@
-"""How the SQLite files of the store are opened, and what may lie behind a log's last commit."""
+"""How the SQLite files of the store are opened, and what may lie in a log without being durable, or behind its end."""
 
 import os
 import struct
@@ -27,6 +27,8 @@ PAGE_BYTES = 16_384
 # them. A frame that ends a commit holds the size of the database, any other holds zero.
 _LOG_HEADER = struct.Struct(">IIIIIIII")
 _FRAME_HEADER = struct.Struct(">IIIIII")
+# SQLite hands a system no more than 128 KiB in one write.
+_COPIED_BYTES = 1 << 16
 
 
 def open_database(path: Path, *, journal_mode: str, synchronous: str, vfs: str | None, create: bool) -> apsw.Connection:
@@ -111,6 +113,27 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def rewrite_log(path: Path, vfs: str | None) -> None:
+    """Write a database's log once more as it is read, and sync it.
+
+    After a sync that failed the system may go on giving what is not on the disk, and hold it for written. SQLite would
+    copy such commits into the main file, and after a power loss the log that the disk has could not mend a page torn
+    meanwhile, or would bring older pages back over newer ones. Written again, they are on the disk or the sync fails.
+    A write that is cut off does no harm: what the disk had got already is overwritten with itself.
+
+    Raises apsw.Error.
+    """
+    log = apsw.VFSFile(vfs or "", f"{path}-wal", [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
+    try:
+        size_bytes = log.xFileSize()
+        for offset in range(0, size_bytes, _COPIED_BYTES):
+            log.xWrite(_read_whole(log, min(_COPIED_BYTES, size_bytes - offset), offset), offset)
+        if size_bytes > 0:
+            log.xSync(apsw.SQLITE_SYNC_FULL)
+    finally:
+        log.xClose()
 
 
 class LogTail(NamedTuple):

@@ -23,7 +23,7 @@ from typing import Self
 
 import apsw
 
-from exchange.database import abandon, log_tail, make_directory, open_database, sync_directory
+from exchange.database import abandon, log_tail, make_directory, open_database, rewrite_log, sync_directory
 from exchange.head import GENESIS_HASH, Head, HeadFile
 from exchange.journal_rows import RECORD_BYTES, JournalRow, JournalTable, chain_hash
 from exchange.store_errors import (
@@ -272,9 +272,12 @@ class Journal:
         """Copy all that was recovered into the main file, and empty the log.
 
         A sync that failed before the restart may have left rows that can be read, because the system
-        caches them, and yet are not on the disk. Once they are written again, their sync can be believed.
+        caches them, and yet are not on the disk. Once they are written again, their sync can be believed:
+        first in the log, from which a main file is mended that a power loss tears or leaves behind.
         """
         self._connection.set_wal_hook(self._note_log_pages)
+        if not self._read_only:
+            rewrite_log(self.path, self._vfs)
         accepted_frames, _ = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         tail = log_tail(self.path, max(accepted_frames, 0), self._vfs)
         if tail.commits > 1:

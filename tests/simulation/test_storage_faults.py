@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -245,6 +246,28 @@ def test_rows_that_follow_a_failed_sync_and_a_restart_are_durable(tmp_path):
         assert durable[: len(before.acknowledged)] == before.acknowledged
         assert durable[-3:] == after.acknowledged
         assert len(durable) - 3 - len(before.acknowledged) in (0, 1)
+
+
+@pytest.mark.parametrize("mode", ["drop", "tear"])
+def test_a_power_loss_on_reopening_after_a_failed_sync_loses_nothing(tmp_path, mode):
+    """What only the system's cache has is made durable in the log before it gets into the main file."""
+    rows = 4
+    storage = UnsyncedLoss(f"failed-sync-then-{mode}", mode=mode, seed=15)
+    Run(tmp_path / "whole", storage).append(rows)
+    power_losses = 0
+    for nth in range(1, storage.counts["sync"] + 1):
+        for crash_at in count(1):
+            storage.fail_at("sync", nth)
+            run = Run(tmp_path / f"{nth}-{crash_at}", storage).append(rows)
+            storage.crash_at(crash_at)
+            Run(run.directory, storage).append(rows=0)
+            lost_power = storage.crashed
+            storage.power_loss()
+            run.check()
+            if not lost_power:
+                break
+            power_losses += 1
+    assert power_losses > 100
 
 
 @pytest.mark.parametrize("operation", ["write", "sync"])
