@@ -35,6 +35,7 @@ from exchange.venue.machine import Venue
 from exchange.warm_up import warm_up
 from tests.exchange.venue import streams as venue_streams
 from tests.exchange.venue.market import LIMITS
+from tests.exchange.venue.stream_troubles import troubled_sessions
 from tests.exchange.venue.test_apply import BATCH_SIZES, BUFFERS, run
 from tests.matching.commands import make_book
 from tests.matching.streams import Step, in_batches, session_book, sessions
@@ -148,16 +149,26 @@ def hunt_in_crowd(seed: int) -> Met:
 
 def hunt_in_venue(seed: int) -> Met:
     """Days of the venue and of its twin, and once more in other batches and buffers."""
+    return hunt_in_days("days of a venue", venue_streams.sessions(), seed)
+
+
+def hunt_in_trouble(seed: int) -> Met:
+    """The same of accounts that fall short."""
+    return hunt_in_days("days of trouble", troubled_sessions(), seed)
+
+
+def hunt_in_days(name: str, days: st.SearchStrategy[venue_streams.Session], seed: int) -> Met:
+    """Days of a kind, beside the twin and in pieces."""
     met: Met = Counter()
 
-    @given(venue_streams.sessions(), BATCH_SIZES, BUFFERS)
+    @given(days, BATCH_SIZES, BUFFERS)
     def walk(session: venue_streams.Session, batch_sizes: list[int], event_capacity: int) -> None:
         history = np.concatenate(venue_streams.rehearse(session, checks=True).sent)
         at_once, in_pieces = Venue(LIMITS), Venue(LIMITS, event_capacity=event_capacity)
         expected = run(at_once, history, [len(history)])
         assert run(in_pieces, history, batch_sizes).tobytes() == expected.tobytes()
         assert in_pieces.digest() == at_once.digest()
-        met.update({"days of a venue": 1, "commands": len(session.steps)})
+        met.update({name: 1, "commands": len(session.steps)})
 
     from_seed(walk, seed)
     return met
@@ -175,6 +186,7 @@ HUNTERS: Mapping[str, Hunter] = {
     "book": hunt_in_book,
     "crowd": hunt_in_crowd,
     "venue": hunt_in_venue,
+    "trouble": hunt_in_trouble,
 }
 
 
