@@ -52,7 +52,16 @@ CROWD, BATCHES, BATCH = 1_000, 10, 100
 FAULTY_LIVES = 12
 """With one fault each, to a seed."""
 CRASHES = (("crash", False),) * 3
-WHOLES = ("worlds", "lives", "faulty lives", "days of a book", "crowded books", "days of a venue", "commands")
+WHOLES = (
+    "worlds",
+    "lives",
+    "faulty lives",
+    "days of a book",
+    "crowded books",
+    "days of a venue",
+    "days of trouble",
+    "commands",
+)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 SEED_BITS = 32
 TELL_EVERY_S = 30
