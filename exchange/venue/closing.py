@@ -23,7 +23,7 @@ from exchange.venue.notes import (
 from exchange.venue.reduce_only import make_room
 from exchange.venue.schema import Command, Event
 from exchange.venue.state import slot_of
-from exchange.venue.trading import absorb_all
+from exchange.venue.trading import FORCED_ID_SHIFT, absorb_all
 from kernels.compile import inlined, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.meeting import work
@@ -45,8 +45,7 @@ from risk.liquidation import (
 from risk.margin import move_position
 from risk.schema import Standing
 
-FORCED_ID_BIT = 1 << 51
-"""Ids of forced orders: apart from sequences and from quotes, and within what JSON keeps exact."""
+FORCED_ID_BIT = 1 << FORCED_ID_SHIFT
 IDLE, WORKING, DONE = 0, 1, 2
 """Stages of the forced order at work."""
 

@@ -123,7 +123,7 @@ def close(state, account_id, events, count):
         count = change_standing(state, account_id, standing, events, count)
     if standing == Standing.SOUND:
         drop_first(state)
-    elif standing == Standing.CALLED or state.clock[0]["is_halted"]:
+    elif standing == Standing.CALLED:
         look_again(state, account_id, np.int64(REVIEW_INTERVAL_NS))
     else:
         count = close_or_cancel(state, account_id, events, count)
@@ -132,8 +132,11 @@ def close(state, account_id, events, count):
 
 @inlined
 def close_or_cancel(state, account_id, events, count):
-    """Orders that a call left go before positions do, or both would close the same lots."""
+    """Orders that a call left go before positions do, or both would close the same lots; a halt stops only trades."""
     slot = first_own_order(state, account_id)
+    if slot == NIL and state.clock[0]["is_halted"]:
+        look_again(state, account_id, np.int64(REVIEW_INTERVAL_NS))
+        return count
     if slot == NIL:
         return close_step(state, account_id, events, count)
     first = count

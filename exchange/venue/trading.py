@@ -52,6 +52,9 @@ from risk.margin import check_order, fill_order, move_order, move_position
 from risk.positions import chain_position, drop_unused, find_position, position_of
 from risk.schema import RiskReject
 
+FORCED_ID_SHIFT = 51
+"""Ids of forced orders have this bit, and none above: apart from sequences and from quotes, and exact in JSON."""
+
 
 @inlined
 def trade_order(state, batch, index, events, count):
@@ -328,8 +331,9 @@ def settle_auction_trade(state, event, slot):
 
 @inlined
 def note_trade(tranche, event):
-    """What a tranche remembers of its trades."""
-    tranche["last_trade_ticks"] = event["price_ticks"]
+    """What a tranche remembers of its trades. A price that somebody was forced to take is none to settle at."""
+    if event["order_id"] >> np.uint64(FORCED_ID_SHIFT) != 1:
+        tranche["last_trade_ticks"] = event["price_ticks"]
     tranche["traded_lots"] += event["quantity_lots"]
 
 

@@ -223,6 +223,21 @@ def test_nothing_is_closed_while_the_market_is_halted():
     assert lots(market, ALICE) == LOTS - 20
 
 
+def test_a_halt_stops_trades_but_no_cancel_of_what_a_called_account_has_open():
+    market = dealt_market()
+    market.place(ALICE, SELL, 1_400, LOTS)
+    market.ask(commands.halt_market())
+    assert kinds(mark(market, 859)) == [Event.STANDING_CHANGED, Event.STANDING_CHANGED, Event.CANCELLED]
+
+
+def test_a_forced_trade_is_none_to_settle_at():
+    market = dealt_market()
+    market.place(CAROL, BUY, 835, LOTS)
+    mark(market, 835)
+    events = market.tick_to(GATE_NS)
+    assert next(event["price_ticks"] for event in events if event["kind"] == Event.POSITION_SETTLED) == REFERENCE_TICKS
+
+
 def test_an_account_that_is_being_closed_brings_no_orders():
     market = dealt_market()
     mark(market, 859)

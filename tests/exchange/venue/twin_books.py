@@ -110,7 +110,8 @@ class TwinBooks:
         """Both positions; an order that only reduces leaves its account with no more than it had, either way."""
         self.trades += 1
         tranche = self.tranches[event["instrument_id"]]
-        tranche.last_trade_ticks = event["price_ticks"]
+        if event["order_id"] >> 51 != 1:  # no forced order
+            tranche.last_trade_ticks = event["price_ticks"]
         tranche.traded_lots += event["quantity_lots"]
         pairs = [("order_id", "account_id"), ("counter_order_id", "counter_account_id")]
         reducing = [event[account] for order, account in pairs if self.is_reduce_only(event[order])]
