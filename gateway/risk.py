@@ -74,7 +74,7 @@ async def get_accounts(request: web.Request) -> web.Response:
         raise ApiError(DoorError.MALFORMED_CURSOR)
     members = None if query.region is None else await _members(gateway, query.region)
     census = await _reading(gateway.risk.census(query.min_seq))
-    condition = None if query.state is None else Condition(query.state)
+    condition = None if query.standing is None else Condition(query.standing)
     found = await asyncio.to_thread(select, census, condition, members, place)
     page = found.first(query.limit)
     is_last = len(found.account_id) <= query.limit

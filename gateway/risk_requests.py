@@ -21,7 +21,7 @@ class _Model(BaseModel):
 class RiskQuery(ReadQuery):
     """Which accounts."""
 
-    state: Literal["healthy", "margin_call", "liquidation", "bankrupt"] | None = None
+    standing: Literal["sound", "margin_call", "liquidation", "bankrupt"] | None = None
     region: ShortText | None = None
     limit: PageLimit = 100
     cursor: ShortText | None = None

@@ -1,4 +1,4 @@
-"""How an account stands against what it must have: healthy, called, to be liquidated, or bankrupt."""
+"""How an account stands against what it must have: sound, called, to be liquidated, or bankrupt."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from risk.schema import MAINTENANCE_PPM, PPM
 class Condition(StrEnum):
     """Where equity stands, the worst last."""
 
-    HEALTHY = "healthy"
+    SOUND = "sound"
     MARGIN_CALL = "margin_call"
     """Equity is below the initial requirement."""
     LIQUIDATION = "liquidation"
@@ -28,7 +28,7 @@ def condition_of(equity_nano: int, margin_nano: int) -> Condition:
         return Condition.BANKRUPT
     if equity_nano < maintenance_of(margin_nano):
         return Condition.LIQUIDATION
-    return Condition.MARGIN_CALL if equity_nano < margin_nano else Condition.HEALTHY
+    return Condition.MARGIN_CALL if equity_nano < margin_nano else Condition.SOUND
 
 
 def distance_ppm(equity_nano: int, margin_nano: int) -> int | None:

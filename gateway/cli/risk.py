@@ -27,9 +27,9 @@ def risk() -> None:
     """See how accounts stand against what they must have, with an administrator's key."""
 
 
-@risk_app.command("list", epilog="Example: bwx risk list --state liquidation --key admin.json")
+@risk_app.command("list", epilog="Example: bwx risk list --standing liquidation --key admin.json")
 def list_accounts(
-    state: Annotated[str | None, typer.Option(help="healthy, margin_call, liquidation or bankrupt alone.")] = None,
+    standing: Annotated[str | None, typer.Option(help="sound, margin_call, liquidation or bankrupt alone.")] = None,
     region: Annotated[str | None, typer.Option(help="Those alone that have positions or orders there.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many accounts at most.")] = 50,
     key: AdminKeyFile = None,
@@ -39,7 +39,7 @@ def list_accounts(
     async def show(client: "Client") -> None:
         from gateway.cli.risk_tables import show_accounts
 
-        show_accounts(await client.risk(state=state, region=region, limit=limit))
+        show_accounts(await client.risk(standing=standing, region=region, limit=limit))
 
     _with_client(key, show)
 

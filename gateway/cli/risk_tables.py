@@ -13,7 +13,7 @@ from gateway.client.risk_models import MarginDetail
 
 FILE_WIDTH = 200
 """Of lines that go to a file or another program, where nothing is to be folded."""
-STYLES = {"healthy": "green", "margin_call": "yellow", "liquidation": "red", "bankrupt": "bold red"}
+STYLES = {"sound": "green", "margin_call": "yellow", "liquidation": "red", "bankrupt": "bold red"}
 BAR_CELLS = 24
 RATIO_MAX = 1_000
 """Beyond a thousandfold it does not matter by how much."""
@@ -22,11 +22,11 @@ CENT = Decimal("0.01")
 
 def show_accounts(accounts: list[AccountRisk]) -> None:
     """A list, in its order."""
-    table = _table(("account", "state"), ("equity USD", "required", "maintenance", "above it", "ratio"))
+    table = _table(("account", "standing"), ("equity USD", "required", "maintenance", "above it", "ratio"))
     for row in accounts:
         table.add_row(
             row.name,
-            _state(row.state),
+            _standing(row.standing),
             *map(_usd, (row.equity, row.margin, row.maintenance, row.distance)),
             _percent(row.distance_ratio),
         )
@@ -36,7 +36,7 @@ def show_accounts(accounts: list[AccountRisk]) -> None:
 def show_margin(margin: Margin) -> None:
     """An account in full."""
     console = _console()
-    console.print(f"{margin.name}: {_state(margin.state)}, as of sequence {margin.sequence}")
+    console.print(f"{margin.name}: {_standing(margin.standing)}, as of sequence {margin.sequence}")
     _show(console, "", _money({"now": margin}))
     _show(console, "loss by scenario, USD", _ladder(margin))
     _show(console, "what the requirement would fall by without them", _contributors(margin))
@@ -68,7 +68,7 @@ def _money(columns: dict[str, MarginDetail]) -> Table:
         table.add_row(label, *(_usd(getattr(each, name)) for each in columns.values()))
     table.add_row("that is, of maintenance", *(_percent(each.distance_ratio) for each in columns.values()))
     table.add_row("move of all marks to it", *(_percent(each.distance_move) for each in columns.values()))
-    table.add_row("state", *(_state(each.state) for each in columns.values()))
+    table.add_row("standing", *(_standing(each.standing) for each in columns.values()))
     return table
 
 
@@ -139,8 +139,8 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
 
 
-def _state(state: str) -> str:
-    return f"[{STYLES[state]}]{state}[/]"
+def _standing(standing: str) -> str:
+    return f"[{STYLES[standing]}]{standing}[/]"
 
 
 def _usd(amount: Decimal) -> str:

@@ -180,12 +180,12 @@ class Client:
         return WhatIf.model_validate(await self.ask("POST", path, what_if_fields(orders, positions, replaces)))
 
     async def risk(
-        self, *, state: str | None = None, region: str | None = None, limit: int | None = None
+        self, *, standing: str | None = None, region: str | None = None, limit: int | None = None
     ) -> list[AccountRisk]:
         """Accounts by how near they are to liquidation, for an administrator: all that match, or so many."""
         rows: list[AccountRisk] = []
         page_rows = None if limit is None else min(limit, PAGE_ROWS_MAX)
-        query = {"state": state, "region": region, "limit": page_rows}
+        query = {"standing": standing, "region": region, "limit": page_rows}
         async for page in self._pages("/v1/admin/risk", query):
             rows += map(AccountRisk.model_validate, page["accounts"])
             if limit is not None and len(rows) >= limit:

@@ -10,7 +10,7 @@ class AccountRisk(Answer):
 
     account_id: int
     name: str
-    state: str
+    standing: str
     cash: Decimal
     equity: Decimal
     margin: Decimal
@@ -47,7 +47,7 @@ class Contributor(Answer):
 class MarginDetail(Answer):
     """What an account has, what it must have, and why."""
 
-    state: str
+    standing: str
     cash: Decimal
     unsettled: Decimal
     equity: Decimal

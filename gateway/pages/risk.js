@@ -11,12 +11,12 @@ const AGE_MS = 100;
 const STALE_MS = 5_000;
 const FIRST_ROWS = 100;
 const ROWS_MAX = 1_000;
-const STATES = ["healthy", "margin_call", "liquidation", "bankrupt"];
+const STANDINGS = ["sound", "margin_call", "liquidation", "bankrupt"];
 const KEY_REFUSALS = ["unknown_key", "bad_signature", "role_missing", "not_signed"];
 const $ = (id) => document.getElementById(id);
 
 const detail = new AccountDetail();
-const wanted = { state: "", region: "", limit: FIRST_ROWS, account: "" };
+const wanted = { standing: "", region: "", limit: FIRST_ROWS, account: "" };
 let reader = null;
 let takenAt = 0;
 let turn = 0;
@@ -29,8 +29,8 @@ function start() {
   $("close").addEventListener("click", () => choose(""));
   $("more").addEventListener("click", () => change({ limit: Math.min(wanted.limit * 2, ROWS_MAX) }));
   $("region").addEventListener("change", (event) => change({ region: event.target.value, limit: FIRST_ROWS }));
-  for (const button of $("states").children) {
-    button.addEventListener("click", () => change({ state: button.dataset.state, limit: FIRST_ROWS }));
+  for (const button of $("standings").children) {
+    button.addEventListener("click", () => change({ standing: button.dataset.standing, limit: FIRST_ROWS }));
   }
   addEventListener("keydown", (event) => event.key === "Escape" && choose(""));
   setInterval(showAge, AGE_MS);
@@ -64,7 +64,7 @@ function leave(why) {
 
 function change(wishes) {
   Object.assign(wanted, wishes);
-  for (const button of $("states").children) button.setAttribute("aria-pressed", button.dataset.state === wanted.state);
+  for (const button of $("standings").children) button.setAttribute("aria-pressed", button.dataset.standing === wanted.standing);
   refresh();
 }
 
@@ -96,7 +96,7 @@ async function refresh() {
 
 function listPath() {
   const query = new URLSearchParams({ limit: wanted.limit });
-  if (wanted.state) query.set("state", wanted.state);
+  if (wanted.standing) query.set("standing", wanted.standing);
   if (wanted.region) query.set("region", wanted.region);
   return `/v1/admin/risk?${query}`;
 }
@@ -111,9 +111,9 @@ function show(list, account) {
   $("room").hidden = $("leave").hidden = false;
   complain("");
   $("sequence").textContent = count(list.sequence);
-  for (const state of STATES) {
-    $(`count-${state}`).textContent = count(list.counts[state]);
-    $(`count-${state}`).toggleAttribute("data-none", !list.counts[state]);
+  for (const standing of STANDINGS) {
+    $(`count-${standing}`).textContent = count(list.counts[standing]);
+    $(`count-${standing}`).toggleAttribute("data-none", !list.counts[standing]);
   }
   showList($("list"), list.accounts, wanted.account, choose);
   $("more").hidden = !list.next_cursor || wanted.limit === ROWS_MAX;

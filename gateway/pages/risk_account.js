@@ -2,7 +2,7 @@
 
 import { drawing, element } from "./dom.js";
 import { clock, count } from "./format.js";
-import { percent, stateName, usd } from "./risk_format.js";
+import { percent, standingName, usd } from "./risk_format.js";
 
 const $ = (id) => document.getElementById(id);
 const WHOLE = "";
@@ -35,8 +35,8 @@ export class AccountDetail {
     $("account").removeAttribute("data-empty");
     $("name").textContent = account.name;
     $("stamp").textContent = `sequence ${count(account.sequence)}, ${clock(new Date(account.time))} UTC`;
-    $("state").textContent = stateName(account.state);
-    $("state").className = `chip ${account.state}`;
+    $("standing").textContent = standingName(account.standing);
+    $("standing").className = `chip ${account.standing}`;
     $("sums").replaceChildren(...SUMS.map(([label, name, format]) => sum(label, account[name], format)));
     this.#showRegions();
     this.#showLadder();

@@ -5,7 +5,7 @@ import { NOTHING } from "./format.js";
 const MONEY = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const PERCENT = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const RATIO_MAX = 1_000;
-const STATE_NAMES = { healthy: "healthy", margin_call: "margin call", liquidation: "liquidation", bankrupt: "bankrupt" };
+const STANDING_NAMES = { sound: "sound", margin_call: "margin call", liquidation: "liquidation", bankrupt: "bankrupt" };
 
 export function usd(text) {
   return MONEY.format(Number(text));
@@ -17,6 +17,6 @@ export function percent(text) {
   return Number(text) > RATIO_MAX ? `> ${PERCENT.format(RATIO_MAX * 100)} %` : `${PERCENT.format(Number(text) * 100)} %`;
 }
 
-export function stateName(state) {
-  return STATE_NAMES[state] ?? state;
+export function standingName(standing) {
+  return STANDING_NAMES[standing] ?? standing;
 }

@@ -1,7 +1,7 @@
 // The list of accounts as a table. Rows are made anew each time: there are at most a thousand of them.
 
 import { drawing, element } from "./dom.js";
-import { percent, stateName, usd } from "./risk_format.js";
+import { percent, standingName, usd } from "./risk_format.js";
 
 const HEADINGS = [
   ["Account", "text"],
@@ -17,7 +17,7 @@ const METER_FULL = 1; // where equity is twice maintenance
 
 /** Show accounts; `choose(name)` hears of a click. Focus and place stay where they are. */
 export function showList(place, accounts, chosen, choose) {
-  if (!accounts.length) return place.replaceChildren(element("p", { class: "note" }, "No account is in this state here."));
+  if (!accounts.length) return place.replaceChildren(element("p", { class: "note" }, "No account is of this standing here."));
   const focused = document.activeElement?.closest("tr")?.dataset.name;
   const head = element("tr", {}, ...HEADINGS.map(([text, name = ""]) => element("th", { scope: "col", class: name }, text)));
   const body = element("tbody", {}, ...accounts.map((account) => row(account, chosen, choose)));
@@ -31,7 +31,7 @@ function row(account, chosen, choose) {
     "tr",
     { "data-name": account.name, "aria-selected": account.name === chosen },
     element("td", { class: "text" }, name),
-    element("td", { class: "text" }, element("span", { class: `chip ${account.state}` }, stateName(account.state))),
+    element("td", { class: "text" }, element("span", { class: `chip ${account.standing}` }, standingName(account.standing))),
     amount(account.equity),
     amount(account.margin),
     amount(account.maintenance),
@@ -48,12 +48,12 @@ function amount(text) {
 }
 
 /** How far equity is above maintenance: full from twice of it on. */
-function meter({ state, distance_ratio: ratio }) {
+function meter({ standing, distance_ratio: ratio }) {
   const share = ratio === null ? 1 : Math.min(Math.max(Number(ratio) / METER_FULL, 0.03), 1);
   return drawing(
     "svg",
     { class: "meter", "aria-hidden": true },
     drawing("rect", { width: "100%", height: "100%", rx: 3 }),
-    drawing("rect", { class: state, width: `${share * 100}%`, height: "100%", rx: 3 }),
+    drawing("rect", { class: standing, width: `${share * 100}%`, height: "100%", rx: 3 }),
   );
 }

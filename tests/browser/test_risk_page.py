@@ -59,7 +59,7 @@ async def test_accounts_come_by_how_near_they_are_to_liquidation(new_context: Ne
     await fall(market, 38_000)
     await expect(rows.nth(0).locator(".chip")).to_have_text("bankrupt")
     await market.submit(commands.deposit(TAKER, 1_000 * NANO_PER_S))
-    await expect(page.locator("#count-healthy")).to_have_text("2")
+    await expect(page.locator("#count-sound")).to_have_text("2")
     assert page.complaints == []
 
 
@@ -82,13 +82,13 @@ async def test_an_account_shows_its_ladder_and_what_contributes(new_context: New
 async def test_accounts_are_filtered_by_state_and_region(new_context: NewContext, market: Market) -> None:
     await fall(market, 39_500)
     page = await sign_in(new_context, market)
-    await page.locator("#states").get_by_role("button", name="Liquidation").click()
+    await page.locator("#standings").get_by_role("button", name="Liquidation").click()
     await expect(page.locator("#list tbody button")).to_have_text(["taker"])
-    await page.locator("#states").get_by_role("button", name="Bankrupt").click()
-    await expect(page.locator("#list")).to_have_text("No account is in this state here.")
-    await page.locator("#states").get_by_role("button", name="All", exact=True).click()
+    await page.locator("#standings").get_by_role("button", name="Bankrupt").click()
+    await expect(page.locator("#list")).to_have_text("No account is of this standing here.")
+    await page.locator("#standings").get_by_role("button", name="All", exact=True).click()
     await page.get_by_label("Region", exact=True).select_option("us-iad")
-    await expect(page.locator("#list")).to_have_text("No account is in this state here.")
+    await expect(page.locator("#list")).to_have_text("No account is of this standing here.")
     assert page.complaints == []
 
 

@@ -58,7 +58,7 @@ async def test_an_account_sees_why_it_must_have_what_it_must_have(doors):
     assert region.losses == margin.losses
     assert margin.losses[2] == 100 * Decimal("0.02") + 10 * Decimal("0.04") * Decimal("0.333")
     assert [each.symbol for each in margin.contributors] == [doors.symbol, doors.other_symbol]
-    assert (margin.state, margin.distance_move) == ("healthy", None)
+    assert (margin.standing, margin.distance_move) == ("sound", None)
     assert margin.sequence == doors.exchange.view.sequence
 
 
@@ -82,7 +82,7 @@ async def test_the_list_begins_with_who_is_nearest_to_liquidation(doors):
     free = Decimal(doors.exchange.view.balances(bob).withdrawable_nano) / 10**9
     await doors.admin.withdraw("bob", free)
     for mark, state in (
-        ("0.04", "healthy"),
+        ("0.04", "sound"),
         ("0.0399", "margin_call"),
         ("0.0395", "liquidation"),
         ("0.03", "bankrupt"),
@@ -95,10 +95,10 @@ async def test_the_list_begins_with_who_is_nearest_to_liquidation(doors):
         status, answer = await doors.ask("GET", f"/v1/admin/risk?min_seq={sequence}", root)
         assert status == 200
         assert [row["name"] for row in answer["accounts"]][:2] == ["bob", "alice"]
-        assert (answer["accounts"][0]["state"], answer["age_ms"] < 1_000) == (state, True)
+        assert (answer["accounts"][0]["standing"], answer["age_ms"] < 1_000) == (state, True)
         assert answer["counts"][state] >= 1
         assert answer["sequence"] >= sequence
-        assert (await doors.admin.risk_of("bob")).state == state
+        assert (await doors.admin.risk_of("bob")).standing == state
 
 
 async def test_the_list_is_filtered_and_comes_in_pages(doors):
@@ -112,7 +112,7 @@ async def test_the_list_is_filtered_and_comes_in_pages(doors):
     assert everyone[0].distance == CASH - 10 * LOT * Decimal("0.6")
     assert [row.name for row in await doors.admin.risk(region="eu-fra")] == ["alice", "bob"]
     assert await doors.admin.risk(region="us-nyc") == []
-    assert await doors.admin.risk(state="bankrupt") == []
+    assert await doors.admin.risk(standing="bankrupt") == []
     assert [row.name for row in await doors.admin.risk(limit=3)] == ["alice", "bob", "carol"]
     seen, cursor = [], ""
     while True:
@@ -131,7 +131,7 @@ async def test_the_list_is_filtered_and_comes_in_pages(doors):
         ("cursor=1:2:3", 422, "malformed_cursor"),
         ("cursor=99999999999999999999999:1", 422, "malformed_cursor"),
         ("region=gold", 404, "unknown_region"),
-        ("state=fine", 422, "invalid_value"),
+        ("standing=fine", 422, "invalid_value"),
         ("limit=0", 422, "invalid_value"),
         ("order=name", 422, "unknown_field"),
     ],

@@ -45,7 +45,7 @@ async def test_what_if_tells_each_orders_fate_and_the_figures(traded: Doors, tmp
 async def test_margin_shows_ladder_and_contributors(traded: Doors, tmp_path: Path) -> None:
     told = await run(traded, tmp_path / "key.json", "trade", "margin")
     assert told.exit_code == 0, told.output
-    assert "healthy" in told.output
+    assert "sound" in told.output
     assert "loss by scenario" in told.output
     assert traded.symbol in told.output
 
@@ -55,7 +55,7 @@ async def test_an_administrator_lists_accounts_and_sees_one(traded: Doors, tmp_p
     assert listed.exit_code == 0, listed.output
     assert [line.split()[0] for line in listed.output.splitlines()[-3:-1]] == ["alice", "bob"]
     seen = await run(traded, tmp_path / "key.json", "risk", "show", "alice", role="admin")
-    assert "alice: healthy" in seen.output
+    assert "alice: sound" in seen.output
 
 
 @pytest.mark.parametrize("text", ["buy", "hold 5 eu-fra.ef 0.04", "buy five eu-fra.ef 0.04", "buy 5 eu-fra.ef"])

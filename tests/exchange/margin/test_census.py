@@ -62,7 +62,7 @@ def test_accounts_are_chosen_by_condition_and_region() -> None:
     market = fallen()
     census = census_of(market)
     assert select(census, Condition.LIQUIDATION, None, None).account_id.tolist() == [BOB]
-    assert counts(census) == {"healthy": 2, "margin_call": 0, "liquidation": 1, "bankrupt": 0}
+    assert counts(census) == {"sound": 2, "margin_call": 0, "liquidation": 1, "bankrupt": 0}
     members = members_of([read_members(market.venue, 1)], 1)
     assert select(census, None, members, None).account_id.tolist() == [BOB, ALICE]
     assert len(members_of([read_members(market.venue, 1)], 2)) == 0

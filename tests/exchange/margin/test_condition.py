@@ -12,7 +12,7 @@ from exchange.margin.condition import Condition, condition_of, distance_ppm, mai
 @pytest.mark.parametrize(
     ("equity_nano", "condition"),
     [
-        (1_000, Condition.HEALTHY),
+        (1_000, Condition.SOUND),
         (999, Condition.MARGIN_CALL),
         (600, Condition.MARGIN_CALL),
         (599, Condition.LIQUIDATION),

@@ -61,13 +61,13 @@ def test_maintenance_is_three_fifths_of_the_requirement_and_the_distance_is_meas
     assert buyer.maintenance_nano == 10 * 66 * TICK_VALUE_NANO
     assert buyer.distance_nano == CASH_NANO - buyer.maintenance_nano
     assert buyer.distance_ppm == buyer.distance_nano * 10**6 // buyer.maintenance_nano
-    assert (buyer.condition, buyer.free_nano) == (Condition.HEALTHY, CASH_NANO - buyer.margin_nano)
+    assert (buyer.condition, buyer.free_nano) == (Condition.SOUND, CASH_NANO - buyer.margin_nano)
 
 
 def test_who_has_nothing_needs_nothing() -> None:
     nobody = detail(open_market(), ALICE)
     assert (nobody.margin_nano, nobody.distance_ppm, nobody.move_ppm, nobody.ladder) == (0, None, None, ())
-    assert nobody.condition == Condition.HEALTHY
+    assert nobody.condition == Condition.SOUND
 
 
 def test_the_move_to_maintenance_leaves_just_that() -> None:
