@@ -294,7 +294,8 @@ class VenueTwin(TwinLeverage):
         assert outcome["reason"] == expected or (expected == 0 and outcome["kind"] != Event.REJECTED), (
             f"{expected} was foretold, not {outcome}"
         )
-        if expected == 0 and self.figures(account_id).free_nano < 0:
+        others = [order for order in self.orders_of(account_id) if not any(order is gone for gone in standing or [])]
+        if expected == 0 and self.figures(account_id, [*others, *wanted]).free_nano < 0:
             self.excused.add(account_id)  # an order that only closes may rest
 
     def check_margin_of_change(self, group: np.ndarray, outcome: Told) -> None:
