@@ -33,7 +33,7 @@ def census_rows(view: MarketView, rows: Rows) -> Iterator[Row]:
         yield {
             "account_id": account_id,
             "name": view.accounts[account_id].name,
-            "state": CONDITIONS[condition].value,
+            "standing": CONDITIONS[condition].value,
             "cash": format_nano(cash_nano),
             "equity": format_nano(equity_nano),
             "margin": format_nano(margin_nano),
@@ -81,7 +81,7 @@ def what_if_row(view: MarketView, portfolio: Portfolio, orders: list[Entry], out
 def detail_row(portfolio: Portfolio, detail: Detail) -> Row:
     """What an account has, what it must have, and why."""
     return {
-        "state": detail.condition.value,
+        "standing": detail.condition.value,
         "cash": format_nano(detail.cash_nano),
         "unsettled": format_nano(detail.unsettled_nano),
         "equity": format_nano(detail.equity_nano),

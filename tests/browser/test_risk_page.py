@@ -45,6 +45,7 @@ async def fall(market: Market, mark_ticks: int) -> None:
         await market.take(symbol, Side.BUY, 40_050, LOTS)
         free_nano = market.exchange.view.balances(TAKER).withdrawable_nano
         await market.submit(commands.withdraw(TAKER, free_nano))
+        await market.submit(commands.halt_market())  # or his position would be closed at once
     await market.submit(commands.set_parameters(instrument_id, mark_ticks=mark_ticks, **terms))
 
 

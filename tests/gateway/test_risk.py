@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from exchange import commands
 from gateway.client import RefusedError, Thought
 from gateway.client.terms import decimal_text
 from tests.gateway.doors import CASH_NANO
@@ -81,6 +82,7 @@ async def test_the_list_begins_with_who_is_nearest_to_liquidation(doors):
     await doors.admin.set_risk_parameters(doors.symbol, "0.04", ["0.001", "-0.001"] * 7 + ["0.0005"])
     free = Decimal(doors.exchange.view.balances(bob).withdrawable_nano) / 10**9
     await doors.admin.withdraw("bob", free)
+    await doors.exchange.submit(commands.halt_market())  # or his position would be closed at once
     for mark, state in (
         ("0.04", "sound"),
         ("0.0399", "margin_call"),
