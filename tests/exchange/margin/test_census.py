@@ -26,12 +26,12 @@ def census_of(market: Market) -> Census:
 
 
 def fallen(mark_ticks: int = 850) -> Market:
-    """Bob bought with leverage, and the mark fell to where he has less than he must; Alice gained it."""
+    """Bob bought with leverage, and the mark fell to where he has less than he must, in a halt; Alice gained it."""
     market = open_market()
     market.send(commands.set_parameters(1, mark_ticks=1_000, **TERMS))
     market.place(ALICE, SELL, 1_000, 1_000)
     market.place(BOB, BUY, 1_000, 1_000)
-    market.send(commands.set_parameters(1, mark_ticks=mark_ticks, **TERMS))
+    market.send(commands.halt_market(), commands.set_parameters(1, mark_ticks=mark_ticks, **TERMS))
     return market
 
 
