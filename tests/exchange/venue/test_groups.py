@@ -75,14 +75,17 @@ def test_quotes_are_paid_for_by_those_that_they_replace(market: Market) -> None:
 
 
 def test_quotes_shrink_and_go_whatever_their_account_lacks(market: Market) -> None:
-    market.ask(commands.mass_quote(ALICE, [Quote(1, 1_000, 10, 1_100, 10)]))
+    shocks = [0, *[100, -100] * 7, 1]
+    market.send(commands.set_parameters(1, mark_ticks=1_000, shocks_ticks=shocks))
+    market.place(BOB, SELL, 1_000, 20)
+    market.place(ALICE, BUY, 1_000, 20)
+    market.ask(commands.mass_quote(ALICE, [Quote(1, 0, 0, 1_100, 10)]))
     market.ask(commands.withdraw(ALICE, market.free_nano(ALICE)))
-    shocks = [0, *[2_000, -1_000] * 7, 1]
-    market.send(commands.set_parameters(1, mark_ticks=1_000, shocks_ticks=shocks, spread_ticks=500))
+    market.send(commands.set_parameters(1, mark_ticks=980, shocks_ticks=shocks))
     assert market.free_nano(ALICE) < 0
-    moved = [Quote(1, 999, 10, 1_100, 10)]
+    moved = [Quote(1, 0, 0, 1_090, 10)]
     assert market.ask(commands.mass_quote(ALICE, moved))["reason"] == Reject.INSUFFICIENT_MARGIN
-    smaller = [Quote(1, 1_000, 9, 0, 0)]
+    smaller = [Quote(1, 0, 0, 1_100, 9)]
     assert market.ask(commands.mass_quote(ALICE, smaller))["kind"] == Event.MASS_QUOTED
 
 

@@ -186,14 +186,15 @@ def mark(ticks: int) -> np.ndarray:
 
 
 def under_water() -> Market:
-    """Alice is long 100 lots, and has half of what they require."""
+    """Alice is long 100 lots, and was called: she has two thirds of what they require."""
     market = open_market()
     market.send(mark(1_000))
     market.place(BOB, SELL, 1_000, 100)
     market.place(ALICE, BUY, 1_000, 100)
     market.ask(commands.withdraw(ALICE, market.free_nano(ALICE)))
-    market.send(mark(950))
-    assert market.figures(ALICE).equity_nano == -market.free_nano(ALICE) == 100 * 50 * TICK_VALUE_NANO
+    market.send(mark(965))
+    assert market.figures(ALICE).equity_nano == 100 * 65 * TICK_VALUE_NANO
+    assert market.free_nano(ALICE) == -100 * 35 * TICK_VALUE_NANO
     return market
 
 
@@ -233,8 +234,8 @@ def test_a_replace_requires_only_what_is_more(market: Market) -> None:
 def test_an_order_shrinks_whatever_its_account_lacks() -> None:
     market = under_water()
     order_id = market.place(ALICE, SELL, 950, 60)["order_id"]
-    market.send(mark(850))
-    assert market.figures(ALICE).equity_nano < 0
+    market.send(mark(962))
+    assert market.free_nano(ALICE) < 0
     assert market.ask(commands.replace(ALICE, 849, 60, order_id=order_id))["reason"] == Reject.INSUFFICIENT_MARGIN
     assert market.ask(commands.replace(ALICE, 950, 50, order_id=order_id))["kind"] == Event.REDUCED
 
