@@ -9,6 +9,7 @@ from gateway.requests import REGIONS_AT_ONCE_MAX
 
 SELL, BUY = "sell", "buy"
 SHOCKS = ["0.010000", "-0.020000"] * 7 + ["0.000500"]
+PLACE = "regions[0].utilisation_ppm"
 CURVE = {"base_ppm": 0, "slope_1_ppm": 48_000, "slope_2_ppm": 1_000_000, "optimum_ppm": 800_000}
 
 
@@ -68,8 +69,8 @@ async def test_each_region_is_a_command_of_its_own(doors):
         ("utilisation", {"regions": []}, 422, "invalid_value", "regions"),
         ("utilisation", {"regions": [{"region": "gold", "utilisation_ppm": 1}]}, 404, "unknown_region", "region"),
         ("utilisation", {"regions": [{"region": "eu-fra", "utilisation_ppm": 1}] * 2}, 422, "invalid_value", "regions"),
-        ("utilisation", {"regions": [{"region": "eu-fra", "utilisation_ppm": -1}]}, 422, "invalid_value", "regions"),
-        ("utilisation", {"regions": [{"region": "eu-fra", "utilisation_ppm": 0.5}]}, 422, "wrong_type", "regions"),
+        ("utilisation", {"regions": [{"region": "eu-fra", "utilisation_ppm": -1}]}, 422, "invalid_value", PLACE),
+        ("utilisation", {"regions": [{"region": "eu-fra", "utilisation_ppm": 0.5}]}, 422, "wrong_type", PLACE),
         (
             "utilisation",
             {"regions": [{"region": "eu-fra", "utilisation_ppm": 10_000_001}]},

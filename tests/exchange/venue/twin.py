@@ -23,7 +23,7 @@ from exchange.venue.schema import (
     Reject,
 )
 from exchange.venue.state import VenueLimits
-from matching.schema import ChangeFlag, MassFlag, OrderFlag, Side, quote_order_id
+from matching.schema import ChangeFlag, MassFlag, OrderFlag, SelfTrade, Side, quote_order_id
 from risk.schema import AMOUNT_NANO_MAX, SCENARIOS, TOTAL_NANO_MAX, RiskReject
 from tests.exchange.venue.told import (
     GROUP_KINDS,
@@ -172,7 +172,8 @@ class VenueTwin(TwinLeverage):
         gave_way = any(event["kind"] in kinds and event["reason"] == Reason.REDUCE_ONLY for event in answer)
         meets_itself = any(event.get("counter_account_id") == order["account_id"] for event in answer)
         is_in_auction = gave_way and self.tranches[order["instrument_id"]].is_in_auction
-        if not gave_way or meets_itself or is_in_auction or not self.has_reduce_only(*subject):
+        is_taken_for_whole = meets_itself or order["self_trade"] == SelfTrade.DECREMENT
+        if not gave_way or is_taken_for_whole or is_in_auction or not self.has_reduce_only(*subject):
             return
         assert self.resting_lots(*subject) == self.closing_lots(*subject), "reduce-only orders gave way too far"
 

@@ -117,11 +117,16 @@ def test_strain_is_told_as_the_way_between_the_caps(strain: tuple[int, int, int]
     assert RegionStrain(*strain).strain_ppm == strain_ppm
 
 
-def test_what_cash_costs_shows_with_the_rate_of_the_hour(market: Market) -> None:
+def test_what_cash_costs_shows_with_the_rate_of_the_hour() -> None:
+    market = open_market(horizon_s=3 * HOUR_S)
     market.send(staff_commands.set_financing(100_000, 48_000, 1_000_000, 800_000))
     assert market.view.financing == Financing(100_000, 48_000, 1_000_000, 800_000, 100_000, 0)
-    market.send(commands.set_parameters(WINDOW, mark_ticks=40_000, shocks_ticks=[0] * 16))
+    calm = [0] * 16
+    for window in (WINDOW, WINDOW + 1):
+        market.send(commands.set_parameters(window, mark_ticks=40_000, shocks_ticks=calm))
     market.send(commands.withdraw(BOB, CASH_NANO - 1_000_000_000))
+    market.send(commands.place(ALICE, WINDOW + 1, SELL, 40_000, 100), commands.place(BOB, WINDOW + 1, BUY, 40_000, 100))
+    market.send(commands.set_parameters(WINDOW + 1, mark_ticks=60_000, shocks_ticks=calm))  # what backs Bob's debt
     market.place(BOB, SELL, 40_000, 100)
     market.place(ALICE, BUY, 40_000, 100)
     market.place(CAROL, SELL, 59_000, 1)
