@@ -1,4 +1,6 @@
-"""What a batch did to accounts beside their orders, as JSON rows: standings, forced orders, the fund, settlements."""
+"""What a batch did to accounts beside their orders, as JSON rows: standings, forced orders, the fund, interest, and
+settlements.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -7,6 +9,7 @@ import numpy as np
 
 from exchange.published import Published
 from exchange.units import format_nano, format_ticks
+from exchange.venue.leverage_schema import FINANCING_EVENT
 from exchange.venue.schema import ACCOUNT_EVENT, FUND_EVENT, STANDING_EVENT, Event
 from exchange.view import MarketView
 from exchange.view.batches import BatchReader
@@ -21,6 +24,7 @@ _LAYOUTS: dict[int, np.dtype] = {
     Event.FUND_MOVED: FUND_EVENT,
     Event.FUND_ENDOWED: FUND_EVENT,
     Event.POSITION_SETTLED: ACCOUNT_EVENT,
+    Event.FINANCED: FINANCING_EVENT,
 }
 _KINDS = np.array(list(_LAYOUTS), np.uint8)
 
@@ -59,6 +63,8 @@ def _row(view: MarketView, kind: int, event: Fields) -> Row:
         return {"kind": "deleveraging", "role": "liquidated"} | _terms(view, event, event["side"])
     if kind == Event.POSITION_SETTLED:
         return _settlement_row(view, event)
+    if kind == Event.FINANCED:
+        return {"kind": "interest", "amount": format_nano(event["amount_nano"]), "rate_ppm": event["rate_ppm"]}
     return _fund_row(view, event)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exchange.venue.leverage_schema import FINANCING_EVENT
 from exchange.venue.schema import FUND_EVENT, Event
 from exchange.view.order_flow import entered_order, move_position
 from matching.schema import ORDER_EVENT, Side, TimeInForce
@@ -37,11 +38,16 @@ def _move_fund(view: MarketView, event: Fields) -> None:
     view.fund_nano = event["fund_nano"]
 
 
+def _take_interest(view: MarketView, event: Fields) -> None:
+    view.fund_nano -= event["amount_nano"]
+
+
 APPLY_FORCED_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None]]] = {
     Event.FORCED_ORDER: (ORDER_EVENT, _send_forced_order),
     Event.DELEVERAGED: (ORDER_EVENT, _deleverage),
     Event.FUND_MOVED: (FUND_EVENT, _move_fund),
     Event.FUND_ENDOWED: (FUND_EVENT, _move_fund),
     Event.SHORTFALL: (FUND_EVENT, _move_fund),
+    Event.FINANCED: (FINANCING_EVENT, _take_interest),
 }
 """The layout of each such event, and what it does. Standings come with the figures of accounts."""

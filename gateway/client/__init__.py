@@ -15,6 +15,7 @@ from gateway.client.account_models import (
     Deleveraging,
     ForcedOrder,
     FundPayment,
+    Interest,
     Settlement,
     StandingChange,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "FundPayment",
     "Instrument",
     "InsuranceFund",
+    "Interest",
     "Limits",
     "LocalBook",
     "Margin",

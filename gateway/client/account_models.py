@@ -49,6 +49,14 @@ class FundPayment(Answer):
     amount: Decimal
 
 
+class Interest(Answer):
+    """What an hour of negative cash cost, below zero, at so many parts of a million a year."""
+
+    kind: Literal["interest"]
+    amount: Decimal
+    rate_ppm: int
+
+
 class Settlement(Answer):
     """A position became cash at its gate. `shortfall` is what of `amount` the account was let off a loss that it could
     not pay; negative, what it goes without of a gain."""
@@ -61,7 +69,7 @@ class Settlement(Answer):
     shortfall: Decimal
 
 
-AccountEvent = StandingChange | ForcedOrder | Deleveraging | FundPayment | Settlement
+AccountEvent = StandingChange | ForcedOrder | Deleveraging | FundPayment | Interest | Settlement
 _KINDS = {get_args(event.model_fields["kind"].annotation)[0] for event in get_args(AccountEvent)}
 
 
