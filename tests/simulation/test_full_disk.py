@@ -237,7 +237,8 @@ async def test_time_costs_no_room_while_the_disk_is_full(disk, monkeypatch):
 
 
 def test_what_is_taken_on_a_full_disk_only_ends_risk():
-    assert {Command.CANCEL, Command.MASS_CANCEL, Command.HALT, Command.HALT_MARKET} == TAKEN_WHEN_FULL
+    ends_risk = {Command.CANCEL, Command.MASS_CANCEL, Command.HALT, Command.HALT_MARKET, Command.KILL_SWITCH}
+    assert ends_risk == TAKEN_WHEN_FULL
 
 
 # At every write.
