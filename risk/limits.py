@@ -11,6 +11,7 @@ before the limit. Rules of a region hang in a chain of their account; 0 is no li
 import numpy as np
 
 from kernels.compile import inlined, outlined
+from risk.accounts import equity_nano
 from risk.margin import worst_of
 from risk.positions import find_class
 from risk.schema import RiskReject
@@ -88,11 +89,9 @@ def check_open_orders(ledger, account_id, more):
 def open_orders_cap(ledger, account_id):
     """How many orders an account may have open with the equity that it has; 0 for as many as it likes."""
     limits = ledger.limits[account_id]
-    account = ledger.accounts[account_id]
     cap = np.int64(limits["open_orders_base"])
     if limits["open_orders_step_nano"] != 0:
-        equity_nano = max(account["cash_nano"] + account["unsettled_nano"], np.int64(0))
-        cap += equity_nano // limits["open_orders_step_nano"]
+        cap += max(equity_nano(ledger, account_id), np.int64(0)) // limits["open_orders_step_nano"]
     most = np.int64(limits["open_orders_max"])
     return min(max(cap, np.int64(most != 0)), most)
 

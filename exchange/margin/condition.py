@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from risk.schema import MAINTENANCE_PPM, PPM
+from exchange.view.records import maintenance_of
+from risk.schema import PPM
 
 
 class Condition(StrEnum):
@@ -15,11 +16,6 @@ class Condition(StrEnum):
     """Equity is below maintenance."""
     BANKRUPT = "bankrupt"
     """Equity is below nothing."""
-
-
-def maintenance_of(margin_nano: int) -> int:
-    """Below which equity positions are closed, rounded up."""
-    return -(-margin_nano * MAINTENANCE_PPM // PPM)
 
 
 def condition_of(equity_nano: int, margin_nano: int) -> Condition:

@@ -8,9 +8,10 @@ than nothing.
 
 from typing import NamedTuple
 
-from exchange.margin.condition import Condition, condition_of, distance_ppm, maintenance_of
+from exchange.margin.condition import Condition, condition_of, distance_ppm
 from exchange.margin.portfolio import Portfolio
 from exchange.margin.requirement import Holding, Requirement, worst_loss
+from exchange.view.records import maintenance_of
 from risk.schema import PPM, SCENARIOS
 
 CONTRIBUTORS_MAX = 100

@@ -18,7 +18,7 @@ from exchange.venue.schema import (
     Tier,
     VenueReject,
 )
-from exchange.venue.state import slot_of
+from exchange.venue.state import is_region, slot_of
 from kernels.compile import inlined
 from matching.events import begin_event
 from matching.rules import NO_REJECT, is_listed
@@ -179,7 +179,7 @@ def check_series(state, command):
     clock = state.clock[0]
     if command["series_id"] != clock["series_count"] + 1 or command["series_id"] >= len(state.series):
         return np.int64(VenueReject.ID_OUT_OF_ORDER)
-    if command["region_id"] == 0 or command["region_id"] > clock["region_count"]:
+    if not is_region(state, np.int64(command["region_id"])):
         return np.int64(VenueReject.UNKNOWN_REGION)
     duration_s = np.int64(command["duration_s"])
     if command["tier"] > Tier.BE or duration_s <= 0 or duration_s > WINDOW_S_MAX or duration_s % WINDOW_STEP_S:

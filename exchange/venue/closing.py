@@ -82,9 +82,10 @@ def choose_position(state, account_id):
     while at != NIL:
         position = ledger.positions[at]
         lots = part_lots(position["lots"], is_bankrupt)
-        if lots != 0 and is_crossing(state, at, lots):
+        if lots != 0 and trades(state, at):
             relief = relief_nano(ledger, at, slot_of(state, position["instrument_id"]), lots)
-            if found == NIL or is_better(ledger, at, relief, found, most_nano):
+            helps_more = found == NIL or is_better(ledger, at, relief, found, most_nano)
+            if helps_more and is_crossing(state, at, lots, relief):
                 found, most_nano = at, relief
         at = np.int64(position["older"])
     return found
@@ -98,25 +99,32 @@ def is_better(ledger, slot, relief, other_slot, other_relief):
     return ledger.positions[slot]["instrument_id"] < ledger.positions[other_slot]["instrument_id"]
 
 
-@outlined
-def is_crossing(state, slot, lots):
-    """Whether a tranche trades, and somebody stands at the limit of a forced order or better."""
+@inlined
+def trades(state, slot):
+    """Whether the tranche of a position trades continuously."""
     contract_slot = slot_of(state, state.ledger.positions[slot]["instrument_id"])
-    if state.book.instruments[contract_slot]["phase"] != Phase.OPEN:
-        return False
-    limit_ticks, _ = limits(state, slot, lots)
+    return state.book.instruments[contract_slot]["phase"] == Phase.OPEN
+
+
+@outlined
+def is_crossing(state, slot, lots, relief):
+    """Whether somebody stands at the limit of a forced order or better."""
+    contract_slot = slot_of(state, state.ledger.positions[slot]["instrument_id"])
+    limit_ticks, _ = limits(state, slot, lots, relief)
     opposite = np.int64(Side.SELL) if lots > 0 else np.int64(Side.BUY)
     best_key = state.book.sides[2 * contract_slot + opposite]["best_key"]
     return limit_ticks > 0 and best_key <= key_of(opposite, limit_ticks)
 
 
 @outlined
-def limits(state, slot, lots):
-    """The limit of a forced order in ticks, 0 if there is no such price, and the bankruptcy price behind it."""
+def limits(state, slot, lots, relief):
+    """The limit of a forced order in ticks, 0 if there is no such price, and the bankruptcy price behind it.
+
+    `relief` is by how much the requirement falls by it.
+    """
     ledger, position = state.ledger, state.ledger.positions[slot]
     contract_slot = slot_of(state, position["instrument_id"])
     contract, instrument = ledger.contracts[contract_slot], state.book.instruments[contract_slot]
-    relief = relief_nano(ledger, slot, contract_slot, lots)
     bearable = bearable_nano(ledger, np.int64(position["account_id"]), relief)
     bankrupt_ticks = with_fee(contract, lots, bankruptcy_ticks(contract, lots, bearable))
     limit_ticks = worst_ticks(ledger, contract, lots, bankrupt_ticks, relief)
@@ -140,7 +148,8 @@ def send_order(state, account_id, slot, events, count):
     """Bring a forced order, and tell of it."""
     position = state.ledger.positions[slot]
     lots = part_lots(position["lots"], equity_nano(state.ledger, account_id) < 0)
-    limit_ticks, bankrupt_ticks = limits(state, slot, lots)
+    relief = relief_nano(state.ledger, slot, slot_of(state, position["instrument_id"]), lots)
+    limit_ticks, bankrupt_ticks = limits(state, slot, lots, relief)
     state.clock[0]["forced_orders"] += 1
     forced = state.forced[0]
     forced["stage"] = WORKING
@@ -148,7 +157,6 @@ def send_order(state, account_id, slot, events, count):
     forced["lots"] = lots
     forced["bankruptcy_ticks"] = bankrupt_ticks
     forced["owed_nano"] = 0
-    forced["traded_lots"] = 0
     forced["instrument_id"] = position["instrument_id"]
     load(state, account_id, limit_ticks)
     instrument_id = np.int64(position["instrument_id"])
@@ -201,7 +209,6 @@ def work_on(state, events, count):
             lots = event["quantity_lots"] if forced["lots"] > 0 else -event["quantity_lots"]
             price_ticks = np.int64(event["price_ticks"])
             forced["owed_nano"] += owed_to_fund_nano(contract, lots, price_ticks, forced["bankruptcy_ticks"])
-            forced["traded_lots"] += event["quantity_lots"]
     if not is_paused(state.book):
         forced["stage"] = DONE
     return count
@@ -267,7 +274,8 @@ def deleverage(state, account_id, events, count):
         state.clock[0]["is_paused"] = 1
         return count
     lots = -lots if position["lots"] > 0 else lots
-    price_ticks, lacking_ticks = terms_of_pair(ledger, slot, contract_slot)
+    relief = relief_nano(ledger, slot, contract_slot, -position["lots"])
+    price_ticks, lacking_ticks = terms_of_pair(ledger, slot, contract_slot, relief)
     paid_nano = hand_over(ledger, slot, counter_slot, contract_slot, lots, price_ticks, lacking_ticks)
     note_if_short(state, counter_id)
     count = write_forced(
@@ -287,7 +295,7 @@ def choose_pair(state, account_id):
         contract_slot = slot_of(state, ledger.positions[at]["instrument_id"])
         if lots != 0:
             relief = relief_nano(ledger, at, contract_slot, lots)
-            price_ticks, _ = terms_of_pair(ledger, at, contract_slot)
+            price_ticks, _ = terms_of_pair(ledger, at, contract_slot, relief)
             counter = find_counterparty(ledger, state.tranches[contract_slot], contract_slot, lots, price_ticks)
             if counter != NIL and (found == NIL or is_better(ledger, at, relief, found, most_nano)):
                 found, found_counter, most_nano = at, counter, relief
@@ -296,7 +304,7 @@ def choose_pair(state, account_id):
 
 
 @outlined
-def terms_of_pair(ledger, slot, contract_slot):
+def terms_of_pair(ledger, slot, contract_slot, relief):
     """The price of deleveraging a position, and by how many ticks it falls short of what its account needs.
 
     It needs the bankruptcy price of the whole position. As far as the fund can carry it, the price is nearer to the
@@ -304,7 +312,7 @@ def terms_of_pair(ledger, slot, contract_slot):
     """
     contract, position = ledger.contracts[contract_slot], ledger.positions[slot]
     lots = -position["lots"]
-    bearable = bearable_nano(ledger, np.int64(position["account_id"]), relief_nano(ledger, slot, contract_slot, lots))
+    bearable = bearable_nano(ledger, np.int64(position["account_id"]), relief)
     bankrupt_ticks = bankruptcy_ticks(contract, lots, bearable)
     price_ticks = worst_ticks(ledger, contract, lots, bankrupt_ticks, np.int64(0))
     price_ticks = min(max(price_ticks, np.int64(1)), np.int64(contract["price_max_ticks"]))

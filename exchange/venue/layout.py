@@ -111,6 +111,5 @@ FORCED = record(
     ("lots", "i8"),  # signed, of the order at work
     ("bankruptcy_ticks", "i8"),
     ("owed_nano", "i8"),  # what the account owes the insurance fund for what was traded so far
-    ("traded_lots", "i8"),
 )
 """The forced order at work, which may have to wait for room."""

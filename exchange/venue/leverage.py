@@ -11,6 +11,7 @@ from exchange.venue.financing import current_rate, schedule_financing, write_fin
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.parameters import FORGET, deal_with_short, value_again, value_all
 from exchange.venue.schema import Command, Event, VenueReject
+from exchange.venue.state import is_region
 from kernels.compile import inlined, outlined
 from matching.events import begin_event
 from matching.rules import NO_REJECT
@@ -71,12 +72,6 @@ def end_strain(state, kind, region_id, events, count):
     if state.clock[0]["is_paused"]:
         return count
     return write_region(state, kind, region_id, np.int64(state.clock[0]["strained"]), events, count)
-
-
-@inlined
-def is_region(state, region_id):
-    """Whether a region of this id is defined."""
-    return region_id != 0 and region_id <= np.int64(state.clock[0]["region_count"])
 
 
 @inlined

@@ -9,7 +9,7 @@ import numpy as np
 from exchange.venue.administration import refuse, write_account
 from exchange.venue.limits import count_resting
 from exchange.venue.schema import Command, Event, Reason, VenueReject
-from exchange.venue.state import slot_of
+from exchange.venue.state import is_region, slot_of
 from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.events import begin_event
@@ -161,7 +161,7 @@ def check_region(state, account_id, region_id):
     """0, or which of an account and a region there is not."""
     if not is_account(state.ledger, account_id):
         return np.int64(VenueReject.UNKNOWN_ACCOUNT)
-    if region_id == 0 or region_id > state.clock[0]["region_count"]:
+    if not is_region(state, region_id):
         return np.int64(VenueReject.UNKNOWN_REGION)
     return np.int64(NO_REJECT)
 

@@ -84,3 +84,9 @@ def allocate(limits: VenueLimits) -> State:
 def slot_of(state, instrument_id):
     """Where a tranche stands, and what matching and risk know of it."""
     return np.int64(instrument_id) & np.int64(len(state.tranches) - 1)
+
+
+@inlined
+def is_region(state, region_id):
+    """Whether a region of this id is defined."""
+    return region_id != 0 and region_id <= np.int64(state.clock[0]["region_count"])

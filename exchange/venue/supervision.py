@@ -13,7 +13,7 @@ once for each second that nobody could do anything.
 import numpy as np
 
 from exchange.venue.agenda import CLOSING_DUE, ORDERS_DUE, add_entry, drop_first
-from exchange.venue.closing import close_step
+from exchange.venue.closing import IDLE, close_step
 from exchange.venue.notes import REVIEW_INTERVAL_NS, change_standing, look_again
 from exchange.venue.schema import Reason
 from exchange.venue.state import slot_of
@@ -116,7 +116,7 @@ def may_stay(state, account_id, slot):
 @outlined
 def close(state, account_id, events, count):
     """Close something of an account that does not cover maintenance, until it is due again later."""
-    if state.forced[0]["stage"] != NIL:
+    if state.forced[0]["stage"] != IDLE:
         return close_step(state, account_id, events, count)
     standing = due_standing(state.ledger, account_id)
     if standing != state.ledger.accounts[account_id]["standing"]:

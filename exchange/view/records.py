@@ -24,6 +24,11 @@ KILLED = "killed"
 REJECTED = "rejected"
 
 
+def maintenance_of(margin_nano: int) -> int:
+    """Below which equity positions are closed, rounded up."""
+    return -(-margin_nano * MAINTENANCE_PPM // PPM)
+
+
 def is_forced(order_id: int) -> bool:
     """Whether an id is that of an order which the venue sent, and not of one of its owner's orders or quotes."""
     return order_id & (QUOTE_ID_BIT | FORCED_ID_BIT) == FORCED_ID_BIT
@@ -204,7 +209,7 @@ class Balances(NamedTuple):
     @property
     def maintenance_nano(self) -> int:
         """What equity must cover, or the venue closes positions."""
-        return -(-self.margin_nano * MAINTENANCE_PPM // PPM)
+        return maintenance_of(self.margin_nano)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,8 @@ from exchange.margin.census import (
     select,
     touched_room,
 )
-from exchange.margin.condition import Condition, condition_of, distance_ppm, maintenance_of
+from exchange.margin.condition import Condition, condition_of, distance_ppm
+from exchange.view.records import maintenance_of
 from tests.exchange.venue.market import ALICE, BOB, BUY, CAROL, CASH_NANO, SELL, Market, open_market
 from tests.exchange.venue.streams import STEPS, Session, rehearse, sessions
 
