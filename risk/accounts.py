@@ -84,9 +84,10 @@ def equity_nano(ledger, account_id):
 
 @inlined
 def is_watched(ledger, account_id):
-    """Whether new orders of an account have more to pass than margin: reduce-only orders, limits, a switch."""
+    """Whether new orders of an account have more to pass than margin: limits, capacity, a switch."""
     account = ledger.accounts[account_id]
-    return (account["uses_reduce_only"] | account["is_blocked"] | account["has_limits"] | account["is_protected"]) != 0
+    flags = account["uses_reduce_only"] | account["is_blocked"] | account["has_limits"] | account["is_protected"]
+    return (flags | account["is_provider"]) != 0
 
 
 @inlined

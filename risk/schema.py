@@ -99,7 +99,8 @@ ACCOUNT = record(
     ("gross_nano", "i8"),
     ("fees_nano", "i8"),  # paid so far, less rebates
     ("is_open", "u2"),
-    ("uses_reduce_only", "u2"),  # 1 once any position may have reduce-only orders: others never pay for the question
+    ("uses_reduce_only", "u1"),  # 1 once any position may have reduce-only orders: others never pay for the question
+    ("is_provider", "u1"),  # 1 once it sells capacity of its own
     ("position_count", "u4"),  # of positions that hold, or held, lots
     ("first_position", "u4"),  # the last of them to be opened
     ("standing", "u1"),  # a Standing: how near to liquidation
@@ -192,6 +193,10 @@ LEDGER = record(
     ("withdrawals_nano", "i8"),
     ("fees_nano", "i8"),  # what the exchange has earned
     ("fund_nano", "i8"),  # the insurance fund
+    ("escrow_nano", "i8"),  # of buyers, until what they bought is delivered
+    ("bonds_nano", "i8"),  # of providers, until they delivered
+    ("stakes_nano", "i8"),  # of providers, for as long as they are
+    ("burned_nano", "i8"),  # gone for good
     ("free_position", "u4"),
     ("fresh_position", "u4"),
     ("free_class", "u4"),

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from exchange.venue.clearing.state import Clearing
 from exchange.venue.image import live_clients
 from exchange.venue.state import State
 from kernels.arrays import ArrayGroup
 from matching.arena import FANOUT, Book
 from risk.accounts import Ledger
 
-Group = TypeVar("Group", State, Book, Ledger)
+Group = TypeVar("Group", State, Book, Ledger, Clearing)
 
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
@@ -39,6 +40,7 @@ class CaptureMemory:
             self._copy(state, {}),
             book=self._copy(state.book, _used_of_book(state.book)),
             ledger=self._copy(state.ledger, _used_of_ledger(state.ledger)),
+            clearing=self._copy(state.clearing, _used_of_clearing(state)),
         )
         return self._with_clients(captured, state)
 
@@ -48,6 +50,7 @@ class CaptureMemory:
             (state, {}),
             (state.book, _used_of_book(state.book)),
             (state.ledger, _used_of_ledger(state.ledger)),
+            (state.clearing, _used_of_clearing(state)),
         ):
             for name, member in _arrays(group):
                 rows = min(used[name] + additions, len(member)) if name in used else len(member)
@@ -106,3 +109,10 @@ def _used_of_ledger(ledger: Ledger) -> dict[str, int]:
     accounts = int(totals["accounts_end"])
     positions, rules = int(totals["fresh_position"]), int(totals["fresh_rule"])
     return {"positions": positions, "accounts": accounts, "limits": accounts, "rules": rules}
+
+
+def _used_of_clearing(state: State) -> dict[str, int]:
+    clock, series = state.clock[0], int(state.clock[0]["series_count"])
+    allocations = min(int(clock["next_allocation_id"]), len(state.clearing.allocations))
+    accounts = int(state.ledger.totals[0]["accounts_end"])
+    return {"delivery_terms": series + 1, "providers": accounts, "allocations": allocations}

@@ -15,6 +15,8 @@ import numpy as np
 from exchange.venue import layout
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
 from exchange.venue.calendar import schedule
+from exchange.venue.clearing import image as clearing_image
+from exchange.venue.clearing.image import restore_clearing, take_clearing
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.listing import apply_strain, schedule_series
@@ -49,7 +51,14 @@ SUMMARY = record(
     ("withdrawals_nano", "i8"),
     ("fees_nano", "i8"),
     ("fund_nano", "i8"),
+    ("escrow_nano", "i8"),
+    ("bonds_nano", "i8"),
+    ("stakes_nano", "i8"),
+    ("burned_nano", "i8"),
     ("forced_orders", "i8"),
+    ("next_allocation_id", "u8"),
+    ("down_from_ns", "i8"),
+    ("down_until_ns", "i8"),
     ("next_instrument_id", "u4"),
     ("region_count", "u4"),
     ("series_count", "u4"),
@@ -63,7 +72,8 @@ ACCOUNT_ROW = record(
     ("fees_nano", "i8"),
     ("review_ns", "i8"),
     ("standing", "u4"),
-    ("is_blocked", "u4"),
+    ("is_blocked", "u2"),
+    ("is_provider", "u2"),
 )
 
 ACCOUNT_NAMES = names_of(ACCOUNT_ROW)[2:]
@@ -91,6 +101,7 @@ LAYOUTS: dict[str, np.dtype] = {
     "account_limits": ACCOUNT_LIMITS_ROW,
     "contract_limits": CONTRACT_LIMITS_ROW,
     "rules": RULE,
+    **clearing_image.LAYOUTS,
 }
 
 
@@ -110,7 +121,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "tranches": tranches,
         "contracts": state.ledger.contracts[live],
         "shocks": state.ledger.base_shocks.view(SHOCK_ROW)[live],
-        "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
+        "series": state.series[1 : _series_count(state) + 1].copy(),
         "regions": state.regions[1 : int(state.clock[0]["region_count"]) + 1].copy(),
         "financing": state.financing.copy(),
         "orders": orders,
@@ -119,6 +130,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "account_limits": _account_limits(state),
         "contract_limits": _contract_limits(state),
         "rules": _rules(state),
+        **take_clearing(state.clearing, _series_count(state), live, _provider_ids(state)),
     }
 
 
@@ -147,6 +159,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     state.series[1 : len(image["series"]) + 1] = image["series"]
     state.regions[1 : len(image["regions"]) + 1] = image["regions"]
     state.financing[: len(image["financing"])] = image["financing"]
+    restore_clearing(state.clearing, image, slots)
     restore_shocks(state)
     state = replace(
         state,
@@ -303,6 +316,15 @@ def _restore_accounts(state: State, rows: np.ndarray) -> None:
     state.book.groups[ids] = rows["group"]
     for name in ACCOUNT_NAMES:
         state.ledger.accounts[name][ids] = rows[name]
+
+
+def _series_count(state: State) -> int:
+    """How many series there are."""
+    return int(state.clock[0]["series_count"])
+
+
+def _provider_ids(state: State) -> np.ndarray:
+    return np.flatnonzero(state.ledger.accounts["is_provider"])
 
 
 def _account_limits(state: State) -> np.ndarray:

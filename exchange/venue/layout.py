@@ -101,6 +101,9 @@ CLOCK = record(
     ("strained", "u4"),  # tranches that the command at work has valued anew
     ("reserved_2", "u4"),
     ("forced_orders", "i8"),
+    ("next_allocation_id", "u8"),
+    ("down_from_ns", "i8"),  # the venue was down from here ...
+    ("down_until_ns", "i8"),  # ... to here, last: deadlines in between move
     ("target_ns", "i8"),  # the time to which the command at work carries the venue
 )
 

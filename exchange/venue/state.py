@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.venue import layout, schema
+from exchange.venue.clearing import state as clearing
 from kernels.arrays import ArrayGroup
 from kernels.compile import inlined
 from kernels.memory import aligned_zeros
@@ -40,6 +41,7 @@ class State(ArrayGroup):
 
     book: arena.Book
     ledger: accounts.Ledger
+    clearing: clearing.Clearing
     clock: np.ndarray  # (1,) CLOCK
     forced: np.ndarray  # (1,) FORCED
     tranches: np.ndarray  # (instruments,) TRANCHE, at instrument id modulo their number
@@ -60,10 +62,11 @@ def allocate(limits: VenueLimits) -> State:
     if limits.client_ids & (limits.client_ids - 1) or limits.client_ids < 2:
         raise ValueError(f"the number of client ids must be a power of two, not {limits.client_ids}")
     clock = np.zeros(1, layout.CLOCK)
-    clock["next_instrument_id"] = 1
+    clock["next_instrument_id"] = clock["next_allocation_id"] = 1
     return State(
         book=arena.allocate(arena.Limits(limits.instruments, limits.orders, limits.nodes, limits.accounts)),
         ledger=accounts.allocate(limits.accounts, limits.positions, limits.instruments),
+        clearing=clearing.allocate(limits.instruments, limits.accounts, schema.SERIES_CAPACITY),
         clock=clock,
         forced=np.zeros(1, layout.FORCED),
         tranches=aligned_zeros(limits.instruments, layout.TRANCHE),

@@ -29,10 +29,10 @@ def test_books_add_up_after_trades_and_fees_and_settling(market: Market) -> None
 @pytest.mark.parametrize(
     ("subject", "field", "complaint"),
     [
-        ("accounts", "cash_nano", "balances, fees and fund come to"),
-        ("summary", "fees_nano", "balances, fees and fund come to"),
-        ("summary", "fund_nano", "balances, fees and fund come to"),
-        ("summary", "deposits_nano", "balances, fees and fund come to"),
+        ("accounts", "cash_nano", "all that is held comes to"),
+        ("summary", "fees_nano", "all that is held comes to"),
+        ("summary", "fund_nano", "all that is held comes to"),
+        ("summary", "deposits_nano", "all that is held comes to"),
         ("positions", "lots", "the lots of instrument"),
         ("positions", "cost_nano", "the cost_nano of instrument"),
     ],

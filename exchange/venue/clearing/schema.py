@@ -1,0 +1,85 @@
+"""The records of clearing: terms of delivery, providers, allocations. Money is int64 in nano-USD.
+
+A tranche whose terms name no slot is settled in cash at its gate and never delivered.
+"""
+
+from kernels.records import names_of, record
+
+ALLOCATION_CAPACITY = 1 << 18
+SLOT_S_DEFAULT = 60
+SLOT_S_MIN = 10
+SLOTS_MAX = 1_440
+"""A day in minutes."""
+MULTIPLIER_PPM_MAX = 2_000_000
+"""The bond of a provider of whom nothing good is known yet, in millionths of what a failure costs: twice as much."""
+MULTIPLIER_PPM_MIN = 1_000_000
+"""No reputation makes a bond smaller than what a failure costs."""
+
+TERMS = record(
+    ("slot_s", "u4"),  # delivery is measured over slots of so many seconds; 0: settled in cash, never delivered
+    ("latency_max_us", "u4"),  # a slot counts only if the median is no higher; 0 for any
+    ("loss_max_ppm", "u4"),
+    ("shortfall_fee_ppm", "u4"),  # of the final price, for what is missing; it goes to the insurance fund
+    ("clearing_fee_ppm", "u4"),  # of what a provider is paid; it goes to the exchange
+    ("burn_ppm", "u4"),  # of the clearing fee: this part goes to nobody
+    ("penalty_ppm", "u4"),  # of the price at which who is not funded or not covered is cashed out
+    ("interruption_ppm", "u4"),  # of the final price: what an interrupted buyer gets beside its money back
+    ("grace_s", "u4"),  # reports of a slot are taken for so long after its end
+    ("dispute_s", "u4"),  # corrections are made for so long after the last slot
+)
+"""How tranches of a series are delivered. A tranche keeps those that held when it was listed."""
+
+TERM_NAMES = names_of(TERMS)
+
+DELIVERY = record(
+    *((name, "u4") for name in TERM_NAMES),
+    ("replacement_ticks", "i4"),  # published at the gate: what a missing lot costs elsewhere, at least the final price
+    ("final_ticks", "i4"),
+    ("first_allocation", "u4"),  # the pool's slots of the tranche's allocations, chained in the order of ids
+    ("last_allocation", "u4"),
+    ("next_slot", "u4"),  # the first that is not settled for all of its allocations
+    ("stage", "u4"),  # of gate closure
+)
+"""The same of a tranche, and how far its delivery is."""
+
+PROVIDER = record(
+    ("stake_nano", "i8"),
+    ("bond_base_nano", "i8"),  # what failing would cost, over what it may come to have sold before the gate
+    ("bond_margin_nano", "i8"),  # of its requirement: the same times its multiplier
+    ("bond_held_nano", "i8"),  # of its allocations
+    ("good", "i8"),  # evidence, with forgetting
+    ("bad", "i8"),
+    ("multiplier_ppm", "u4"),  # of its bonds; 0 before it is a provider
+    ("reserved", "u4"),
+)
+"""What clearing knows of an account that sells capacity of its own, at the account's id."""
+
+ALLOCATION = record(
+    ("allocation_id", "u8"),
+    ("instrument_id", "u4"),
+    ("buyer_id", "u4"),
+    ("provider_id", "u4"),
+    ("next", "u4"),  # the tranche's next allocation
+    ("lots", "i8"),
+    ("escrow_nano", "i8"),  # of the buyer, as far as it is still held
+    ("bond_nano", "i8"),  # of the provider, as far as it is still held
+    ("delivered", "i8"),  # lots x slots that counted
+    ("measured_slots", "u4"),  # slots whose outcome is more than that nobody measured
+    ("flags", "u4"),
+    ("state", "u4"),  # an AllocationState
+    ("interrupted_slots", "u4"),
+)
+"""A buyer, a provider, so many lots of a tranche: what was bought becomes what is owed. It stands at its id modulo the
+capacity of the pool."""
+
+GATE = record(
+    ("funded_lots", "i8"),  # bought, and paid into escrow
+    ("unfunded_lots", "i8"),
+    ("covered_lots", "i8"),  # sold, and bonded
+    ("uncovered_lots", "i8"),
+    ("cut_lots", "i8"),  # of funded buyers, or of covered sellers, who go without
+    ("penalty_nano", "i8"),  # what those get who go without
+    ("threshold", "i8"),
+    ("ties", "i8"),
+)
+"""The gate closure at work."""

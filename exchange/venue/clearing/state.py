@@ -1,0 +1,31 @@
+"""The arrays of clearing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from exchange.venue.clearing import schema
+from kernels.arrays import ArrayGroup
+from kernels.memory import aligned_zeros
+
+
+@dataclass(frozen=True, eq=False)
+class Clearing(ArrayGroup):
+    """Everything that clearing knows."""
+
+    gate: np.ndarray  # (1,) GATE
+    delivery_terms: np.ndarray  # (series,) TERMS, at the series' id
+    deliveries: np.ndarray  # (instruments,) DELIVERY, where the tranche stands
+    providers: np.ndarray  # (accounts,) PROVIDER, at the account's id
+    allocations: np.ndarray  # (power of two,) ALLOCATION, at the id modulo their number; id 0 is never used
+
+
+def allocate(instruments: int, accounts: int, series: int) -> Clearing:
+    """Nothing is delivered yet."""
+    return Clearing(
+        gate=np.zeros(1, schema.GATE),
+        delivery_terms=aligned_zeros(series, schema.TERMS),
+        deliveries=aligned_zeros(instruments, schema.DELIVERY),
+        providers=aligned_zeros(accounts, schema.PROVIDER),
+        allocations=aligned_zeros(schema.ALLOCATION_CAPACITY, schema.ALLOCATION),
+    )
