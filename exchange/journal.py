@@ -291,6 +291,9 @@ class Journal:
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def _settle_head(self) -> None:
+        """Bring the head to the journal's end. What was found of it may be in the system's cache alone: it is written
+        again, because a sync that failed before the restart is no sync.
+        """
         end = Head(self._last_sequence, self._last_hash)
         if self._read_only:
             if self._head is not None and self._head.newest != end:
@@ -300,13 +303,15 @@ class Journal:
         elif self._head is None:
             self._head = HeadFile.create(self._head_path, end)
             sync_directory(self.path.parent)
-        elif self._head.newest != end:
-            self.notices.append(
-                f"{self._head_path} stood at sequence {self._head.newest.sequence} and was brought to the "
-                f"journal's {end.sequence}"
-            )
+        else:
+            if self._head.newest != end:
+                self.notices.append(
+                    f"{self._head_path} stood at sequence {self._head.newest.sequence} and was brought to the "
+                    f"journal's {end.sequence}"
+                )
             self._head.write(end)
             self._head.sync()
+            sync_directory(self.path.parent)
 
     def _chained(self, first_sequence: int, time_ns: int, rules: str, payload: bytes | memoryview) -> JournalRow:
         count = _record_count(payload)

@@ -37,6 +37,12 @@ def find_position(ledger, account_id, instrument_id):
 
 
 @inlined
+def gross_nano(contract, position):
+    """What a position counts for in the gross of its account: its lots and all that is open, at the highest price."""
+    return (abs(position["lots"]) + position["buy_lots"] + position["sell_lots"]) * contract["gross_nano"]
+
+
+@inlined
 def has_room(ledger, more):
     """Whether so many positions more can be opened."""
     return ledger.totals[0]["live_positions"] + more < len(ledger.positions)

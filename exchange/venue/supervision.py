@@ -29,7 +29,7 @@ from matching.schema import NIL, Side
 from matching.sides import instrument_slot_of_level, side_of_level
 from risk.liquidation import due_standing
 from risk.margin import closes_only
-from risk.positions import find_position
+from risk.positions import find_position, gross_nano
 from risk.schema import Standing
 
 
@@ -54,17 +54,23 @@ def review(state, account_id, events, count):
 
 @inlined
 def has_growing_orders(state, account_id):
-    """Whether an account that was called before has orders again that could grow a position."""
-    positions = state.ledger.positions
-    at = np.int64(state.ledger.accounts[account_id]["first_position"])
+    """Whether an account that was called before has orders again that could grow a position.
+
+    Positions that hold nothing are not among the account's: it has orders there if the gross of all is not that of
+    those that are.
+    """
+    positions, account = state.ledger.positions, state.ledger.accounts[account_id]
+    elsewhere_nano = np.int64(account["gross_nano"])
+    at = np.int64(account["first_position"])
     while at != NIL:
         position = positions[at]
         if position["buy_lots"] > 0 and not closes_only(position, np.int64(Side.BUY)):
             return True
         if position["sell_lots"] > 0 and not closes_only(position, np.int64(Side.SELL)):
             return True
+        elsewhere_nano -= gross_nano(state.ledger.contracts[slot_of(state, position["instrument_id"])], position)
         at = np.int64(position["older"])
-    return False
+    return elsewhere_nano != 0
 
 
 @outlined
@@ -92,13 +98,16 @@ def cancel_orders(state, events, count):
 
 @outlined
 def choose_orders(state):
-    """Note the ids of all orders that a call sends away, in one pass; return how many there are."""
+    """Note the ids of all orders that a call sends away, in one pass; return how many there are.
+
+    Who is being closed may have had means again for a while, and used them; what closes its positions goes with them.
+    """
     book = state.book
     count = np.int64(0)
     for slot in range(1, np.int64(book.counters[0]["fresh_order"])):
         account_id = np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK)
         standing = np.int64(state.ledger.accounts[account_id]["standing"])
-        if standing == Standing.CALLED and rests(book, slot) and not may_stay(state, account_id, slot):
+        if standing >= Standing.CALLED and rests(book, slot) and not may_stay(state, account_id, slot):
             book.chosen[count] = book.orders[slot]["order_id"]
             count += 1
     return count
@@ -106,7 +115,7 @@ def choose_orders(state):
 
 @inlined
 def may_stay(state, account_id, slot):
-    """Whether an order of an account that was called closes a position, together with all others on its side."""
+    """Whether an order closes a position, together with all others on its side."""
     level = state.book.levels[state.book.orders[slot]["level"]]
     instrument_id = state.tranches[instrument_slot_of_level(state.book, level)]["instrument_id"]
     position = state.ledger.positions[find_position(state.ledger, account_id, instrument_id)]

@@ -1,6 +1,7 @@
 """The journal and its head, on storage that works: what is written is what is read, or it is refused."""
 
 import itertools
+import os
 import random
 import struct
 import subprocess
@@ -13,12 +14,13 @@ import numpy as np
 import pytest
 
 from exchange import journal as journal_module
-from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES
+from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES, HeadFile
 from exchange.journal import Journal
 from exchange.journal_rows import RECORD_BYTES, JournalRow, chain_hash
 from exchange.store_errors import (
     HeadMissing,
     JournalCorrupt,
+    JournalFailed,
     JournalOfOtherRules,
     JournalShorterThanHead,
     JournalUnlikeHead,
@@ -381,6 +383,33 @@ def test_a_head_behind_the_journal_is_caught_up_with_a_notice(tmp_path):
     assert (tmp_path / "head").read_bytes() != old_head
     (tmp_path / "head").write_bytes(new_head)
     assert len(read_all(tmp_path)) == 4
+
+
+def test_a_start_writes_and_syncs_the_head_again_because_what_it_read_may_be_cached_alone(tmp_path, monkeypatch):
+    with monkeypatch.context() as failing:
+        failing.setattr(HeadFile, "sync", fail_with(OSError("injected")))
+        with pytest.raises(JournalFailed):
+            Journal.open(tmp_path, rules_version=RULES)
+    done = []
+    monkeypatch.setattr(os, "pwrite", noted(done, "write", os.pwrite))
+    monkeypatch.setattr(os, "fsync", noted(done, "sync", os.fsync))
+    Journal.open(tmp_path, rules_version=RULES)._release()
+    assert "sync" in done[done.index("write") :]
+
+
+def fail_with(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+def noted(done, name, call):
+    def note(*arguments):
+        done.append(name)
+        return call(*arguments)
+
+    return note
 
 
 @pytest.mark.parametrize("slot", [0, 1])

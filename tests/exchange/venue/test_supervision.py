@@ -102,6 +102,18 @@ def test_a_called_account_may_close_its_position_but_not_grow_it():
     assert market.place(ALICE, SELL, 899, 10)["kind"] == Event.FILLED
 
 
+@pytest.mark.parametrize("low_ticks", [880, 859])
+def test_orders_elsewhere_that_came_while_an_account_could_afford_them_go_when_it_is_looked_at_again(low_ticks: int):
+    market = dealt_market()
+    mark(market, low_ticks)
+    mark(market, REFERENCE_TICKS)
+    assert market.place(ALICE, BUY, 700, 1, instrument_id=2)["kind"] == Event.RESTED
+    mark(market, 880)
+    events = market.tick(1)
+    assert Event.CANCELLED in kinds(events)
+    assert market.twin.orders_of(ALICE) == []
+
+
 def test_an_account_below_maintenance_gives_up_a_part_of_its_position_each_second():
     market = dealt_market()
     market.place(CAROL, BUY, 835, LOTS)

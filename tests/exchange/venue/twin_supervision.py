@@ -99,17 +99,21 @@ class TwinSupervision(TwinMargin):
         return not self.is_halted and not has_lots and self.figures(account_id).equity_nano < 0
 
     def may_stay(self, order: Order) -> bool:
-        """Whether an order closes a position, together with all others on its side; nothing stays of who is closed."""
-        standing = self.accounts[order.account_id].standing
+        """Nothing stays of who is closed."""
+        return self.accounts[order.account_id].standing == Standing.CALLED and self.closes_only(order)
+
+    def closes_only(self, order: Order) -> bool:
+        """Whether an order closes a position, together with all others on its side."""
         own = [each for each in self.orders_of(order.account_id) if each.instrument_id == order.instrument_id]
         lots = sum(each.leaves_lots for each in own if each.side == order.side)
         held_lots = self.position_lots(order.account_id, self.tranches[order.instrument_id])
-        return standing == Standing.CALLED and lots <= (held_lots if order.side == Side.SELL else -held_lots)
+        return lots <= (held_lots if order.side == Side.SELL else -held_lots)
 
     def check_leaving(self, event: Told) -> None:
-        """Orders that may grow a position go in the order of their ids; those of who is closed one by one."""
+        """Orders that may grow a position go in the order of their ids; others, of who is closed, one by one."""
         order = self.orders[event["order_id"]]
-        if self.accounts[order.account_id].standing == Standing.CLOSING:
+        if not self.leaving and self.closes_only(order):
+            assert self.accounts[order.account_id].standing == Standing.CLOSING
             own = self.orders_of(order.account_id)
             assert order.instrument_id == min(each.instrument_id for each in own)
             prices = [each.price_ticks for each in own if each.instrument_id == order.instrument_id]
@@ -119,7 +123,7 @@ class TwinSupervision(TwinMargin):
             self.leaving = sorted(
                 order_id
                 for order_id, order in self.orders.items()
-                if self.accounts[order.account_id].standing == Standing.CALLED and not self.may_stay(order)
+                if self.accounts[order.account_id].standing >= Standing.CALLED and not self.closes_only(order)
             )
         assert event["order_id"] == self.leaving[0], "another order went"
         if event["kind"] == Event.CANCELLED:
