@@ -18,6 +18,7 @@ from exchange.venue.calendar import schedule
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.listing import apply_strain, schedule_series
+from exchange.venue.prints import export_prints, restore_prints
 from exchange.venue.risk_staff import settle_flags
 from exchange.venue.state import State, VenueLimits, allocate, slot_of
 from exchange.venue.trading import enter_order
@@ -80,6 +81,7 @@ LAYOUTS: dict[str, np.dtype] = {
     "accounts": ACCOUNT_ROW,
     "instruments": INSTRUMENT,
     "tranches": layout.TRANCHE,
+    "prints": layout.PRINT,
     "contracts": CONTRACT,
     "shocks": SHOCK_ROW,
     "series": layout.SERIES,
@@ -108,6 +110,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "accounts": _accounts(state),
         "instruments": state.book.instruments[live],
         "tranches": tranches,
+        "prints": export_prints(state),
         "contracts": state.ledger.contracts[live],
         "shocks": state.ledger.base_shocks.view(SHOCK_ROW)[live],
         "series": state.series[1 : int(state.clock[0]["series_count"]) + 1].copy(),
@@ -147,6 +150,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     state.series[1 : len(image["series"]) + 1] = image["series"]
     state.regions[1 : len(image["regions"]) + 1] = image["regions"]
     state.financing[: len(image["financing"])] = image["financing"]
+    restore_prints(state, image["prints"])
     restore_shocks(state)
     state = replace(
         state,
