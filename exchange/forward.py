@@ -2,7 +2,8 @@
 
 A snapshot says how its records lie, and a dump of the view how its rows lie. Those of engine 1 did not say it yet; how
 theirs lay stands here. Before engine 3 nothing was margined: its contracts are as if every tranche were listed today.
-Before engine 4 nobody was called who has less than it must.
+Before engine 4 nobody was called who has less than it must. Trades of before have left no prints: they have no say in
+the price of a tranche that is open yet, and one that has passed its gate keeps what it was settled at.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ import numpy as np
 import orjson
 
 from exchange.venue.image import LAYOUTS, SHOCK_ROW
+from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import TIER_BITS
 from exchange.view import MarketView
@@ -76,6 +78,8 @@ def read_image(payload: bytes) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
     if "scope" not in (stored["instruments"].dtype.names or ()):
         # Engine 1 had no mass cancels, which go by region and tier.
         image["instruments"]["scope"] = image["tranches"]["region_id"] << TIER_BITS | image["tranches"]["tier"]
+    if "final_ticks" not in (stored["tranches"].dtype.names or ()):
+        image["tranches"]["final_ticks"] = _final_ticks(stored["tranches"])
     if "contracts" not in stored:
         listed = _listed_contracts(image["tranches"])
         image |= {name: _with_fields_of(rows, LAYOUTS[name]) for name, rows in listed.items()}
@@ -200,6 +204,13 @@ def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]
         "tape": [take["trade"](row) for row in document["tape"]],
         "rules": [take["rule"](row) for row in document.get("rules", [])],
     }
+
+
+def _final_ticks(tranches: np.ndarray) -> np.ndarray:
+    """What tranches were settled at while that was the price of the last trade, or the reference; 0 before the gate."""
+    is_closed = (tranches["state"] >= LifeState.GATE_CLOSED) & (tranches["state"] <= LifeState.EXPIRED)
+    last_ticks = tranches["last_trade_ticks"]
+    return np.where(is_closed, np.where(last_ticks != 0, last_ticks, tranches["reference_ticks"]), 0)
 
 
 def _listed_contracts(tranches: np.ndarray) -> dict[str, np.ndarray]:

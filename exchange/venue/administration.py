@@ -205,7 +205,7 @@ def check_series(state, command):
 
 @inlined
 def set_reference(state, command, events, count):
-    """A new reference price, and with it a new band; from gate closure on it would change the final price."""
+    """A new reference price, and with it a new band; from gate closure on there is nothing left to trade."""
     if not is_listed(state.book, command["instrument_id"]):
         return refuse(state, np.int64(OrderReject.UNKNOWN_INSTRUMENT), np.int64(0), events, count)
     tranche = tranche_of(state, command["instrument_id"])

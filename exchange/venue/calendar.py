@@ -22,6 +22,7 @@ from exchange.venue.agenda import (
     sort_entries,
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
+from exchange.venue.final_price import find_final_ticks
 from exchange.venue.financing import step_financing
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.listing import (
@@ -138,6 +139,8 @@ def step_tranche(state, instrument_id, events, count):
         if count > first:
             absorb_all(state, events, first, count)
             return count
+        if tranche["final_ticks"] == 0:
+            tranche["final_ticks"] = find_final_ticks(state, slot_of(state, instrument_id))
         if tranche["first_position"] != NIL:
             return settle_one(state, tranche, events, count)
     drop_first(state)
@@ -293,7 +296,7 @@ def move_on(state, tranche, trigger, events, count):
     event["traded_lots"] = tranche["traded_lots"]
     event["previous_state"] = previous
     event["reserved"] = 0
-    event["final_ticks"] = final_ticks(tranche) if is_closed(following) else 0
+    event["final_ticks"] = tranche["final_ticks"]
     event["reserved_2"] = 0
     event["reserved_3"] = 0
     return count + 1
@@ -306,15 +309,9 @@ def is_closed(life_state):
 
 
 @inlined
-def final_ticks(tranche):
-    """The price at which positions are settled: that of the last trade, or the reference if there was none."""
-    return tranche["last_trade_ticks"] if tranche["last_trade_ticks"] != 0 else tranche["reference_ticks"]
-
-
-@inlined
 def settle_one(state, tranche, events, count):
     """Turn one position into cash at the final price; before the first, find out who cannot pay."""
-    price_ticks = np.int64(final_ticks(tranche))
+    price_ticks = np.int64(tranche["final_ticks"])
     slot = slot_of(state, tranche["instrument_id"])
     if tranche["is_apportioned"] == 0:
         tranche["is_apportioned"] = 1

@@ -12,6 +12,7 @@ import numpy as np
 
 from exchange.venue.clearing.state import Clearing
 from exchange.venue.image import live_clients
+from exchange.venue.layout import PRINTS_KEPT
 from exchange.venue.state import State
 from kernels.arrays import ArrayGroup
 from matching.arena import FANOUT, Book
@@ -37,7 +38,7 @@ class CaptureMemory:
     def capture(self, state: State) -> State:
         """The state as it stands, for `take_image` alone; it lasts until the next capture."""
         captured = replace(
-            self._copy(state, {}),
+            self._copy(state, _used_of_state(state)),
             book=self._copy(state.book, _used_of_book(state.book)),
             ledger=self._copy(state.ledger, _used_of_ledger(state.ledger)),
             clearing=self._copy(state.clearing, _used_of_clearing(state)),
@@ -47,7 +48,7 @@ class CaptureMemory:
     def reserve(self, state: State, additions: int) -> None:
         """Get memory for a capture after at most so many more commands; the last capture ends."""
         for group, used in (
-            (state, {}),
+            (state, _used_of_state(state)),
             (state.book, _used_of_book(state.book)),
             (state.ledger, _used_of_ledger(state.ledger)),
             (state.clearing, _used_of_clearing(state)),
@@ -90,6 +91,12 @@ def _arrays(group: ArrayGroup) -> list[tuple[str, np.ndarray]]:
     """The arrays of a group by name, without those of groups within it."""
     members = [(field.name, getattr(group, field.name)) for field in fields(group)]  # type: ignore[arg-type]
     return [(name, member) for name, member in members if isinstance(member, np.ndarray)]
+
+
+def _used_of_state(state: State) -> dict[str, int]:
+    """Slots above the highest that ever held a tranche have no prints."""
+    slots = min(int(state.clock[0]["next_instrument_id"]), len(state.tranches))
+    return {"prints": slots * PRINTS_KEPT}
 
 
 def _used_of_book(book: Book) -> dict[str, int]:

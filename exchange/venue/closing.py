@@ -20,10 +20,11 @@ from exchange.venue.notes import (
     note_if_short,
     write_fund_moved,
 )
+from exchange.venue.prints import FORCED_ID_SHIFT
 from exchange.venue.reduce_only import make_room
 from exchange.venue.schema import Command, Event
 from exchange.venue.state import slot_of
-from exchange.venue.trading import FORCED_ID_SHIFT, absorb_all
+from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.meeting import work

@@ -20,6 +20,7 @@ from exchange.venue.clearing.image import restore_clearing, take_clearing
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.listing import apply_strain, schedule_series
+from exchange.venue.prints import export_prints, restore_prints
 from exchange.venue.risk_staff import settle_flags
 from exchange.venue.state import State, VenueLimits, allocate, slot_of
 from exchange.venue.trading import enter_order
@@ -90,6 +91,7 @@ LAYOUTS: dict[str, np.dtype] = {
     "accounts": ACCOUNT_ROW,
     "instruments": INSTRUMENT,
     "tranches": layout.TRANCHE,
+    "prints": layout.PRINT,
     "contracts": CONTRACT,
     "shocks": SHOCK_ROW,
     "series": layout.SERIES,
@@ -119,6 +121,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "accounts": _accounts(state),
         "instruments": state.book.instruments[live],
         "tranches": tranches,
+        "prints": export_prints(state),
         "contracts": state.ledger.contracts[live],
         "shocks": state.ledger.base_shocks.view(SHOCK_ROW)[live],
         "series": state.series[1 : _series_count(state) + 1].copy(),
@@ -159,6 +162,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     state.series[1 : len(image["series"]) + 1] = image["series"]
     state.regions[1 : len(image["regions"]) + 1] = image["regions"]
     state.financing[: len(image["financing"])] = image["financing"]
+    restore_prints(state, image["prints"])
     restore_clearing(state.clearing, image, slots)
     restore_shocks(state)
     state = replace(

@@ -21,13 +21,26 @@ TRANCHE = record(
     ("gate_ns", "i8"),
     ("tick_value_nano", "i8"),  # nano-USD of one tick of one lot
     ("traded_lots", "i8"),
+    ("prints", "i8"),  # trades that may speak for the final price, of which the last few are kept
+    ("final_ticks", "i4"),  # what positions are settled at; 0 before gate closure
     ("reference_ticks", "i4"),
-    ("last_trade_ticks", "i4"),
     ("band_bps", "u4"),
     ("duration_s", "u4"),
     ("first_position", "u4"),
     ("last_position", "u4"),
 )
+
+PRINTS_KEPT = 8
+"""A power of two."""
+
+PRINT = record(
+    ("lots", "i8"),
+    ("instrument_id", "u4"),
+    ("account_id", "u4"),
+    ("counter_account_id", "u4"),
+    ("price_ticks", "i4"),
+)
+"""A trade that may speak for the final price of its tranche."""
 
 SERIES = record(
     ("next_start_ns", "i8"),

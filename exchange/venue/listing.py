@@ -86,7 +86,8 @@ def open_tranche(state, series, series_id, instrument_id):
     tranche["tick_value_nano"] = np.int64(series["duration_s"]) // WINDOW_STEP_S * NANO_PER_TICK_PER_3_MINUTES
     tranche["traded_lots"] = 0
     tranche["reference_ticks"] = series["reference_ticks"]
-    tranche["last_trade_ticks"] = 0
+    tranche["prints"] = 0
+    tranche["final_ticks"] = 0
     tranche["band_bps"] = series["band_bps"]
     tranche["duration_s"] = series["duration_s"]
     tranche["first_position"] = NIL

@@ -45,6 +45,7 @@ class State(ArrayGroup):
     clock: np.ndarray  # (1,) CLOCK
     forced: np.ndarray  # (1,) FORCED
     tranches: np.ndarray  # (instruments,) TRANCHE, at instrument id modulo their number
+    prints: np.ndarray  # (PRINTS_KEPT x instruments,) PRINT: a ring for each tranche
     series: np.ndarray  # (series,) SERIES, at the series' id
     regions: np.ndarray  # (regions,) REGION, at the region's id
     financing: np.ndarray  # (1,) FINANCING
@@ -70,6 +71,7 @@ def allocate(limits: VenueLimits) -> State:
         clock=clock,
         forced=np.zeros(1, layout.FORCED),
         tranches=aligned_zeros(limits.instruments, layout.TRANCHE),
+        prints=aligned_zeros(layout.PRINTS_KEPT * limits.instruments, layout.PRINT),
         series=aligned_zeros(schema.SERIES_CAPACITY, layout.SERIES),
         regions=aligned_zeros(schema.REGION_CAPACITY, layout.REGION),
         financing=np.zeros(1, layout.FINANCING),

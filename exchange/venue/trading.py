@@ -20,6 +20,7 @@ from exchange.venue.limits import (
     note_auction_trade,
     note_maker,
 )
+from exchange.venue.prints import note_trade
 from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import slot_of
@@ -51,9 +52,6 @@ from risk.contracts import fee_per_lot
 from risk.margin import check_order, fill_order, move_order, move_position
 from risk.positions import chain_position, drop_unused, find_position, position_of
 from risk.schema import RiskReject
-
-FORCED_ID_SHIFT = 51
-"""Ids of forced orders have this bit, and none above: apart from sequences and from quotes, and exact in JSON."""
 
 
 @inlined
@@ -312,7 +310,7 @@ def drop_order(state, slot, account_id, side, price_ticks, lots):
 @inlined
 def settle_trade(state, event, slot):
     """Both positions of a trade, equal and opposite, and what each side pays for it."""
-    note_trade(state.tranches[slot], event)
+    note_trade(state, slot, event)
     contract = state.ledger.contracts[slot]
     side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
     take(state, slot, event["account_id"], side, lots, price_ticks, contract["taker_fee_ppm"])
@@ -322,19 +320,11 @@ def settle_trade(state, event, slot):
 @outlined
 def settle_auction_trade(state, event, slot):
     """The same for a buyer and a seller that both waited: neither is paid by the other."""
-    note_trade(state.tranches[slot], event)
+    note_trade(state, slot, event)
     fee_ppm = max(state.ledger.contracts[slot]["maker_fee_ppm"], np.int16(0))
     side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
     take(state, slot, event["account_id"], side, lots, price_ticks, fee_ppm)
     take(state, slot, event["counter_account_id"], side ^ 1, lots, price_ticks, fee_ppm)
-
-
-@inlined
-def note_trade(tranche, event):
-    """What a tranche remembers of its trades. A price that somebody was forced to take is none to settle at."""
-    if event["order_id"] >> np.uint64(FORCED_ID_SHIFT) != 1:
-        tranche["last_trade_ticks"] = event["price_ticks"]
-    tranche["traded_lots"] += event["quantity_lots"]
 
 
 @inlined

@@ -3,13 +3,14 @@
 from exchange import commands
 from gateway.messages import Topic, account_updates, orders_updates, snapshot
 from gateway.rows import account_row, order_row
-from tests.exchange.view.markets import ALICE, BOB, BUY, CAROL, FIRST_GATE_NS, SELL, WINDOW
+from tests.exchange.view.markets import ALICE, BOB, BUY, CAROL, FIRST_GATE_NS, WINDOW
 from tests.exchange.view.troubled import (
     BANKRUPT_TICKS,
     CALLED_TICKS,
     CLOSING_TICKS,
     LOTS,
     mark,
+    new_mark,
     troubled_market,
     wait,
 )
@@ -123,14 +124,15 @@ def test_what_an_account_gives_to_the_fund_is_about_no_tranche():
 
 def test_a_settlement_tells_a_loser_what_it_is_let_off_and_a_winner_what_it_goes_without():
     market = troubled_market(endowment_nano=400_000_000)
-    market.place(BOB, BUY, 20_000, 1)
-    market.place(CAROL, SELL, 20_000, 1)
+    market.send(commands.halt_market(), new_mark(20_000))  # nobody can be closed before the gate
     updates = account_updates(market.view, market.send(time_ns=FIRST_GATE_NS), EVERYBODY)
-    rows = {account_id: updates[account_id]["events"][-1] for account_id in EVERYBODY}
-    assert {(row["kind"], row["price"]) for row in rows.values()} == {("settlement", "0.020000")}
-    assert [rows[account_id]["quantity"] for account_id in EVERYBODY] == ["100", "-99", "-1"]
-    assert [rows[account_id]["shortfall"] for account_id in EVERYBODY] == ["1.000000000", "-0.600000000", "0.000000000"]
-    assert [rows[account_id]["amount"] for account_id in EVERYBODY] == ["-1.000000000", "1.400000000", "0.000000000"]
+    assert updates.keys() == {ALICE, BOB}, "who holds nothing never pays"
+    rows = [
+        next(row for row in updates[account_id]["events"] if row["kind"] == "settlement") for account_id in (ALICE, BOB)
+    ]
+    assert [(row["quantity"], row["price"]) for row in rows] == [("100", "0.020000"), ("-100", "0.020000")]
+    assert [row["shortfall"] for row in rows] == ["1.000000000", "-0.600000000"]
+    assert [row["amount"] for row in rows] == ["-1.000000000", "1.400000000"]
     assert updates[ALICE]["positions"] == []
 
 

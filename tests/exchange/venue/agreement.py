@@ -8,6 +8,7 @@ from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, SER
 from exchange.venue.image import take_image
 from exchange.venue.machine import Venue
 from tests.exchange.venue.twin import VenueTwin
+from tests.exchange.venue.twin_final_price import KEPT, Print
 from tests.exchange.venue.twin_margin import Figures, Strain
 from tests.exchange.venue.twin_parts import Order, Terms
 
@@ -31,6 +32,7 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
     check_figures(twin, venue)
     check_orders(twin, image["orders"])
     check_tranches(twin, image["tranches"])
+    check_prints(twin, image)
     check_positions(twin, image["positions"])
     check_leverage(twin, image)
     check_clients(twin, image["clients"])
@@ -89,7 +91,7 @@ def check_orders(twin: VenueTwin, rows: np.ndarray) -> None:
 
 
 def check_tranches(twin: VenueTwin, rows: np.ndarray) -> None:
-    names = ("start_ns", "end_ns", "gate_ns", "tick_value_nano", "reference_ticks", "state", "last_trade_ticks")
+    names = ("start_ns", "end_ns", "gate_ns", "tick_value_nano", "reference_ticks", "state", "final_ticks")
     names = (*names, "traded_lots", "was_held", "auction_end_ns", "indicative_due_ns")
     told = ("indicative_ticks", "indicative_lots")
     assert {
@@ -98,6 +100,19 @@ def check_tranches(twin: VenueTwin, rows: np.ndarray) -> None:
     } == {
         instrument_id: (*(int(getattr(tranche, name)) for name in names), tranche.indicative)
         for instrument_id, tranche in twin.tranches.items()
+    }
+
+
+def check_prints(twin: VenueTwin, image: Mapping[str, np.ndarray]) -> None:
+    """Of each tranche the last few, in the order of time."""
+    found: dict[int, list[Print]] = {instrument_id: [] for instrument_id in twin.tranches}
+    for row in image["prints"].tolist():
+        lots, instrument_id, account_id, counter_id, price_ticks = row
+        parties = twin.party_of(account_id), twin.party_of(counter_id)
+        found[instrument_id].append(Print(price_ticks, lots, parties))
+    assert found == {instrument_id: tranche.prints[-KEPT:] for instrument_id, tranche in twin.tranches.items()}
+    assert {int(row["instrument_id"]): int(row["prints"]) for row in image["tranches"]} == {
+        instrument_id: len(tranche.prints) for instrument_id, tranche in twin.tranches.items()
     }
 
 

@@ -41,6 +41,8 @@ from tests.exchange.venue.market import (
 from tests.exchange.venue.streams import BUSY, Session, rehearse, sessions
 from tests.exchange.venue.told import Told
 
+DAVE = 4
+
 # The life of a tranche.
 
 
@@ -79,18 +81,20 @@ def test_an_auction_without_a_crossing_ends_all_the_same() -> None:
 
 def test_a_closing_auction_sets_the_final_price() -> None:
     market = auction_market()
+    market.send(commands.open_account(DAVE, "dave"), commands.deposit(DAVE, CASH_NANO))
     market.tick_to(OPENING_END_NS)
-    market.place(ALICE, SELL, 1_000, 2)
-    market.place(BOB, BUY, 1_000, 2)
+    market.place(ALICE, SELL, 1_000, 20)
+    market.place(BOB, BUY, 1_000, 20)
     market.tick_to(LAST_CALL_NS)
-    market.place(ALICE, SELL, 1_200, 3)
-    market.place(CAROL, BUY, 1_200, 4)
+    market.place(ALICE, SELL, 1_200, 30)
+    market.place(CAROL, BUY, 1_200, 15)
+    market.place(DAVE, BUY, 1_200, 16)
     events = of_first(market.tick_to(GATE_NS))
-    assert trades(events) == [(CAROL, ALICE, 1_200, 3)]
+    assert trades(events) == [(CAROL, ALICE, 1_200, 15), (DAVE, ALICE, 1_200, 15)]
     kinds = [event["kind"] for event in events]
     assert kinds.index(Event.UNCROSSED) < kinds.index(Event.CANCELLED) < kinds.index(Event.POSITION_SETTLED)
     assert {event["price_ticks"] for event in events if event["kind"] == Event.POSITION_SETTLED} == {1_200}
-    assert market.cash_nano(ALICE) == CASH_NANO - 2 * 200 * TICK_VALUE_NANO
+    assert market.cash_nano(ALICE) == CASH_NANO - 20 * 200 * TICK_VALUE_NANO
 
 
 @pytest.mark.parametrize(

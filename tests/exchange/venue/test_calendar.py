@@ -192,17 +192,16 @@ def test_a_gate_cancels_every_order_and_settles_every_position() -> None:
     assert next(iter(market.twin.orders.values())).instrument_id == SECOND
 
 
-def test_a_gate_settles_at_the_last_price_and_moves_nothing_in_total() -> None:
+def test_a_gate_settles_at_the_final_price_and_moves_nothing_in_total() -> None:
     market = open_market()
-    market.place(ALICE, SELL, 1_000, 4)
-    market.place(BOB, BUY, 1_000, 4)
-    market.place(ALICE, SELL, 1_100, 1)
+    market.place(ALICE, SELL, 1_100, 5)
+    market.place(BOB, BUY, 1_100, 4)
     market.place(CAROL, BUY, 1_100, 1)
     settled = [event for event in market.tick_to(FIRST_GATE_NS) if event["kind"] == Event.POSITION_SETTLED]
     amounts = {event["account_id"]: event["amount_nano"] for event in settled}
-    gain_nano = 4 * 100 * TICK_VALUE_NANO
-    assert amounts == {BOB: gain_nano, ALICE: -gain_nano, CAROL: 0}
-    assert {event["price_ticks"] for event in settled} == {1_100}
+    lot_nano = 100 * TICK_VALUE_NANO
+    assert amounts == {BOB: -4 * lot_nano, ALICE: 5 * lot_nano, CAROL: -lot_nano}
+    assert {event["price_ticks"] for event in settled} == {REFERENCE_TICKS}, "two persons make no price"
     assert sum(market.cash_nano(account_id) for account_id in amounts) == 3 * CASH_NANO
 
 
@@ -416,8 +415,8 @@ def test_a_new_reference_moves_the_band_and_leaves_orders_alone() -> None:
     assert market.place(BOB, SELL, 400, 1)["kind"] == Event.FILLED
 
 
-def test_without_a_trade_the_reference_of_the_gate_is_the_final_price() -> None:
+def test_without_a_trade_the_mark_is_the_final_price_and_no_new_reference_moves_it() -> None:
     market = quiet_market()
     market.send(commands.set_reference(1, 1_234))
     (event,) = market.tick_to(FIRST_GATE_NS)
-    assert event["final_ticks"] == 1_234
+    assert event["final_ticks"] == REFERENCE_TICKS

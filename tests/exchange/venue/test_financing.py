@@ -45,8 +45,7 @@ def in_debt(lots: int = 900, *curve: int) -> Market:
         market.send(staff_commands.set_financing(*curve))
     market.place(ALICE, SELL, 1_000, lots)
     market.place(BOB, BUY, 1_000, lots)
-    market.place(CAROL, SELL, 1_400, 1)
-    market.place(BOB, BUY, 1_400, 1)
+    market.send(commands.set_parameters(1, mark_ticks=1_400, shocks_ticks=shocks))
     market.tick(180)
     assert market.cash_nano(ALICE) == 10_000_000 - 400 * lots * TICK_VALUE_NANO < 0
     return market
@@ -107,8 +106,7 @@ def test_what_is_settled_at_the_hour_itself_comes_before_its_interest() -> None:
     market.send(commands.set_parameters(last, mark_ticks=1_000, shocks_ticks=[0] * 16))
     market.place(ALICE, SELL, 1_000, 900, instrument_id=last)
     market.place(BOB, BUY, 1_000, 900, instrument_id=last)
-    market.place(CAROL, SELL, 1_400, 1, instrument_id=last)
-    market.place(BOB, BUY, 1_400, 1, instrument_id=last)
+    market.send(commands.set_parameters(last, mark_ticks=1_400, shocks_ticks=[0] * 16))
     kinds = [event["kind"] for event in market.tick_to(START_NS + HOUR_NS)]
     assert kinds.index(Event.POSITION_SETTLED) < kinds.index(Event.FINANCING_RATED) < kinds.index(Event.FINANCED)
 
@@ -131,8 +129,7 @@ def ruin_carol(market: Market) -> None:
     market.send(commands.set_parameters(latest, mark_ticks=1_000, shocks_ticks=[0] * 16))
     market.place(CAROL, BUY, 1_000, 900, instrument_id=latest)
     market.place(BOB, SELL, 1_000, 900, instrument_id=latest)
-    market.place(BOB, BUY, 501, 1, instrument_id=latest)
-    market.place(CAROL, SELL, 501, 1, instrument_id=latest)
+    market.send(commands.set_parameters(latest, mark_ticks=501, shocks_ticks=[0] * 16))
     market.tick(300)
     assert market.cash_nano(CAROL) < 0
 

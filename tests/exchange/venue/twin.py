@@ -409,8 +409,9 @@ class VenueTwin(TwinLeverage):
         first_account_id = next(iter(tranche.positions))
         assert first_account_id == event["account_id"], "positions are settled in another order than they were opened"
         position = tranche.positions[first_account_id]
-        assert (event["lots"], event["price_ticks"]) == (position.lots, tranche.final_ticks)
-        value_nano = position.lots * tranche.final_ticks * tranche.tick_value_nano
+        final_ticks = self.final_ticks_of(tranche)
+        assert (event["lots"], event["price_ticks"]) == (position.lots, final_ticks)
+        value_nano = position.lots * final_ticks * tranche.tick_value_nano
         assert event["moved_nano"] == self.moved_at(event["instrument_id"], first_account_id)
         assert event["amount_nano"] == value_nano - position.cost_nano + event["moved_nano"]
         del tranche.positions[first_account_id]

@@ -7,6 +7,7 @@ from exchange.venue.schema import Event, Reason
 from exchange.venue.state import VenueLimits
 from matching.schema import OrderFlag, Side
 from tests.exchange.venue.told import Told
+from tests.exchange.venue.twin_final_price import Print, party
 from tests.exchange.venue.twin_parts import Account, Order, Position, Terms, Tranche, Uncrossing
 
 
@@ -110,8 +111,9 @@ class TwinBooks:
         """Both positions; an order that only reduces leaves its account with no more than it had, either way."""
         self.trades += 1
         tranche = self.tranches[event["instrument_id"]]
-        if event["order_id"] >> 51 != 1:  # no forced order
-            tranche.last_trade_ticks = event["price_ticks"]
+        parties = tuple(self.party_of(event[name]) for name in ("account_id", "counter_account_id"))
+        if event["order_id"] >> 51 != 1 and parties[0] != parties[1]:  # nobody was forced, two persons
+            tranche.prints.append(Print(event["price_ticks"], event["quantity_lots"], parties))
         tranche.traded_lots += event["quantity_lots"]
         pairs = [("order_id", "account_id"), ("counter_order_id", "counter_account_id")]
         reducing = [event[account] for order, account in pairs if self.is_reduce_only(event[order])]
@@ -214,6 +216,9 @@ class TwinBooks:
         return min(ranked)[1] if ranked else (0, 0, 0)
 
     # What it comes to.
+
+    def party_of(self, account_id: int) -> int:
+        return party(account_id, self.accounts[account_id].group)
 
     def is_reduce_only(self, order_id: int) -> bool:
         return bool(self.terms[order_id].flags & OrderFlag.REDUCE_ONLY)

@@ -89,7 +89,9 @@ class TwinCalendar(TwinSupervision):
         start_ns = int(command["first_start_ns"])
         if start_ns - gate_lead_ns <= self.time_ns:
             start_ns += ((self.time_ns + gate_lead_ns - start_ns) // duration_ns + 1) * duration_ns
-        self.series[int(command["series_id"])] = Series(start_ns, duration_ns, gate_lead_ns, *others_ns)
+        self.series[int(command["series_id"])] = Series(
+            start_ns, duration_ns, gate_lead_ns, *others_ns, quantity_step_lots=int(command["quantity_step_lots"])
+        )
 
     def on_tranche_listed(self, event: Told) -> None:
         assert event["instrument_id"] > self.highest_instrument_id, "an id came again"
@@ -107,6 +109,7 @@ class TwinCalendar(TwinSupervision):
             closing_auction_ns=series.closing_auction_ns,
             tick_value_nano=1_000 * event["duration_s"] // 3_600,
             price_step_ticks=event["price_step_ticks"],
+            quantity_step_lots=series.quantity_step_lots,
             reference_ticks=event["reference_ticks"],
             band_ticks=(event["band_low_ticks"], event["band_high_ticks"]),
             price_max_ticks=price_max(event["reference_ticks"]),
@@ -135,7 +138,7 @@ class TwinCalendar(TwinSupervision):
         assert event["due_ns"] == due_ns, "a deadline was kept at another time"
         assert following == NEXT_STATE[previous][trigger], f"{previous!r} moved on by {trigger!r} to {following!r}"
         assert event["traded_lots"] == tranche.traded_lots
-        assert event["final_ticks"] == (tranche.final_ticks if following in CLOSED_STATES else 0)
+        assert event["final_ticks"] == (self.final_ticks_of(tranche) if following in CLOSED_STATES else 0)
         ends_auction = previous in AUCTION_STATES and trigger in (Trigger.UNCROSS, Trigger.GATE)
         assert tranche.was_uncrossed == (ends_auction and not self.is_halted)
         assert tranche.uncrossing is None, "an uncrossing did not end"

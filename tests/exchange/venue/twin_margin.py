@@ -14,6 +14,7 @@ from matching.schema import PRICE_TICKS_MAX, Side
 from risk.contracts import UNKNOWN_SHOCKS_PERMILLE
 from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject, Standing
 from tests.exchange.venue.twin_books import TwinBooks
+from tests.exchange.venue.twin_final_price import Bounds, final_price
 from tests.exchange.venue.twin_parts import Order, Risk, Tranche
 
 
@@ -89,6 +90,14 @@ class TwinMargin(TwinBooks):
             (abs(base) + more) * (1 if base > 0 else -1) if base else 0
             for base, more in zip(tranche.risk.shocks_ticks, grown, strict=True)
         ]
+
+    def final_ticks_of(self, tranche: Tranche) -> int:
+        """The final price, once and for all: ask only of a tranche whose gate closes, or has."""
+        if not tranche.final_ticks:
+            worst_ticks = max(abs(ticks) for ticks in self.shocks_ticks(tranche))
+            bounds = Bounds(tranche.risk.mark_ticks, worst_ticks, tranche.price_max_ticks, tranche.quantity_step_lots)
+            tranche.final_ticks = final_price(tranche.prints, bounds)
+        return tranche.final_ticks
 
     def figures(self, account_id: int, orders: Iterable[Open] | None = None) -> Figures:
         """An account's figures, with its own orders or with others in their place."""

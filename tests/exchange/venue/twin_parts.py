@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState, Trigger
 from tests.exchange.venue.told import Told
+from tests.exchange.venue.twin_final_price import Print
 
 NANO_PER_S = 1_000_000_000
 
@@ -64,6 +65,7 @@ class Series:
     horizon_ns: int
     opening_auction_ns: int
     closing_auction_ns: int
+    quantity_step_lots: int
     fees_ppm: tuple[int, int] = (0, 0)
     """Of a maker and of a taker."""
 
@@ -97,6 +99,7 @@ class Tranche:
     closing_auction_ns: int
     tick_value_nano: int
     price_step_ticks: int
+    quantity_step_lots: int
     reference_ticks: int
     band_ticks: tuple[int, int]
     price_max_ticks: int
@@ -109,7 +112,9 @@ class Tranche:
     indicative: tuple[int, int] = (0, 0)
     uncrossing: Uncrossing | None = None
     was_uncrossed: bool = False
-    last_trade_ticks: int = 0
+    prints: list[Print] = field(default_factory=list)
+    final_ticks: int = 0
+    """0 before the gate."""
     traded_lots: int = 0
     was_held: bool = False
     positions: dict[int, Position] = field(default_factory=dict)
@@ -117,10 +122,6 @@ class Tranche:
     @property
     def worst_fee_ppm(self) -> int:
         return max(*self.fees_ppm, 0)
-
-    @property
-    def final_ticks(self) -> int:
-        return self.last_trade_ticks or self.reference_ticks
 
     @property
     def last_call_ns(self) -> int:

@@ -321,9 +321,10 @@ class TwinSupervision(TwinMargin):
     def fall(self, instrument_id: int) -> tuple[int, int]:
         """Work out who pays at a settlement: what is missing, and what the fund gives."""
         tranche = self.tranches[instrument_id]
+        final_ticks = self.final_ticks_of(tranche)
         gains, unpaid = {}, {}
         for account_id, position in tranche.positions.items():
-            gained_nano = self.gain(tranche, position, tranche.final_ticks)
+            gained_nano = self.gain(tranche, position, final_ticks)
             left_nano = self.figures(account_id).equity_nano + gained_nano
             left_nano -= self.gain(tranche, position, tranche.risk.mark_ticks)
             gains[account_id] = max(gained_nano, 0)

@@ -119,7 +119,7 @@ def test_the_fund_shows_what_it_got_and_what_it_paid() -> None:
 
 def test_the_fund_shows_what_a_settlement_took() -> None:
     market = troubled_market(endowment_nano=50_000_000)
-    settle_far_below_the_mark(market)
+    settle_what_nobody_could_close(market)
     assert (market.view.fund_nano, market.view.positions(ALICE)) == (0, [])
     assert market.view.balances(ALICE).cash_nano == 0
     assert_agrees_with_venue(market)
@@ -157,7 +157,7 @@ def test_the_view_says_what_the_venue_knows_of_accounts_in_trouble(batches: list
     for seconds, batch in batches:
         market.send(*batch, time_ns=market.time_ns + seconds * NANO_PER_S + 1_000)
     assert_agrees_with_venue(market)
-    settle_far_below_the_mark(market)
+    settle_what_nobody_could_close(market)
     assert_agrees_with_venue(market)
     assert_the_same_when_replayed(market)
 
@@ -212,7 +212,7 @@ def whole_story() -> Market:
     market.send(commands.deposit(ALICE, 10 * MARGIN_NANO // LOTS))
     market.place(BOB, SELL, BOUGHT_TICKS, 5)
     market.place(ALICE, BUY, BOUGHT_TICKS, 5)
-    settle_far_below_the_mark(market)
+    settle_what_nobody_could_close(market)
     assert Event.SHORTFALL in kinds(market)
     return market
 
@@ -221,8 +221,8 @@ def kinds(market: Market) -> set[int]:
     return {int(kind) for batch in market.published for kind in batch.events["kind"]}
 
 
-def settle_far_below_the_mark(market: Market) -> None:
-    """The last trade is far from what anybody marked, and the final price is that of the last trade."""
-    market.place(BOB, BUY, 20_000, 1)
-    market.place(CAROL, SELL, 20_000, 1)
+def settle_what_nobody_could_close(market: Market) -> None:
+    """The mark falls far while the market is halted, and the gate closes before anything is closed or deleveraged."""
+    market.send(commands.halt_market(), new_mark(20_000))
     market.send(time_ns=FIRST_GATE_NS)
+    market.send(commands.resume_market())

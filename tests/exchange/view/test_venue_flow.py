@@ -129,8 +129,7 @@ def test_what_cash_costs_shows_with_the_rate_of_the_hour() -> None:
     market.send(commands.set_parameters(WINDOW + 1, mark_ticks=60_000, shocks_ticks=calm))  # what backs Bob's debt
     market.place(BOB, SELL, 40_000, 100)
     market.place(ALICE, BUY, 40_000, 100)
-    market.place(CAROL, SELL, 59_000, 1)
-    market.place(ALICE, BUY, 59_000, 1)
+    market.send(commands.set_parameters(WINDOW, mark_ticks=59_000, shocks_ticks=calm))
     market.send(time_ns=FIRST_WINDOW_NS + 10 * NANO_PER_S)
     debt_nano = -market.view.balances(BOB).cash_nano
     assert 0 < debt_nano == 900_000_000 + market.venue.image()["summary"]["fund_nano"]
@@ -141,8 +140,7 @@ def test_what_cash_costs_shows_with_the_rate_of_the_hour() -> None:
 def test_gate_closure_turns_positions_into_cash(market: Market) -> None:
     market.place(BOB, SELL, 40_000, 10)
     market.place(ALICE, BUY, 40_000, 10)
-    market.place(BOB, SELL, 42_000, 1)
-    market.place(CAROL, BUY, 42_000, 1)
+    market.send(commands.set_parameters(WINDOW, mark_ticks=42_000, shocks_ticks=SHOCKS_TICKS))
     resting = market.place(CAROL, BUY, 39_000, 1)
     market.send(time_ns=FIRST_GATE_NS)
     tranche = market.view.tranches[WINDOW]
