@@ -19,7 +19,7 @@ from exchange.venue.schema import (
 )
 from kernels.records import RECORD_BYTES
 from matching.schema import OrderFlag, SelfTrade, Side, TimeInForce
-from tests.exchange.venue.market import LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, opening
+from tests.exchange.venue.market import CASH_NANO, LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, opening
 from tests.exchange.venue.stream_noise import damaged, noise, stray_continuation, unknown_kind
 from tests.exchange.venue.stream_operators import (
     another_series,
@@ -38,6 +38,7 @@ from tests.matching.stream_orders import weighted
 Draw = Callable[[st.SearchStrategy], Any]
 GTC, GTD, IOC, FOK = TimeInForce
 MARKET, POST_ONLY, SLIDE, _, _, REDUCE_ONLY, _ = OrderFlag
+DAVE = 4
 INT64_MAX = (1 << 63) - 1
 """Records of random bytes list no windows further ahead than this, nor bring time: a tick could last for minutes."""
 
@@ -87,7 +88,7 @@ class Placing(NamedTuple):
     label: int
 
 
-ACCOUNTS = weighted({st.sampled_from([1, 2, 3]): 24, st.sampled_from([4, 7, 8, 0, (1 << 32) - 1]): 1})
+ACCOUNTS = weighted({st.sampled_from([1, 1, 2, 2, 3, 3, DAVE]): 24, st.sampled_from([5, 7, 8, 0, (1 << 32) - 1]): 1})
 PICKS = st.sampled_from([*[0] * 12, *[1] * 5, 2, 3, 5])
 CLIENT_IDS = st.sampled_from([*[""] * 16, *"abcdefghijklmno", "p" * 36])
 TERMS = st.sampled_from(
@@ -467,9 +468,13 @@ def long_lists(elements: st.SearchStrategy[Step], length: int) -> st.SearchStrat
 
 
 def rehearse(session: Session, *, checks: bool = False) -> Market:
-    """A market that went through an opening and a session, each command in a batch of its own."""
+    """A market that went through an opening and a session, each command in a batch of its own.
+
+    There is a fourth account, because of the first three two are one person, and two persons make no final price.
+    """
     market = Market(LIMITS)
     market.send(*opening(**session.series), checks=checks)
+    market.send(commands.open_account(DAVE, "dave"), commands.deposit(DAVE, CASH_NANO), checks=checks)
     market.send(commands.tick(START_NS + NANO_PER_S), checks=checks)
     for each in session.steps:
         market.send(each.records(market), checks=checks)

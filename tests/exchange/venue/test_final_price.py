@@ -298,7 +298,23 @@ def test_a_forced_trade_is_none_to_settle_at() -> None:
     assert close_gate(market) == HONEST_TICKS, "with a lot more below it would be the reference"
 
 
-# The rule beside its twin.
+# Beside its twin.
+
+
+def test_whatever_is_traded_the_venue_finds_what_its_twin_does() -> None:
+    """A few of these markets fall back to the mark, most do not."""
+    found = [random_close(random.Random(seed)) for seed in range(12)]
+    assert 0 < sum(final_ticks != REFERENCE_TICKS for final_ticks in found) < len(found)
+
+
+def random_close(chance: random.Random) -> int:
+    """A market of accounts that trade at random; the twin follows each step of it, and the gate."""
+    market = marked_market()
+    for _ in range(chance.choice([2, 6, 12, 20])):
+        seller, buyer = chance.choices([ALICE, BOB, CAROL, DAVE, EVE, FRANK], k=2)
+        cross(market, seller, buyer, REFERENCE_TICKS + chance.randint(-60, 200), chance.choice([1, 2, 5, 20]))
+    return close_gate(market)
+
 
 ACCOUNTS = st.integers(1, 7)
 GROUPS = st.lists(st.sampled_from([0, 0, 1, 2, (1 << 32) - 1]), min_size=8, max_size=8)
