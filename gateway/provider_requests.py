@@ -11,7 +11,9 @@ from gateway.fields import AmountNano, ClientId, PriceTicks, QuantityLots, UtcTi
 from gateway.requests import NoQuery, ReadQuery, ShortText
 from matching.schema import QUOTES_MAX
 
-OFFERS_MAX = QUOTES_MAX
+OFFERS_MAX = 256
+OFFERS_AT_ONCE_MAX = QUOTES_MAX
+"""So many are taken together or not at all."""
 ROW_DIGITS = len(str(OFFERS_MAX - 1))
 OFFER_ID_LENGTH_MAX = CLIENT_ID_LENGTH_MAX - 1 - ROW_DIGITS
 """The client id of a row is that of the call, a dot, and the number of the row."""

@@ -20,6 +20,7 @@ from gateway.fields import order_id_of, time_text
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
 from gateway.provider_requests import (
+    OFFERS_AT_ONCE_MAX,
     WEEKDAYS,
     CapacityQuery,
     CapacityRequest,
@@ -192,6 +193,9 @@ async def _quote_all(
     exchange: Exchange, account_id: int, wanted: OffersRequest, symbols: Sequence[str]
 ) -> web.Response:
     """One command: its asks take the places of the account's quotes in these windows, or nothing happens."""
+    if len(symbols) > OFFERS_AT_ONCE_MAX:
+        message = f"offers: up to {OFFERS_AT_ONCE_MAX} are taken all or nothing; send the others with best_effort"
+        raise ApiError(DoorError.INVALID_VALUE, message, "offers")
     instrument_ids = [_instrument_id(exchange.view, at, symbol) for at, symbol in enumerate(symbols)]
     quotes = [
         commands.Quote(instrument_id, 0, 0, offer.price, offer.quantity)
