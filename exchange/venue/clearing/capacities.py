@@ -94,7 +94,7 @@ def move_stake(state, account_id, amount_nano, events, count):
     event["reserved_3"] = 0
     event["reserved_4"] = 0
     event["stake_nano"] = provider["stake_nano"]
-    event["required_nano"] = required_stake_nano(state, account_id)
+    event["reserved_5"] = 0
     return count + 1
 
 
@@ -111,18 +111,27 @@ def most_registered(state, account_id):
     The most is there when some capacity begins, on some day of the week after one of those that are there with it was
     first there: a week later the same are there, or fewer.
     """
-    clearing, most_lots = state.clearing, np.int64(0)
+    clearing = state.clearing
     now_slot = state.clock[0]["time_ns"] // SLOT_NS
+    most_lots = most_since(clearing, account_id, now_slot)
     since = np.int64(clearing.sellers[account_id]["first_capacity"])
     while since != NIL:
-        first_slot = max(clearing.capacities[since]["first_ns"] // SLOT_NS, now_slot)
-        most_lots = max(most_lots, lots_in_slot(clearing, account_id, first_slot))
-        at = np.int64(clearing.sellers[account_id]["first_capacity"])
-        while at != NIL:
-            if clearing.capacities[at]["daily_length_s"] != 0:
-                most_lots = max(most_lots, most_of_week(clearing, account_id, at, first_slot))
-            at = np.int64(clearing.capacities[at]["next"])
+        first_slot = clearing.capacities[since]["first_ns"] // SLOT_NS
+        if first_slot > now_slot:
+            most_lots = max(most_lots, most_since(clearing, account_id, first_slot))
         since = np.int64(clearing.capacities[since]["next"])
+    return most_lots
+
+
+@outlined
+def most_since(clearing, account_id, first_slot):
+    """The most lots of an account in a slot, or when some recurring capacity begins within a week from then on."""
+    most_lots = lots_in_slot(clearing, account_id, first_slot)
+    at = np.int64(clearing.sellers[account_id]["first_capacity"])
+    while at != NIL:
+        if clearing.capacities[at]["daily_length_s"] != 0:
+            most_lots = max(most_lots, most_of_week(clearing, account_id, at, first_slot))
+        at = np.int64(clearing.capacities[at]["next"])
     return most_lots
 
 

@@ -107,5 +107,5 @@ STAKE_EVENT = record(
     ("reserved_4", "u4"),
     ("index", "u4"),
     ("stake_nano", "i8"),  # the stake afterwards
-    ("required_nano", "i8"),  # what of it must stay
+    ("reserved_5", "i8"),
 )

@@ -96,8 +96,13 @@ def spans(capacity, slot):
 
 @outlined
 def move_sold(state, account_id, region_id, tier, start_ns, end_ns, lots):
-    """A provider may come to have sold so many lots more of a tier over a window, or less when negative."""
-    holding = holding_of(state, account_id, region_id)
+    """A provider may come to have sold so many lots more of a tier over a window, or less when negative.
+
+    Where it never registered any capacity nothing is covered, and nothing kept.
+    """
+    holding = find_holding(state.clearing, account_id, region_id)
+    if holding == NIL:
+        return
     roll(state, holding)
     first_slot = state.clearing.holdings[holding]["first_slot"]
     end_slot = min((end_ns - 1) // SLOT_NS + 1, first_slot + RING_SLOTS)

@@ -19,7 +19,7 @@ from tests.exchange.venue.clearing.shop import (
     Shop,
     register,
 )
-from tests.exchange.venue.desk import reason_of
+from tests.exchange.venue.desk import OTHER_REGION, instrument_of, reason_of
 from tests.exchange.venue.market import ALICE, BOB, BUY, NANO_PER_S, SELL, START_NS, define_series
 
 RICH_NANO = 10**13
@@ -40,7 +40,7 @@ def test_a_stake_is_cash_that_is_set_aside_and_comes_back() -> None:
     assert staked["cash_nano"] == cash_nano - 700
     shop.check()
     back = shop.ask(clearing_commands.withdraw_stake(ALICE, 300))
-    assert (back["amount_nano"], back["stake_nano"], back["required_nano"]) == (300, 400, 0)
+    assert (back["amount_nano"], back["stake_nano"]) == (300, 400)
     shop.check()
 
 
@@ -345,6 +345,17 @@ def test_what_was_sold_stays_bound_by_allocations_until_the_window_is_over() -> 
     shop.tick(2 * HOUR_S + QUARTER_S)
     shop.check()
     shop.go_on_alike()
+    shop.check()
+
+
+def test_where_nothing_is_registered_nothing_is_sold_and_no_place_is_taken() -> None:
+    shop = Shop()
+    shop.provide(10)
+    other = instrument_of(shop, OTHER_REGION)
+    assert sell(shop, 1, other) == Reject.CAPACITY_EXCEEDED
+    quotes = commands.mass_quote(ALICE, [commands.Quote(other, 0, 0, 1_000, 1)])
+    assert reason_of(shop.ask(quotes)) == Reject.CAPACITY_EXCEEDED
+    assert shop.venue.image()["holdings"]["region_id"].tolist() == [1]
     shop.check()
 
 
