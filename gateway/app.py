@@ -20,6 +20,7 @@ from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
 from gateway.handling import add_headers, errors_as_json
 from gateway.keys import KeyStore
+from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
 from gateway.risk import add_risk_routes
 from gateway.risk_staff import add_risk_staff_routes
@@ -52,6 +53,7 @@ def make_app(
     app.on_response_prepare.append(add_headers)
     add_public_routes(app.router)
     add_trading_routes(app.router)
+    add_provider_routes(app.router)
     add_admin_routes(app.router)
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)

@@ -1,6 +1,7 @@
 """Every refusal that leaves the doors: a name, a number, an HTTP status, and what to do about it.
 
     1xx to 3xx  what the core refuses; the name and number are those of `exchange.venue.schema.Reject`
+    5xx         what clearing refuses, which is of the core
     4xx         what the doors refuse before the core hears of it: `DoorError`
 
 An error is raised as `ApiError` and leaves as `{"error": {"code", "number", "message", "param"}}`.
@@ -218,6 +219,23 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.TOO_MANY_INSTRUMENTS: Answer(503, "the market lists as many tranches as it can"),
     Reject.TIME_OUT_OF_RANGE: Answer(422, "the time is outside what the exchange can hold"),
     Reject.ID_OUT_OF_ORDER: Answer(409, "ids are given in order without gaps; take the next free one"),
+    Reject.NOT_A_PROVIDER: Answer(409, "the account has no capacity or stake; post a stake and register capacity"),
+    Reject.CAPACITY_EXCEEDED: Answer(
+        422, "the account's capacity does not cover this in every slot of the window; ask for less, or register more"
+    ),
+    Reject.CAPACITY_SOLD: Answer(
+        409, "something that is sold or offered needs this capacity; cancel asks or buy back first", "capacity_id"
+    ),
+    Reject.CAPACITY_OUT_OF_RANGE: Answer(
+        422, "capacity is of 1 to 1000000000 lots, in whole quarters of hours of UTC, within a day, and not over yet"
+    ),
+    Reject.STAKE_TOO_SMALL: Answer(
+        422, "the stake is 0.10 for each Mbps of the most that is registered at any time; post more first"
+    ),
+    Reject.STAKE_BOUND: Answer(422, "registered capacity needs this much of the stake; withdraw some first", "amount"),
+    Reject.TOO_MANY_CAPACITIES: Answer(
+        503, "a provider has up to 64 capacities at a time, and the exchange holds as many as it can; withdraw some"
+    ),
 }
 
 

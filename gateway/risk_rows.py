@@ -93,6 +93,7 @@ def detail_row(portfolio: Portfolio, detail: Detail) -> Row:
         "distance_move": _ratio(detail.move_ppm),
         "spread_charge": format_nano(detail.spread_nano),
         "concentration_charge": format_nano(detail.concentration_nano),
+        "bond": format_nano(detail.bond_nano),
         "losses": _amounts(detail.losses_nano),
         "regions": [_rung_row(portfolio, rung) for rung in detail.ladder],
         "contributors": [_contributor_row(portfolio, each) for each in detail.contributors],

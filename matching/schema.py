@@ -247,6 +247,8 @@ class OrderReason(IntEnum):
     """Its account has too little for an order that could grow a position, or loses all that it has."""
     KILL_SWITCH = 14
     MARKET_MAKER_PROTECTION = 15
+    NOT_COVERED = 16
+    """A provider was made to give lots up, and has no capacity for what it offered of them."""
 
 
 ORDER_COMMAND = record(

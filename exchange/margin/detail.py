@@ -51,6 +51,7 @@ class Detail(NamedTuple):
     cash_nano: int
     unsettled_nano: int
     margin_nano: int
+    bond_nano: int  # of a provider, within the requirement
     ladder: tuple[Rung, ...]
     contributors: tuple[Contributor, ...]  # the largest first
     move_ppm: int | None
@@ -115,6 +116,7 @@ def explain(held: Requirement, cash_nano: int, contributors_max: int = CONTRIBUT
         cash_nano=cash_nano,
         unsettled_nano=held.unsettled_nano,
         margin_nano=margin_nano,
+        bond_nano=held.bond_nano,
         ladder=tuple(_rung(held, region_id) for region_id in sorted(held.losses_nano)),
         contributors=_contributors(held)[:contributors_max],
         move_ppm=_move_ppm(held, distance_nano),
@@ -162,7 +164,8 @@ def _fall(held: Requirement, holding: Holding, gone_nano: list[int], left: Holdi
     before_nano = held.losses_nano[holding.terms.region_id]
     after_nano = [whole - part for whole, part in zip(before_nano, gone_nano, strict=True)]
     charges_nano = holding.spread_nano + holding.concentration_nano - left.spread_nano - left.concentration_nano
-    return worst_loss(before_nano) - worst_loss(after_nano) + charges_nano
+    bond_nano = held.bond_nano - held.bond_of(held.bond_base_nano - holding.bond_base_nano + left.bond_base_nano)
+    return worst_loss(before_nano) - worst_loss(after_nano) + charges_nano + bond_nano
 
 
 def _move_ppm(held: Requirement, distance_nano: int) -> int | None:

@@ -7,6 +7,7 @@ decided by it: the venue has figures of its own, and tests hold the two together
 from dataclasses import dataclass, field
 
 from exchange.margin.terms import Terms
+from exchange.venue.clearing.capacity_schema import PROVIDER_GROSS_NANO_MAX
 from matching.schema import Side
 from risk.schema import GROSS_NANO_MAX, PPM, SCENARIOS, RiskReject
 
@@ -33,6 +34,11 @@ class Holding:
         return abs(self.lots) + self.buy_lots + self.sell_lots
 
     @property
+    def bond_base_nano(self) -> int:
+        """What failing to deliver the most that may come to be sold would cost a provider."""
+        return max(self.sell_lots - self.lots, 0) * self.terms.failure_nano
+
+    @property
     def spread_nano(self) -> int:
         """Charged for every lot, because neighbouring windows can diverge."""
         return self.worst_lots * self.terms.spread_ticks * self.terms.tick_value_nano
@@ -52,7 +58,10 @@ class Holding:
 class Requirement:
     """Positions and open orders of one account, and what they require. It starts with none."""
 
-    def __init__(self) -> None:
+    def __init__(self, multiplier_ppm: int = 0) -> None:
+        """`multiplier_ppm` is that of a provider's bonds."""
+        self.multiplier_ppm = multiplier_ppm
+        self.bond_base_nano = 0
         self.holdings: dict[int, Holding] = {}
         self.losses_nano: dict[int, list[int]] = {}
         """Of each region, in each scenario."""
@@ -62,8 +71,22 @@ class Requirement:
 
     @property
     def margin_nano(self) -> int:
-        """The initial requirement: the worst loss of each region, and the charges."""
-        return sum(worst_loss(losses) for losses in self.losses_nano.values()) + self.charges_nano
+        """The initial requirement: the worst loss of each region, the charges, and a provider's bond."""
+        return sum(worst_loss(losses) for losses in self.losses_nano.values()) + self.charges_nano + self.bond_nano
+
+    @property
+    def bond_nano(self) -> int:
+        """For what a provider may come to have sold."""
+        return self.bond_of(self.bond_base_nano)
+
+    def bond_of(self, base_nano: int) -> int:
+        """The bond when failing would cost so much."""
+        return -(-base_nano * self.multiplier_ppm // PPM)
+
+    @property
+    def gross_nano_max(self) -> int:
+        """What the gross may come to."""
+        return PROVIDER_GROSS_NANO_MAX if self.multiplier_ppm else GROSS_NANO_MAX
 
     def move_order(self, terms: Terms, side: int, limit_ticks: int, lots: int) -> None:
         """So many lots more, or less when negative, are open on a side at a limit."""
@@ -102,13 +125,14 @@ class Requirement:
         self.unsettled_nano += sign * holding.unsettled_nano
         self.charges_nano += sign * (holding.spread_nano + holding.concentration_nano)
         self.gross_nano += sign * holding.gross_lots * holding.terms.gross_nano
+        self.bond_base_nano += sign * holding.bond_base_nano
 
 
 def check_order(held: Requirement, cash_nano: int, terms: Terms, side: int, limit_ticks: int, lots: int) -> int:
     """0, or why an account cannot have one order more; but for the room that the market has for positions."""
     if limit_ticks > terms.price_max_ticks:
         return RiskReject.PRICE_ABOVE_MAXIMUM
-    if lots > terms.lots_max or held.gross_nano + lots * terms.gross_nano > GROSS_NANO_MAX:
+    if lots > terms.lots_max or held.gross_nano + lots * terms.gross_nano > held.gross_nano_max:
         return RiskReject.NOTIONAL_OUT_OF_RANGE
     free_nano = cash_nano + held.unsettled_nano - held.margin_nano
     held.move_order(terms, side, limit_ticks, lots)

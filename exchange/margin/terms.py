@@ -8,7 +8,7 @@ import numpy as np
 
 from exchange.venue.machine import Venue
 from matching.prices import NODES_PER_INSERT_MAX
-from risk.schema import SCENARIOS
+from risk.schema import PPM, SCENARIOS
 
 
 class Terms(NamedTuple):
@@ -31,6 +31,7 @@ class Terms(NamedTuple):
     quantity_max_lots: int
     band_low_ticks: int
     band_high_ticks: int
+    failure_nano: int  # what it costs when a provider does not deliver a lot; 0 where nothing is delivered
 
     @property
     def gross_nano(self) -> int:
@@ -39,7 +40,7 @@ class Terms(NamedTuple):
 
 
 OF_CONTRACT = Terms._fields[: Terms._fields.index("worst_fee_ppm")]
-OF_INSTRUMENT = Terms._fields[Terms._fields.index("phase") :]
+OF_INSTRUMENT = Terms._fields[Terms._fields.index("phase") : Terms._fields.index("failure_nano")]
 """Fields that are called alike in CONTRACT and INSTRUMENT."""
 
 
@@ -69,6 +70,9 @@ class Reading:
     """CONTRACT of each tranche that was asked for and is listed; what stands in the same rows of two more arrays:"""
     instruments: np.ndarray  # INSTRUMENT
     shocks_ticks: np.ndarray  # (tranches, 16)
+    deliveries: np.ndarray  # DELIVERY
+    multiplier_ppm: int
+    """Of a provider's bonds; 0 for an account that is none."""
 
     @cached_property
     def terms(self) -> dict[int, Terms]:
@@ -79,6 +83,7 @@ class Reading:
             np.maximum(fees_ppm, 0).tolist(),
             map(tuple, self.shocks_ticks.tolist()),
             *(self.instruments[name].tolist() for name in OF_INSTRUMENT),
+            map(failure_nano, self.contracts, self.deliveries),
         ]
         return {each.instrument_id: each for each in map(Terms._make, zip(*columns, strict=True))}
 
@@ -104,4 +109,16 @@ def read_venue(venue: Venue, account_id: int, instrument_ids: np.ndarray) -> Rea
         contracts=state.ledger.contracts[slots],
         instruments=instruments[is_listed],
         shocks_ticks=state.ledger.shocks.reshape(-1, SCENARIOS)[slots],
+        deliveries=state.clearing.deliveries[slots],
+        multiplier_ppm=int(state.clearing.providers[account_id]["multiplier_ppm"]),
     )
+
+
+def failure_nano(contract: np.void, delivery: np.void) -> int:
+    """What failing to deliver a lot costs before the gate, by the rules of `exchange.venue.clearing.bonds`."""
+    mark_ticks, tick_value_nano = int(contract["mark_ticks"]), int(contract["tick_value_nano"])
+    if not delivery["slot_s"]:
+        return 0
+    fee_nano = -(-mark_ticks * tick_value_nano * int(delivery["shortfall_fee_ppm"]) // PPM)
+    stressed_ticks = min(mark_ticks + int(contract["worst_shock_ticks"]), int(contract["price_max_ticks"]))
+    return fee_nano + max(stressed_ticks - mark_ticks, 0) * tick_value_nano

@@ -14,7 +14,7 @@ from exchange.margin.requirement import Requirement, check_order
 from exchange.margin.terms import Terms
 from exchange.venue.schema import VenueReject
 from matching.schema import PRICE_TICKS_MAX, OrderReject, Phase, Side
-from risk.schema import GROSS_NANO_MAX, RiskReject
+from risk.schema import RiskReject
 
 NO_REJECT = 0
 
@@ -53,7 +53,7 @@ def what_if(
     cash_nano = portfolio.cash_nano
     if replaces:
         cash_nano += held.unsettled_nano
-        held = Requirement()
+        held = Requirement(held.multiplier_ppm)
     for at, position in enumerate(positions):
         reject = _hold(held, portfolio.terms.get(position.instrument_id), position)
         if reject:
@@ -88,7 +88,7 @@ def _hold(held: Requirement, terms: Terms | None, position: Entry) -> int:
         return RiskReject.PRICE_ABOVE_MAXIMUM
     signed_lots = position.lots if position.side == Side.BUY else -position.lots
     held.move_position(terms, signed_lots, signed_lots * position.price_ticks * terms.tick_value_nano)
-    return RiskReject.NOTIONAL_OUT_OF_RANGE if held.gross_nano > GROSS_NANO_MAX else NO_REJECT
+    return RiskReject.NOTIONAL_OUT_OF_RANGE if held.gross_nano > held.gross_nano_max else NO_REJECT
 
 
 def _try(held: Requirement, cash_nano: int, portfolio: Portfolio, room: _Room, order: Entry) -> int:

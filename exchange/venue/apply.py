@@ -9,6 +9,7 @@ import numpy as np
 
 from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
+from exchange.venue.clearing.capacities import run_provider
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
 from exchange.venue.leverage import set_leverage
@@ -103,6 +104,8 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return apply_once(state, batch, index, size, True, events, count)
     if kind == Command.DEPOSIT or kind == Command.WITHDRAW or kind == Command.ENDOW_FUND:
         return apply_once(state, batch, index, size, False, events, count)
+    if is_of_provider(kind):
+        return apply_once(state, batch, index, size, False, events, count)
     if kind == Command.SET_PARAMETERS:
         return set_parameters(state, batch, index, events, count)
     if kind == Command.SET_FEES:
@@ -155,7 +158,12 @@ def apply_once(state, batch, index, size, trades, events, count):
                 return answer_again(state, known, content, account_id, events, count)
             if is_full(state):
                 return refuse(state, np.int64(VenueReject.TOO_MANY_CLIENT_IDS), account_id, events, count)
-    count = trade(state, batch, index, events, count) if trades else administer(state, batch, index, events, count)
+    if trades:
+        count = trade(state, batch, index, events, count)
+    elif is_of_provider(command["kind"]):
+        count = run_provider(state, batch, index, events, count)
+    else:
+        count = administer(state, batch, index, events, count)
     if has_client_id and not is_waiting(state):
         outcome = events.orders[count - 1]
         remember(state, account_id, command["client_id_high"], command["client_id_low"], content, outcome)
@@ -173,6 +181,12 @@ def trade(state, batch, index, events, count):
         count = trade_group(state, batch, index, events, count)
     absorb_all(state, events, first, count)
     return count
+
+
+@inlined
+def is_of_provider(kind):
+    """Whether a command is about stakes or capacity."""
+    return kind >= Command.POST_STAKE and kind <= Command.WITHDRAW_CAPACITY
 
 
 @inlined

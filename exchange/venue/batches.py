@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -37,6 +38,7 @@ class Batch(RecordViews):
         "financings": FINANCING_COMMAND,
         "limits": LIMITS_COMMAND,
         "protections": PROTECTION_COMMAND,
+        "capacities": CAPACITY_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -59,4 +61,6 @@ class EventBuffer(RecordViews):
         "financings": FINANCING_EVENT,
         "limits": LIMITS_EVENT,
         "protections": PROTECTION_EVENT,
+        "stakes": STAKE_EVENT,
+        "capacities": CAPACITY_EVENT,
     }

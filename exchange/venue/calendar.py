@@ -22,6 +22,7 @@ from exchange.venue.agenda import (
     sort_entries,
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
+from exchange.venue.clearing.commitments import forget_position
 from exchange.venue.final_price import find_final_ticks
 from exchange.venue.financing import step_financing
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
@@ -318,6 +319,8 @@ def settle_one(state, tranche, events, count):
         fund_pays_nano = apportion(state, tranche, slot, price_ticks)
         count = write_shortfall(state, tranche, price_ticks, fund_pays_nano, events, count)
     moved = moved_nano(state, np.int64(tranche["first_position"]), slot, price_ticks)
+    first_position = np.int64(tranche["first_position"])
+    forget_position(state, np.int64(state.ledger.positions[first_position]["account_id"]), first_position)
     account_id, lots, amount_nano = settle_first(state.ledger, tranche, slot, price_ticks, moved)
     note_if_short(state, account_id)
     if lots != 0:

@@ -23,6 +23,7 @@ Group = TypeVar("Group", State, Book, Ledger, Clearing)
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
     | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
+    | {"ring", "sellers", "commitments"}
 )
 
 NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})
@@ -122,4 +123,10 @@ def _used_of_clearing(state: State) -> dict[str, int]:
     clock, series = state.clock[0], int(state.clock[0]["series_count"])
     allocations = min(int(clock["next_allocation_id"]), len(state.clearing.allocations))
     accounts = int(state.ledger.totals[0]["accounts_end"])
-    return {"delivery_terms": series + 1, "providers": accounts, "allocations": allocations}
+    capacities = min(int(clock["last_capacity_id"]) + 1, len(state.clearing.capacities))
+    return {
+        "delivery_terms": series + 1,
+        "providers": accounts,
+        "allocations": allocations,
+        "capacities": capacities,
+    }

@@ -12,6 +12,11 @@ with the account's own group, and prices are no news: its limit is reckoned, not
 import numpy as np
 
 from exchange.venue.agenda import drop_first
+from exchange.venue.clearing.commitments import (
+    follow_provider,
+    relief_with_bond,
+    would_uncover,
+)
 from exchange.venue.notes import (
     DEBT_INTERVAL_NS,
     REVIEW_INTERVAL_NS,
@@ -22,13 +27,16 @@ from exchange.venue.notes import (
 )
 from exchange.venue.prints import FORCED_ID_SHIFT
 from exchange.venue.reduce_only import make_room
-from exchange.venue.schema import Command, Event
+from exchange.venue.schema import Command, Event, Reason
 from exchange.venue.state import slot_of
 from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
+from matching.layout import ACCOUNT_MASK
 from matching.meeting import work
 from matching.prices import key_of
+from matching.queues import first_order, next_order
+from matching.resting import remove
 from matching.schema import NIL, Phase, SelfTrade, Side, TimeInForce
 from matching.working import is_paused, start
 from risk.accounts import equity_nano, pay_fund
@@ -39,7 +47,6 @@ from risk.liquidation import (
     find_counterparty,
     owed_to_fund_nano,
     part_lots,
-    relief_nano,
     with_fee,
     worst_ticks,
 )
@@ -84,7 +91,7 @@ def choose_position(state, account_id):
         position = ledger.positions[at]
         lots = part_lots(position["lots"], is_bankrupt)
         if lots != 0 and trades(state, at):
-            relief = relief_nano(ledger, at, slot_of(state, position["instrument_id"]), lots)
+            relief = relief_with_bond(state, at, slot_of(state, position["instrument_id"]), lots)
             helps_more = found == NIL or is_better(ledger, at, relief, found, most_nano)
             if helps_more and is_crossing(state, at, lots, relief):
                 found, most_nano = at, relief
@@ -149,7 +156,7 @@ def send_order(state, account_id, slot, events, count):
     """Bring a forced order, and tell of it."""
     position = state.ledger.positions[slot]
     lots = part_lots(position["lots"], equity_nano(state.ledger, account_id) < 0)
-    relief = relief_nano(state.ledger, slot, slot_of(state, position["instrument_id"]), lots)
+    relief = relief_with_bond(state, slot, slot_of(state, position["instrument_id"]), lots)
     limit_ticks, bankrupt_ticks = limits(state, slot, lots, relief)
     state.clock[0]["forced_orders"] += 1
     forced = state.forced[0]
@@ -274,15 +281,39 @@ def deleverage(state, account_id, events, count):
     if state.clock[0]["is_paused"] or count + EVENTS_PER_STEP_MAX > len(events.orders):
         state.clock[0]["is_paused"] = 1
         return count
+    if would_uncover(state, counter_id, contract_slot, lots if position["lots"] > 0 else -lots):
+        return cancel_uncovered(state, counter_id, contract_slot, events, count)
     lots = -lots if position["lots"] > 0 else lots
-    relief = relief_nano(ledger, slot, contract_slot, -position["lots"])
+    relief = relief_with_bond(state, slot, contract_slot, -position["lots"])
     price_ticks, lacking_ticks = terms_of_pair(ledger, slot, contract_slot, relief)
     paid_nano = hand_over(ledger, slot, counter_slot, contract_slot, lots, price_ticks, lacking_ticks)
+    follow_provider(state, account_id, slot)
+    follow_provider(state, counter_id, counter_slot)
     note_if_short(state, counter_id)
     count = write_forced(
         state, Event.DELEVERAGED, instrument_id, account_id, counter_id, lots, price_ticks, events, count
     )
     return write_fund_moved(state, account_id, instrument_id, -paid_nano, events, count)
+
+
+@outlined
+def cancel_uncovered(state, account_id, contract_slot, events, count):
+    """Cancel an ask of a provider that nothing would cover after a deleveraging, which then comes a step later."""
+    first = count
+    ask = first_in_queue(state, account_id, contract_slot, np.int64(Side.SELL))
+    count = remove(state.book, ask, Reason.NOT_COVERED, events, count)
+    absorb_all(state, events, first, count)
+    return count
+
+
+@inlined
+def first_in_queue(state, account_id, contract_slot, side):
+    """The first order of an account on a side of a tranche; it has one there."""
+    book = state.book
+    slot = first_order(book, 2 * contract_slot + side)
+    while np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) != account_id:
+        slot = next_order(book, slot)
+    return slot
 
 
 @outlined
@@ -295,7 +326,7 @@ def choose_pair(state, account_id):
         lots = -ledger.positions[at]["lots"]
         contract_slot = slot_of(state, ledger.positions[at]["instrument_id"])
         if lots != 0:
-            relief = relief_nano(ledger, at, contract_slot, lots)
+            relief = relief_with_bond(state, at, contract_slot, lots)
             price_ticks, _ = terms_of_pair(ledger, at, contract_slot, relief)
             counter = find_counterparty(ledger, state.tranches[contract_slot], contract_slot, lots, price_ticks)
             if counter != NIL and (found == NIL or is_better(ledger, at, relief, found, most_nano)):

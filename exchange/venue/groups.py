@@ -7,6 +7,7 @@ orders of the account make room.
 
 import numpy as np
 
+from exchange.venue.clearing.commitments import check_bounds_of, check_sold, follow_provider, sells_capacity
 from exchange.venue.limits import check_limits_of_legs, check_limits_of_quotes, is_blocked, resting_quote
 from exchange.venue.reduce_only import allow_reducing, make_room
 from exchange.venue.schema import Command, Reason, VenueReject
@@ -33,7 +34,7 @@ from matching.rules import NO_REJECT
 from matching.schema import NIL, OrderFlag
 from matching.working import is_paused
 from risk.accounts import free_nano
-from risk.margin import check_bounds, move_order
+from risk.margin import move_order
 from risk.positions import drop_unused, find_position
 from risk.schema import RiskReject
 
@@ -126,6 +127,8 @@ def check_quotes_margin(state, batch, index):
         reject = enter(state, account_id, quote["instrument_id"], entered & 1, price_ticks, lots)
         if reject == NO_REJECT:
             entered += 1
+    if reject == NO_REJECT and sells_capacity(state.ledger, account_id):
+        reject = check_capacity_of_quotes(state, batch, account_id, first, end)
     if reject == NO_REJECT:
         reject = check_limits_of_quotes(state, batch, account_id, first, end)
     is_short = reject == NO_REJECT and free_nano(state.ledger, account_id) < 0
@@ -150,6 +153,19 @@ def move_resting_quotes(state, account_id, quote, sign):
         if lots > 0:
             position = find_position(state.ledger, account_id, quote["instrument_id"])
             move_order(state.ledger, account_id, position, slot, np.int64(side), price_ticks, sign * lots)
+            follow_provider(state, account_id, position)
+
+
+@inlined
+def check_capacity_of_quotes(state, batch, account_id, first, end):
+    """0, or CAPACITY_EXCEEDED when a provider would offer more with all its new quotes than it can deliver."""
+    reject = np.int64(NO_REJECT)
+    if only_shrinks(state, account_id, batch, first, end):
+        return reject
+    for entry in range(first, end):
+        if reject == NO_REJECT:
+            reject = check_sold(state, account_id, batch.quotes[entry]["instrument_id"])
+    return reject
 
 
 @inlined
@@ -178,6 +194,8 @@ def check_legs_margin(state, batch, index):
         reject = enter(state, account_id, leg["instrument_id"], side, price_ticks, leg["quantity_lots"])
         if reject == NO_REJECT:
             entered += 1
+    if reject == NO_REJECT and sells_capacity(state.ledger, account_id):
+        reject = check_capacity_of_legs(state, batch, account_id, first, end)
     if reject == NO_REJECT:
         reject = check_limits_of_legs(state, batch, account_id, first, end)
     if reject == NO_REJECT and free_nano(state.ledger, account_id) < 0:
@@ -191,12 +209,22 @@ def check_legs_margin(state, batch, index):
 
 
 @inlined
+def check_capacity_of_legs(state, batch, account_id, first, end):
+    """The same for all legs together."""
+    reject = np.int64(NO_REJECT)
+    for entry in range(first, end):
+        if reject == NO_REJECT:
+            reject = check_sold(state, account_id, batch.legs[entry]["instrument_id"])
+    return reject
+
+
+@inlined
 def enter(state, account_id, instrument_id, side, price_ticks, lots):
     """0 when an order is entered into the ledger for a moment, or why it cannot be."""
     if lots <= 0:
         return np.int64(NO_REJECT)
     slot = slot_of(state, instrument_id)
-    reject = check_bounds(state.ledger, state.ledger.contracts[slot], account_id, np.int64(price_ticks), lots)
+    reject = check_bounds_of(state, slot, account_id, np.int64(price_ticks), lots)
     if reject == NO_REJECT:
         enter_order(state, slot, account_id, np.int64(side), price_ticks, lots)
     return reject
@@ -209,6 +237,7 @@ def leave(state, account_id, instrument_id, side, price_ticks, lots):
         position = find_position(state.ledger, account_id, instrument_id)
         slot = slot_of(state, instrument_id)
         move_order(state.ledger, account_id, position, slot, np.int64(side), price_ticks, -lots)
+        follow_provider(state, account_id, position)
 
 
 @inlined

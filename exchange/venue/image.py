@@ -15,7 +15,10 @@ import numpy as np
 from exchange.venue import layout
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
 from exchange.venue.calendar import schedule
+from exchange.venue.clearing import capacity_image
 from exchange.venue.clearing import image as clearing_image
+from exchange.venue.clearing.capacity_image import restore_capacity, take_capacity
+from exchange.venue.clearing.commitments import restore_commitments
 from exchange.venue.clearing.image import restore_clearing, take_clearing
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
@@ -58,6 +61,7 @@ SUMMARY = record(
     ("burned_nano", "i8"),
     ("forced_orders", "i8"),
     ("next_allocation_id", "u8"),
+    ("last_capacity_id", "u8"),
     ("down_from_ns", "i8"),
     ("down_until_ns", "i8"),
     ("next_instrument_id", "u4"),
@@ -104,6 +108,7 @@ LAYOUTS: dict[str, np.dtype] = {
     "contract_limits": CONTRACT_LIMITS_ROW,
     "rules": RULE,
     **clearing_image.LAYOUTS,
+    **capacity_image.LAYOUTS,
 }
 
 
@@ -134,6 +139,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "contract_limits": _contract_limits(state),
         "rules": _rules(state),
         **take_clearing(state.clearing, _series_count(state), live, _provider_ids(state)),
+        **take_capacity(state.clearing),
     }
 
 
@@ -164,6 +170,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     state.financing[: len(image["financing"])] = image["financing"]
     restore_prints(state, image["prints"])
     restore_clearing(state.clearing, image, slots)
+    restore_capacity(state, image)
     restore_shocks(state)
     state = replace(
         state,
@@ -178,6 +185,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     restore_orders(state.book, image["orders"])
     restore_positions(state, image["positions"])
     restore_open_orders(state, image["orders"])
+    restore_commitments(state)
     restore_clients(state, image["clients"])
     _restore_limits(state, image)
     restore_agenda(state)
@@ -328,7 +336,9 @@ def _series_count(state: State) -> int:
 
 
 def _provider_ids(state: State) -> np.ndarray:
-    return np.flatnonzero(state.ledger.accounts["is_provider"])
+    """Of accounts that are providers, or have a stake by which they may become one."""
+    accounts = state.ledger.accounts["is_provider"]
+    return np.flatnonzero((accounts != 0) | (state.clearing.providers["stake_nano"][: len(accounts)] != 0))
 
 
 def _account_limits(state: State) -> np.ndarray:

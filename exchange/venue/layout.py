@@ -112,7 +112,7 @@ CLOCK = record(
     ("are_orders_due", "u1"),  # orders of accounts that have too little are to be cancelled before the command ends
     ("protection", "u1"),  # a stage of what protection does in a command that made it go off; else 0
     ("strained", "u4"),  # tranches that the command at work has valued anew
-    ("reserved_2", "u4"),
+    ("last_capacity_id", "u4"),
     ("forced_orders", "i8"),
     ("next_allocation_id", "u8"),
     ("down_from_ns", "i8"),  # the venue was down from here ...

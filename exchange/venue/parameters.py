@@ -9,6 +9,7 @@ import numpy as np
 
 from exchange.venue.administration import refuse
 from exchange.venue.calendar import advance
+from exchange.venue.clearing.commitments import value_bonds
 from exchange.venue.listing import apply_strain
 from exchange.venue.notes import note_if_short
 from exchange.venue.schema import Command, Event, VenueReject
@@ -101,6 +102,7 @@ def value_again(state, slot):
     """All that stands in an instrument comes in again after FORGET: every new mark and shock ends here, and accounts
     may have less than they must afterwards."""
     apply_strain(state, slot)
+    value_bonds(state, slot)
     value_all(state, slot, np.int64(TAKE_IN))
 
 

@@ -9,6 +9,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
+from exchange.venue.clearing.schema import ClearingReject
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.staff_schema import LIMITS_COMMAND, LIMITS_EVENT, PROTECTION_COMMAND, PROTECTION_EVENT
 from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
@@ -99,6 +101,10 @@ class Command(IntEnum):
     SET_INSTRUMENT_LIMITS = 36
     SET_PROTECTION = 37
     RESET_PROTECTION = 38
+    POST_STAKE = 44
+    WITHDRAW_STAKE = 45
+    REGISTER_CAPACITY = 46
+    WITHDRAW_CAPACITY = 47
 
 
 class Event(IntEnum):
@@ -163,6 +169,8 @@ class Event(IntEnum):
     """A SUMMARY_EVENT before a command's outcome: all orders of the account in a region went. The region stands in the
     place of `counter_account_id`, the time until which no new ones are taken in that of `leaves_lots`."""
     PROTECTION_RESET = 63
+    STAKED = 72
+    CAPACITY_SET = 73
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -248,9 +256,17 @@ class Reject(IntEnum):
     TOO_MANY_INSTRUMENTS = VenueReject.TOO_MANY_INSTRUMENTS
     TIME_OUT_OF_RANGE = VenueReject.TIME_OUT_OF_RANGE
     ID_OUT_OF_ORDER = VenueReject.ID_OUT_OF_ORDER
+    NOT_A_PROVIDER = ClearingReject.NOT_A_PROVIDER
+    CAPACITY_EXCEEDED = ClearingReject.CAPACITY_EXCEEDED
+    CAPACITY_SOLD = ClearingReject.CAPACITY_SOLD
+    CAPACITY_OUT_OF_RANGE = ClearingReject.CAPACITY_OUT_OF_RANGE
+    STAKE_TOO_SMALL = ClearingReject.STAKE_TOO_SMALL
+    STAKE_BOUND = ClearingReject.STAKE_BOUND
+    TOO_MANY_CAPACITIES = ClearingReject.TOO_MANY_CAPACITIES
 
 
-assert len(Reject) == 1 + len(OrderReject) + len(RiskReject) + len(VenueReject), "a refusal is missing"
+_REJECTS = len(OrderReject) + len(RiskReject) + len(VenueReject) + len(ClearingReject)
+assert len(Reject) == 1 + _REJECTS, "a refusal is missing"
 
 Reason = OrderReason
 
@@ -454,6 +470,7 @@ LAYOUTS = (
     FINANCING_COMMAND,
     LIMITS_COMMAND,
     PROTECTION_COMMAND,
+    CAPACITY_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -469,6 +486,8 @@ LAYOUTS = (
     FUND_EVENT,
     LIMITS_EVENT,
     PROTECTION_EVENT,
+    STAKE_EVENT,
+    CAPACITY_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES

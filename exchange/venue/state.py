@@ -67,7 +67,7 @@ def allocate(limits: VenueLimits) -> State:
     return State(
         book=arena.allocate(arena.Limits(limits.instruments, limits.orders, limits.nodes, limits.accounts)),
         ledger=accounts.allocate(limits.accounts, limits.positions, limits.instruments),
-        clearing=clearing.allocate(limits.instruments, limits.accounts, schema.SERIES_CAPACITY),
+        clearing=clearing.allocate(limits.instruments, limits.accounts, schema.SERIES_CAPACITY, limits.positions),
         clock=clock,
         forced=np.zeros(1, layout.FORCED),
         tranches=aligned_zeros(limits.instruments, layout.TRANCHE),

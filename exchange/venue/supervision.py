@@ -13,7 +13,7 @@ once for each second that nobody could do anything.
 import numpy as np
 
 from exchange.venue.agenda import CLOSING_DUE, ORDERS_DUE, add_entry, drop_first
-from exchange.venue.closing import IDLE, close_step
+from exchange.venue.closing import IDLE, close_step, first_in_queue
 from exchange.venue.notes import REVIEW_INTERVAL_NS, change_standing, look_again
 from exchange.venue.schema import Reason
 from exchange.venue.state import slot_of
@@ -23,7 +23,6 @@ from matching.groups import end_command
 from matching.identifiers import find_slot
 from matching.layout import ACCOUNT_MASK
 from matching.mass_cancel import BEGUN, NOT_BEGUN, rests, sort_ids
-from matching.queues import first_order, next_order
 from matching.resting import remove
 from matching.schema import NIL, Side
 from matching.sides import instrument_slot_of_level, side_of_level
@@ -168,15 +167,8 @@ def first_own_order(state, account_id):
         if has_orders and (found == NIL or position["instrument_id"] < state.ledger.positions[found]["instrument_id"]):
             found = at
         at = np.int64(position["older"])
-    return np.int64(NIL) if found == NIL else first_in_queue(state, account_id, found)
-
-
-@inlined
-def first_in_queue(state, account_id, position_slot):
-    """The first order of an account on the side on which it has any in a tranche."""
-    book, position = state.book, state.ledger.positions[position_slot]
+    if found == NIL:
+        return found
+    position = state.ledger.positions[found]
     side = np.int64(Side.BUY) if position["buy_lots"] > 0 else np.int64(Side.SELL)
-    slot = first_order(book, 2 * slot_of(state, position["instrument_id"]) + side)
-    while np.int64(book.orders[slot]["holder"] & ACCOUNT_MASK) != account_id:
-        slot = next_order(book, slot)
-    return slot
+    return first_in_queue(state, account_id, slot_of(state, position["instrument_id"]), side)

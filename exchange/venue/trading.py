@@ -7,6 +7,12 @@ so that the requirement is right at every moment.
 
 import numpy as np
 
+from exchange.venue.clearing.commitments import (
+    check_collateral,
+    check_sale,
+    follow_provider,
+    growth_lots,
+)
 from exchange.venue.clients import target_order_id
 from exchange.venue.limits import (
     check_limits,
@@ -145,10 +151,14 @@ def check_new_order(state, batch, index):
     if limit_ticks == REJECTED:
         return np.int64(NO_REJECT)  # matching refuses it by name
     account_id = np.int64(order["account_id"])
+    reject = check_sale(state, slot, account_id, side, lots)
+    if reject != NO_REJECT:
+        return reject
     reject = check_limits(state, slot, account_id, side, limit_ticks, lots, np.int64(0), may_rest(order))
     if reject != NO_REJECT:
         return reject
-    return check_order(state.ledger, slot, account_id, side, np.int64(limit_ticks), lots)
+    grown_lots = growth_lots(state, slot, account_id, side, np.int64(0), lots)
+    return check_collateral(state, slot, account_id, side, np.int64(limit_ticks), lots, grown_lots)
 
 
 @inlined
@@ -184,12 +194,16 @@ def check_margin_of_change(state, slot, instrument_slot, side, price_ticks, limi
     account_id = np.int64(state.book.orders[slot]["holder"] & ACCOUNT_MASK)
     if is_blocked(state.ledger, account_id):
         return np.int64(RiskReject.ACCOUNT_BLOCKED)
+    reject = check_sale(state, instrument_slot, account_id, side, leaves_lots - resting_lots)
+    if reject != NO_REJECT:
+        return reject
     reject = check_limits(state, instrument_slot, account_id, side, limit_ticks, leaves_lots, resting_lots, False)
     if reject != NO_REJECT:
         return reject
+    grown_lots = growth_lots(state, instrument_slot, account_id, side, np.int64(0), leaves_lots - resting_lots)
     position = find_position(state.ledger, account_id, state.tranches[instrument_slot]["instrument_id"])
     move_order(state.ledger, account_id, position, instrument_slot, side, price_ticks, -resting_lots)
-    reject = check_order(state.ledger, instrument_slot, account_id, side, np.int64(limit_ticks), leaves_lots)
+    reject = check_collateral(state, instrument_slot, account_id, side, np.int64(limit_ticks), leaves_lots, grown_lots)
     move_order(state.ledger, account_id, position, instrument_slot, side, price_ticks, resting_lots)
     return reject
 
@@ -297,6 +311,7 @@ def enter_order(state, slot, account_id, side, price_ticks, lots):
     ledger, contract = state.ledger, state.ledger.contracts[slot]
     position = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
     move_order(ledger, account_id, position, slot, side, price_ticks, lots)
+    follow_provider(state, account_id, position)
 
 
 @inlined
@@ -304,6 +319,7 @@ def drop_order(state, slot, account_id, side, price_ticks, lots):
     """Lots of a resting order are gone."""
     position = find_position(state.ledger, account_id, state.ledger.contracts[slot]["instrument_id"])
     move_order(state.ledger, account_id, position, slot, side, price_ticks, -lots)
+    follow_provider(state, account_id, position)
     drop_unused(state.ledger, position)
 
 
@@ -336,6 +352,7 @@ def take(state, slot, account_id, side, lots, price_ticks, fee_ppm):
     chain_once(state, slot, position)
     cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
     move_position(ledger, account_id, position, slot, signed_lots, cost_nano)
+    follow_provider(state, account_id, position)
     pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
 
 
@@ -348,6 +365,7 @@ def give(state, slot, account_id, side, lots, price_ticks, fee_ppm):
     chain_once(state, slot, position)
     cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
     fill_order(ledger, account_id, position, slot, side, price_ticks, lots, cost_nano)
+    follow_provider(state, account_id, position)
     pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
 
 

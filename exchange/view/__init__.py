@@ -5,6 +5,7 @@ from exchange.view.market import MarketView
 from exchange.view.records import (
     AccountView,
     Balances,
+    CapacityView,
     Financing,
     OrderView,
     PositionView,
@@ -21,6 +22,7 @@ __all__ = [
     "Balances",
     "BookLevel",
     "BookView",
+    "CapacityView",
     "Financing",
     "FrozenView",
     "MarketView",

@@ -20,6 +20,7 @@ from exchange.view.orders import OrderIndex
 from exchange.view.records import (
     AccountView,
     Balances,
+    CapacityView,
     Financing,
     OrderView,
     PositionView,
@@ -71,6 +72,10 @@ class MarketView:
     orders: OrderIndex = field(default_factory=OrderIndex)
     tape: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TAPE_KEPT))
     """The latest trades of all tranches, the newest last."""
+    capacities: dict[int, CapacityView] = field(default_factory=dict)
+    """Of all providers, by id; one that is over may still be there."""
+    endpoint_at_work: str = field(default="", compare=False)
+    """Of the capacity whose registration is being applied."""
     changed: dict[int, TrancheView] = field(default_factory=dict, compare=False)
     """Tranches whose book, state, reference or trades changed since the last `take_changed`."""
     _unread_events: int = field(default=0, compare=False)

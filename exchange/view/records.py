@@ -212,6 +212,22 @@ class Balances(NamedTuple):
         return maintenance_of(self.margin_nano)
 
 
+class CapacityView(NamedTuple):
+    """What a provider can deliver, from one instant to another; with a daily span on the weekdays of a mask alone."""
+
+    capacity_id: int
+    account_id: int
+    region_id: int
+    tier: int
+    lots: int
+    first_ns: int
+    end_ns: int
+    daily_from_s: int
+    daily_length_s: int
+    weekdays: int  # a bit for each day, Monday first
+    endpoint: str
+
+
 @dataclass(slots=True)
 class AccountView:
     """One account with its money as the venue told it, its resting orders, by id, and its positions, by instrument."""
@@ -232,6 +248,7 @@ class AccountView:
     open_orders_max: int = 0
     open_orders_step_nano: int = 0
     standing: int = int(Standing.SOUND)
+    stake_nano: int = 0  # of a provider
     orders: dict[int, OrderView] = field(default_factory=dict)
     positions: dict[int, PositionView] = field(default_factory=dict)
     rules: dict[int, RegionRule] = field(default_factory=dict)  # by region

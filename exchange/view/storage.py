@@ -25,6 +25,7 @@ from exchange.view.records import (
     REJECTED,
     TRADES_KEPT,
     AccountView,
+    CapacityView,
     Financing,
     OrderView,
     PositionView,
@@ -72,6 +73,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "strain": dict.fromkeys(RegionStrain._fields, 0),
     "financing": dict.fromkeys(Financing._fields, 0),
     "rule": dict.fromkeys(("account_id", *RegionRule._fields), 0),
+    "capacity": dict.fromkeys(CapacityView._fields, 0) | {"endpoint": ""},
 }
 """The columns of each kind of row, in order, each with what it is in a row that is older than the column."""
 COLUMN_NAMES = {name: list(columns) for name, columns in COLUMNS.items()}
@@ -121,6 +123,7 @@ def freeze_view(view: MarketView) -> FrozenView:
         "series": [(series_id, *terms) for series_id, terms in view.series.items()],
         "accounts": [_dump_account(account) for account in view.accounts.values()],
         "rules": [(each.account_id, *rule) for each in view.accounts.values() for rule in each.rules.values()],
+        "capacities": list(map(tuple, view.capacities.values())),
         "tranches": [_dump_tranche(tranche) for tranche in view.tranches.values()],
         "ended_tranches": list(view.ended_tranches),
         "tape": list(view.tape),
@@ -175,6 +178,7 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
     _load_accounts(view, document["accounts"])
     for account_id, *rule in document["rules"]:
         view.accounts[account_id].rules[rule[0]] = RegionRule(*rule)
+    view.capacities.update((row[0], CapacityView(*row)) for row in document["capacities"])
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
 

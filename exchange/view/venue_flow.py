@@ -29,6 +29,7 @@ from exchange.venue.schema import (
     Tier,
 )
 from exchange.view.batches import BatchReader
+from exchange.view.capacity_flow import APPLY_CAPACITY_EVENT, BEGIN_CAPACITY_COMMAND
 from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
@@ -72,6 +73,7 @@ BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
     int(Command.DEFINE_REGION): _define_region,
     int(Command.DEFINE_SERIES): _define_series,
     int(Command.OPEN_ACCOUNT): _open_account,
+    **BEGIN_CAPACITY_COMMAND,
 } | BEGIN_RISK_COMMAND
 """What a command enters before its events, given that it is not refused and does not repeat an earlier one."""
 
@@ -185,5 +187,6 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
     **APPLY_FORCED_EVENT,
     **APPLY_RISK_EVENT,
+    **APPLY_CAPACITY_EVENT,
 }
 """The layout of each event of the venue that changes what readers see, and what it does."""

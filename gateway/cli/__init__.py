@@ -11,6 +11,7 @@ from exchange.cli.upgrade import upgrade
 from exchange.cli.verify import verify
 from gateway.cli.doctor import doctor
 from gateway.cli.keys import keys_app
+from gateway.cli.provider import provider_app
 from gateway.cli.risk import risk_app
 from gateway.cli.serve import serve
 from gateway.cli.trade import trade_app
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.add_typer(trade_app, name="trade", help="Look at a market and trade on it, as people do.")
+app.add_typer(provider_app, name="provider", help="Sell capacity of your own.")
 app.add_typer(risk_app, name="risk", help="See how accounts stand against what they must have.")
 app.add_typer(keys_app, name="keys", help="Accounts and keys of a stopped exchange.")
 app.command()(verify)

@@ -25,6 +25,7 @@ from gateway.client.models import (
     Status,
     Trade,
 )
+from gateway.client.providers import ProviderCalls
 from gateway.client.risk_models import AccountRisk, Margin, WhatIf
 from gateway.client.stream import Stream
 from gateway.client.terms import (
@@ -54,7 +55,7 @@ ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
 
 
-class Client:
+class Client(ProviderCalls):
     """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager."""
 
     def __init__(

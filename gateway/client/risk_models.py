@@ -59,6 +59,7 @@ class MarginDetail(Answer):
     distance_move: Decimal | None
     spread_charge: Decimal
     concentration_charge: Decimal
+    bond: Decimal
     losses: list[Decimal]
     regions: list[RegionMargin]
     contributors: list[Contributor]

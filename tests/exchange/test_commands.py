@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange import commands, staff_commands
+from exchange import clearing_commands, commands, staff_commands
 from exchange.commands import CommandError
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
+    CAPACITY_COMMAND,
     CHANGE_COMMAND,
     CLOCK_COMMAND,
     CONTINUATION,
@@ -275,6 +276,40 @@ SHOCKS_TICKS = [0, *range(1, 15), -15]
             staff_commands.reset_protection(3, 2),
             PROTECTION_COMMAND,
             {"kind": Command.RESET_PROTECTION, "region_id": 2, "account_id": 3},
+        ),
+        (
+            clearing_commands.post_stake(3, 7),
+            ACCOUNT_COMMAND,
+            {"kind": Command.POST_STAKE, "account_id": 3, "amount_nano": 7},
+        ),
+        (
+            clearing_commands.withdraw_stake(3, 7),
+            ACCOUNT_COMMAND,
+            {"kind": Command.WITHDRAW_STAKE, "account_id": 3, "amount_nano": 7},
+        ),
+        (
+            clearing_commands.register_capacity(
+                3, 2, Tier.AF, 9, 10, 11, daily_from_s=12, daily_length_s=13, weekdays=14, endpoint="fra1"
+            ),
+            CAPACITY_COMMAND,
+            {
+                "kind": Command.REGISTER_CAPACITY,
+                "continuations": 1,
+                "tier": Tier.AF,
+                "weekdays": 14,
+                "region_id": 2,
+                "account_id": 3,
+                "lots": 9,
+                "daily_from_s": 12,
+                "daily_length_s": 13,
+                "first_ns": 10,
+                "end_ns": 11,
+            },
+        ),
+        (
+            clearing_commands.withdraw_capacity(3, 8),
+            CAPACITY_COMMAND,
+            {"kind": Command.WITHDRAW_CAPACITY, "account_id": 3, "capacity_id": 8},
         ),
     ],
     ids=lambda value: Command(value["kind"]).name if isinstance(value, dict) else "",

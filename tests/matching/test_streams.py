@@ -9,7 +9,12 @@ EXAMPLES = 200
 UNREACHED = {
     "TOO_MANY_PRICE_LEVELS",  # only the compiled book has this limit
     "INDICATIVE",  # written by whoever asks for the figures
-    *("MARGIN_CALL", "KILL_SWITCH", "MARKET_MAKER_PROTECTION"),  # the venue's reasons, which a book is given
+    *(
+        "MARGIN_CALL",
+        "KILL_SWITCH",
+        "MARKET_MAKER_PROTECTION",
+        "NOT_COVERED",
+    ),  # the venue's reasons, which a book is given
 }
 
 

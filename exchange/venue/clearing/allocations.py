@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from exchange.venue.clearing.commitments import move_sold_of_tranche
 from exchange.venue.clearing.lifecycle import NEXT_ALLOCATION_STATE_ARRAY, AllocationState
 from kernels.compile import inlined, outlined
 from matching.schema import NIL
@@ -11,8 +12,8 @@ from matching.schema import NIL
 def open_allocation(state, tranche_slot, buyer_id, provider_id, lots, escrow_nano, bond_nano):
     """A new allocation at the end of its tranche's chain; return its slot, or NIL if the pool is full.
 
-    What it holds of escrow and bond is taken from the accounts by the caller. Ids only rise; one whose place is taken
-    is skipped.
+    What it holds of escrow and bond is taken from the accounts by the caller. Its lots bind the provider's capacity
+    until the window is over. Ids only rise; one whose place is taken is skipped.
     """
     allocations = state.clearing.allocations
     slot = free_place(state)
@@ -39,6 +40,7 @@ def open_allocation(state, tranche_slot, buyer_id, provider_id, lots, escrow_nan
         allocations[delivery["last_allocation"]]["next"] = slot
     delivery["last_allocation"] = slot
     state.clock[0]["next_allocation_id"] += 1
+    move_sold_of_tranche(state, np.int64(provider_id), np.int64(tranche_slot), lots)
     return slot
 
 

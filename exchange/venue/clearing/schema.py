@@ -3,6 +3,8 @@
 A tranche whose terms name no slot is settled in cash at its gate and never delivered.
 """
 
+from enum import IntEnum
+
 from kernels.records import names_of, record
 
 ALLOCATION_CAPACITY = 1 << 18
@@ -14,6 +16,23 @@ MULTIPLIER_PPM_MAX = 2_000_000
 """The bond of a provider of whom nothing good is known yet, in millionths of what a failure costs: twice as much."""
 MULTIPLIER_PPM_MIN = 1_000_000
 """No reputation makes a bond smaller than what a failure costs."""
+
+
+class ClearingReject(IntEnum):
+    """Why clearing refuses a command. Never renumber.
+
+    CAPACITY_EXCEEDED is asked of the orders of providers, right before limits.
+    """
+
+    NOT_A_PROVIDER = 501
+    CAPACITY_EXCEEDED = 502
+    """More would be sold than can be delivered; or more was sold before there was any capacity."""
+    CAPACITY_SOLD = 503
+    CAPACITY_OUT_OF_RANGE = 504
+    STAKE_TOO_SMALL = 505
+    STAKE_BOUND = 506
+    TOO_MANY_CAPACITIES = 519
+
 
 TERMS = record(
     ("slot_s", "u4"),  # delivery is measured over slots of so many seconds; 0: settled in cash, never delivered

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exchange.venue.clearing import schema
+from exchange.venue.clearing import capacity_schema, schema
 from kernels.arrays import ArrayGroup
 from kernels.memory import aligned_zeros
 
@@ -18,9 +18,14 @@ class Clearing(ArrayGroup):
     deliveries: np.ndarray  # (instruments,) DELIVERY, where the tranche stands
     providers: np.ndarray  # (accounts,) PROVIDER, at the account's id
     allocations: np.ndarray  # (power of two,) ALLOCATION, at the id modulo their number; id 0 is never used
+    capacities: np.ndarray  # (power of two,) CAPACITY, at the id modulo their number; place 0 is never used
+    holdings: np.ndarray  # (holdings,) HOLDING; place 0 is never used
+    ring: np.ndarray  # (holdings x slots x tiers,) int64: lots sold, at the slot modulo the slots of a ring
+    sellers: np.ndarray  # (accounts,) SELLER, at the account's id
+    commitments: np.ndarray  # (positions + 1,) COMMITMENT, where the position stands
 
 
-def allocate(instruments: int, accounts: int, series: int) -> Clearing:
+def allocate(instruments: int, accounts: int, series: int, positions: int) -> Clearing:
     """Nothing is delivered yet."""
     return Clearing(
         gate=np.zeros(1, schema.GATE),
@@ -28,4 +33,11 @@ def allocate(instruments: int, accounts: int, series: int) -> Clearing:
         deliveries=aligned_zeros(instruments, schema.DELIVERY),
         providers=aligned_zeros(accounts, schema.PROVIDER),
         allocations=aligned_zeros(schema.ALLOCATION_CAPACITY, schema.ALLOCATION),
+        capacities=aligned_zeros(capacity_schema.CAPACITIES_MAX, capacity_schema.CAPACITY),
+        holdings=aligned_zeros(capacity_schema.HOLDINGS_MAX, capacity_schema.HOLDING),
+        ring=aligned_zeros(
+            capacity_schema.HOLDINGS_MAX * capacity_schema.RING_SLOTS * capacity_schema.TIERS, np.dtype(np.int64)
+        ),
+        sellers=aligned_zeros(accounts, capacity_schema.SELLER),
+        commitments=aligned_zeros(positions + 1, capacity_schema.COMMITMENT),
     )

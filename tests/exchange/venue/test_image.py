@@ -8,6 +8,7 @@ import pytest
 from exchange import commands, staff_commands
 from exchange.venue import image
 from exchange.venue.agenda import TRANCHE_DUE
+from exchange.venue.clearing.allocations import open_allocation
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
@@ -32,7 +33,19 @@ def busy_market() -> Market:
     market.venue.apply(commands.concatenate(*limits), market.next_sequence)
     market.next_sequence += len(limits)
     market.twin.commands += len(limits)
+    provide(market.venue)
     return market
+
+
+def provide(venue: Venue) -> None:
+    """Let Bob be a provider with capacity, who owes something of the second tranche."""
+    venue.state.ledger.accounts["is_provider"][BOB] = 1
+    venue.state.clock["last_capacity_id"] = 1
+    terms = {"account_id": BOB, "region_id": 1, "lots": 100, "end_ns": START_NS + 86_400 * NANO_PER_S}
+    for name, value in ({"capacity_id": 1} | terms).items():
+        venue.state.clearing.capacities[name][1] = value
+    venue.state.clearing.sellers["first_capacity"][BOB] = 1
+    open_allocation(venue.state, 2, CAROL, BOB, 5, 0, 0)
 
 
 def test_a_busy_venue_has_rows_in_every_part() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from exchange.venue.clearing.capacity_schema import CAPACITY_EVENT, STAKE_EVENT
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     ACCOUNT_EVENT,
@@ -52,6 +53,8 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     Event.KILL_SWITCH_LIFTED: ACCOUNT_EVENT,
     Event.LIMITS_SET: LIMITS_EVENT,
     **dict.fromkeys((Event.PROTECTION_SET, Event.PROTECTION_RESET), PROTECTION_EVENT),
+    Event.STAKED: STAKE_EVENT,
+    Event.CAPACITY_SET: CAPACITY_EVENT,
     Event.STATE_CHANGED: STATE_EVENT,
     Event.STANDING_CHANGED: STANDING_EVENT,
     **dict.fromkeys((Event.FUND_MOVED, Event.FUND_ENDOWED, Event.SHORTFALL), FUND_EVENT),
