@@ -218,6 +218,9 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.TOO_MANY_INSTRUMENTS: Answer(503, "the market lists as many tranches as it can"),
     Reject.TIME_OUT_OF_RANGE: Answer(422, "the time is outside what the exchange can hold"),
     Reject.ID_OUT_OF_ORDER: Answer(409, "ids are given in order without gaps; take the next free one"),
+    Reject.TERMS_OUT_OF_RANGE: Answer(
+        422, "a slot is at least 10 seconds, divides the window, at most 1440 times, or is 0; times go up to a day"
+    ),
 }
 
 

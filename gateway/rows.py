@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_nano, format_ticks
+from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.schema import Reason, Reject, Tier
 from exchange.view import (
     BookView,
@@ -62,6 +63,8 @@ def instrument_row(tranche: TrancheView) -> Row:
         "best_ask_quantity": None if ask_ticks is None else str(book.asks[ask_ticks]),
         "last_price": _price_or_none(tranche.last_trade_ticks),
         "final_price": _price_or_none(tranche.final_ticks),
+        "replacement_price": _price_or_none(tranche.replacement_ticks),
+        "delivery": {name: getattr(tranche, name) for name in TERM_NAMES} if tranche.slot_s else None,
         "traded_quantity": str(tranche.traded_lots),
         "indicative_price": _price_or_none(tranche.indicative_ticks),
         "indicative_quantity": str(tranche.indicative_lots) if tranche.indicative_ticks else None,

@@ -25,6 +25,7 @@ class Ledger(ArrayGroup):
     waterfall: np.ndarray  # (1,) WATERFALL
     accounts: np.ndarray  # (accounts,) ACCOUNT, at the account's id
     positions: np.ndarray  # (positions + 1,) POSITION; slot 0 is never used
+    since: np.ndarray  # (positions + 1,) SINCE, beside the positions
     position_table: np.ndarray  # (power of two,) ENTRY: (account, instrument) to slot
     classes: np.ndarray  # (positions + 1,) CLASS; slot 0 is never used
     class_table: np.ndarray  # (power of two,) ENTRY: (account, region) to slot
@@ -50,6 +51,7 @@ def allocate(
         waterfall=np.zeros(1, schema.WATERFALL),
         accounts=aligned_zeros(accounts, schema.ACCOUNT),
         positions=aligned_zeros(positions + 1, schema.POSITION),
+        since=aligned_zeros(positions + 1, schema.SINCE),
         position_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         classes=aligned_zeros(positions + 1, schema.CLASS),
         class_table=np.zeros(TABLE_SIZE_MIN, ENTRY),

@@ -125,6 +125,9 @@ POSITION = record(
     ("is_chained", "u4"),  # 1 once it held lots: until its instrument is settled, it then stays
 )
 
+SINCE = record(("sequence", "u8"))
+"""When a position last became net long or short: the sequence of the command that did it."""
+
 CLASS = record(
     ("account_id", "u4"),
     ("region_id", "u4"),

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, TERMS_COMMAND, TERMS_EVENT
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -37,6 +38,7 @@ class Batch(RecordViews):
         "financings": FINANCING_COMMAND,
         "limits": LIMITS_COMMAND,
         "protections": PROTECTION_COMMAND,
+        "terms": TERMS_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -59,4 +61,7 @@ class EventBuffer(RecordViews):
         "financings": FINANCING_EVENT,
         "limits": LIMITS_EVENT,
         "protections": PROTECTION_EVENT,
+        "terms": TERMS_EVENT,
+        "gates": GATE_EVENT,
+        "allocated": ALLOCATED_EVENT,
     }

@@ -22,6 +22,7 @@ Group = TypeVar("Group", State, Book, Ledger, Clearing)
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
     | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
+    | {"gate", "gate_rows"}  # at work within a command alone
 )
 
 NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})
@@ -108,7 +109,7 @@ def _used_of_ledger(ledger: Ledger) -> dict[str, int]:
     totals = ledger.totals[0]
     accounts = int(totals["accounts_end"])
     positions, rules = int(totals["fresh_position"]), int(totals["fresh_rule"])
-    return {"positions": positions, "accounts": accounts, "limits": accounts, "rules": rules}
+    return {"positions": positions, "since": positions, "accounts": accounts, "limits": accounts, "rules": rules}
 
 
 def _used_of_clearing(state: State) -> dict[str, int]:

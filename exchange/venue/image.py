@@ -76,6 +76,8 @@ ACCOUNT_ROW = record(
     ("is_provider", "u2"),
 )
 
+POSITION_ROW = record(*((name, POSITION[name].str[1:]) for name in names_of(POSITION)), ("since", "u8"))
+
 ACCOUNT_NAMES = names_of(ACCOUNT_ROW)[2:]
 
 ACCOUNT_LIMITS_ROW = record(("account_id", "u8"), *((name, "i8") for name in SET_OF_ACCOUNTS))
@@ -96,7 +98,7 @@ LAYOUTS: dict[str, np.dtype] = {
     "regions": layout.REGION,
     "financing": layout.FINANCING,
     "orders": RESTING,
-    "positions": POSITION,
+    "positions": POSITION_ROW,
     "clients": layout.CLIENT_ENTRY,
     "account_limits": ACCOUNT_LIMITS_ROW,
     "contract_limits": CONTRACT_LIMITS_ROW,
@@ -109,7 +111,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
     """The logical state between two commands, as one array of records for each subject."""
     orders = np.zeros(int(state.book.counters[0]["resting_orders"]), RESTING)
     export_orders(state.book, orders)
-    positions = np.zeros(int(state.ledger.accounts["position_count"].sum()), POSITION)
+    positions = np.zeros(int(state.ledger.accounts["position_count"].sum()), POSITION_ROW)
     live = state.tranches["state"] != LifeState.NONE
     export_positions(state, positions)
     tranches = state.tranches[live]
@@ -231,7 +233,7 @@ def restore_agenda(state):
 
 @kernel
 def export_positions(state, rows):
-    """Fill POSITION rows by tranche slot and the order in which they were opened."""
+    """Fill POSITION_ROW records by tranche slot and the order in which they were opened."""
     count = np.int64(0)
     for slot in range(len(state.tranches)):
         at = np.int64(state.tranches[slot]["first_position"])
@@ -243,6 +245,7 @@ def export_positions(state, rows):
             row["lots"] = position["lots"]
             row["cost_nano"] = position["cost_nano"]
             row["reduce_only_sides"] = position["reduce_only_sides"]
+            row["since"] = state.ledger.since[at]["sequence"]
             count += 1
             at = np.int64(position["next"])
 
@@ -259,6 +262,7 @@ def restore_positions(state, rows):
         chain_position(ledger, state.tranches[contract_slot], slot)
         move_position(ledger, np.int64(row["account_id"]), slot, contract_slot, row["lots"], row["cost_nano"])
         ledger.positions[slot]["reduce_only_sides"] = row["reduce_only_sides"]
+        ledger.since[slot]["sequence"] = row["since"]
         if row["reduce_only_sides"]:
             ledger.accounts[row["account_id"]]["uses_reduce_only"] = 1
 

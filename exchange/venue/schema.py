@@ -9,6 +9,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, TERMS_COMMAND, TERMS_EVENT
+from exchange.venue.clearing.schema import ClearingReject
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.staff_schema import LIMITS_COMMAND, LIMITS_EVENT, PROTECTION_COMMAND, PROTECTION_EVENT
 from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
@@ -99,6 +101,7 @@ class Command(IntEnum):
     SET_INSTRUMENT_LIMITS = 36
     SET_PROTECTION = 37
     RESET_PROTECTION = 38
+    SET_DELIVERY_TERMS = 48
 
 
 class Event(IntEnum):
@@ -163,6 +166,10 @@ class Event(IntEnum):
     """A SUMMARY_EVENT before a command's outcome: all orders of the account in a region went. The region stands in the
     place of `counter_account_id`, the time until which no new ones are taken in that of `leaves_lots`."""
     PROTECTION_RESET = 63
+    TERMS_SET = 74
+    ESCROWED = 75
+    CASHED_OUT = 76
+    ALLOCATED = 77
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -248,9 +255,10 @@ class Reject(IntEnum):
     TOO_MANY_INSTRUMENTS = VenueReject.TOO_MANY_INSTRUMENTS
     TIME_OUT_OF_RANGE = VenueReject.TIME_OUT_OF_RANGE
     ID_OUT_OF_ORDER = VenueReject.ID_OUT_OF_ORDER
+    TERMS_OUT_OF_RANGE = ClearingReject.TERMS_OUT_OF_RANGE
 
 
-assert len(Reject) == 1 + len(OrderReject) + len(RiskReject) + len(VenueReject), "a refusal is missing"
+assert len(Reject) == 1 + sum(map(len, (OrderReject, RiskReject, VenueReject, ClearingReject))), "a refusal is missing"
 
 Reason = OrderReason
 
@@ -396,7 +404,7 @@ STATE_EVENT = record(
     ("due_ns", "i8"),
     ("traded_lots", "i8"),
     ("previous_state", "u4"),
-    ("reserved", "u4"),
+    ("replacement_ticks", "i4"),  # the replacement price, from gate closure on; 0 if nothing is delivered
     ("final_ticks", "i4"),  # the final price, from gate closure on
     ("index", "u4"),
     ("reserved_2", "i8"),
@@ -454,6 +462,7 @@ LAYOUTS = (
     FINANCING_COMMAND,
     LIMITS_COMMAND,
     PROTECTION_COMMAND,
+    TERMS_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -469,6 +478,9 @@ LAYOUTS = (
     FUND_EVENT,
     LIMITS_EVENT,
     PROTECTION_EVENT,
+    TERMS_EVENT,
+    GATE_EVENT,
+    ALLOCATED_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES

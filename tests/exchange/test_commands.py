@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange import commands, staff_commands
+from exchange import clearing_commands, commands, staff_commands
 from exchange.commands import CommandError
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -25,6 +25,7 @@ from exchange.venue.schema import (
     SERIES_COMMAND,
     SHOCKS,
     STRAIN_COMMAND,
+    TERMS_COMMAND,
     TEXT_BYTES_MAX,
     Command,
     Tier,
@@ -186,6 +187,36 @@ SHOCKS_TICKS = [0, *range(1, 15), -15]
             commands.set_fees(3, -20, 50),
             PARAMETERS_COMMAND,
             {"kind": Command.SET_FEES, "series_id": 3, "maker_fee_ppm": -20, "taker_fee_ppm": 50},
+        ),
+        (
+            clearing_commands.set_delivery_terms(
+                3,
+                60,
+                latency_max_us=1,
+                loss_max_ppm=2,
+                shortfall_fee_ppm=3,
+                clearing_fee_ppm=4,
+                burn_ppm=5,
+                penalty_ppm=6,
+                interruption_ppm=7,
+                grace_s=8,
+                dispute_s=9,
+            ),
+            TERMS_COMMAND,
+            {
+                "kind": Command.SET_DELIVERY_TERMS,
+                "series_id": 3,
+                "slot_s": 60,
+                "latency_max_us": 1,
+                "loss_max_ppm": 2,
+                "shortfall_fee_ppm": 3,
+                "clearing_fee_ppm": 4,
+                "burn_ppm": 5,
+                "penalty_ppm": 6,
+                "interruption_ppm": 7,
+                "grace_s": 8,
+                "dispute_s": 9,
+            },
         ),
         (
             staff_commands.set_utilisation(2, 870_000),

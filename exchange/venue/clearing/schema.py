@@ -3,6 +3,8 @@
 A tranche whose terms name no slot is settled in cash at its gate and never delivered.
 """
 
+from enum import IntEnum
+
 from kernels.records import names_of, record
 
 ALLOCATION_CAPACITY = 1 << 18
@@ -14,6 +16,14 @@ MULTIPLIER_PPM_MAX = 2_000_000
 """The bond of a provider of whom nothing good is known yet, in millionths of what a failure costs: twice as much."""
 MULTIPLIER_PPM_MIN = 1_000_000
 """No reputation makes a bond smaller than what a failure costs."""
+
+
+class ClearingReject(IntEnum):
+    """Why clearing refuses a command: from 351 on, because the doors have the numbers above 400. Never renumber."""
+
+    TERMS_OUT_OF_RANGE = 357
+    """Delivery could not be measured by these terms, or they cost more than anybody may be asked for."""
+
 
 TERMS = record(
     ("slot_s", "u4"),  # delivery is measured over slots of so many seconds; 0: settled in cash, never delivered
@@ -73,13 +83,26 @@ ALLOCATION = record(
 capacity of the pool."""
 
 GATE = record(
+    ("rows", "i8"),  # positions with lots, as they were settled
+    ("place", "i8"),  # the row to be looked at next; in assignment the buyer's, in the order of time
+    ("other_place", "i8"),  # in assignment: the seller's
     ("funded_lots", "i8"),  # bought, and paid into escrow
     ("unfunded_lots", "i8"),
     ("covered_lots", "i8"),  # sold, and bonded
     ("uncovered_lots", "i8"),
     ("cut_lots", "i8"),  # of funded buyers, or of covered sellers, who go without
-    ("penalty_nano", "i8"),  # what those get who go without
-    ("threshold", "i8"),
-    ("ties", "i8"),
+    ("unit_nano", "i8"),  # what those are owed for each lot
 )
 """The gate closure at work."""
+
+GATE_ROW = record(
+    ("account_id", "u4"),
+    ("order", "u4"),  # the row that comes in this place, once rows are sorted
+    ("key", "u8"),  # what they are sorted by
+    ("since", "u8"),  # the sequence at which the position last became net long or short
+    ("lots", "i8"),  # negative for a seller
+    ("backed_lots", "i8"),  # of those, paid for or bonded, and not cashed out
+    ("weight", "i8"),  # by which something is shared out,
+    ("share", "i8"),  # and what of it falls to this row
+)
+"""A position at the gate closure at work."""

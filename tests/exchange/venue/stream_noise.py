@@ -18,7 +18,7 @@ class Sound(Protocol):
     def records(self, market: Market) -> np.ndarray: ...
 
 
-OF_RISK_STAFF = list(range(Command.KILL_SWITCH, Command.RESET_PROTECTION + 1))
+OF_OTHERS = [*range(Command.KILL_SWITCH, Command.RESET_PROTECTION + 1), Command.SET_DELIVERY_TERMS]
 UNKNOWN_KIND = 255
 
 
@@ -37,9 +37,9 @@ def noise(market: Market, payload: bytes) -> np.ndarray:
 def spared(market: Market, records: np.ndarray) -> np.ndarray:
     """The same records, without those that would make the venue list windows for hours of venue time on end.
 
-    Commands of risk staff, which the twin does not know, become some that nobody knows.
+    Commands of risk staff and of clearing, which the twin does not know, become some that nobody knows.
     """
-    records["kind"][np.isin(records["kind"], OF_RISK_STAFF)] = UNKNOWN_KIND
+    records["kind"][np.isin(records["kind"], OF_OTHERS)] = UNKNOWN_KIND
     clocks, series = records.view(CLOCK_COMMAND), records.view(SERIES_COMMAND)
     clocks["time_ns"][records["kind"] == Command.TICK] = market.twin.time_ns
     is_far = (records["kind"] == Command.DEFINE_SERIES) & (series["horizon_s"] > HORIZON_S_SPARED)

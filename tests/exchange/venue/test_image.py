@@ -8,6 +8,7 @@ import pytest
 from exchange import commands, staff_commands
 from exchange.venue import image
 from exchange.venue.agenda import TRANCHE_DUE
+from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
@@ -32,7 +33,22 @@ def busy_market() -> Market:
     market.venue.apply(commands.concatenate(*limits), market.next_sequence)
     market.next_sequence += len(limits)
     market.twin.commands += len(limits)
+    deliver(market.venue)
     return market
+
+
+def deliver(venue: Venue) -> None:
+    """A provider, and an allocation of the second tranche, of which the twin knows nothing."""
+    venue.state.ledger.accounts["is_provider"][BOB] = 1
+    venue.state.clearing.providers["multiplier_ppm"][BOB] = 2_000_000
+    allocation = venue.state.clearing.allocations[1]
+    allocation["allocation_id"] = 1
+    allocation["instrument_id"] = 2
+    allocation["lots"] = 3
+    allocation["state"] = AllocationState.DELIVERING
+    venue.state.clock["next_allocation_id"] = 2
+    for end in ("first_allocation", "last_allocation"):
+        venue.state.clearing.deliveries[end][2] = 1
 
 
 def test_a_busy_venue_has_rows_in_every_part() -> None:
