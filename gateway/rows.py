@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_nano, format_ticks
+from exchange.venue.clearing.ramp import RAMP_STEPS
 from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.schema import Reason, Reject, Tier
 from exchange.view import (
@@ -19,7 +20,7 @@ from exchange.view import (
 from exchange.view.records import REJECTED
 from gateway.fields import time_text
 from matching.schema import OrderFlag, Side, TimeInForce
-from risk.schema import Standing
+from risk.schema import PPM, Standing
 
 Row = dict[str, object]
 Level = list[str]
@@ -71,6 +72,7 @@ def instrument_row(tranche: TrancheView) -> Row:
         "imbalance": str(tranche.imbalance_lots) if tranche.indicative_ticks else None,
         "mark_price": format_ticks(tranche.mark_ticks),
         "spread_charge": format_ticks(tranche.spread_ticks),
+        "margin_ramp_ppm": tranche.ramp_step * PPM // RAMP_STEPS,
         "maker_fee_ppm": tranche.maker_fee_ppm,
         "taker_fee_ppm": tranche.taker_fee_ppm,
     }

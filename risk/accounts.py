@@ -31,6 +31,7 @@ class Ledger(ArrayGroup):
     class_table: np.ndarray  # (power of two,) ENTRY: (account, region) to slot
     losses: np.ndarray  # (16 x classes,) int64: what each class would lose in each scenario, orders included
     contracts: np.ndarray  # (instruments,) CONTRACT, at instrument id modulo their number
+    ramps: np.ndarray  # (instruments,) RAMP, where the contract stands
     shocks: np.ndarray  # (16 x instruments,) int32: what a long lot gains in each scenario, in ticks
     base_shocks: np.ndarray  # (16 x instruments,) int32: the same as long as the region is not strained
     limits: np.ndarray  # (accounts,) ACCOUNT_LIMITS, at the account's id
@@ -57,6 +58,7 @@ def allocate(
         class_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         losses=aligned_zeros(SCENARIOS * (positions + 1), np.dtype(np.int64)),
         contracts=aligned_zeros(contracts, schema.CONTRACT),
+        ramps=aligned_zeros(contracts, schema.RAMP),
         shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
         base_shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
         limits=aligned_zeros(accounts, schema.ACCOUNT_LIMITS),

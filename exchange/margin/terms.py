@@ -25,6 +25,8 @@ class Terms(NamedTuple):
     concentration_lots: int
     worst_fee_ppm: int
     shocks_ticks: tuple[int, ...]  # what a long lot gains in each scenario
+    long_ramp_ticks: int  # required beside all else of a lot that may be bought, as the gate comes near
+    short_ramp_ticks: int  # the same of one that may be sold; 0 for who has capacity of its own
     phase: int
     price_step_ticks: int
     quantity_step_lots: int
@@ -69,6 +71,7 @@ class Reading:
     """CONTRACT of each tranche that was asked for and is listed; what stands in the same rows of two more arrays:"""
     instruments: np.ndarray  # INSTRUMENT
     shocks_ticks: np.ndarray  # (tranches, 16)
+    ramps: np.ndarray  # RAMP, of this account
 
     @cached_property
     def terms(self) -> dict[int, Terms]:
@@ -78,6 +81,8 @@ class Reading:
             *(self.contracts[name].tolist() for name in OF_CONTRACT),
             np.maximum(fees_ppm, 0).tolist(),
             map(tuple, self.shocks_ticks.tolist()),
+            self.ramps["long_ticks"].tolist(),
+            self.ramps["short_ticks"].tolist(),
             *(self.instruments[name].tolist() for name in OF_INSTRUMENT),
         ]
         return {each.instrument_id: each for each in map(Terms._make, zip(*columns, strict=True))}
@@ -92,6 +97,9 @@ def read_venue(venue: Venue, account_id: int, instrument_ids: np.ndarray) -> Rea
     instruments = state.book.instruments[slots]
     is_listed = (instruments["instrument_id"] == instrument_ids) & (instruments["price_step_ticks"] > 0)
     slots = slots[is_listed]
+    ramps = state.ledger.ramps[slots]
+    if state.ledger.accounts[account_id]["is_provider"]:
+        ramps["short_ticks"] = 0
     return Reading(
         sequence=venue.sequence,
         time_ns=venue.time_ns,
@@ -104,4 +112,5 @@ def read_venue(venue: Venue, account_id: int, instrument_ids: np.ndarray) -> Rea
         contracts=state.ledger.contracts[slots],
         instruments=instruments[is_listed],
         shocks_ticks=state.ledger.shocks.reshape(-1, SCENARIOS)[slots],
+        ramps=ramps,
     )

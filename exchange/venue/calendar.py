@@ -13,6 +13,7 @@ from exchange.venue.agenda import (
     FINANCING_DUE,
     INDICATIVE_DUE,
     ORDERS_DUE,
+    RAMP_DUE,
     REVIEW_DUE,
     SERIES_DUE,
     TRANCHE_DUE,
@@ -24,6 +25,7 @@ from exchange.venue.agenda import (
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.clearing.deliveries import has_allocations, is_delivered
 from exchange.venue.clearing.gate import is_gate_done, step_gate
+from exchange.venue.clearing.ramp_steps import schedule_ramp, step_ramp
 from exchange.venue.financing import step_financing
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.listing import (
@@ -109,6 +111,8 @@ def step(state, events, count):
         return list_next(state, subject, events, count)
     if state.agenda[0]["kind"] == FINANCING_DUE:
         return step_financing(state, events, count)
+    if state.agenda[0]["kind"] == RAMP_DUE:
+        return step_ramp(state, subject, events, count)
     return step_account(state, subject, events, count)
 
 
@@ -343,6 +347,7 @@ def list_next(state, series_id, events, count):
         trigger = Trigger.CALL if tranche["opening_auction_s"] else Trigger.OPENING
         count = move_on(state, tranche, trigger, events, count)
         schedule(state, tranche)
+        schedule_ramp(state, slot_of(state, instrument_id))
     series["next_start_ns"] += duration_ns(series)
     schedule_series(state, series_id)
     return count

@@ -21,7 +21,7 @@ Group = TypeVar("Group", State, Book, Ledger, Clearing)
 
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
-    | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
+    | {"losses", "classes", "class_table", "shocks", "ramps"}  # worked out anew from orders, positions and strain
     | {"gate", "gate_rows"}  # at work within a command alone
 )
 

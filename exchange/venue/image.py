@@ -14,9 +14,10 @@ import numpy as np
 
 from exchange.venue import layout
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
-from exchange.venue.calendar import schedule
+from exchange.venue.calendar import is_closed, schedule
 from exchange.venue.clearing import image as clearing_image
 from exchange.venue.clearing.image import restore_clearing, take_clearing
+from exchange.venue.clearing.ramp_steps import schedule_ramp
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.listing import apply_strain, schedule_series
@@ -214,11 +215,13 @@ def restore_shocks(state):
 
 @kernel
 def restore_agenda(state):
-    """Enter the next deadline of every live tranche and of every series, and the next hour that is charged."""
+    """Enter the next deadline of every live tranche, the next step of its ramp, and so on for all that falls due."""
     for slot in range(len(state.tranches)):
         tranche = state.tranches[slot]
         if tranche["state"] != LifeState.NONE:
             schedule(state, tranche)
+            if not is_closed(tranche["state"]):
+                schedule_ramp(state, slot)
             if tranche["indicative_due_ns"] != 0:
                 add_entry(state, tranche["indicative_due_ns"], INDICATIVE_DUE, tranche["instrument_id"])
     for series_id in range(1, np.int64(state.clock[0]["series_count"]) + 1):

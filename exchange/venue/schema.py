@@ -434,7 +434,8 @@ PARAMETERS_EVENT = record(
     ("instrument_id", "u4"),
     ("sequence", "u8"),
     ("concentration_lots", "i8"),
-    ("reserved_2", "i8"),
+    ("ramp_step", "u4"),  # of the margin ramp before a gate; 0 before the first, and where nothing is delivered
+    ("reserved_2", "u4"),
     ("mark_ticks", "i4"),
     ("spread_ticks", "i4"),
     ("worst_shock_ticks", "i4"),

@@ -176,6 +176,7 @@ class TrancheView:
     interruption_ppm: int = 0
     grace_s: int = 0
     dispute_s: int = 0
+    ramp_step: int = 0  # of the margin ramp before the gate
     replacement_ticks: int = 0  # 0 before gate closure, and where nothing is delivered
     book: BookView = field(default_factory=BookView)
     trades: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))

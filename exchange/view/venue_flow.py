@@ -148,6 +148,7 @@ def _set_parameters(view: MarketView, event: Fields) -> None:
     tranche = view.tranches[event["instrument_id"]]
     tranche.mark_ticks = event["mark_ticks"]
     tranche.spread_ticks = event["spread_ticks"]
+    tranche.ramp_step = event["ramp_step"]
     view.changed[tranche.instrument_id] = tranche
 
 

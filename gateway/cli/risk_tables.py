@@ -64,6 +64,7 @@ def _money(columns: dict[str, MarginDetail]) -> Table:
         ("distance", "above maintenance"),
         ("spread_charge", "of it for spread"),
         ("concentration_charge", "of it for concentration"),
+        ("ramp", "of it for gates that come near"),
     ):
         table.add_row(label, *(_usd(getattr(each, name)) for each in columns.values()))
     table.add_row("that is, of maintenance", *(_percent(each.distance_ratio) for each in columns.values()))

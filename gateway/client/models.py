@@ -61,6 +61,7 @@ class Instrument(Answer):
     imbalance: int | None
     mark_price: Decimal
     spread_charge: Decimal
+    margin_ramp_ppm: int
     maker_fee_ppm: int
     taker_fee_ppm: int
 

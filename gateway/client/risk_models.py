@@ -29,6 +29,7 @@ class RegionMargin(Answer):
     worst_loss: Decimal
     spread_charge: Decimal
     concentration_charge: Decimal
+    ramp: Decimal
     losses: list[Decimal]
 
 
@@ -59,6 +60,7 @@ class MarginDetail(Answer):
     distance_move: Decimal | None
     spread_charge: Decimal
     concentration_charge: Decimal
+    ramp: Decimal
     losses: list[Decimal]
     regions: list[RegionMargin]
     contributors: list[Contributor]

@@ -16,6 +16,7 @@ const SUMS = [
   ["Unsettled", "unsettled", usd],
   ["Spread charge", "spread_charge", usd],
   ["Concentration charge", "concentration_charge", usd],
+  ["Margin ramp", "ramp", usd],
   ["Ratio", "distance_ratio", percent],
   ["Move of all marks to it", "distance_move", percent],
 ];

@@ -16,11 +16,22 @@ from exchange.venue.schema import Event
 from exchange.venue.state import VenueLimits
 from kernels.memory import aligned_zeros
 from matching.check import check_book
-from tests.exchange.venue.market import BUY, NANO_PER_S, SELL, START_NS, TICK_VALUE_NANO, WINDOW_S, define_series
+from tests.exchange.venue.market import (
+    BUY,
+    GATE_LEAD_S,
+    NANO_PER_S,
+    SELL,
+    START_NS,
+    TICK_VALUE_NANO,
+    WINDOW_S,
+    define_series,
+)
 from tests.exchange.venue.told import Told, told
 
 LIMITS = VenueLimits(instruments=8, orders=200, nodes=400, accounts=16, positions=128, client_ids=64)
-GATE_S = 120
+AHEAD_S = 7_200
+"""So long before the first window starts, nobody thinks of its gate."""
+GATE_S = AHEAD_S - GATE_LEAD_S
 """Of the first tranche, from the opening. It starts a minute later, and ends after another three."""
 LOT_NANO = 1_000 * TICK_VALUE_NANO
 """Of one lot at the reference price."""
@@ -50,7 +61,7 @@ class Floor:
             commands.define_region(1, "eu-fra"),
             *(commands.open_account(number, f"trader-{number}") for number in range(1, len(cash_nano) + 1)),
             *(commands.deposit(number, cash) for number, cash in enumerate(cash_nano, 1) if cash),
-            define_series(1, quantity_max_lots=1_000_000),
+            windows(),
             clearing_commands.set_delivery_terms(1, slot_s, **(TERMS | terms)),
         )
         self.tick(1)
@@ -74,6 +85,7 @@ class Floor:
         if self.restores:
             self.narrow = Venue.from_image(image, self.venue.limits)
             assert self.narrow.digest() == self.venue.digest()
+            assert self.narrow.figures_of_all().tolist() == self.venue.figures_of_all().tolist()
         return told(events)
 
     def tick(self, seconds: float = 0) -> list[Told]:
@@ -120,6 +132,12 @@ class Floor:
         """(buyer, provider, lots) of all, in the order of ids."""
         rows = self.venue.image()["allocations"]
         return [tuple(row) for row in rows[["buyer_id", "provider_id", "lots"]].tolist()]
+
+
+def windows() -> np.ndarray:
+    """The series of the first tranche, and of a few after it."""
+    start_ns, horizon_s = START_NS + AHEAD_S * NANO_PER_S, AHEAD_S + 600
+    return define_series(1, quantity_max_lots=1_000_000, first_start_ns=start_ns, horizon_s=horizon_s)
 
 
 def check_held(image: dict[str, np.ndarray]) -> None:

@@ -20,8 +20,9 @@ from tests.exchange.venue.clearing.floor import (
     Floor,
     of_first,
     of_kind,
+    windows,
 )
-from tests.exchange.venue.market import BUY, NANO_PER_S, SELL, START_NS, TICK_VALUE_NANO, define_series
+from tests.exchange.venue.market import BUY, NANO_PER_S, SELL, START_NS, TICK_VALUE_NANO
 from tests.exchange.venue.told import told
 
 RICH = 100_000_000
@@ -189,6 +190,7 @@ def test_without_slots_a_tranche_is_settled_in_cash():
     floor = Floor(RICH, RICH, slot_s=0)
     floor.trade(1, 2, 7, 900)
     events = floor.close_gate()
+    assert of_kind(events, Event.PARAMETERS_SET) == []
     assert [event["kind"] for event in events] == [Event.POSITION_SETTLED, Event.POSITION_SETTLED, Event.STATE_CHANGED]
     assert events[-1]["replacement_ticks"] == 0
     states = [event["state"] for event in of_kind(floor.end_window(), Event.STATE_CHANGED)]
@@ -197,7 +199,7 @@ def test_without_slots_a_tranche_is_settled_in_cash():
 
 def test_one_late_tick_over_several_gates_does_what_many_timely_ones_do():
     found = []
-    for seconds in ([900], [30] * 30, [119, 1, 300, 480]):
+    for seconds in ([GATE_S + 780], [60] * (GATE_S // 60 + 13), [GATE_S - 2, 1, 301, 480]):
         floor = Floor(*[RICH] * 4, providers={3: ONCE})
         floor.mark(1_000, SHOCK_TICKS, 2)
         for buyer, seller, lots, instrument_id in ((1, 3, 5, 1), (2, 4, 7, 1), (2, 3, 4, 2), (1, 4, 2, 2)):
@@ -209,14 +211,14 @@ def test_one_late_tick_over_several_gates_does_what_many_timely_ones_do():
 
 
 def test_what_other_positions_require_does_not_pay_for_lots():
-    bound_lots = 20
     floor = Floor(20 * LOT_NANO, RICH, RICH, providers={2: ONCE})
     floor.mark(1_000, SHOCK_TICKS, 2)
-    assert floor.trade(1, 3, bound_lots, 1_000, 2) == bound_lots
+    assert floor.trade(1, 3, 10, 1_000, 2) == 10
     assert floor.trade(1, 2, 20) == 20
     floor.close_gate()
-    margin_nano = bound_lots * SHOCK_TICKS * TICK_VALUE_NANO
-    assert floor.allocations() == [(1, 2, (20 * LOT_NANO - margin_nano) // LOT_NANO)]
+    ramped_ticks = SHOCK_TICKS + (1_000 - SHOCK_TICKS) * 9 // 10
+    margin_nano = 10 * ramped_ticks * TICK_VALUE_NANO
+    assert floor.allocations() == [(1, 2, (20 * LOT_NANO - margin_nano) // LOT_NANO)] == [(1, 2, 10)]
 
 
 def test_gains_at_the_gate_pay_for_lots_and_losses_lessen_what_is_there():
@@ -254,7 +256,7 @@ def crowded_venue(traders: int, limits: VenueLimits, providers: dict[int, int]) 
         [commands.tick(START_NS), commands.define_region(1, "eu-fra")],
         [commands.open_account(number, f"trader-{number}") for number in numbers],
         [commands.deposit(number, 10 * LOT_NANO) for number in numbers],
-        [define_series(1, quantity_max_lots=1_000), clearing_commands.set_delivery_terms(1, SLOT_S, **TERMS)],
+        [windows(), clearing_commands.set_delivery_terms(1, SLOT_S, **TERMS)],
         [commands.tick(START_NS + NANO_PER_S)],
         [
             order

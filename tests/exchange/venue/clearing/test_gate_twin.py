@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from exchange import commands
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
-from tests.exchange.venue.clearing.floor import LIMITS, SHOCK_TICKS, TERMS, Floor, of_first, of_kind
+from tests.exchange.venue.clearing.floor import GATE_S, LIMITS, SHOCK_TICKS, TERMS, Floor, of_first, of_kind
 from tests.exchange.venue.clearing.twin_gate import Holder, Prices, cash_out_and_assign, fund_one
 from tests.exchange.venue.market import NANO_PER_S, START_NS, TICK_VALUE_NANO
 from tests.exchange.venue.told import Told
@@ -30,7 +30,7 @@ terms = st.fixed_dictionaries(
 
 def settled_by(floor: Floor) -> tuple[list[Told], dict[str, np.ndarray]]:
     """What the gate of the first tranche tells, and the image right before it."""
-    gate_ns = START_NS + 120 * NANO_PER_S
+    gate_ns = START_NS + GATE_S * NANO_PER_S
     floor.tick((gate_ns - 1_000_000 - floor.time_ns) / NANO_PER_S)
     image = floor.venue.image()
     told = of_first(floor.tick((gate_ns - floor.time_ns + 1_000_000) / NANO_PER_S))
@@ -95,7 +95,7 @@ def as_tuple(event: Told) -> tuple[Any, ...]:
 @given(
     cash_nano=st.lists(cash, min_size=TRADERS, max_size=TRADERS),
     providers=st.dictionaries(traders, st.sampled_from([1_000_000, 1_333_333, 2_000_000])),
-    deals=st.lists(trades, max_size=14),
+    deals=st.lists(trades, min_size=3, max_size=14),
     terms=terms,
     mark_ticks=st.integers(850, 1_150),
     endowment_nano=st.sampled_from([0, 0, 13, 70_001, 50_000_000]),
