@@ -15,6 +15,13 @@
     maker_fee_ppm = -20            # of what is traded, in parts of a million; negative for a rebate; 0 by default
     taker_fee_ppm = 50
 
+    [series.delivery]              # without it, windows are settled in cash at their gate
+    slot_s = 60                    # delivery is measured over slots of so many seconds
+    shortfall_fee_ppm = 200000     # of the price, for what is missing, beside what it costs elsewhere
+    penalty_ppm = 100000           # of the price at which who is not funded or not covered is cashed out
+    grace_s = 300                  # reports of a slot are taken for so long after its end
+    dispute_s = 3600               # corrections are made for so long after the last slot
+
 `apply_plan` adds what the exchange does not have yet; it changes and removes nothing.
 """
 
@@ -25,13 +32,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from exchange import commands
+from exchange import clearing_commands, commands
 from exchange.service import Exchange, Reply
 from exchange.symbols import NANO_PER_S, SymbolError, is_region, parse_duration
 from exchange.units import UnitError, parse_ticks
+from exchange.venue.clearing import gate_schema
+from exchange.venue.clearing.schema import SLOT_S_MIN
 from exchange.venue.schema import Reject, Tier
 from matching.schema import EventKind
-from risk.schema import FEE_PPM_MAX
+from risk.schema import FEE_PPM_MAX, PPM
 
 
 class PlanError(ValueError):
@@ -52,6 +61,22 @@ class RegionPlan(BaseModel):
         return code
 
 
+class DeliveryPlan(BaseModel):
+    """How windows of a series are delivered. Shares are in parts of a million."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    slot_s: Annotated[int, Field(ge=SLOT_S_MIN)]
+    latency_max_us: Annotated[int, Field(ge=0, le=gate_schema.LATENCY_US_MAX)] = 0
+    loss_max_ppm: Annotated[int, Field(ge=0, le=PPM)] = 0
+    shortfall_fee_ppm: Annotated[int, Field(ge=0, le=gate_schema.SHORTFALL_FEE_PPM_MAX)] = 0
+    clearing_fee_ppm: Annotated[int, Field(ge=0, le=gate_schema.CLEARING_FEE_PPM_MAX)] = 0
+    burn_ppm: Annotated[int, Field(ge=0, le=PPM)] = 0
+    penalty_ppm: Annotated[int, Field(ge=0, le=gate_schema.PENALTY_PPM_MAX)] = 0
+    interruption_ppm: Annotated[int, Field(ge=0, le=gate_schema.INTERRUPTION_PPM_MAX)] = 0
+    grace_s: Annotated[int, Field(ge=0, le=gate_schema.DAY_S)] = 0
+    dispute_s: Annotated[int, Field(ge=0, le=gate_schema.DAY_S)] = 0
+
+
 class SeriesPlan(BaseModel):
     """A rolling calendar of one region, tier and window length."""
 
@@ -70,6 +95,7 @@ class SeriesPlan(BaseModel):
     closing_auction_s: Annotated[int, Field(ge=0, lt=1 << 16)] = 0
     maker_fee_ppm: Annotated[int, Field(ge=-FEE_PPM_MAX, le=FEE_PPM_MAX)] = 0
     taker_fee_ppm: Annotated[int, Field(ge=0, le=FEE_PPM_MAX)] = 0
+    delivery: DeliveryPlan | None = None
 
     @field_validator("tier")
     @classmethod
@@ -178,11 +204,13 @@ def _define(exchange: Exchange, series: SeriesPlan, region_id: int) -> Any:
 
 
 async def _submit_series(exchange: Exchange, series: SeriesPlan, region_id: int) -> None:
-    """A series and its fees, in one batch: its first windows are listed in the next one, and so with these fees."""
+    """A series, its fees and terms, in one batch: its first windows are listed in the next one, and so with these."""
     series_id = len(exchange.view.series) + 1
     groups = [_define(exchange, series, region_id)]
     if (series.maker_fee_ppm, series.taker_fee_ppm) != (0, 0):
         groups.append(commands.set_fees(series_id, series.maker_fee_ppm, series.taker_fee_ppm))
+    if series.delivery is not None:
+        groups.append(clearing_commands.set_delivery_terms(series_id, **series.delivery.model_dump()))
     for reply in await asyncio.gather(*exchange.submit_many(groups)):
         _check(reply, str(series.key))
 

@@ -1,5 +1,5 @@
-"""What a batch did to accounts beside their orders, as JSON rows: standings, forced orders, the fund, interest, and
-settlements.
+"""What a batch did to accounts beside their orders, as JSON rows: standings, forced orders, the fund, interest,
+settlements, escrow, allocations.
 """
 
 from collections import defaultdict
@@ -9,6 +9,7 @@ import numpy as np
 
 from exchange.published import Published
 from exchange.units import format_nano, format_ticks
+from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, Cause
 from exchange.venue.leverage_schema import FINANCING_EVENT
 from exchange.venue.schema import ACCOUNT_EVENT, FUND_EVENT, STANDING_EVENT, Event
 from exchange.view import MarketView
@@ -25,6 +26,9 @@ _LAYOUTS: dict[int, np.dtype] = {
     Event.FUND_ENDOWED: FUND_EVENT,
     Event.POSITION_SETTLED: ACCOUNT_EVENT,
     Event.FINANCED: FINANCING_EVENT,
+    Event.ESCROWED: GATE_EVENT,
+    Event.CASHED_OUT: GATE_EVENT,
+    Event.ALLOCATED: ALLOCATED_EVENT,
 }
 _KINDS = np.array(list(_LAYOUTS), np.uint8)
 
@@ -40,6 +44,8 @@ def account_events(view: MarketView, batch: Published, account_ids: Collection[i
         event = reader.event(place, _LAYOUTS[kind])
         if event["account_id"] in account_ids:
             rows[event["account_id"]].append(_row(view, kind, event))
+        if kind == Event.ALLOCATED and event["provider_id"] in account_ids:
+            rows[event["provider_id"]].append(_allocation_row(view, event, "provider"))
         if kind == Event.DELEVERAGED and event["counter_account_id"] in account_ids:
             rows[event["counter_account_id"]].append(_counterparty_row(view, event))
     return rows
@@ -49,7 +55,8 @@ def _places(batch: Published, account_ids: Collection[int]) -> list[int]:
     """Where the events of these accounts stand, picked out before any becomes a Python value."""
     events = batch.events
     wanted = np.fromiter(account_ids, np.uint32, len(account_ids))
-    is_other = (events["kind"] == Event.DELEVERAGED) & np.isin(events["counter_account_id"], wanted)
+    is_pair = (events["kind"] == Event.DELEVERAGED) | (events["kind"] == Event.ALLOCATED)
+    is_other = is_pair & np.isin(events["counter_account_id"], wanted)  # the provider's id has the same place
     is_own = np.isin(events["kind"], _KINDS) & np.isin(events["account_id"], wanted)
     return np.flatnonzero(is_own | is_other).tolist()
 
@@ -65,6 +72,12 @@ def _row(view: MarketView, kind: int, event: Fields) -> Row:
         return _settlement_row(view, event)
     if kind == Event.FINANCED:
         return {"kind": "interest", "amount": format_nano(event["amount_nano"]), "rate_ppm": event["rate_ppm"]}
+    if kind == Event.ESCROWED:
+        return _escrow_row(view, event)
+    if kind == Event.CASHED_OUT:
+        return _cash_out_row(view, event)
+    if kind == Event.ALLOCATED:
+        return _allocation_row(view, event, "buyer")
     return _fund_row(view, event)
 
 
@@ -106,6 +119,38 @@ def _settlement_row(view: MarketView, event: Fields) -> Row:
         "price": format_ticks(event["price_ticks"]),
         "amount": format_nano(event["amount_nano"]),
         "shortfall": format_nano(event["moved_nano"]),
+    }
+
+
+def _escrow_row(view: MarketView, event: Fields) -> Row:
+    """What a buyer paid for lots, or a seller put as the bond for them, below zero."""
+    return {
+        "kind": "escrow",
+        "symbol": _symbol(view, event),
+        "quantity": str(event["lots"]),
+        "price": format_ticks(event["price_ticks"]),
+        "amount": format_nano(event["amount_nano"]),
+    }
+
+
+def _cash_out_row(view: MarketView, event: Fields) -> Row:
+    return _escrow_row(view, event) | {
+        "kind": "cash_out",
+        "cause": Cause(event["cause"]).name.lower(),
+        "penalty": format_nano(event["penalty_nano"]),
+    }
+
+
+def _allocation_row(view: MarketView, event: Fields, role: str) -> Row:
+    return {
+        "kind": "allocation",
+        "role": role,
+        "id": str(event["allocation_id"]),
+        "symbol": _symbol(view, event),
+        "quantity": str(event["lots"]),
+        "price": format_ticks(event["price_ticks"]),
+        "escrow": format_nano(event["escrow_nano"]),
+        "bond": format_nano(event["bond_nano"]),
     }
 
 

@@ -13,8 +13,9 @@ from exchange.pricing_rows import Manual
 from exchange.service import Reply
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_nano, format_ticks
-from exchange.venue.schema import Reject, Tier
+from exchange.venue.schema import Reject
 from exchange.view import MarketView
+from gateway.clearing import add_clearing_routes
 from gateway.codec import instrument_id_of, outcome_of
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
@@ -34,6 +35,7 @@ from gateway.requests import (
     Role,
 )
 from gateway.rows import Row, account_row, stamp
+from gateway.series import series_ids_of
 from gateway.submission import run
 from risk.schema import SCENARIOS
 
@@ -52,6 +54,7 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
     router.add_delete("/v1/admin/risk-parameters/{symbol}", price_again)
     router.add_post("/v1/admin/fees", set_fees)
     add_leverage_routes(router)
+    add_clearing_routes(router)
     router.add_post("/v1/admin/halt", halt)
     router.add_post("/v1/admin/resume", resume)
 
@@ -148,7 +151,7 @@ async def set_fees(request: web.Request) -> web.Response:
     gateway = await administrator(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, FeesRequest)
-    series_ids = _series_ids(gateway.exchange.view, wanted)
+    series_ids = series_ids_of(gateway.exchange.view, wanted.series, wanted.region, wanted.tier)
     row: Row = {}
     for series_id in series_ids:
         row = told(await run(gateway.exchange, commands.set_fees(series_id, wanted.maker_ppm, wanted.taker_ppm)))
@@ -233,26 +236,6 @@ def _shocks(wanted: RiskParametersRequest) -> list[int]:
     if shocks_ticks[0] != 0:
         raise ApiError(Reject.PARAMETERS_OUT_OF_RANGE, "shocks: the first of 16 is 0: nothing moves", "shocks")
     return shocks_ticks
-
-
-def _series_ids(view: MarketView, wanted: FeesRequest) -> list[int]:
-    """One series by its number, or all of a region and tier. Raises ApiError."""
-    names_tier = wanted.region is not None and wanted.tier is not None
-    if wanted.series is not None and wanted.region is None and wanted.tier is None:
-        return [wanted.series]
-    if wanted.series is not None or not names_tier:
-        raise ApiError(DoorError.MISSING_FIELD, "series: name it, or a region and a tier, and not both", "series")
-    if wanted.region not in view.regions.values():
-        raise ApiError(Reject.UNKNOWN_REGION)
-    tier = Tier[str(wanted.tier).upper()]
-    found = [
-        series_id
-        for series_id, terms in view.series.items()
-        if (view.regions[terms.region_id], terms.tier) == (wanted.region, tier)
-    ]
-    if not found:
-        raise ApiError(Reject.UNKNOWN_SERIES)
-    return found
 
 
 def told(reply: Reply) -> Row:

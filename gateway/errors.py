@@ -236,6 +236,9 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.TOO_MANY_CAPACITIES: Answer(
         503, "a provider has up to 64 capacities at a time, and the exchange holds as many as it can; withdraw some"
     ),
+    Reject.TERMS_OUT_OF_RANGE: Answer(
+        422, "a slot is at least 10 seconds, divides the window, at most 1440 times, or is 0; times go up to a day"
+    ),
 }
 
 

@@ -40,7 +40,16 @@ REGIONS_AT_ONCE_MAX = 256
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
 StateName = Literal[
-    "listed", "auction", "open", "closing_auction", "halted", "gate_closed", "delivering", "settled", "expired"
+    "listed",
+    "auction",
+    "open",
+    "closing_auction",
+    "halted",
+    "gate_closed",
+    "delivering",
+    "settling",
+    "settled",
+    "expired",
 ]
 SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
@@ -177,12 +186,17 @@ class RiskParametersRequest(_Model):
     until: UtcTimeNs | None = None
 
 
-class FeesRequest(_Model):
-    """What trades cost in a series, or in all series of a region and tier, from the next listing on."""
+class SeriesRequest(_Model):
+    """A series by its number, or all series of a region and tier."""
 
     series: Annotated[int, Field(ge=0, le=SERIES_MAX)] | None = None
     region: ShortText | None = None
     tier: Literal["ef", "af", "be"] | None = None
+
+
+class FeesRequest(SeriesRequest):
+    """What trades cost in a series, or in all series of a region and tier, from the next listing on."""
+
     maker_ppm: PartsPerMillion
     taker_ppm: PartsPerMillion
 

@@ -94,6 +94,7 @@ def detail_row(portfolio: Portfolio, detail: Detail) -> Row:
         "spread_charge": format_nano(detail.spread_nano),
         "concentration_charge": format_nano(detail.concentration_nano),
         "bond": format_nano(detail.bond_nano),
+        "ramp": format_nano(detail.ramp_nano),
         "losses": _amounts(detail.losses_nano),
         "regions": [_rung_row(portfolio, rung) for rung in detail.ladder],
         "contributors": [_contributor_row(portfolio, each) for each in detail.contributors],
@@ -108,6 +109,7 @@ def _rung_row(portfolio: Portfolio, rung: Rung) -> Row:
         "worst_loss": format_nano(rung.worst_nano),
         "spread_charge": format_nano(rung.spread_nano),
         "concentration_charge": format_nano(rung.concentration_nano),
+        "ramp": format_nano(rung.ramp_nano),
         "losses": _amounts(rung.losses_nano),
     }
 

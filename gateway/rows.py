@@ -4,6 +4,8 @@ from functools import lru_cache
 
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_nano, format_ticks
+from exchange.venue.clearing.ramp import RAMP_STEPS
+from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.schema import Reason, Reject, Tier
 from exchange.view import (
     BookView,
@@ -18,7 +20,7 @@ from exchange.view import (
 from exchange.view.records import REJECTED
 from gateway.fields import time_text
 from matching.schema import OrderFlag, Side, TimeInForce
-from risk.schema import Standing
+from risk.schema import PPM, Standing
 
 Row = dict[str, object]
 Level = list[str]
@@ -62,12 +64,15 @@ def instrument_row(tranche: TrancheView) -> Row:
         "best_ask_quantity": None if ask_ticks is None else str(book.asks[ask_ticks]),
         "last_price": _price_or_none(tranche.last_trade_ticks),
         "final_price": _price_or_none(tranche.final_ticks),
+        "replacement_price": _price_or_none(tranche.replacement_ticks),
+        "delivery": {name: getattr(tranche, name) for name in TERM_NAMES} if tranche.slot_s else None,
         "traded_quantity": str(tranche.traded_lots),
         "indicative_price": _price_or_none(tranche.indicative_ticks),
         "indicative_quantity": str(tranche.indicative_lots) if tranche.indicative_ticks else None,
         "imbalance": str(tranche.imbalance_lots) if tranche.indicative_ticks else None,
         "mark_price": format_ticks(tranche.mark_ticks),
         "spread_charge": format_ticks(tranche.spread_ticks),
+        "margin_ramp_ppm": tranche.ramp_step * PPM // RAMP_STEPS,
         "maker_fee_ppm": tranche.maker_fee_ppm,
         "taker_fee_ppm": tranche.taker_fee_ppm,
     }

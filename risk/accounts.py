@@ -25,11 +25,13 @@ class Ledger(ArrayGroup):
     waterfall: np.ndarray  # (1,) WATERFALL
     accounts: np.ndarray  # (accounts,) ACCOUNT, at the account's id
     positions: np.ndarray  # (positions + 1,) POSITION; slot 0 is never used
+    since: np.ndarray  # (positions + 1,) SINCE, beside the positions
     position_table: np.ndarray  # (power of two,) ENTRY: (account, instrument) to slot
     classes: np.ndarray  # (positions + 1,) CLASS; slot 0 is never used
     class_table: np.ndarray  # (power of two,) ENTRY: (account, region) to slot
     losses: np.ndarray  # (16 x classes,) int64: what each class would lose in each scenario, orders included
     contracts: np.ndarray  # (instruments,) CONTRACT, at instrument id modulo their number
+    ramps: np.ndarray  # (instruments,) RAMP, where the contract stands
     shocks: np.ndarray  # (16 x instruments,) int32: what a long lot gains in each scenario, in ticks
     base_shocks: np.ndarray  # (16 x instruments,) int32: the same as long as the region is not strained
     limits: np.ndarray  # (accounts,) ACCOUNT_LIMITS, at the account's id
@@ -50,11 +52,13 @@ def allocate(
         waterfall=np.zeros(1, schema.WATERFALL),
         accounts=aligned_zeros(accounts, schema.ACCOUNT),
         positions=aligned_zeros(positions + 1, schema.POSITION),
+        since=aligned_zeros(positions + 1, schema.SINCE),
         position_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         classes=aligned_zeros(positions + 1, schema.CLASS),
         class_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         losses=aligned_zeros(SCENARIOS * (positions + 1), np.dtype(np.int64)),
         contracts=aligned_zeros(contracts, schema.CONTRACT),
+        ramps=aligned_zeros(contracts, schema.RAMP),
         shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
         base_shocks=aligned_zeros(SCENARIOS * contracts, np.dtype(np.int32)),
         limits=aligned_zeros(accounts, schema.ACCOUNT_LIMITS),

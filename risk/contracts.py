@@ -24,6 +24,7 @@ def list_contract(ledger, slot, instrument_id, region_id, tick_value_nano, refer
     contract = ledger.contracts[slot]
     contract["instrument_id"] = instrument_id
     contract["region_id"] = region_id
+    contract["ramp_step"] = 0
     contract["mark_ticks"] = reference_ticks
     contract["price_max_ticks"] = min(np.int64(reference_ticks) * PRICE_HEADROOM, np.int64(ticks_max))
     contract["tick_value_nano"] = tick_value_nano

@@ -21,6 +21,7 @@ from kernels.intrinsics import rarely
 from risk.accounts import free_nano
 from risk.contracts import fee_per_lot, worst_fee_ppm
 from risk.positions import NIL, close_position, find_position, has_room, open_position
+from risk.ramps import most_ramp_ticks, ramp_change_nano, ramp_nano
 from risk.scenarios import add_losses
 from risk.schema import GROSS_NANO_MAX, SCENARIOS, RiskReject, Standing
 
@@ -37,7 +38,7 @@ def check_order(ledger, contract_slot, account_id, side, limit_ticks, lots):
     reject = check_bounds(ledger, contract, account_id, limit_ticks, lots)
     if rarely(reject != 0):
         return reject
-    if lots * most_per_lot(contract, side, limit_ticks) <= free_nano(ledger, account_id):
+    if lots * most_per_lot(ledger, contract_slot, side, limit_ticks) <= free_nano(ledger, account_id):
         return np.int64(0)
     return check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots)
 
@@ -57,10 +58,13 @@ def check_bounds(ledger, contract, account_id, limit_ticks, lots):
 
 
 @inlined
-def most_per_lot(contract, side, limit_ticks):
+def most_per_lot(ledger, contract_slot, side, limit_ticks):
     """What one lot of an order can add to the requirement at most, in nano-USD."""
+    contract = ledger.contracts[contract_slot]
     ticks = np.int64(contract["worst_shock_ticks"])
     ticks += np.int64(contract["spread_ticks"]) + np.int64(contract["concentration_ticks"])
+    if rarely(contract["ramp_step"] != 0):
+        ticks += most_ramp_ticks(ledger, contract_slot, side)
     return certain_loss(contract, side, limit_ticks) + ticks * contract["tick_value_nano"]
 
 
@@ -164,6 +168,8 @@ def change(ledger, account_id, slot, contract_slot, side, base_nano, order_lots,
     after_lots = worst_lots(position)
     ledger.classes[np.int64(position["class_slot"])]["worst_lots"] += after_lots - before_lots
     change_nano = charges(contract, after_lots) - charges(contract, before_lots)
+    if rarely(contract["ramp_step"] != 0):
+        change_nano += ramp_change_nano(ledger, contract_slot, account_id, position, side, order_lots, lots)
     change_nano += move_losses(ledger, position, contract_slot, side, base_nano, order_lots, lots)
     account["margin_nano"] += change_nano
 
@@ -177,6 +183,8 @@ def add_position(ledger, account_id, slot, contract_slot, sign):
     lots = sign * position["lots"]
     account["unsettled_nano"] += at_mark(contract, lots) - sign * position["cost_nano"]
     change_nano = sign * charges(contract, abs(lots))
+    if rarely(contract["ramp_step"] != 0):
+        change_nano += sign * ramp_nano(ledger, contract_slot, account_id, position["lots"], np.int64(0), np.int64(0))
     change_nano += move_losses(ledger, position, contract_slot, np.int64(BUY), np.int64(0), np.int64(0), lots)
     account["margin_nano"] += change_nano
 

@@ -82,6 +82,7 @@ def open_position(ledger, account_id, instrument_id, region_id):
     position["newer"] = NIL
     position["reduce_only_sides"] = 0
     position["is_chained"] = 0
+    ledger.since[slot]["sequence"] = 0
     insert_entry(ledger.position_table, pair_tag(account_id, instrument_id), slot)
     return slot
 
@@ -101,6 +102,12 @@ def chain_position(ledger, tranche, slot):
     ledger.positions[account["first_position"]]["newer"] = slot
     account["first_position"] = slot
     account["position_count"] += 1
+
+
+@inlined
+def turns(before_lots, lots):
+    """Whether a position became net long or short by a change."""
+    return (lots != 0) & ((before_lots == 0) | ((before_lots < 0) != (lots < 0)))
 
 
 @inlined

@@ -3,7 +3,8 @@
 The bounds: a price that risk meets (limit, mark, final price, shock, charge) is at most the contract's highest,
 `price_max_ticks`. The gross of an account is the sum over its contracts of (|lots| + open buys + open sells) at that
 price, and never above GROSS_NANO_MAX. A loss in a scenario is then at most three times the gross (a limit away from the
-mark, the shock, and fees of less than the price), the charges for spread and concentration together at most once, gains
+mark, the shock, and fees of less than the price), the charges for spread and concentration together at most once, with
+a ramp before the gate shock and charges of a lot still at most twice, gains
 and losses not yet settled at most twice; with AMOUNT_NANO_MAX of cash every sum stays below 2^63.
 """
 
@@ -125,6 +126,9 @@ POSITION = record(
     ("is_chained", "u4"),  # 1 once it held lots: until its instrument is settled, it then stays
 )
 
+SINCE = record(("sequence", "u8"))
+"""When a position last became net long or short: the sequence of the command that did it."""
+
 CLASS = record(
     ("account_id", "u4"),
     ("region_id", "u4"),
@@ -137,7 +141,8 @@ CLASS = record(
 
 CONTRACT = record(
     ("instrument_id", "u4"),
-    ("region_id", "u4"),  # the margin class: there is no credit between regions
+    ("region_id", "u2"),  # the margin class: there is no credit between regions
+    ("ramp_step", "u2"),  # of the margin ramp; 0 while lots require nothing for it
     ("mark_ticks", "i4"),
     ("price_max_ticks", "i4"),
     ("tick_value_nano", "i8"),  # nano-USD of one tick of one lot
@@ -152,6 +157,10 @@ CONTRACT = record(
 )
 """What risk knows of an instrument. What a long lot gains in each scenario stands in `shocks`, in ticks; what it would
 gain if the region were at ease, in `base_shocks`."""
+
+RAMP = record(("long_ticks", "i4"), ("short_ticks", "i4"))
+"""What a lot that is bought, or sold and not covered, requires of a contract beside all else, as its gate comes near.
+"""
 
 ACCOUNT_LIMITS = record(
     ("position_lots", "i8"),  # in each instrument, open orders of a side included

@@ -26,11 +26,12 @@ class Rung(NamedTuple):
     worst_nano: int  # at least nothing
     spread_nano: int
     concentration_nano: int
+    ramp_nano: int
 
     @property
     def margin_nano(self) -> int:
         """What the region requires."""
-        return self.worst_nano + self.spread_nano + self.concentration_nano
+        return self.worst_nano + self.spread_nano + self.concentration_nano + self.ramp_nano
 
 
 class Contributor(NamedTuple):
@@ -102,6 +103,11 @@ class Detail(NamedTuple):
         """Charged for lots beyond what is quickly closed."""
         return sum(rung.concentration_nano for rung in self.ladder)
 
+    @property
+    def ramp_nano(self) -> int:
+        """Required because gates come near."""
+        return sum(rung.ramp_nano for rung in self.ladder)
+
 
 def detail_of(portfolio: Portfolio, contributors_max: int = CONTRIBUTORS_MAX) -> Detail:
     """The risk of an account as it is."""
@@ -133,6 +139,7 @@ def _rung(held: Requirement, region_id: int) -> Rung:
         worst_nano=worst_loss(losses_nano),
         spread_nano=sum(holding.spread_nano for holding in inside),
         concentration_nano=sum(holding.concentration_nano for holding in inside),
+        ramp_nano=sum(holding.ramp_nano for holding in inside),
     )
 
 
@@ -163,8 +170,8 @@ def _fall(held: Requirement, holding: Holding, gone_nano: list[int], left: Holdi
     """By how much the requirement falls when these losses go from a region, and so much is left to be charged for."""
     before_nano = held.losses_nano[holding.terms.region_id]
     after_nano = [whole - part for whole, part in zip(before_nano, gone_nano, strict=True)]
-    charges_nano = holding.spread_nano + holding.concentration_nano - left.spread_nano - left.concentration_nano
     bond_nano = held.bond_nano - held.bond_of(held.bond_base_nano - holding.bond_base_nano + left.bond_base_nano)
+    charges_nano = holding.charges_nano - left.charges_nano
     return worst_loss(before_nano) - worst_loss(after_nano) + charges_nano + bond_nano
 
 

@@ -50,6 +50,18 @@ class Holding:
         return beyond_lots * self.terms.concentration_ticks * self.terms.tick_value_nano
 
     @property
+    def ramp_nano(self) -> int:
+        """Required as the gate comes near, of all that may be bought, and of all that may be sold."""
+        long_ticks = max(self.lots + self.buy_lots, 0) * self.terms.long_ramp_ticks
+        short_ticks = max(self.sell_lots - self.lots, 0) * self.terms.short_ramp_ticks
+        return (long_ticks + short_ticks) * self.terms.tick_value_nano
+
+    @property
+    def charges_nano(self) -> int:
+        """All that is required whatever the scenario."""
+        return self.spread_nano + self.concentration_nano + self.ramp_nano
+
+    @property
     def unsettled_nano(self) -> int:
         """What the position would bring at the mark beyond its cost."""
         return self.lots * self.terms.mark_ticks * self.terms.tick_value_nano - self.cost_nano
@@ -123,7 +135,7 @@ class Requirement:
     def _count(self, holding: Holding, sign: int) -> None:
         """Take an instrument's share into the sums, or out of them."""
         self.unsettled_nano += sign * holding.unsettled_nano
-        self.charges_nano += sign * (holding.spread_nano + holding.concentration_nano)
+        self.charges_nano += sign * holding.charges_nano
         self.gross_nano += sign * holding.gross_lots * holding.terms.gross_nano
         self.bond_base_nano += sign * holding.bond_base_nano
 

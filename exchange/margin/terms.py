@@ -25,6 +25,8 @@ class Terms(NamedTuple):
     concentration_lots: int
     worst_fee_ppm: int
     shocks_ticks: tuple[int, ...]  # what a long lot gains in each scenario
+    long_ramp_ticks: int  # required beside all else of a lot that may be bought, as the gate comes near
+    short_ramp_ticks: int  # the same of one that may be sold; 0 for who has capacity of its own
     phase: int
     price_step_ticks: int
     quantity_step_lots: int
@@ -73,6 +75,7 @@ class Reading:
     deliveries: np.ndarray  # DELIVERY
     multiplier_ppm: int
     """Of a provider's bonds; 0 for an account that is none."""
+    ramps: np.ndarray  # RAMP, of this account
 
     @cached_property
     def terms(self) -> dict[int, Terms]:
@@ -82,6 +85,8 @@ class Reading:
             *(self.contracts[name].tolist() for name in OF_CONTRACT),
             np.maximum(fees_ppm, 0).tolist(),
             map(tuple, self.shocks_ticks.tolist()),
+            self.ramps["long_ticks"].tolist(),
+            self.ramps["short_ticks"].tolist(),
             *(self.instruments[name].tolist() for name in OF_INSTRUMENT),
             map(failure_nano, self.contracts, self.deliveries),
         ]
@@ -97,6 +102,9 @@ def read_venue(venue: Venue, account_id: int, instrument_ids: np.ndarray) -> Rea
     instruments = state.book.instruments[slots]
     is_listed = (instruments["instrument_id"] == instrument_ids) & (instruments["price_step_ticks"] > 0)
     slots = slots[is_listed]
+    ramps = state.ledger.ramps[slots]
+    if state.ledger.accounts[account_id]["is_provider"]:
+        ramps["short_ticks"] = 0
     return Reading(
         sequence=venue.sequence,
         time_ns=venue.time_ns,
@@ -111,6 +119,7 @@ def read_venue(venue: Venue, account_id: int, instrument_ids: np.ndarray) -> Rea
         shocks_ticks=state.ledger.shocks.reshape(-1, SCENARIOS)[slots],
         deliveries=state.clearing.deliveries[slots],
         multiplier_ppm=int(state.clearing.providers[account_id]["multiplier_ppm"]),
+        ramps=ramps,
     )
 
 

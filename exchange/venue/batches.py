@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
+from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, TERMS_COMMAND, TERMS_EVENT
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -39,6 +40,7 @@ class Batch(RecordViews):
         "limits": LIMITS_COMMAND,
         "protections": PROTECTION_COMMAND,
         "capacities": CAPACITY_COMMAND,
+        "terms": TERMS_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -63,4 +65,7 @@ class EventBuffer(RecordViews):
         "protections": PROTECTION_EVENT,
         "stakes": STAKE_EVENT,
         "capacities": CAPACITY_EVENT,
+        "terms": TERMS_EVENT,
+        "gates": GATE_EVENT,
+        "allocated": ALLOCATED_EVENT,
     }

@@ -13,6 +13,7 @@ from exchange.venue.agenda import (
     FINANCING_DUE,
     INDICATIVE_DUE,
     ORDERS_DUE,
+    RAMP_DUE,
     REVIEW_DUE,
     SERIES_DUE,
     TRANCHE_DUE,
@@ -22,7 +23,9 @@ from exchange.venue.agenda import (
     sort_entries,
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
-from exchange.venue.clearing.commitments import forget_position
+from exchange.venue.clearing.deliveries import has_allocations, is_delivered
+from exchange.venue.clearing.gate import is_gate_done, step_gate
+from exchange.venue.clearing.ramp_steps import schedule_ramp, step_ramp
 from exchange.venue.final_price import find_final_ticks
 from exchange.venue.financing import step_financing
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
@@ -36,23 +39,18 @@ from exchange.venue.listing import (
     write_listed,
     write_listing_refused,
 )
-from exchange.venue.notes import note_if_short
 from exchange.venue.protection import comes_before_step, sweep_all
-from exchange.venue.schema import (
-    Event,
-    Reason,
-)
+from exchange.venue.schema import Event, Reason
+from exchange.venue.settling import settle_one
 from exchange.venue.state import slot_of
 from exchange.venue.supervision import cancel_orders, close, review
 from exchange.venue.trading import absorb_all
-from exchange.venue.waterfall import apportion, moved_nano, write_shortfall
 from kernels.compile import inlined, kernel, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.resting import cancel_next, expire_next
 from matching.schema import NIL, Phase
 from matching.timers import due_slot
 from matching.working import is_paused
-from risk.settlement import settle_first
 
 
 @inlined
@@ -114,6 +112,8 @@ def step(state, events, count):
         return list_next(state, subject, events, count)
     if state.agenda[0]["kind"] == FINANCING_DUE:
         return step_financing(state, events, count)
+    if state.agenda[0]["kind"] == RAMP_DUE:
+        return step_ramp(state, subject, events, count)
     return step_account(state, subject, events, count)
 
 
@@ -129,9 +129,10 @@ def step_account(state, account_id, events, count):
 
 @inlined
 def step_tranche(state, instrument_id, events, count):
-    """Uncross an auction, cancel one order, settle one position, or move a tranche on, whichever comes first."""
+    """Uncross an auction, cancel one order, settle one position, close the gate one step more, or move a tranche on,
+    whichever comes first."""
     tranche = state.tranches[slot_of(state, instrument_id)]
-    trigger = due_trigger(tranche)
+    trigger = due_trigger(state, tranche)
     if ends_auction(state, tranche, trigger):
         return uncross_step(state, tranche, trigger, events, count)
     if trigger == Trigger.GATE:
@@ -140,10 +141,14 @@ def step_tranche(state, instrument_id, events, count):
         if count > first:
             absorb_all(state, events, first, count)
             return count
+        slot = slot_of(state, instrument_id)
         if tranche["final_ticks"] == 0:
-            tranche["final_ticks"] = find_final_ticks(state, slot_of(state, instrument_id))
-        if tranche["first_position"] != NIL:
-            return settle_one(state, tranche, events, count)
+            tranche["final_ticks"] = find_final_ticks(state, slot)
+        if is_delivered(state, slot):
+            if not is_gate_done(state, slot):
+                return step_gate(state, tranche, np.int64(tranche["final_ticks"]), events, count)
+        elif tranche["first_position"] != NIL:
+            return settle_one(state, tranche, np.int64(tranche["final_ticks"]), events, count)
     drop_first(state)
     count = move_on(state, tranche, trigger, events, count)
     schedule(state, tranche)
@@ -151,12 +156,14 @@ def step_tranche(state, instrument_id, events, count):
 
 
 @inlined
-def due_trigger(tranche):
+def due_trigger(state, tranche):
     """What a tranche in this state waits for."""
     if tranche["state"] == LifeState.GATE_CLOSED:
         return Trigger.START
     if tranche["state"] == LifeState.DELIVERING:
-        return Trigger.END_HELD if tranche["was_held"] else Trigger.END_UNHELD
+        return end_trigger(state, tranche)
+    if tranche["state"] == LifeState.SETTLING:
+        return Trigger.CLEARED
     if tranche["state"] == LifeState.AUCTION and tranche["auction_end_ns"] < last_call_ns(tranche):
         return Trigger.UNCROSS
     if tranche["state"] == LifeState.AUCTION or tranche["state"] == LifeState.OPEN:
@@ -165,11 +172,19 @@ def due_trigger(tranche):
 
 
 @inlined
+def end_trigger(state, tranche):
+    """What the end of a window brings."""
+    if tranche["was_held"] == 0:
+        return Trigger.END_UNHELD
+    return Trigger.END_DELIVERED if is_delivered(state, slot_of(state, tranche["instrument_id"])) else Trigger.END_HELD
+
+
+@inlined
 def deadline_ns(tranche):
     """When a tranche in this state moves on by itself."""
     if tranche["state"] == LifeState.GATE_CLOSED:
         return tranche["start_ns"]
-    if tranche["state"] == LifeState.DELIVERING:
+    if tranche["state"] == LifeState.DELIVERING or tranche["state"] == LifeState.SETTLING:
         return tranche["end_ns"]
     if tranche["state"] == LifeState.AUCTION:
         return min(tranche["auction_end_ns"], last_call_ns(tranche))
@@ -180,11 +195,14 @@ def deadline_ns(tranche):
 
 @inlined
 def schedule(state, tranche):
-    """Enter the next deadline of a tranche; one that is over frees its slot."""
+    """Enter the next deadline of a tranche; one that is over frees its slot.
+
+    One that is settling has no deadline of its own: whoever settles its last allocation enters it, due at once.
+    """
     if tranche["state"] == LifeState.SETTLED or tranche["state"] == LifeState.EXPIRED:
         book_of(state, tranche)["price_step_ticks"] = 0
         tranche["state"] = LifeState.NONE
-    else:
+    elif tranche["state"] != LifeState.SETTLING or not has_allocations(state, slot_of(state, tranche["instrument_id"])):
         due_ns = max(deadline_ns(tranche), state.clock[0]["time_ns"])
         add_entry(state, due_ns, TRANCHE_DUE, tranche["instrument_id"])
 
@@ -296,7 +314,8 @@ def move_on(state, tranche, trigger, events, count):
     event["due_ns"] = state.clock[0]["time_ns"]
     event["traded_lots"] = tranche["traded_lots"]
     event["previous_state"] = previous
-    event["reserved"] = 0
+    slot = slot_of(state, tranche["instrument_id"])
+    event["replacement_ticks"] = state.clearing.deliveries[slot]["replacement_ticks"]
     event["final_ticks"] = tranche["final_ticks"]
     event["reserved_2"] = 0
     event["reserved_3"] = 0
@@ -306,40 +325,10 @@ def move_on(state, tranche, trigger, events, count):
 @inlined
 def is_closed(life_state):
     """Whether a tranche in this state has passed its gate."""
-    return LifeState.GATE_CLOSED <= life_state <= LifeState.EXPIRED
+    return LifeState.GATE_CLOSED <= life_state <= LifeState.EXPIRED or life_state == LifeState.SETTLING
 
 
 @inlined
-def settle_one(state, tranche, events, count):
-    """Turn one position into cash at the final price; before the first, find out who cannot pay."""
-    price_ticks = np.int64(tranche["final_ticks"])
-    slot = slot_of(state, tranche["instrument_id"])
-    if tranche["is_apportioned"] == 0:
-        tranche["is_apportioned"] = 1
-        fund_pays_nano = apportion(state, tranche, slot, price_ticks)
-        count = write_shortfall(state, tranche, price_ticks, fund_pays_nano, events, count)
-    moved = moved_nano(state, np.int64(tranche["first_position"]), slot, price_ticks)
-    first_position = np.int64(tranche["first_position"])
-    forget_position(state, np.int64(state.ledger.positions[first_position]["account_id"]), first_position)
-    account_id, lots, amount_nano = settle_first(state.ledger, tranche, slot, price_ticks, moved)
-    note_if_short(state, account_id)
-    if lots != 0:
-        tranche["was_held"] = 1
-    begin_event(state.book, events, count, Event.POSITION_SETTLED)
-    event = events.accounts[count]
-    event["reserved"] = 0
-    event["reason"] = 0
-    event["instrument_id"] = tranche["instrument_id"]
-    event["amount_nano"] = amount_nano
-    event["cash_nano"] = state.ledger.accounts[account_id]["cash_nano"]
-    event["account_id"] = account_id
-    event["group"] = 0
-    event["price_ticks"] = price_ticks
-    event["lots"] = lots
-    event["moved_nano"] = moved
-    return count + 1
-
-
 @inlined
 def list_next(state, series_id, events, count):
     """List the next window of a series, and enter when the one after it is due."""
@@ -356,6 +345,7 @@ def list_next(state, series_id, events, count):
         trigger = Trigger.CALL if tranche["opening_auction_s"] else Trigger.OPENING
         count = move_on(state, tranche, trigger, events, count)
         schedule(state, tranche)
+        schedule_ramp(state, slot_of(state, instrument_id))
     series["next_start_ns"] += duration_ns(series)
     schedule_series(state, series_id)
     return count

@@ -24,6 +24,8 @@ NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
     | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
     | {"ring", "sellers", "commitments"}
+    | {"losses", "classes", "class_table", "shocks", "ramps"}  # worked out anew from orders, positions and strain
+    | {"gate", "gate_rows"}  # at work within a command alone
 )
 
 NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})
@@ -116,7 +118,7 @@ def _used_of_ledger(ledger: Ledger) -> dict[str, int]:
     totals = ledger.totals[0]
     accounts = int(totals["accounts_end"])
     positions, rules = int(totals["fresh_position"]), int(totals["fresh_rule"])
-    return {"positions": positions, "accounts": accounts, "limits": accounts, "rules": rules}
+    return {"positions": positions, "since": positions, "accounts": accounts, "limits": accounts, "rules": rules}
 
 
 def _used_of_clearing(state: State) -> dict[str, int]:

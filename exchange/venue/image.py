@@ -14,12 +14,13 @@ import numpy as np
 
 from exchange.venue import layout
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
-from exchange.venue.calendar import schedule
+from exchange.venue.calendar import is_closed, schedule
 from exchange.venue.clearing import capacity_image
 from exchange.venue.clearing import image as clearing_image
 from exchange.venue.clearing.capacity_image import restore_capacity, take_capacity
 from exchange.venue.clearing.commitments import restore_commitments
 from exchange.venue.clearing.image import restore_clearing, take_clearing
+from exchange.venue.clearing.ramp_steps import schedule_ramp
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.listing import apply_strain, schedule_series
@@ -81,6 +82,8 @@ ACCOUNT_ROW = record(
     ("is_provider", "u2"),
 )
 
+POSITION_ROW = record(*((name, POSITION[name].str[1:]) for name in names_of(POSITION)), ("since", "u8"))
+
 ACCOUNT_NAMES = names_of(ACCOUNT_ROW)[2:]
 
 ACCOUNT_LIMITS_ROW = record(("account_id", "u8"), *((name, "i8") for name in SET_OF_ACCOUNTS))
@@ -102,7 +105,7 @@ LAYOUTS: dict[str, np.dtype] = {
     "regions": layout.REGION,
     "financing": layout.FINANCING,
     "orders": RESTING,
-    "positions": POSITION,
+    "positions": POSITION_ROW,
     "clients": layout.CLIENT_ENTRY,
     "account_limits": ACCOUNT_LIMITS_ROW,
     "contract_limits": CONTRACT_LIMITS_ROW,
@@ -116,7 +119,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
     """The logical state between two commands, as one array of records for each subject."""
     orders = np.zeros(int(state.book.counters[0]["resting_orders"]), RESTING)
     export_orders(state.book, orders)
-    positions = np.zeros(int(state.ledger.accounts["position_count"].sum()), POSITION)
+    positions = np.zeros(int(state.ledger.accounts["position_count"].sum()), POSITION_ROW)
     live = state.tranches["state"] != LifeState.NONE
     export_positions(state, positions)
     tranches = state.tranches[live]
@@ -224,11 +227,13 @@ def restore_shocks(state):
 
 @kernel
 def restore_agenda(state):
-    """Enter the next deadline of every live tranche and of every series, and the next hour that is charged."""
+    """Enter the next deadline of every live tranche, the next step of its ramp, and so on for all that falls due."""
     for slot in range(len(state.tranches)):
         tranche = state.tranches[slot]
         if tranche["state"] != LifeState.NONE:
             schedule(state, tranche)
+            if not is_closed(tranche["state"]):
+                schedule_ramp(state, slot)
             if tranche["indicative_due_ns"] != 0:
                 add_entry(state, tranche["indicative_due_ns"], INDICATIVE_DUE, tranche["instrument_id"])
     for series_id in range(1, np.int64(state.clock[0]["series_count"]) + 1):
@@ -243,7 +248,7 @@ def restore_agenda(state):
 
 @kernel
 def export_positions(state, rows):
-    """Fill POSITION rows by tranche slot and the order in which they were opened."""
+    """Fill POSITION_ROW records by tranche slot and the order in which they were opened."""
     count = np.int64(0)
     for slot in range(len(state.tranches)):
         at = np.int64(state.tranches[slot]["first_position"])
@@ -255,6 +260,7 @@ def export_positions(state, rows):
             row["lots"] = position["lots"]
             row["cost_nano"] = position["cost_nano"]
             row["reduce_only_sides"] = position["reduce_only_sides"]
+            row["since"] = state.ledger.since[at]["sequence"]
             count += 1
             at = np.int64(position["next"])
 
@@ -271,6 +277,7 @@ def restore_positions(state, rows):
         chain_position(ledger, state.tranches[contract_slot], slot)
         move_position(ledger, np.int64(row["account_id"]), slot, contract_slot, row["lots"], row["cost_nano"])
         ledger.positions[slot]["reduce_only_sides"] = row["reduce_only_sides"]
+        ledger.since[slot]["sequence"] = row["since"]
         if row["reduce_only_sides"]:
             ledger.accounts[row["account_id"]]["uses_reduce_only"] = 1
 

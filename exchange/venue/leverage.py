@@ -9,9 +9,10 @@ import numpy as np
 from exchange.venue.administration import refuse
 from exchange.venue.financing import current_rate, schedule_financing, write_financing
 from exchange.venue.lifecycle import LifeState
-from exchange.venue.parameters import FORGET, deal_with_short, value_again, value_all
+from exchange.venue.parameters import deal_with_short
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import is_region
+from exchange.venue.valuing import FORGET, value_again, value_all
 from kernels.compile import inlined, outlined
 from matching.events import begin_event
 from matching.rules import NO_REJECT

@@ -3,6 +3,8 @@
 import numpy as np
 
 from exchange.venue.agenda import SERIES_DUE, add_entry
+from exchange.venue.clearing.deliveries import is_delivered, open_delivery
+from exchange.venue.clearing.ramp import step_reached, work_out_ramp
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import (
     BASIS_POINTS,
@@ -97,6 +99,9 @@ def open_tranche(state, series, series_id, instrument_id):
     list_contract(
         state.ledger, slot, instrument_id, series["region_id"], tick_value_nano, reference_ticks, PRICE_TICKS_MAX
     )
+    open_delivery(state, slot, series_id)
+    if is_delivered(state, slot):
+        state.ledger.contracts[slot]["ramp_step"] = step_reached(tranche, state.clock[0]["time_ns"])
     apply_strain(state, slot)
     state.ledger.contracts[slot]["maker_fee_ppm"] = series["maker_fee_ppm"]
     state.ledger.contracts[slot]["taker_fee_ppm"] = series["taker_fee_ppm"]
@@ -114,10 +119,11 @@ def open_tranche(state, series, series_id, instrument_id):
 
 @outlined
 def apply_strain(state, slot):
-    """Work the shocks of a tranche out of its base shocks and of how its region is used."""
+    """Work the shocks of a tranche out of its base shocks and of how its region is used, and then its ramp."""
     region = state.regions[state.ledger.contracts[slot]["region_id"]]
     utilisation_ppm = np.int64(region["utilisation_ppm"])
     strain_contract(state.ledger, slot, utilisation_ppm, np.int64(region["low_ppm"]), np.int64(region["high_ppm"]))
+    work_out_ramp(state, slot)
 
 
 @inlined

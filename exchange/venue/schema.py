@@ -10,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
+from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, TERMS_COMMAND, TERMS_EVENT
 from exchange.venue.clearing.schema import ClearingReject
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.staff_schema import LIMITS_COMMAND, LIMITS_EVENT, PROTECTION_COMMAND, PROTECTION_EVENT
@@ -105,6 +106,7 @@ class Command(IntEnum):
     WITHDRAW_STAKE = 45
     REGISTER_CAPACITY = 46
     WITHDRAW_CAPACITY = 47
+    SET_DELIVERY_TERMS = 48
 
 
 class Event(IntEnum):
@@ -171,6 +173,10 @@ class Event(IntEnum):
     PROTECTION_RESET = 63
     STAKED = 72
     CAPACITY_SET = 73
+    TERMS_SET = 74
+    ESCROWED = 75
+    CASHED_OUT = 76
+    ALLOCATED = 77
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -262,11 +268,11 @@ class Reject(IntEnum):
     CAPACITY_OUT_OF_RANGE = ClearingReject.CAPACITY_OUT_OF_RANGE
     STAKE_TOO_SMALL = ClearingReject.STAKE_TOO_SMALL
     STAKE_BOUND = ClearingReject.STAKE_BOUND
+    TERMS_OUT_OF_RANGE = ClearingReject.TERMS_OUT_OF_RANGE
     TOO_MANY_CAPACITIES = ClearingReject.TOO_MANY_CAPACITIES
 
 
-_REJECTS = len(OrderReject) + len(RiskReject) + len(VenueReject) + len(ClearingReject)
-assert len(Reject) == 1 + _REJECTS, "a refusal is missing"
+assert len(Reject) == 1 + sum(map(len, (OrderReject, RiskReject, VenueReject, ClearingReject))), "a refusal is missing"
 
 Reason = OrderReason
 
@@ -412,7 +418,7 @@ STATE_EVENT = record(
     ("due_ns", "i8"),
     ("traded_lots", "i8"),
     ("previous_state", "u4"),
-    ("reserved", "u4"),
+    ("replacement_ticks", "i4"),  # the replacement price, from gate closure on; 0 if nothing is delivered
     ("final_ticks", "i4"),  # the final price, from gate closure on
     ("index", "u4"),
     ("reserved_2", "i8"),
@@ -442,7 +448,8 @@ PARAMETERS_EVENT = record(
     ("instrument_id", "u4"),
     ("sequence", "u8"),
     ("concentration_lots", "i8"),
-    ("reserved_2", "i8"),
+    ("ramp_step", "u4"),  # of the margin ramp before a gate; 0 before the first, and where nothing is delivered
+    ("reserved_2", "u4"),
     ("mark_ticks", "i4"),
     ("spread_ticks", "i4"),
     ("worst_shock_ticks", "i4"),
@@ -471,6 +478,7 @@ LAYOUTS = (
     LIMITS_COMMAND,
     PROTECTION_COMMAND,
     CAPACITY_COMMAND,
+    TERMS_COMMAND,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -488,6 +496,9 @@ LAYOUTS = (
     PROTECTION_EVENT,
     STAKE_EVENT,
     CAPACITY_EVENT,
+    TERMS_EVENT,
+    GATE_EVENT,
+    ALLOCATED_EVENT,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES

@@ -56,7 +56,7 @@ from matching.working import is_paused
 from risk.accounts import charge_fee, is_watched, uses_reduce_only
 from risk.contracts import fee_per_lot
 from risk.margin import check_order, fill_order, move_order, move_position
-from risk.positions import chain_position, drop_unused, find_position, position_of
+from risk.positions import chain_position, drop_unused, find_position, position_of, turns
 from risk.schema import RiskReject
 
 
@@ -351,8 +351,10 @@ def take(state, slot, account_id, side, lots, price_ticks, fee_ppm):
     signed_lots = lots if side == Side.BUY else -lots
     chain_once(state, slot, position)
     cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
+    before_lots = ledger.positions[position]["lots"]
     move_position(ledger, account_id, position, slot, signed_lots, cost_nano)
     follow_provider(state, account_id, position)
+    note_turn(state, position, before_lots)
     pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
 
 
@@ -364,8 +366,10 @@ def give(state, slot, account_id, side, lots, price_ticks, fee_ppm):
     signed_lots = lots if side == Side.BUY else -lots
     chain_once(state, slot, position)
     cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
+    before_lots = ledger.positions[position]["lots"]
     fill_order(ledger, account_id, position, slot, side, price_ticks, lots, cost_nano)
     follow_provider(state, account_id, position)
+    note_turn(state, position, before_lots)
     pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
 
 
@@ -374,6 +378,13 @@ def chain_once(state, slot, position):
     """A position that is about to hold its first lots is chained to others."""
     if state.ledger.positions[position]["is_chained"] == 0:
         chain_position(state.ledger, state.tranches[slot], position)
+
+
+@inlined
+def note_turn(state, position, before_lots):
+    """Remember when a position became net long or short: who did so first is assigned first."""
+    if rarely(turns(before_lots, state.ledger.positions[position]["lots"])):
+        state.ledger.since[position]["sequence"] = state.book.counters[0]["sequence"]
 
 
 @inlined

@@ -4,6 +4,7 @@ from exchange.view.books import BookLevel, BookView
 from exchange.view.market import MarketView
 from exchange.view.records import (
     AccountView,
+    AllocationView,
     Balances,
     CapacityView,
     Financing,
@@ -19,6 +20,7 @@ from exchange.view.storage import FrozenView
 
 __all__ = [
     "AccountView",
+    "AllocationView",
     "Balances",
     "BookLevel",
     "BookView",

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
@@ -92,8 +93,18 @@ class SeriesTerms(NamedTuple):
     region_id: int
     tier: int
     duration_s: int
-    maker_fee_ppm: int = 0  # of windows that are listed from now on
+    maker_fee_ppm: int = 0  # of windows that are listed from now on, like all that follows
     taker_fee_ppm: int = 0
+    slot_s: int = 0  # delivery is measured over slots of so many seconds; 0: settled in cash at the gate
+    latency_max_us: int = 0
+    loss_max_ppm: int = 0
+    shortfall_fee_ppm: int = 0
+    clearing_fee_ppm: int = 0
+    burn_ppm: int = 0
+    penalty_ppm: int = 0
+    interruption_ppm: int = 0
+    grace_s: int = 0
+    dispute_s: int = 0
 
 
 class RegionStrain(NamedTuple):
@@ -155,6 +166,18 @@ class TrancheView:
     position_lots_limit: int = 0  # of each account; 0 for none, like the next two
     order_lots_limit: int = 0
     order_nano_limit: int = 0
+    slot_s: int = 0  # delivery is measured over slots of so many seconds; 0: settled in cash at the gate
+    latency_max_us: int = 0
+    loss_max_ppm: int = 0
+    shortfall_fee_ppm: int = 0
+    clearing_fee_ppm: int = 0
+    burn_ppm: int = 0
+    penalty_ppm: int = 0
+    interruption_ppm: int = 0
+    grace_s: int = 0
+    dispute_s: int = 0
+    ramp_step: int = 0  # of the margin ramp before the gate
+    replacement_ticks: int = 0  # 0 before gate closure, and where nothing is delivered
     book: BookView = field(default_factory=BookView)
     trades: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
 
@@ -181,6 +204,23 @@ class PositionView:
     def unsettled_nano(self) -> int:
         """What the position would bring at the mark beyond its cost; negative for a loss."""
         return self.lots * self.mark_ticks * self.tranche.tick_value_nano - self.cost_nano
+
+
+@dataclass(slots=True)
+class AllocationView:
+    """What a buyer is owed by a provider: so many lots of one tranche."""
+
+    allocation_id: int
+    instrument_id: int
+    symbol: str
+    buyer_id: int
+    provider_id: int
+    lots: int
+    price_ticks: int  # the final price, at which it is paid for
+    escrow_nano: int  # of the buyer, as far as it is still held
+    bond_nano: int  # of the provider, as far as it is still held
+    created_ns: int
+    state: int = int(AllocationState.RESERVED)
 
 
 class RegionRule(NamedTuple):
@@ -252,3 +292,4 @@ class AccountView:
     orders: dict[int, OrderView] = field(default_factory=dict)
     positions: dict[int, PositionView] = field(default_factory=dict)
     rules: dict[int, RegionRule] = field(default_factory=dict)  # by region
+    allocations: dict[int, AllocationView] = field(default_factory=dict)  # by id, as buyer or as provider

@@ -13,6 +13,7 @@ import numpy as np
 
 from exchange.symbols import NANO_PER_S, Symbol
 from exchange.units import tick_value_nano
+from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, LifeState
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -30,6 +31,7 @@ from exchange.venue.schema import (
 )
 from exchange.view.batches import BatchReader
 from exchange.view.capacity_flow import APPLY_CAPACITY_EVENT, BEGIN_CAPACITY_COMMAND
+from exchange.view.clearing_flow import APPLY_CLEARING_EVENT, drop_allocations
 from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
@@ -102,6 +104,7 @@ def _list_tranche(view: MarketView, event: Fields) -> None:
         spread_ticks=unknown_spread_ticks(event["reference_ticks"]),
         maker_fee_ppm=terms.maker_fee_ppm,
         taker_fee_ppm=terms.taker_fee_ppm,
+        **{name: getattr(terms, name) for name in TERM_NAMES},
     )
     view.tranches[tranche.instrument_id] = tranche
     view.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
@@ -117,6 +120,7 @@ def _change_state(view: MarketView, event: Fields) -> None:
     tranche = view.tranches[event["instrument_id"]]
     tranche.state = LifeState(event["state"])
     tranche.final_ticks = event["final_ticks"]
+    tranche.replacement_ticks = event["replacement_ticks"]
     if tranche.state not in AUCTION_STATES:
         tranche.indicative_ticks = tranche.indicative_lots = tranche.imbalance_lots = 0
     view.changed[tranche.instrument_id] = tranche
@@ -129,6 +133,7 @@ def _change_state(view: MarketView, event: Fields) -> None:
 def _drop_tranche(view: MarketView, instrument_id: int) -> None:
     tranche = view.tranches.pop(instrument_id)
     view.changed.pop(instrument_id, None)
+    drop_allocations(view, instrument_id)
     if view.tranche_by_symbol[tranche.symbol] == instrument_id:
         del view.tranche_by_symbol[tranche.symbol]
 
@@ -145,6 +150,7 @@ def _set_parameters(view: MarketView, event: Fields) -> None:
     tranche = view.tranches[event["instrument_id"]]
     tranche.mark_ticks = event["mark_ticks"]
     tranche.spread_ticks = event["spread_ticks"]
+    tranche.ramp_step = event["ramp_step"]
     view.changed[tranche.instrument_id] = tranche
 
 
@@ -185,6 +191,7 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
+    **APPLY_CLEARING_EVENT,
     **APPLY_FORCED_EVENT,
     **APPLY_RISK_EVENT,
     **APPLY_CAPACITY_EVENT,

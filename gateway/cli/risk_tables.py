@@ -65,6 +65,7 @@ def _money(columns: dict[str, MarginDetail]) -> Table:
         ("spread_charge", "of it for spread"),
         ("concentration_charge", "of it for concentration"),
         ("bond", "of it a provider's bond"),
+        ("ramp", "of it for gates that come near"),
     ):
         table.add_row(label, *(_usd(getattr(each, name)) for each in columns.values()))
     table.add_row("that is, of maintenance", *(_percent(each.distance_ratio) for each in columns.values()))

@@ -159,6 +159,23 @@ def account(key: KeyFile = None) -> None:
     _with_client(key, show)
 
 
+@trade_app.command(epilog="Example: bwx trade allocations")
+def allocations(key: KeyFile = None) -> None:
+    """Show what is owed to the account as a buyer, and what it owes as a provider, after gate closure."""
+
+    async def show(client: "Client") -> None:
+        rows = await client.allocations()
+        _table(
+            ("id", "symbol", "buyer", "provider", "lots", "price", "escrow USD", "bond USD", "state"),
+            (
+                (row.id, row.symbol, row.buyer, row.provider, row.quantity, row.price, row.escrow, row.bond, row.state)
+                for row in rows
+            ),
+        )
+
+    _with_client(key, show)
+
+
 async def _place(client: "Client", side: "Side", symbol: str, lots: int, price_text: str | None, dry_run: bool) -> None:
     instrument = await _find(client, symbol)
     price = _parse_price(price_text)

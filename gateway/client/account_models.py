@@ -69,7 +69,54 @@ class Settlement(Answer):
     shortfall: Decimal
 
 
-AccountEvent = StandingChange | ForcedOrder | Deleveraging | FundPayment | Interest | Settlement
+class Escrow(Answer):
+    """What was paid for bought lots, or put as the bond for sold ones, whose quantity is negative; below zero."""
+
+    kind: Literal["escrow"]
+    symbol: str | None
+    quantity: int
+    price: Decimal
+    amount: Decimal
+
+
+class CashOut(Answer):
+    """Lots that are not delivered: `unfunded` or `uncovered` ones of the account's own, or because the other side had
+    such (`went_without`), or because there was `no_room`. `penalty` is what of `amount` was paid for it, or by it when
+    negative; the rest of `amount` is what was held for the lots."""
+
+    kind: Literal["cash_out"]
+    cause: str
+    symbol: str | None
+    quantity: int
+    price: Decimal
+    amount: Decimal
+    penalty: Decimal
+
+
+class AllocationBegun(Answer):
+    """What a provider owes a buyer from now on, as the one or the other."""
+
+    kind: Literal["allocation"]
+    role: str
+    id: int
+    symbol: str | None
+    quantity: int
+    price: Decimal
+    escrow: Decimal
+    bond: Decimal
+
+
+AccountEvent = (
+    StandingChange
+    | ForcedOrder
+    | Deleveraging
+    | FundPayment
+    | Interest
+    | Settlement
+    | Escrow
+    | CashOut
+    | AllocationBegun
+)
 _KINDS = {get_args(event.model_fields["kind"].annotation)[0] for event in get_args(AccountEvent)}
 
 

@@ -53,14 +53,47 @@ class Instrument(Answer):
     best_ask_quantity: int | None
     last_price: Decimal | None
     final_price: Decimal | None
+    replacement_price: Decimal | None
+    delivery: "DeliveryTerms | None"
     traded_quantity: int
     indicative_price: Decimal | None
     indicative_quantity: int | None
     imbalance: int | None
     mark_price: Decimal
     spread_charge: Decimal
+    margin_ramp_ppm: int
     maker_fee_ppm: int
     taker_fee_ppm: int
+
+
+class DeliveryTerms(Answer):
+    """How a tranche is delivered: over which slots it is measured, what counts, and what failing costs."""
+
+    slot_s: int
+    latency_max_us: int
+    loss_max_ppm: int
+    shortfall_fee_ppm: int
+    clearing_fee_ppm: int
+    burn_ppm: int
+    penalty_ppm: int
+    interruption_ppm: int
+    grace_s: int
+    dispute_s: int
+
+
+class Allocation(Answer):
+    """So many lots of a tranche that a provider owes a buyer, and what is held for them in USD."""
+
+    id: int
+    symbol: str
+    buyer: str
+    provider: str
+    quantity: int
+    price: Decimal
+    escrow: Decimal
+    bond: Decimal
+    state: str
+    created_ns: int
 
 
 class Book(Answer):

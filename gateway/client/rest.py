@@ -14,6 +14,7 @@ from yarl import URL
 from gateway.client.errors import RefusedError
 from gateway.client.models import (
     Account,
+    Allocation,
     Book,
     Instrument,
     InsuranceFund,
@@ -30,6 +31,7 @@ from gateway.client.risk_models import AccountRisk, Margin, WhatIf
 from gateway.client.stream import Stream
 from gateway.client.terms import (
     AccountLimitTerms,
+    DeliveryFields,
     LimitTerms,
     PlaceTerms,
     Price,
@@ -161,6 +163,12 @@ class Client(ProviderCalls):
         """Own money and positions."""
         return Account.model_validate(await self.ask("GET", "/v1/account"))
 
+    async def allocations(self, symbol: str | None = None, *, everybody: bool = False) -> list[Allocation]:
+        """What the own account is owed as a buyer and owes as a provider; of everybody for an administrator."""
+        path = "/v1/admin/allocations" if everybody else "/v1/allocations"
+        pages = self._pages(path, {"symbol": symbol})
+        return [Allocation.model_validate(row) async for page in pages for row in page["allocations"]]
+
     async def margin(self, *, contributors: int = 10) -> Margin:
         """Why the own account must have what it must have, with the tranches that contribute most."""
         return Margin.model_validate(await self.ask("GET", "/v1/margin", query={"contributors": contributors}))
@@ -258,6 +266,13 @@ class Client(ProviderCalls):
         """What trades cost in windows of a region and tier that are listed from now on, by an administrator."""
         fields = {"region": region, "tier": tier, "maker_ppm": maker_ppm, "taker_ppm": taker_ppm}
         await self.ask("POST", "/v1/admin/fees", fields)
+
+    async def set_delivery_terms(self, region: str, tier: str, **terms: Unpack[DeliveryFields]) -> None:
+        """How windows of a region and tier that are listed from now on are delivered, by an administrator.
+
+        A `slot_s` of 0 settles them in cash.
+        """
+        await self.ask("POST", "/v1/admin/delivery-terms", {"region": region, "tier": tier, **terms})
 
     async def set_utilisation(self, utilisation_ppm: Mapping[str, int]) -> None:
         """How much of what regions can deliver is used, by an administrator; up to 256 regions by their codes."""

@@ -29,6 +29,7 @@ class RegionMargin(Answer):
     worst_loss: Decimal
     spread_charge: Decimal
     concentration_charge: Decimal
+    ramp: Decimal
     losses: list[Decimal]
 
 
@@ -60,6 +61,7 @@ class MarginDetail(Answer):
     spread_charge: Decimal
     concentration_charge: Decimal
     bond: Decimal
+    ramp: Decimal
     losses: list[Decimal]
     regions: list[RegionMargin]
     contributors: list[Contributor]

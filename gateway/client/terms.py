@@ -67,6 +67,21 @@ class ProtectionTerms(TypedDict, total=False):
     notional: Price | int
 
 
+class DeliveryFields(TypedDict, total=False):
+    """How windows are delivered."""
+
+    slot_s: int
+    latency_max_us: int
+    loss_max_ppm: int
+    shortfall_fee_ppm: int
+    clearing_fee_ppm: int
+    burn_ppm: int
+    penalty_ppm: int
+    interruption_ppm: int
+    grace_s: int
+    dispute_s: int
+
+
 _COUNTS = frozenset({"open_orders_base", "open_orders_max", "interval_ms", "frozen_ms"})
 
 

@@ -17,6 +17,7 @@ const SUMS = [
   ["Spread charge", "spread_charge", usd],
   ["Concentration charge", "concentration_charge", usd],
   ["Bond", "bond", usd],
+  ["Margin ramp", "ramp", usd],
   ["Ratio", "distance_ratio", percent],
   ["Move of all marks to it", "distance_move", percent],
 ];

@@ -120,3 +120,30 @@ def test_fees_that_no_series_can_have_are_named(tmp_path: Path, line: str) -> No
 async def test_a_rebate_beyond_what_takers_pay_is_refused(exchange: Exchange, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="fees_out_of_range"):
         await apply_plan(exchange, read_plan(written(tmp_path, PLAN + "maker_fee_ppm = -20")))
+
+
+DELIVERY = "[series.delivery]\nslot_s = 60\npenalty_ppm = 100000\ndispute_s = 3600\n"
+
+
+async def test_a_series_with_terms_of_delivery_lists_its_first_windows_with_them(tmp_path: Path) -> None:
+    exchange = await Exchange.open(tmp_path / "store", limits=LIMITS)
+    assert await apply_plan(exchange, read_plan(written(tmp_path, PLAN + DELIVERY))) == 3
+    await exchange.submit(commands.resume_market())
+    found = {(each.tier, each.slot_s, each.penalty_ppm, each.dispute_s) for each in exchange.view.tranches.values()}
+    assert found == {(Tier.EF, 0, 0, 0), (Tier.BE, 60, 100_000, 3_600)}
+    await exchange.close()
+
+
+@pytest.mark.parametrize("line", ["slot_s = 9", "penalty_ppm = 500001", "grace_s = 86401", "slots = 3"])
+def test_terms_of_delivery_that_cannot_be_are_named(tmp_path: Path, line: str) -> None:
+    lines = DELIVERY.replace("slot_s = 60\n", "") if line.startswith("slot_s") else DELIVERY
+    lines = lines.replace("penalty_ppm = 100000\n", "") if line.startswith("penalty") else lines
+    with pytest.raises(PlanError, match=r"series.1.delivery"):
+        read_plan(written(tmp_path, PLAN + lines + line))
+
+
+async def test_slots_that_do_not_divide_the_window_are_refused_by_name(tmp_path: Path) -> None:
+    exchange = await Exchange.open(tmp_path / "store", limits=LIMITS)
+    with pytest.raises(PlanError, match="terms_out_of_range"):
+        await apply_plan(exchange, read_plan(written(tmp_path, PLAN + "[series.delivery]\nslot_s = 61\n")))
+    await exchange.close()

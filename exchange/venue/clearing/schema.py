@@ -21,17 +21,20 @@ MULTIPLIER_PPM_MIN = 1_000_000
 class ClearingReject(IntEnum):
     """Why clearing refuses a command. Never renumber.
 
+    Numbers begin at 351, because the doors have those above 400.
     CAPACITY_EXCEEDED is asked of the orders of providers, right before limits.
     """
 
-    NOT_A_PROVIDER = 501
-    CAPACITY_EXCEEDED = 502
+    NOT_A_PROVIDER = 351
+    CAPACITY_EXCEEDED = 352
     """More would be sold than can be delivered; or more was sold before there was any capacity."""
-    CAPACITY_SOLD = 503
-    CAPACITY_OUT_OF_RANGE = 504
-    STAKE_TOO_SMALL = 505
-    STAKE_BOUND = 506
-    TOO_MANY_CAPACITIES = 519
+    CAPACITY_SOLD = 353
+    CAPACITY_OUT_OF_RANGE = 354
+    STAKE_TOO_SMALL = 355
+    STAKE_BOUND = 356
+    TERMS_OUT_OF_RANGE = 357
+    """Delivery could not be measured by these terms, or they cost more than anybody may be asked for."""
+    TOO_MANY_CAPACITIES = 369
 
 
 TERMS = record(
@@ -92,13 +95,26 @@ ALLOCATION = record(
 capacity of the pool."""
 
 GATE = record(
+    ("rows", "i8"),  # positions with lots, as they were settled
+    ("place", "i8"),  # the row to be looked at next; in assignment the buyer's, in the order of time
+    ("other_place", "i8"),  # in assignment: the seller's
     ("funded_lots", "i8"),  # bought, and paid into escrow
     ("unfunded_lots", "i8"),
     ("covered_lots", "i8"),  # sold, and bonded
     ("uncovered_lots", "i8"),
     ("cut_lots", "i8"),  # of funded buyers, or of covered sellers, who go without
-    ("penalty_nano", "i8"),  # what those get who go without
-    ("threshold", "i8"),
-    ("ties", "i8"),
+    ("unit_nano", "i8"),  # what those are owed for each lot
 )
 """The gate closure at work."""
+
+GATE_ROW = record(
+    ("account_id", "u4"),
+    ("order", "u4"),  # the row that comes in this place, once rows are sorted
+    ("key", "u8"),  # what they are sorted by
+    ("since", "u8"),  # the sequence at which the position last became net long or short
+    ("lots", "i8"),  # negative for a seller
+    ("backed_lots", "i8"),  # of those, paid for or bonded, and not cashed out
+    ("weight", "i8"),  # by which something is shared out,
+    ("share", "i8"),  # and what of it falls to this row
+)
+"""A position at the gate closure at work."""

@@ -14,6 +14,7 @@ class Clearing(ArrayGroup):
     """Everything that clearing knows."""
 
     gate: np.ndarray  # (1,) GATE
+    gate_rows: np.ndarray  # (accounts,) GATE_ROW: the positions of the tranche whose gate closes, as they were settled
     delivery_terms: np.ndarray  # (series,) TERMS, at the series' id
     deliveries: np.ndarray  # (instruments,) DELIVERY, where the tranche stands
     providers: np.ndarray  # (accounts,) PROVIDER, at the account's id
@@ -29,6 +30,7 @@ def allocate(instruments: int, accounts: int, series: int, positions: int) -> Cl
     """Nothing is delivered yet."""
     return Clearing(
         gate=np.zeros(1, schema.GATE),
+        gate_rows=aligned_zeros(accounts, schema.GATE_ROW),
         delivery_terms=aligned_zeros(series, schema.TERMS),
         deliveries=aligned_zeros(instruments, schema.DELIVERY),
         providers=aligned_zeros(accounts, schema.PROVIDER),

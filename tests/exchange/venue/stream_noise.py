@@ -20,7 +20,7 @@ class Sound(Protocol):
 
 OF_OTHERS = [
     *range(Command.KILL_SWITCH, Command.RESET_PROTECTION + 1),
-    *range(Command.POST_STAKE, Command.WITHDRAW_CAPACITY + 1),
+    *range(Command.POST_STAKE, Command.SET_DELIVERY_TERMS + 1),
 ]
 UNKNOWN_KIND = 255
 
@@ -40,7 +40,7 @@ def noise(market: Market, payload: bytes) -> np.ndarray:
 def spared(market: Market, records: np.ndarray) -> np.ndarray:
     """The same records, without those that would make the venue list windows for hours of venue time on end.
 
-    Commands of risk staff and of providers, which the twin does not know, become some that nobody knows.
+    Commands of risk staff and of clearing, which the twin does not know, become some that nobody knows.
     """
     records["kind"][np.isin(records["kind"], OF_OTHERS)] = UNKNOWN_KIND
     clocks, series = records.view(CLOCK_COMMAND), records.view(SERIES_COMMAND)

@@ -7,6 +7,7 @@ from exchange.venue.capture import CaptureMemory
 from exchange.venue.image import digest, take_image
 from exchange.venue.machine import Venue
 from matching.schema import TimeInForce
+from tests.exchange.venue.clearing.floor import Floor
 from tests.exchange.venue.market import (
     ALICE,
     BOB,
@@ -81,3 +82,17 @@ def test_accounts_that_are_as_many_as_orders_are_captured_whole() -> None:
 def test_a_market_in_which_nothing_happened_is_captured() -> None:
     market = open_market()
     assert digest(take_image(CaptureMemory().capture(market.venue.state))) == market.venue.digest()
+
+
+def test_delivery_is_captured_with_all_that_an_image_has_of_it() -> None:
+    floor, memory = Floor(*[100_000_000] * 3, providers={2: 2_000_000}), CaptureMemory()
+    floor.trade(1, 2, 7)
+    floor.trade(3, 2, 5, 1_000, 2)
+    floor.close_gate()
+    expected = floor.venue.digest()
+    captured = memory.capture(floor.venue.state)
+    floor.tick(1_000)
+    assert floor.venue.digest() != expected
+    assert digest(take_image(captured)) == expected
+    assert len(take_image(captured)["allocations"]) == 1
+    assert take_image(captured)["positions"]["since"].all()

@@ -138,6 +138,7 @@ class TwinCalendar(TwinSupervision):
         assert event["due_ns"] == due_ns, "a deadline was kept at another time"
         assert following == NEXT_STATE[previous][trigger], f"{previous!r} moved on by {trigger!r} to {following!r}"
         assert event["traded_lots"] == tranche.traded_lots
+        assert event["replacement_ticks"] == 0, "what is settled in cash is never replaced"
         assert event["final_ticks"] == (self.final_ticks_of(tranche) if following in CLOSED_STATES else 0)
         ends_auction = previous in AUCTION_STATES and trigger in (Trigger.UNCROSS, Trigger.GATE)
         assert tranche.was_uncrossed == (ends_auction and not self.is_halted)

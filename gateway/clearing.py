@@ -1,0 +1,91 @@
+"""What becomes of bought and sold lots, at the doors: terms of delivery, and who owes what to whom."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from aiohttp import web
+
+from exchange import clearing_commands
+from exchange.units import format_nano, format_ticks
+from exchange.venue.clearing.lifecycle import AllocationState
+from exchange.venue.clearing.schema import TERM_NAMES
+from exchange.view import AllocationView, MarketView
+from gateway.clearing_requests import AllocationsQuery, DeliveryTermsRequest
+from gateway.codec import instrument_id_of, outcome_of
+from gateway.fields import time_text
+from gateway.gateway import GATEWAY
+from gateway.handling import answer, body_of, query_of, read_query, signed_by
+from gateway.requests import NoQuery, Role
+from gateway.rows import Row, stamp
+from gateway.series import series_ids_of
+from gateway.submission import run
+
+
+def add_clearing_routes(router: web.UrlDispatcher) -> None:
+    """Enter the handlers of this page."""
+    router.add_get("/v1/allocations", get_own_allocations)
+    router.add_get("/v1/admin/allocations", get_all_allocations)
+    router.add_post("/v1/admin/delivery-terms", set_delivery_terms)
+
+
+async def get_own_allocations(request: web.Request) -> web.Response:
+    """What the account is owed as a buyer, and owes as a provider, in the order of ids, a page at a time."""
+    account_id = (await signed_by(request, Role.TRADER, Role.PROVIDER)).account_id
+    query = await read_query(request, AllocationsQuery)
+    view = request.app[GATEWAY].exchange.view
+    account = view.accounts.get(account_id)
+    return _page(view, account.allocations.values() if account else (), query)
+
+
+async def get_all_allocations(request: web.Request) -> web.Response:
+    """The same of everybody."""
+    await signed_by(request, Role.ADMIN)
+    query = await read_query(request, AllocationsQuery)
+    view = request.app[GATEWAY].exchange.view
+    return _page(view, (each for group in view.allocations.values() for each in group.values()), query)
+
+
+async def set_delivery_terms(request: web.Request) -> web.Response:
+    """How windows that are listed from now on are delivered; those that are listed keep their terms."""
+    await signed_by(request, Role.ADMIN)
+    gateway = request.app[GATEWAY]
+    query_of(request, NoQuery)
+    wanted = await body_of(request, DeliveryTermsRequest)
+    terms = {name: getattr(wanted, name) for name in TERM_NAMES}
+    series_ids = series_ids_of(gateway.exchange.view, wanted.series, wanted.region, wanted.tier)
+    row: Row = {}
+    for series_id in series_ids:
+        reply = await run(gateway.exchange, clearing_commands.set_delivery_terms(series_id, **terms))
+        outcome = outcome_of(reply.events)
+        row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
+    return answer({"series": series_ids, **terms} | row)
+
+
+def allocation_row(view: MarketView, allocation: AllocationView) -> Row:
+    """One allocation, as its two accounts and administrators may see it."""
+    return {
+        "id": str(allocation.allocation_id),
+        "symbol": allocation.symbol,
+        "buyer": view.accounts[allocation.buyer_id].name,
+        "provider": view.accounts[allocation.provider_id].name,
+        "quantity": str(allocation.lots),
+        "price": format_ticks(allocation.price_ticks),
+        "escrow": format_nano(allocation.escrow_nano),
+        "bond": format_nano(allocation.bond_nano),
+        "state": AllocationState(allocation.state).name.lower(),
+        "created": time_text(allocation.created_ns),
+        "created_ns": allocation.created_ns,
+    }
+
+
+def _page(view: MarketView, allocations: Iterable[AllocationView], query: AllocationsQuery) -> web.Response:
+    instrument_id = None if query.symbol is None else instrument_id_of(view, query.symbol)
+    matching = (
+        each
+        for each in sorted(allocations, key=lambda each: each.allocation_id)
+        if each.allocation_id > query.cursor and instrument_id in (None, each.instrument_id)
+    )
+    page = list(islice(matching, query.limit + 1))
+    next_cursor = str(page[query.limit - 1].allocation_id) if len(page) > query.limit else None
+    rows = [allocation_row(view, each) for each in page[: query.limit]]
+    return answer({"allocations": rows, "next_cursor": next_cursor} | stamp(view))
