@@ -199,6 +199,7 @@ def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]
         ],
         "tape": [take["trade"](row) for row in document["tape"]],
         "rules": [take["rule"](row) for row in document.get("rules", [])],
+        "deliveries": document.get("deliveries", {}),
     }
 
 

@@ -1,7 +1,8 @@
 """What falls due, and when: a binary heap by (due time, kind, subject).
 
 There is one entry for each tranche, one for each series, one for each tranche in an auction, which tells its
-indicative price, one for each account that has too little, and one for the hour at which interest is charged. Expiries
+indicative price, one for each tranche that is being delivered, for its slots and then for the end of disputes, one for
+each account that has too little, and one for the hour at which interest is charged. Expiries
 of orders have a heap of their own in matching; at the same instant they come first.
 """
 
@@ -16,6 +17,8 @@ FINANCING_DUE = 4
 REVIEW_DUE = 5
 ORDERS_DUE = 6
 CLOSING_DUE = 7
+SLOT_DUE = 9
+DISPUTE_DUE = 10
 
 
 @inlined

@@ -9,6 +9,7 @@ import numpy as np
 
 from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
+from exchange.venue.clearing.desk import run_delivery
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
 from exchange.venue.leverage import set_leverage
@@ -111,6 +112,8 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return set_leverage(state, batch, index, events, count)
     if kind >= Command.KILL_SWITCH and kind <= Command.RESET_PROTECTION:
         return run_risk_staff(state, batch, index, events, count)
+    if kind >= Command.REGISTER_REPORTER and kind <= Command.NOTE_DOWNTIME:
+        return run_delivery(state, batch, index, events, count)
     return administer(state, batch, index, events, count)
 
 

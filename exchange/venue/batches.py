@@ -4,6 +4,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.clearing.delivery_schema import (
+    ALLOCATION_EVENT,
+    CORRECTION_EVENT,
+    DELIVERY_COMMAND,
+    DOWNTIME_COMMAND,
+    DOWNTIME_EVENT,
+    INTERRUPTION_COMMAND,
+    INTERRUPTION_EVENT,
+    REPORT_EVENT,
+    REPUTATION_EVENT,
+    SHORT_EVENT,
+    SLOT_EVENT,
+)
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -37,6 +50,9 @@ class Batch(RecordViews):
         "financings": FINANCING_COMMAND,
         "limits": LIMITS_COMMAND,
         "protections": PROTECTION_COMMAND,
+        "deliveries": DELIVERY_COMMAND,
+        "interruptions": INTERRUPTION_COMMAND,
+        "downtimes": DOWNTIME_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -59,4 +75,12 @@ class EventBuffer(RecordViews):
         "financings": FINANCING_EVENT,
         "limits": LIMITS_EVENT,
         "protections": PROTECTION_EVENT,
+        "changes": ALLOCATION_EVENT,
+        "reports": REPORT_EVENT,
+        "slots": SLOT_EVENT,
+        "shortfalls": SHORT_EVENT,
+        "corrections": CORRECTION_EVENT,
+        "interruptions": INTERRUPTION_EVENT,
+        "reputations": REPUTATION_EVENT,
+        "downtimes": DOWNTIME_EVENT,
     }

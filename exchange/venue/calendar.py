@@ -10,11 +10,13 @@ between two steps and is run again; a late tick over many deadlines does what ma
 import numpy as np
 
 from exchange.venue.agenda import (
+    DISPUTE_DUE,
     FINANCING_DUE,
     INDICATIVE_DUE,
     ORDERS_DUE,
     REVIEW_DUE,
     SERIES_DUE,
+    SLOT_DUE,
     TRANCHE_DUE,
     add_entry,
     drop_first,
@@ -22,6 +24,10 @@ from exchange.venue.agenda import (
     sort_entries,
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
+from exchange.venue.clearing.deliveries import has_allocations
+from exchange.venue.clearing.finishing import step_finishing
+from exchange.venue.clearing.moves import next_to_start, start_allocation
+from exchange.venue.clearing.slots import step_slot
 from exchange.venue.financing import step_financing
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.listing import (
@@ -112,6 +118,10 @@ def step(state, events, count):
         return list_next(state, subject, events, count)
     if state.agenda[0]["kind"] == FINANCING_DUE:
         return step_financing(state, events, count)
+    if state.agenda[0]["kind"] == SLOT_DUE:
+        return step_slot(state, subject, events, count)
+    if state.agenda[0]["kind"] == DISPUTE_DUE:
+        return step_dispute(state, subject, events, count)
     return step_account(state, subject, events, count)
 
 
@@ -140,9 +150,27 @@ def step_tranche(state, instrument_id, events, count):
             return count
         if tranche["first_position"] != NIL:
             return settle_one(state, tranche, events, count)
+    if trigger == Trigger.START:
+        at = next_to_start(state, slot_of(state, instrument_id))
+        if at != NIL:
+            return start_allocation(state, slot_of(state, instrument_id), at, events, count)
+    if tranche["state"] == LifeState.DELIVERING and has_allocations(state, slot_of(state, instrument_id)):
+        trigger = np.int64(Trigger.END_DELIVERED)
     drop_first(state)
     count = move_on(state, tranche, trigger, events, count)
     schedule(state, tranche)
+    return count
+
+
+@inlined
+def step_dispute(state, instrument_id, events, count):
+    """Finish one allocation; a tranche that has no more of them is settled."""
+    slot = slot_of(state, instrument_id)
+    if has_allocations(state, slot):
+        return step_finishing(state, instrument_id, events, count)
+    drop_first(state)
+    count = move_on(state, state.tranches[slot], np.int64(Trigger.CLEARED), events, count)
+    schedule(state, state.tranches[slot])
     return count
 
 
@@ -176,11 +204,11 @@ def deadline_ns(tranche):
 
 @inlined
 def schedule(state, tranche):
-    """Enter the next deadline of a tranche; one that is over frees its slot."""
+    """Enter the next deadline of a tranche; one that is over frees its slot, and one that settles waits for that."""
     if tranche["state"] == LifeState.SETTLED or tranche["state"] == LifeState.EXPIRED:
         book_of(state, tranche)["price_step_ticks"] = 0
         tranche["state"] = LifeState.NONE
-    else:
+    elif tranche["state"] != LifeState.SETTLING:
         due_ns = max(deadline_ns(tranche), state.clock[0]["time_ns"])
         add_entry(state, due_ns, TRANCHE_DUE, tranche["instrument_id"])
 
@@ -302,7 +330,7 @@ def move_on(state, tranche, trigger, events, count):
 @inlined
 def is_closed(life_state):
     """Whether a tranche in this state has passed its gate."""
-    return LifeState.GATE_CLOSED <= life_state <= LifeState.EXPIRED
+    return LifeState.GATE_CLOSED <= life_state <= LifeState.EXPIRED or life_state == LifeState.SETTLING
 
 
 @inlined

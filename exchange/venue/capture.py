@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from exchange.venue.clearing.delivery_schema import KEY_WORDS
 from exchange.venue.clearing.state import Clearing
 from exchange.venue.image import live_clients
 from exchange.venue.state import State
@@ -22,6 +23,7 @@ Group = TypeVar("Group", State, Book, Ledger, Clearing)
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
     | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
+    | {"cursors", "report_buckets", "panel"}
 )
 
 NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})
@@ -115,4 +117,10 @@ def _used_of_clearing(state: State) -> dict[str, int]:
     clock, series = state.clock[0], int(state.clock[0]["series_count"])
     allocations = min(int(clock["next_allocation_id"]), len(state.clearing.allocations))
     accounts = int(state.ledger.totals[0]["accounts_end"])
-    return {"delivery_terms": series + 1, "providers": accounts, "allocations": allocations}
+    return {
+        "delivery_terms": series + 1,
+        "providers": accounts,
+        "allocations": allocations,
+        "reporter_keys": KEY_WORDS * accounts,
+        "reports": int(state.clearing.desk[0]["fresh_report"]),
+    }

@@ -16,6 +16,7 @@ from exchange.venue import layout
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
 from exchange.venue.calendar import schedule
 from exchange.venue.clearing import image as clearing_image
+from exchange.venue.clearing.deadlines import restore_deliveries
 from exchange.venue.clearing.image import restore_clearing, take_clearing
 from exchange.venue.clients import client_tag
 from exchange.venue.lifecycle import LifeState
@@ -177,6 +178,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     restore_clients(state, image["clients"])
     _restore_limits(state, image)
     restore_agenda(state)
+    restore_deliveries(state)
     return state
 
 

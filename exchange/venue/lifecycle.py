@@ -1,13 +1,13 @@
 """The life of a tranche, as one table: code, tests and documents read the same.
 
-    listed -> (auction) -> open -> (closing_auction) -> gate_closed -> delivering -> settled
+    listed -> (auction) -> open -> (closing_auction) -> gate_closed -> delivering -> (settling) -> settled
                             ^ |                                                 \\-> expired, if nobody held it
                             | v
                            halted, from any of the three that trade, and back
 
 A move that is missing from the table does not exist. A halted tranche comes back through an auction where its series
 has one, and so does an open one when the whole market was halted: a book that collected orders is never opened without
-an uncrossing.
+an uncrossing. What is delivered, and not settled in cash at its gate, is settling until its last allocation is settled.
 """
 
 from enum import IntEnum
@@ -28,6 +28,8 @@ class LifeState(IntEnum):
     EXPIRED = 7
     AUCTION = 8
     CLOSING_AUCTION = 9
+    SETTLING = 10
+    """The window is over, and what was measured in it is not settled for all."""
 
 
 class Trigger(IntEnum):
@@ -43,6 +45,9 @@ class Trigger(IntEnum):
     CALL = 7
     UNCROSS = 8
     CLOSING_CALL = 9
+    END_DELIVERED = 10
+    CLEARED = 11
+    """Nothing is owed any more."""
 
 
 NEXT_STATE: dict[LifeState, dict[Trigger, LifeState]] = {
@@ -68,7 +73,12 @@ NEXT_STATE: dict[LifeState, dict[Trigger, LifeState]] = {
     },
     LifeState.CLOSING_AUCTION: {Trigger.HALT: LifeState.HALTED, Trigger.GATE: LifeState.GATE_CLOSED},
     LifeState.GATE_CLOSED: {Trigger.START: LifeState.DELIVERING},
-    LifeState.DELIVERING: {Trigger.END_HELD: LifeState.SETTLED, Trigger.END_UNHELD: LifeState.EXPIRED},
+    LifeState.DELIVERING: {
+        Trigger.END_HELD: LifeState.SETTLED,
+        Trigger.END_UNHELD: LifeState.EXPIRED,
+        Trigger.END_DELIVERED: LifeState.SETTLING,
+    },
+    LifeState.SETTLING: {Trigger.CLEARED: LifeState.SETTLED},
     LifeState.SETTLED: {},
     LifeState.EXPIRED: {},
 }

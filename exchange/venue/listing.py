@@ -3,6 +3,7 @@
 import numpy as np
 
 from exchange.venue.agenda import SERIES_DUE, add_entry
+from exchange.venue.clearing.deliveries import open_delivery
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import (
     BASIS_POINTS,
@@ -109,6 +110,7 @@ def open_tranche(state, series, series_id, instrument_id):
     instrument["has_limits"] = 0
     forget_contract_limits(state.ledger, slot)
     set_band(instrument, tranche, state.ledger.contracts[slot]["price_max_ticks"])
+    open_delivery(state, slot, series_id)
 
 
 @outlined

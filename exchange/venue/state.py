@@ -48,7 +48,7 @@ class State(ArrayGroup):
     series: np.ndarray  # (series,) SERIES, at the series' id
     regions: np.ndarray  # (regions,) REGION, at the region's id
     financing: np.ndarray  # (1,) FINANCING
-    agenda: np.ndarray  # (2 x instruments + series + accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
+    agenda: np.ndarray  # (3 x instruments + series + accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
     outcome: np.ndarray  # (1,) ORDER_EVENT: the outcome of a command, while protection writes its events before it
@@ -74,7 +74,7 @@ def allocate(limits: VenueLimits) -> State:
         regions=aligned_zeros(schema.REGION_CAPACITY, layout.REGION),
         financing=np.zeros(1, layout.FINANCING),
         agenda=aligned_zeros(
-            2 * limits.instruments + schema.SERIES_CAPACITY + limits.accounts + 2, layout.AGENDA_ENTRY
+            3 * limits.instruments + schema.SERIES_CAPACITY + limits.accounts + 2, layout.AGENDA_ENTRY
         ),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),

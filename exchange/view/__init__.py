@@ -1,6 +1,7 @@
 """The read model: what the exchange looks like from outside, kept up to date by the batches that it publishes."""
 
 from exchange.view.books import BookLevel, BookView
+from exchange.view.deliveries import CorrectionView, DeliveryView, Reputation
 from exchange.view.market import MarketView
 from exchange.view.records import (
     AccountView,
@@ -21,6 +22,8 @@ __all__ = [
     "Balances",
     "BookLevel",
     "BookView",
+    "CorrectionView",
+    "DeliveryView",
     "Financing",
     "FrozenView",
     "MarketView",
@@ -28,6 +31,7 @@ __all__ = [
     "PositionView",
     "RegionRule",
     "RegionStrain",
+    "Reputation",
     "SeriesTerms",
     "TradeView",
     "TrancheView",

@@ -124,6 +124,7 @@ def freeze_view(view: MarketView) -> FrozenView:
         "tranches": [_dump_tranche(tranche) for tranche in view.tranches.values()],
         "ended_tranches": list(view.ended_tranches),
         "tape": list(view.tape),
+        "deliveries": view.deliveries.dump(),
     }
     orders = view.orders
     packed, taken = orders.packed.packed, orders.packed.taken.copy()
@@ -177,6 +178,7 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
         view.accounts[account_id].rules[rule[0]] = RegionRule(*rule)
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
+    view.deliveries.load(document["deliveries"])
 
 
 def _dump_account(account: AccountView) -> list[Any]:

@@ -29,6 +29,7 @@ from exchange.venue.schema import (
     Tier,
 )
 from exchange.view.batches import BatchReader
+from exchange.view.delivery_flow import APPLY_DELIVERY_EVENT, BEGIN_DELIVERY_COMMAND
 from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
@@ -72,7 +73,9 @@ BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
     int(Command.DEFINE_REGION): _define_region,
     int(Command.DEFINE_SERIES): _define_series,
     int(Command.OPEN_ACCOUNT): _open_account,
-} | BEGIN_RISK_COMMAND
+    **BEGIN_RISK_COMMAND,
+    **BEGIN_DELIVERY_COMMAND,
+}
 """What a command enters before its events, given that it is not refused and does not repeat an earlier one."""
 
 
@@ -127,6 +130,7 @@ def _change_state(view: MarketView, event: Fields) -> None:
 def _drop_tranche(view: MarketView, instrument_id: int) -> None:
     tranche = view.tranches.pop(instrument_id)
     view.changed.pop(instrument_id, None)
+    view.deliveries.drop_tranche(instrument_id)
     if view.tranche_by_symbol[tranche.symbol] == instrument_id:
         del view.tranche_by_symbol[tranche.symbol]
 
@@ -185,5 +189,6 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
     **APPLY_FORCED_EVENT,
     **APPLY_RISK_EVENT,
+    **APPLY_DELIVERY_EVENT,
 }
 """The layout of each event of the venue that changes what readers see, and what it does."""

@@ -3,6 +3,8 @@
 A tranche whose terms name no slot is settled in cash at its gate and never delivered.
 """
 
+from enum import IntEnum
+
 from kernels.records import names_of, record
 
 ALLOCATION_CAPACITY = 1 << 18
@@ -14,6 +16,24 @@ MULTIPLIER_PPM_MAX = 2_000_000
 """The bond of a provider of whom nothing good is known yet, in millionths of what a failure costs: twice as much."""
 MULTIPLIER_PPM_MIN = 1_000_000
 """No reputation makes a bond smaller than what a failure costs."""
+
+
+class ClearingReject(IntEnum):
+    """Why clearing refuses a command: from 351 on, because the doors have the numbers above 400. Never renumber."""
+
+    UNKNOWN_ALLOCATION = 358
+    """There is none of this id any more, or it is none of the account's business."""
+    NOT_A_REPORTER = 359
+    REPORTER_NOT_INDEPENDENT = 360
+    """It is buyer or provider, or in a group with one of them."""
+    SLOT_OUT_OF_RANGE = 361
+    SLOT_NOT_OVER = 362
+    REPORT_OUT_OF_RANGE = 363
+    ILLEGAL_ALLOCATION_CHANGE = 364
+    DISPUTE_WINDOW_OVER = 365
+    CORRECTION_OUT_OF_RANGE = 366
+    TOO_MANY_REPORTS = 368
+
 
 TERMS = record(
     ("slot_s", "u4"),  # delivery is measured over slots of so many seconds; 0: settled in cash, never delivered

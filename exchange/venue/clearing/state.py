@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exchange.venue.clearing import schema
+from exchange.venue.clearing import delivery_schema, schema
 from kernels.arrays import ArrayGroup
 from kernels.memory import aligned_zeros
 
@@ -18,14 +18,28 @@ class Clearing(ArrayGroup):
     deliveries: np.ndarray  # (instruments,) DELIVERY, where the tranche stands
     providers: np.ndarray  # (accounts,) PROVIDER, at the account's id
     allocations: np.ndarray  # (power of two,) ALLOCATION, at the id modulo their number; id 0 is never used
+    cursors: np.ndarray  # (instruments,) uint32: the allocation whose turn it is in the step at work, 0 between two
+    reporter_keys: np.ndarray  # (8 x accounts,) int32: the key under which an account reports; zeros for none
+    reports: np.ndarray  # (reports + 1,) REPORT; place 0 is never used
+    report_buckets: np.ndarray  # (reports,) uint32: the first report of each bucket
+    desk: np.ndarray  # (1,) DESK
+    panel: np.ndarray  # (3 x reporters,) int64: the figures of the slot at work, sorted
 
 
 def allocate(instruments: int, accounts: int, series: int) -> Clearing:
     """Nothing is delivered yet."""
+    desk = np.zeros(1, delivery_schema.DESK)
+    desk["fresh_report"] = 1
     return Clearing(
         gate=np.zeros(1, schema.GATE),
         delivery_terms=aligned_zeros(series, schema.TERMS),
         deliveries=aligned_zeros(instruments, schema.DELIVERY),
         providers=aligned_zeros(accounts, schema.PROVIDER),
         allocations=aligned_zeros(schema.ALLOCATION_CAPACITY, schema.ALLOCATION),
+        cursors=aligned_zeros(instruments, np.dtype(np.uint32)),
+        reporter_keys=aligned_zeros(delivery_schema.KEY_WORDS * accounts, np.dtype(np.int32)),
+        reports=aligned_zeros(delivery_schema.REPORT_CAPACITY + 1, delivery_schema.REPORT),
+        report_buckets=aligned_zeros(delivery_schema.REPORT_CAPACITY, np.dtype(np.uint32)),
+        desk=desk,
+        panel=np.zeros(3 * delivery_schema.REPORTERS_MAX, np.int64),
     )

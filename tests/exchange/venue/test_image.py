@@ -8,6 +8,9 @@ import pytest
 from exchange import commands, staff_commands
 from exchange.venue import image
 from exchange.venue.agenda import TRANCHE_DUE
+from exchange.venue.clearing.delivery_schema import KEY_WORDS
+from exchange.venue.clearing.lifecycle import AllocationState
+from exchange.venue.clearing.reports import enter_report
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
@@ -32,7 +35,25 @@ def busy_market() -> Market:
     market.venue.apply(commands.concatenate(*limits), market.next_sequence)
     market.next_sequence += len(limits)
     market.twin.commands += len(limits)
+    deliver(market.venue)
     return market
+
+
+def deliver(venue: Venue) -> None:
+    """A provider, and an allocation of the second tranche, of which somebody reports; the twin knows nothing of it."""
+    venue.state.ledger.accounts["is_provider"][BOB] = 1
+    venue.state.clearing.providers["multiplier_ppm"][BOB] = 2_000_000
+    allocation = venue.state.clearing.allocations[1]
+    allocation["allocation_id"] = 1
+    allocation["instrument_id"] = 2
+    allocation["lots"] = 3
+    allocation["state"] = AllocationState.RESERVED
+    venue.state.clock["next_allocation_id"] = 2
+    for end in ("first_allocation", "last_allocation"):
+        venue.state.clearing.deliveries[end][2] = 1
+    venue.state.clearing.deliveries["slot_s"][2] = 60
+    venue.state.clearing.reporter_keys[CAROL * KEY_WORDS] = 7
+    enter_report(venue.state, 1, 0, CAROL, 3, 5, 0)
 
 
 def test_a_busy_venue_has_rows_in_every_part() -> None:
@@ -68,7 +89,7 @@ def test_an_image_keeps_what_it_was_though_the_venue_goes_on() -> None:
     market = busy_market()
     rows = market.venue.image()
     before = image.digest(rows)
-    market.tick(2_000)
+    market.venue.apply(commands.tick(START_NS + 2_000 * NANO_PER_S), market.next_sequence)
     assert image.digest(rows) == before != market.venue.digest()
 
 

@@ -6,6 +6,7 @@ from exchange import commands
 from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, NEXT_STATE, NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import Event, Reject
 from matching.schema import Phase
+from tests.exchange.venue.delivery_market import DeliveryMarket
 from tests.exchange.venue.market import ALICE, BOB, BUY, SELL, Market, open_market
 from tests.exchange.venue.told import told
 
@@ -72,8 +73,17 @@ def test_every_move_of_the_table_happens_and_no_other() -> None:
     market = open_market(opening_auction_s=20)
     market.tick(20)
     market.send(commands.halt_market(), commands.resume_market())
-    moves |= moves_of(market)
+    moves |= moves_of(market) | delivered_moves()
     assert moves == {(state, target) for state, row in NEXT_STATE.items() for target in row.values()}
+
+
+def delivered_moves() -> set[tuple[LifeState, LifeState]]:
+    """Those of a tranche that is delivered."""
+    market = DeliveryMarket()
+    market.allocate()
+    events = market.tick_into_window(2_000)
+    changes = [event for event in events if event["kind"] == Event.STATE_CHANGED and event["instrument_id"] == 1]
+    return {(LifeState(event["previous_state"]), LifeState(event["state"])) for event in changes}
 
 
 def halted_and_resumed(opening_s: int, closing_s: int) -> Market:
