@@ -40,7 +40,16 @@ REGIONS_AT_ONCE_MAX = 256
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
 StateName = Literal[
-    "listed", "auction", "open", "closing_auction", "halted", "gate_closed", "delivering", "settled", "expired"
+    "listed",
+    "auction",
+    "open",
+    "closing_auction",
+    "halted",
+    "gate_closed",
+    "delivering",
+    "settling",
+    "settled",
+    "expired",
 ]
 SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
@@ -53,6 +62,8 @@ class Role(StrEnum):
 
     TRADER = "trader"
     PROVIDER = "provider"
+    REPORTER = "reporter"
+    """Reports what was delivered, and nothing else."""
     ADMIN = "admin"
 
 
@@ -156,7 +167,9 @@ class KeyRequest(_Model):
     """A new key for an account; one for administrators alone needs none."""
 
     account: ShortText | None = None
-    roles: Annotated[list[Literal["trader", "provider", "admin"]], Field(min_length=1, max_length=len(Role))]
+    roles: Annotated[
+        list[Literal["trader", "provider", "reporter", "admin"]], Field(min_length=1, max_length=len(Role))
+    ]
 
 
 class HaltRequest(_Model):

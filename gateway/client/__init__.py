@@ -12,14 +12,22 @@ own, so that a retry after a lost answer finds the first one instead of doing it
 from gateway.client.account_models import (
     AccountEvent,
     AccountUpdate,
+    AllocationChange,
+    Correction,
     Deleveraging,
+    Dispute,
     ForcedOrder,
     FundPayment,
     Interest,
+    Interruption,
+    ReputationChange,
     Settlement,
+    Shortfall,
+    SlotSettlement,
     StandingChange,
 )
 from gateway.client.book import LocalBook
+from gateway.client.delivery_models import Delivery, Provider, ReportAnswer, Slot
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
 from gateway.client.models import (
     Account,
@@ -47,17 +55,22 @@ from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
+from gateway.report_signing import Measurement
 
 __all__ = [
     "Account",
     "AccountEvent",
     "AccountRisk",
     "AccountUpdate",
+    "AllocationChange",
     "Balances",
     "Book",
     "Client",
     "ClientError",
+    "Correction",
     "Deleveraging",
+    "Delivery",
+    "Dispute",
     "Fill",
     "Financing",
     "ForcedOrder",
@@ -65,9 +78,11 @@ __all__ = [
     "Instrument",
     "InsuranceFund",
     "Interest",
+    "Interruption",
     "Limits",
     "LocalBook",
     "Margin",
+    "Measurement",
     "NewKey",
     "Order",
     "OrderAnswer",
@@ -75,11 +90,17 @@ __all__ = [
     "OwnFill",
     "Position",
     "Protection",
+    "Provider",
     "RefusedError",
     "Region",
     "RegionLimits",
     "Regions",
+    "ReportAnswer",
+    "ReputationChange",
     "Settlement",
+    "Shortfall",
+    "Slot",
+    "SlotSettlement",
     "StandingChange",
     "Status",
     "Stream",
