@@ -14,6 +14,8 @@ DOWNTIME_NS_MAX = 7 * 86_400 * 1_000_000_000
 """A venue may have been down for this long before the clock is doubted."""
 DOWNTIME_NOTICE_NS = 600 * 1_000_000_000
 """A longer downtime is told: a wall clock that is ahead looks the same."""
+DOWNTIME_TOLD_NS = 10 * 1_000_000_000
+"""A longer one is told to the venue, whose deadlines move."""
 DRIFT_ALERT_NS = 1_000_000_000
 
 

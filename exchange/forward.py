@@ -205,6 +205,7 @@ def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]
         "allocations": [take["allocation"](row) for row in document.get("allocations", [])],
         "rules": [take["rule"](row) for row in document.get("rules", [])],
         "capacities": [take["capacity"](row) for row in document.get("capacities", [])],
+        "deliveries": document.get("deliveries", {}),
     }
 
 

@@ -2,13 +2,15 @@
 
 import struct
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from exchange.venue.schema import CONTINUATION, ORDER_COMMAND, TEXT_BYTES_MAX, TEXT_RECORDS_MAX, Command
 from matching.schema import QUOTES_MAX
 
-Entry = tuple[struct.Struct, tuple[int, ...]]
+TEXT_OFFSET = CONTINUATION.itemsize - TEXT_BYTES_MAX
+Entry = tuple[struct.Struct, tuple[Any, ...]]
 """The packer and the values of one record behind a head."""
 
 
@@ -41,3 +43,16 @@ def pack_group(pack_head: Callable[[int], bytes], text: str = "", entries: Seque
 
 
 _TEXT = packer_of(CONTINUATION)
+
+
+def entries_of_bytes(content: bytes) -> list[Entry]:
+    """The records that carry bytes which are no text behind a head."""
+    parts = [content[at : at + TEXT_BYTES_MAX] for at in range(0, len(content), TEXT_BYTES_MAX)]
+    return [(_TEXT, (Command.CONTINUATION, at, len(part), 0, part)) for at, part in enumerate(parts)]
+
+
+def bytes_behind(group: np.ndarray) -> bytes:
+    """What `entries_of_bytes` put behind the head of a group."""
+    records = group[1:].view(CONTINUATION)
+    raw = [records[at : at + 1].view(np.uint8)[TEXT_OFFSET:].tobytes() for at in range(len(records))]
+    return b"".join(part[: int(row["length"])] for part, row in zip(raw, records, strict=True))

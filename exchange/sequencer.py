@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exchange import commands
+from exchange import commands, delivery_commands
 from exchange.captures import Capture, Captures
-from exchange.clock import VenueClock
+from exchange.clock import DOWNTIME_TOLD_NS, VenueClock
 from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
 from exchange.published import Published
@@ -105,6 +105,7 @@ class Sequencer:
         self._next_snapshot = last_snapshot_sequence + snapshot_every_records
         self._captures = Captures()
         self._has_reserved = False
+        self._tells_downtime = clock.anchor.downtime_ns > DOWNTIME_TOLD_NS
         self._requests: deque[Request] = deque()
         self._looks: deque[Look] = deque()
         self._queued_records = 0
@@ -212,12 +213,12 @@ class Sequencer:
             if not self._requests and not self._looks and not self._stopping:
                 self._wake.wait(IDLE_TICK_S)
             batch: list[Request] = []
-            records = 1
+            first = records = 2 if self._tells_downtime else 1  # the time, and before it the downtime
             while self._requests and records + len(self._requests[0].group) <= BATCH_RECORDS_MAX:
                 request = self._requests.popleft()
                 records += len(request.group)
                 batch.append(request)
-            self._queued_records -= records - 1
+            self._queued_records -= records - first
             return batch
 
     def _is_tick_due(self) -> bool:
@@ -229,12 +230,14 @@ class Sequencer:
         """Make one batch durable, then apply it."""
         time_ns = max(self._clock.now_ns(), self._venue.time_ns)
         first_sequence = self._journal.last_sequence + 1
-        records = commands.concatenate(commands.tick(time_ns), *(request.group for request in batch))
+        heads = [*self._downtime(time_ns), commands.tick(time_ns)]
+        records = commands.concatenate(*heads, *(request.group for request in batch))
         stamp_order_ids(records, first_sequence)
         self._journal.append(first_sequence, time_ns, records.tobytes())
         events = self._venue.apply(records, first_sequence)
         lengths = np.fromiter((len(request.group) for request in batch), np.int64, len(batch))
-        sequences = first_sequence + 1 + np.cumsum(lengths) - lengths
+        sequences = first_sequence + len(heads) + np.cumsum(lengths) - lengths
+        self._tells_downtime = False
         return Delivery(
             Published(first_sequence, time_ns, records, events, self._venue.figures_after(events)),
             [request.ticket for request in batch],
@@ -242,6 +245,10 @@ class Sequencer:
             self._capture_if_due(is_last),
             self._journal.last_hash,
         )
+
+    def _downtime(self, time_ns: int) -> list[np.ndarray]:
+        """What the venue must know before the first time after a restart: waits that met it begin again."""
+        return [delivery_commands.note_downtime(self._venue.time_ns, time_ns)] if self._tells_downtime else []
 
     def _capture_if_due(self, is_last: bool) -> Capture | None:
         """Half-way to the next snapshot memory is got for it; one that finds it still in use is taken a batch later."""

@@ -9,11 +9,20 @@ import numpy as np
 
 from exchange.published import Published
 from exchange.units import format_nano, format_ticks
+from exchange.venue.clearing.delivery_schema import (
+    ALLOCATION_EVENT,
+    CORRECTION_EVENT,
+    INTERRUPTION_EVENT,
+    REPUTATION_EVENT,
+    SHORT_EVENT,
+    SLOT_EVENT,
+)
 from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, Cause
 from exchange.venue.leverage_schema import FINANCING_EVENT
 from exchange.venue.schema import ACCOUNT_EVENT, FUND_EVENT, STANDING_EVENT, Event
 from exchange.view import MarketView
 from exchange.view.batches import BatchReader
+from gateway.delivery_rows import delivery_event_row, reputation_row
 from gateway.rows import SIDE_NAMES, STANDING_NAMES, Row
 from matching.schema import ORDER_EVENT, Side
 
@@ -29,7 +38,16 @@ _LAYOUTS: dict[int, np.dtype] = {
     Event.ESCROWED: GATE_EVENT,
     Event.CASHED_OUT: GATE_EVENT,
     Event.ALLOCATED: ALLOCATED_EVENT,
+    Event.ALLOCATION_CHANGED: ALLOCATION_EVENT,
+    Event.DISPUTED: ALLOCATION_EVENT,
+    Event.SLOT_SETTLED: SLOT_EVENT,
+    Event.SLOT_SHORT: SHORT_EVENT,
+    Event.DELIVERY_CORRECTED: CORRECTION_EVENT,
+    Event.INTERRUPTED: INTERRUPTION_EVENT,
+    Event.REPUTATION_SET: REPUTATION_EVENT,
 }
+_OF_PAIRS = np.array([kind for kind, layout in _LAYOUTS.items() if "buyer_id" in (layout.names or ())], np.uint8)
+"""What buyer and provider see alike; they stand where other events name an account and its counterparty."""
 _KINDS = np.array(list(_LAYOUTS), np.uint8)
 
 
@@ -42,6 +60,10 @@ def account_events(view: MarketView, batch: Published, account_ids: Collection[i
         assert reader is not None
         kind = int(batch.events[place]["kind"])
         event = reader.event(place, _LAYOUTS[kind])
+        if kind in _OF_PAIRS:
+            for account_id in {event["buyer_id"], event["provider_id"]}.intersection(account_ids):
+                rows[account_id].append(delivery_event_row(view, kind, event))
+            continue
         if event["account_id"] in account_ids:
             rows[event["account_id"]].append(_row(view, kind, event))
         if kind == Event.ALLOCATED and event["provider_id"] in account_ids:
@@ -55,7 +77,7 @@ def _places(batch: Published, account_ids: Collection[int]) -> list[int]:
     """Where the events of these accounts stand, picked out before any becomes a Python value."""
     events = batch.events
     wanted = np.fromiter(account_ids, np.uint32, len(account_ids))
-    is_pair = (events["kind"] == Event.DELEVERAGED) | (events["kind"] == Event.ALLOCATED)
+    is_pair = np.isin(events["kind"], (Event.DELEVERAGED, Event.ALLOCATED)) | np.isin(events["kind"], _OF_PAIRS)
     is_other = is_pair & np.isin(events["counter_account_id"], wanted)  # the provider's id has the same place
     is_own = np.isin(events["kind"], _KINDS) & np.isin(events["account_id"], wanted)
     return np.flatnonzero(is_own | is_other).tolist()
@@ -78,6 +100,8 @@ def _row(view: MarketView, kind: int, event: Fields) -> Row:
         return _cash_out_row(view, event)
     if kind == Event.ALLOCATED:
         return _allocation_row(view, event, "buyer")
+    if kind == Event.REPUTATION_SET:
+        return reputation_row(event)
     return _fund_row(view, event)
 
 

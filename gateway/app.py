@@ -16,6 +16,7 @@ from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.admin import add_admin_routes
 from gateway.auth import Authenticator
+from gateway.deliveries import add_delivery_routes
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
 from gateway.handling import add_headers, errors_as_json
@@ -57,6 +58,7 @@ def make_app(
     add_admin_routes(app.router)
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)
+    add_delivery_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app

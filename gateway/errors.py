@@ -239,6 +239,22 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.TERMS_OUT_OF_RANGE: Answer(
         422, "a slot is at least 10 seconds, divides the window, at most 1440 times, or is 0; times go up to a day"
     ),
+    Reject.UNKNOWN_ALLOCATION: Answer(404, "the account has no such allocation, or not any more", "allocation"),
+    Reject.NOT_A_REPORTER: Answer(403, "the account is not registered to report deliveries"),
+    Reject.REPORTER_NOT_INDEPENDENT: Answer(
+        403, "the reporter is buyer or provider of the allocation, or in a group with one of them", "allocation"
+    ),
+    Reject.SLOT_OUT_OF_RANGE: Answer(422, "the window has fewer slots; they are counted from 0", "slot"),
+    Reject.SLOT_NOT_OVER: Answer(409, "the slot is not over, or not settled yet; try later", "slot"),
+    Reject.REPORT_OUT_OF_RANGE: Answer(422, "latency goes up to 60000000 us, and loss up to 1000000 ppm"),
+    Reject.ILLEGAL_ALLOCATION_CHANGE: Answer(409, "the allocation is not in a state that allows this", "allocation"),
+    Reject.DISPUTE_WINDOW_OVER: Answer(409, "the time in which the allocation could be disputed is over", "allocation"),
+    Reject.CORRECTION_OUT_OF_RANGE: Answer(
+        422,
+        "a correction is of at most all lots, begins where it says, and leaves from nothing to everything delivered",
+        "change",
+    ),
+    Reject.TOO_MANY_REPORTS: Answer(409, "seven have reported of this slot, or too many reports wait"),
 }
 
 

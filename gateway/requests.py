@@ -62,6 +62,8 @@ class Role(StrEnum):
 
     TRADER = "trader"
     PROVIDER = "provider"
+    REPORTER = "reporter"
+    """Reports what was delivered, and nothing else."""
     ADMIN = "admin"
 
 
@@ -165,7 +167,9 @@ class KeyRequest(_Model):
     """A new key for an account; one for administrators alone needs none."""
 
     account: ShortText | None = None
-    roles: Annotated[list[Literal["trader", "provider", "admin"]], Field(min_length=1, max_length=len(Role))]
+    roles: Annotated[
+        list[Literal["trader", "provider", "reporter", "admin"]], Field(min_length=1, max_length=len(Role))
+    ]
 
 
 class HaltRequest(_Model):

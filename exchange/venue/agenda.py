@@ -1,8 +1,9 @@
 """What falls due, and when: a binary heap by (due time, kind, subject).
 
 There is one entry for each tranche, one for each series, one for each tranche in an auction, which tells its
-indicative price, one for each that is delivered, for the next step of its margin ramp, one for each account that has
-too little, and one for the hour at which interest is charged. Expiries
+indicative price, one for each that is delivered, for the next step of its margin ramp, another for its slots and then
+for the end of disputes, one for each account that has too little, and one for the hour at which interest is charged.
+Expiries
 of orders have a heap of their own in matching; at the same instant they come first.
 """
 
@@ -18,6 +19,8 @@ REVIEW_DUE = 5
 ORDERS_DUE = 6
 CLOSING_DUE = 7
 RAMP_DUE = 8
+SLOT_DUE = 9
+DISPUTE_DUE = 10
 
 
 @inlined

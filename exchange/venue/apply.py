@@ -10,6 +10,7 @@ import numpy as np
 from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
 from exchange.venue.clearing.capacities import run_provider
+from exchange.venue.clearing.desk import run_delivery
 from exchange.venue.clearing.terms import set_delivery_terms
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
@@ -117,6 +118,8 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return run_risk_staff(state, batch, index, events, count)
     if kind == Command.SET_DELIVERY_TERMS:
         return set_delivery_terms(state, batch.terms[index], events, count)
+    if kind >= Command.REGISTER_REPORTER and kind <= Command.NOTE_DOWNTIME:
+        return run_delivery(state, batch, index, events, count)
     return administer(state, batch, index, events, count)
 
 

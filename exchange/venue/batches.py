@@ -5,6 +5,19 @@ from typing import ClassVar
 import numpy as np
 
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
+from exchange.venue.clearing.delivery_schema import (
+    ALLOCATION_EVENT,
+    CORRECTION_EVENT,
+    DELIVERY_COMMAND,
+    DOWNTIME_COMMAND,
+    DOWNTIME_EVENT,
+    INTERRUPTION_COMMAND,
+    INTERRUPTION_EVENT,
+    REPORT_EVENT,
+    REPUTATION_EVENT,
+    SHORT_EVENT,
+    SLOT_EVENT,
+)
 from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, TERMS_COMMAND, TERMS_EVENT
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
 from exchange.venue.schema import (
@@ -41,6 +54,9 @@ class Batch(RecordViews):
         "protections": PROTECTION_COMMAND,
         "capacities": CAPACITY_COMMAND,
         "terms": TERMS_COMMAND,
+        "deliveries": DELIVERY_COMMAND,
+        "interruptions": INTERRUPTION_COMMAND,
+        "downtimes": DOWNTIME_COMMAND,
         "halves": np.dtype(np.int32),
         "words": np.dtype(np.uint64),
     }
@@ -68,4 +84,12 @@ class EventBuffer(RecordViews):
         "terms": TERMS_EVENT,
         "gates": GATE_EVENT,
         "allocated": ALLOCATED_EVENT,
+        "changes": ALLOCATION_EVENT,
+        "reports": REPORT_EVENT,
+        "slots": SLOT_EVENT,
+        "shortfalls": SHORT_EVENT,
+        "corrections": CORRECTION_EVENT,
+        "interruptions": INTERRUPTION_EVENT,
+        "reputations": REPUTATION_EVENT,
+        "downtimes": DOWNTIME_EVENT,
     }

@@ -10,12 +10,14 @@ between two steps and is run again; a late tick over many deadlines does what ma
 import numpy as np
 
 from exchange.venue.agenda import (
+    DISPUTE_DUE,
     FINANCING_DUE,
     INDICATIVE_DUE,
     ORDERS_DUE,
     RAMP_DUE,
     REVIEW_DUE,
     SERIES_DUE,
+    SLOT_DUE,
     TRANCHE_DUE,
     add_entry,
     drop_first,
@@ -24,8 +26,11 @@ from exchange.venue.agenda import (
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
 from exchange.venue.clearing.deliveries import has_allocations, is_delivered
+from exchange.venue.clearing.finishing import step_finishing
 from exchange.venue.clearing.gate import is_gate_done, step_gate
+from exchange.venue.clearing.moves import next_to_start, start_allocation
 from exchange.venue.clearing.ramp_steps import schedule_ramp, step_ramp
+from exchange.venue.clearing.slots import step_slot
 from exchange.venue.final_price import find_final_ticks
 from exchange.venue.financing import step_financing
 from exchange.venue.lifecycle import NEXT_STATE_ARRAY, LifeState, Trigger
@@ -114,6 +119,10 @@ def step(state, events, count):
         return step_financing(state, events, count)
     if state.agenda[0]["kind"] == RAMP_DUE:
         return step_ramp(state, subject, events, count)
+    if state.agenda[0]["kind"] == SLOT_DUE:
+        return step_slot(state, subject, events, count)
+    if state.agenda[0]["kind"] == DISPUTE_DUE:
+        return step_dispute(state, subject, events, count)
     return step_account(state, subject, events, count)
 
 
@@ -149,9 +158,25 @@ def step_tranche(state, instrument_id, events, count):
                 return step_gate(state, tranche, np.int64(tranche["final_ticks"]), events, count)
         elif tranche["first_position"] != NIL:
             return settle_one(state, tranche, np.int64(tranche["final_ticks"]), events, count)
+    if trigger == Trigger.START:
+        at = next_to_start(state, slot_of(state, instrument_id))
+        if at != NIL:
+            return start_allocation(state, slot_of(state, instrument_id), at, events, count)
     drop_first(state)
     count = move_on(state, tranche, trigger, events, count)
     schedule(state, tranche)
+    return count
+
+
+@inlined
+def step_dispute(state, instrument_id, events, count):
+    """Finish one allocation; a tranche that has no more of them is settled."""
+    slot = slot_of(state, instrument_id)
+    if has_allocations(state, slot):
+        return step_finishing(state, instrument_id, events, count)
+    drop_first(state)
+    count = move_on(state, state.tranches[slot], np.int64(Trigger.CLEARED), events, count)
+    schedule(state, state.tranches[slot])
     return count
 
 
@@ -162,8 +187,6 @@ def due_trigger(state, tranche):
         return Trigger.START
     if tranche["state"] == LifeState.DELIVERING:
         return end_trigger(state, tranche)
-    if tranche["state"] == LifeState.SETTLING:
-        return Trigger.CLEARED
     if tranche["state"] == LifeState.AUCTION and tranche["auction_end_ns"] < last_call_ns(tranche):
         return Trigger.UNCROSS
     if tranche["state"] == LifeState.AUCTION or tranche["state"] == LifeState.OPEN:
@@ -176,7 +199,9 @@ def end_trigger(state, tranche):
     """What the end of a window brings."""
     if tranche["was_held"] == 0:
         return Trigger.END_UNHELD
-    return Trigger.END_DELIVERED if is_delivered(state, slot_of(state, tranche["instrument_id"])) else Trigger.END_HELD
+    return (
+        Trigger.END_DELIVERED if has_allocations(state, slot_of(state, tranche["instrument_id"])) else Trigger.END_HELD
+    )
 
 
 @inlined
@@ -184,7 +209,7 @@ def deadline_ns(tranche):
     """When a tranche in this state moves on by itself."""
     if tranche["state"] == LifeState.GATE_CLOSED:
         return tranche["start_ns"]
-    if tranche["state"] == LifeState.DELIVERING or tranche["state"] == LifeState.SETTLING:
+    if tranche["state"] == LifeState.DELIVERING:
         return tranche["end_ns"]
     if tranche["state"] == LifeState.AUCTION:
         return min(tranche["auction_end_ns"], last_call_ns(tranche))
@@ -195,14 +220,11 @@ def deadline_ns(tranche):
 
 @inlined
 def schedule(state, tranche):
-    """Enter the next deadline of a tranche; one that is over frees its slot.
-
-    One that is settling has no deadline of its own: whoever settles its last allocation enters it, due at once.
-    """
+    """Enter the next deadline of a tranche; one that is over frees its slot, and one that settles waits for that."""
     if tranche["state"] == LifeState.SETTLED or tranche["state"] == LifeState.EXPIRED:
         book_of(state, tranche)["price_step_ticks"] = 0
         tranche["state"] = LifeState.NONE
-    elif tranche["state"] != LifeState.SETTLING or not has_allocations(state, slot_of(state, tranche["instrument_id"])):
+    elif tranche["state"] != LifeState.SETTLING:
         due_ns = max(deadline_ns(tranche), state.clock[0]["time_ns"])
         add_entry(state, due_ns, TRANCHE_DUE, tranche["instrument_id"])
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from exchange.venue.clearing.delivery_schema import KEY_WORDS
 from exchange.venue.clearing.state import Clearing
 from exchange.venue.image import live_clients
 from exchange.venue.layout import PRINTS_KEPT
@@ -23,9 +24,9 @@ Group = TypeVar("Group", State, Book, Ledger, Clearing)
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
     | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
-    | {"ring", "sellers", "commitments"}
-    | {"losses", "classes", "class_table", "shocks", "ramps"}  # worked out anew from orders, positions and strain
-    | {"gate", "gate_rows"}  # at work within a command alone
+    | {"ring", "sellers", "commitments", "ramps"}
+    | {"gate", "gate_rows", "cursors", "panel"}  # at work within a command alone
+    | {"report_buckets"}
 )
 
 NOT_BY_ORDER = frozenset({"instruments", "sides", "groups", "reducible"})
@@ -131,4 +132,6 @@ def _used_of_clearing(state: State) -> dict[str, int]:
         "providers": accounts,
         "allocations": allocations,
         "capacities": capacities,
+        "reporter_keys": KEY_WORDS * accounts,
+        "reports": int(state.clearing.desk[0]["fresh_report"]),
     }

@@ -19,6 +19,7 @@ from exchange.venue.clearing import capacity_image
 from exchange.venue.clearing import image as clearing_image
 from exchange.venue.clearing.capacity_image import restore_capacity, take_capacity
 from exchange.venue.clearing.commitments import restore_commitments
+from exchange.venue.clearing.deadlines import restore_deliveries
 from exchange.venue.clearing.image import restore_clearing, take_clearing
 from exchange.venue.clearing.ramp_steps import schedule_ramp
 from exchange.venue.clients import client_tag
@@ -192,6 +193,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     restore_clients(state, image["clients"])
     _restore_limits(state, image)
     restore_agenda(state)
+    restore_deliveries(state)
     return state
 
 

@@ -115,6 +115,7 @@ def open_tranche(state, series, series_id, instrument_id):
     instrument["has_limits"] = 0
     forget_contract_limits(state.ledger, slot)
     set_band(instrument, tranche, state.ledger.contracts[slot]["price_max_ticks"])
+    open_delivery(state, slot, series_id)
 
 
 @outlined

@@ -10,9 +10,11 @@ from enum import IntEnum
 import numpy as np
 
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
+from exchange.venue.clearing.delivery_schema import DELIVERY_LAYOUTS_OF_COMMANDS, DELIVERY_LAYOUTS_OF_EVENTS
 from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, TERMS_COMMAND, TERMS_EVENT
 from exchange.venue.clearing.schema import ClearingReject
 from exchange.venue.leverage_schema import FINANCING_COMMAND, FINANCING_EVENT, STRAIN_COMMAND, STRAIN_EVENT
+from exchange.venue.parameters_schema import PARAMETERS_COMMAND, PARAMETERS_EVENT, SHOCKS
 from exchange.venue.staff_schema import LIMITS_COMMAND, LIMITS_EVENT, PROTECTION_COMMAND, PROTECTION_EVENT
 from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
 from kernels.records import RECORD_BYTES, offset_of, record
@@ -31,7 +33,7 @@ from matching.schema import (
     OrderReason,
     OrderReject,
 )
-from risk.schema import SCENARIOS, RiskReject
+from risk.schema import RiskReject
 
 NANO_PER_S = 1_000_000_000
 NANO_PER_TICK_PER_3_MINUTES = 50
@@ -107,6 +109,14 @@ class Command(IntEnum):
     REGISTER_CAPACITY = 46
     WITHDRAW_CAPACITY = 47
     SET_DELIVERY_TERMS = 48
+    REGISTER_REPORTER = 49
+    """With an Ed25519 public key behind it, under which the account reports; a key of zeros for no longer."""
+    REPORT_DELIVERY = 50
+    PROVISION = 51
+    CORRECT_DELIVERY = 52
+    DISPUTE = 53
+    INTERRUPT = 54
+    NOTE_DOWNTIME = 55
 
 
 class Event(IntEnum):
@@ -177,6 +187,18 @@ class Event(IntEnum):
     ESCROWED = 75
     CASHED_OUT = 76
     ALLOCATED = 77
+    ALLOCATION_CHANGED = 78
+    REPORTER_SET = 79
+    REPORTED = 80
+    SLOT_SETTLED = 81
+    SLOT_SHORT = 82
+    """Behind a SLOT_SETTLED: what is missing, and what the bond paid for it."""
+    DELIVERY_CORRECTED = 83
+    DISPUTED = 84
+    INTERRUPTED = 85
+    """One for each allocation that is cut, then one without an allocation for all."""
+    REPUTATION_SET = 86
+    DOWNTIME_NOTED = 87
 
 
 assert {kind.name for kind in CommandKind} <= set(Command.__members__), "a command of matching is missing"
@@ -269,6 +291,16 @@ class Reject(IntEnum):
     STAKE_TOO_SMALL = ClearingReject.STAKE_TOO_SMALL
     STAKE_BOUND = ClearingReject.STAKE_BOUND
     TERMS_OUT_OF_RANGE = ClearingReject.TERMS_OUT_OF_RANGE
+    UNKNOWN_ALLOCATION = ClearingReject.UNKNOWN_ALLOCATION
+    NOT_A_REPORTER = ClearingReject.NOT_A_REPORTER
+    REPORTER_NOT_INDEPENDENT = ClearingReject.REPORTER_NOT_INDEPENDENT
+    SLOT_OUT_OF_RANGE = ClearingReject.SLOT_OUT_OF_RANGE
+    SLOT_NOT_OVER = ClearingReject.SLOT_NOT_OVER
+    REPORT_OUT_OF_RANGE = ClearingReject.REPORT_OUT_OF_RANGE
+    ILLEGAL_ALLOCATION_CHANGE = ClearingReject.ILLEGAL_ALLOCATION_CHANGE
+    DISPUTE_WINDOW_OVER = ClearingReject.DISPUTE_WINDOW_OVER
+    CORRECTION_OUT_OF_RANGE = ClearingReject.CORRECTION_OUT_OF_RANGE
+    TOO_MANY_REPORTS = ClearingReject.TOO_MANY_REPORTS
     TOO_MANY_CAPACITIES = ClearingReject.TOO_MANY_CAPACITIES
 
 
@@ -329,29 +361,6 @@ INSTRUMENT_COMMAND = record(
     ("price_ticks", "i4"),  # SET_REFERENCE alone
     *((f"reserved_{n}", "i8") for n in range(2, 8)),
 )
-
-PARAMETERS_COMMAND = record(
-    ("kind", "u1"),
-    ("continuations", "u1"),
-    ("reserved", "u2"),
-    ("instrument_id", "u4"),  # SET_PARAMETERS alone
-    ("series_id", "u4"),  # SET_FEES alone
-    ("mark_ticks", "i4"),
-    ("spread_ticks", "i4"),
-    ("concentration_ticks", "i4"),
-    ("concentration_lots", "i8"),
-    ("maker_fee_ppm", "i4"),  # SET_FEES alone; negative for a rebate
-    ("taker_fee_ppm", "i4"),
-    *((f"reserved_{n}", "i8") for n in range(2, 5)),
-)
-
-SHOCKS = record(
-    ("kind", "u1"),
-    ("continuations", "u1"),
-    ("reserved", "u2"),
-    *((f"shock_{n}_ticks", "i4") for n in range(1, SCENARIOS)),
-)
-"""In scenario 0 nothing moves."""
 
 TIER_BITS = 8
 """The scope of an instrument, by which a mass cancel may go, is its region's id above so many bits of its tier."""
@@ -441,25 +450,6 @@ REPEAT_EVENT = record(
     ("leaves_lots", "i8"),
 )
 
-PARAMETERS_EVENT = record(
-    ("kind", "u1"),
-    ("reserved", "u1"),
-    ("reason", "u2"),
-    ("instrument_id", "u4"),
-    ("sequence", "u8"),
-    ("concentration_lots", "i8"),
-    ("ramp_step", "u4"),  # of the margin ramp before a gate; 0 before the first, and where nothing is delivered
-    ("reserved_2", "u4"),
-    ("mark_ticks", "i4"),
-    ("spread_ticks", "i4"),
-    ("worst_shock_ticks", "i4"),
-    ("index", "u4"),
-    ("concentration_ticks", "i4"),
-    ("series_id", "u4"),
-    ("maker_fee_ppm", "i4"),
-    ("taker_fee_ppm", "i4"),
-)
-
 LAYOUTS = (
     ORDER_COMMAND,
     CHANGE_COMMAND,
@@ -479,6 +469,7 @@ LAYOUTS = (
     PROTECTION_COMMAND,
     CAPACITY_COMMAND,
     TERMS_COMMAND,
+    *DELIVERY_LAYOUTS_OF_COMMANDS,
     CONTINUATION,
     ORDER_EVENT,
     SUMMARY_EVENT,
@@ -499,6 +490,7 @@ LAYOUTS = (
     TERMS_EVENT,
     GATE_EVENT,
     ALLOCATED_EVENT,
+    *DELIVERY_LAYOUTS_OF_EVENTS,
 )
 for _layout in LAYOUTS:
     assert _layout.itemsize == RECORD_BYTES

@@ -1,6 +1,7 @@
 """The read model: what the exchange looks like from outside, kept up to date by the batches that it publishes."""
 
 from exchange.view.books import BookLevel, BookView
+from exchange.view.deliveries import CorrectionView, DeliveryView, Reputation
 from exchange.view.market import MarketView
 from exchange.view.records import (
     AccountView,
@@ -25,6 +26,8 @@ __all__ = [
     "BookLevel",
     "BookView",
     "CapacityView",
+    "CorrectionView",
+    "DeliveryView",
     "Financing",
     "FrozenView",
     "MarketView",
@@ -32,6 +35,7 @@ __all__ = [
     "PositionView",
     "RegionRule",
     "RegionStrain",
+    "Reputation",
     "SeriesTerms",
     "TradeView",
     "TrancheView",

@@ -108,10 +108,14 @@ class BatchReader:
 
     def text(self, sequence: int) -> str:
         """The text in the continuation records behind the head at a sequence, or ''."""
+        return self.content(sequence).decode("ascii", errors="replace")
+
+    def content(self, sequence: int) -> bytes:
+        """The bytes in these records, which need not be a text."""
         payload = self._commands
         behind = [at for at in self._behind(sequence) if payload[at] == Command.CONTINUATION]
         parts = [payload[at + _TEXT_OFFSET : at + _TEXT_OFFSET + payload[at + _LENGTH_OFFSET]] for at in behind]
-        return b"".join(parts).decode("ascii", errors="replace")
+        return b"".join(parts)
 
     def entries(self, sequence: int, kind: int) -> list[dict[str, int]]:
         """The records of one kind right behind the head at a sequence: further terms, quotes or legs."""

@@ -15,6 +15,7 @@ import numpy as np
 from exchange.published import Published
 from exchange.venue.schema import Event
 from exchange.view.batches import KIND, SEQUENCE, BatchReader, OrderEvent
+from exchange.view.deliveries import Deliveries
 from exchange.view.order_flow import APPLY_ORDER_EVENT, begin_order, reject_order
 from exchange.view.orders import OrderIndex
 from exchange.view.records import (
@@ -72,6 +73,7 @@ class MarketView:
     """Tranches at the end of their life, oldest first: the next to be dropped."""
     allocations: dict[int, dict[int, AllocationView]] = field(default_factory=dict)
     """By tranche and id; those of a tranche go with it."""
+    deliveries: Deliveries = field(default_factory=Deliveries)
     orders: OrderIndex = field(default_factory=OrderIndex)
     tape: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TAPE_KEPT))
     """The latest trades of all tranches, the newest last."""
@@ -81,6 +83,8 @@ class MarketView:
     """Of the capacity whose registration is being applied."""
     changed: dict[int, TrancheView] = field(default_factory=dict, compare=False)
     """Tranches whose book, state, reference or trades changed since the last `take_changed`."""
+    correction_reason: str = field(default="", compare=False)
+    """Why the correction at work is made."""
     _unread_events: int = field(default=0, compare=False)
     """Since then, or since unread changes were forgotten."""
 

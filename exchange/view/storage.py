@@ -133,6 +133,7 @@ def freeze_view(view: MarketView) -> FrozenView:
         "allocations": [_allocation_row(each) for group in view.allocations.values() for each in group.values()],
         "ended_tranches": list(view.ended_tranches),
         "tape": list(view.tape),
+        "deliveries": view.deliveries.dump(),
     }
     orders = view.orders
     packed, taken = orders.packed.packed, orders.packed.taken.copy()
@@ -189,6 +190,7 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
         add_allocation(view, AllocationView(*row))
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
+    view.deliveries.load(document["deliveries"])
 
 
 def _dump_account(account: AccountView) -> list[Any]:

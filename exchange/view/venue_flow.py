@@ -32,6 +32,7 @@ from exchange.venue.schema import (
 from exchange.view.batches import BatchReader
 from exchange.view.capacity_flow import APPLY_CAPACITY_EVENT, BEGIN_CAPACITY_COMMAND
 from exchange.view.clearing_flow import APPLY_CLEARING_EVENT, drop_allocations
+from exchange.view.delivery_flow import APPLY_DELIVERY_EVENT, BEGIN_DELIVERY_COMMAND
 from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
 from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
@@ -76,7 +77,9 @@ BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
     int(Command.DEFINE_SERIES): _define_series,
     int(Command.OPEN_ACCOUNT): _open_account,
     **BEGIN_CAPACITY_COMMAND,
-} | BEGIN_RISK_COMMAND
+    **BEGIN_RISK_COMMAND,
+    **BEGIN_DELIVERY_COMMAND,
+}
 """What a command enters before its events, given that it is not refused and does not repeat an earlier one."""
 
 
@@ -134,6 +137,7 @@ def _drop_tranche(view: MarketView, instrument_id: int) -> None:
     tranche = view.tranches.pop(instrument_id)
     view.changed.pop(instrument_id, None)
     drop_allocations(view, instrument_id)
+    view.deliveries.drop_tranche(instrument_id)
     if view.tranche_by_symbol[tranche.symbol] == instrument_id:
         del view.tranche_by_symbol[tranche.symbol]
 
@@ -195,5 +199,6 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     **APPLY_FORCED_EVENT,
     **APPLY_RISK_EVENT,
     **APPLY_CAPACITY_EVENT,
+    **APPLY_DELIVERY_EVENT,
 }
 """The layout of each event of the venue that changes what readers see, and what it does."""

@@ -22,7 +22,9 @@ def create(
         str, typer.Argument(help="The account's name; it is opened if there is none.", show_default=False)
     ],
     directory: Annotated[Path, typer.Option(help="Where the market is stored.")] = Path(".bwx/exchange"),
-    role: Annotated[list[str] | None, typer.Option(help="trader, provider or admin; may be repeated.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="trader, provider, reporter or admin; may be repeated.")
+    ] = None,
 ) -> None:
     """Make a key for an account, and print it with its secret: the only time that the secret is shown."""
     from exchange.store_errors import StoreError

@@ -13,16 +13,24 @@ from gateway.client.account_models import (
     AccountEvent,
     AccountUpdate,
     AllocationBegun,
+    AllocationChange,
     CashOut,
+    Correction,
     Deleveraging,
+    Dispute,
     Escrow,
     ForcedOrder,
     FundPayment,
     Interest,
+    Interruption,
+    ReputationChange,
     Settlement,
+    Shortfall,
+    SlotSettlement,
     StandingChange,
 )
 from gateway.client.book import LocalBook
+from gateway.client.delivery_models import Delivery, Provider, ReportAnswer, Slot
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
 from gateway.client.models import (
     Account,
@@ -52,6 +60,7 @@ from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
+from gateway.report_signing import Measurement
 
 __all__ = [
     "Account",
@@ -60,13 +69,17 @@ __all__ = [
     "AccountUpdate",
     "Allocation",
     "AllocationBegun",
+    "AllocationChange",
     "Balances",
     "Book",
     "CashOut",
     "Client",
     "ClientError",
+    "Correction",
     "Deleveraging",
+    "Delivery",
     "DeliveryTerms",
+    "Dispute",
     "Escrow",
     "Fill",
     "Financing",
@@ -75,9 +88,11 @@ __all__ = [
     "Instrument",
     "InsuranceFund",
     "Interest",
+    "Interruption",
     "Limits",
     "LocalBook",
     "Margin",
+    "Measurement",
     "NewKey",
     "Order",
     "OrderAnswer",
@@ -85,11 +100,17 @@ __all__ = [
     "OwnFill",
     "Position",
     "Protection",
+    "Provider",
     "RefusedError",
     "Region",
     "RegionLimits",
     "Regions",
+    "ReportAnswer",
+    "ReputationChange",
     "Settlement",
+    "Shortfall",
+    "Slot",
+    "SlotSettlement",
     "StandingChange",
     "Status",
     "Stream",

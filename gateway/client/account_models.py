@@ -106,17 +106,80 @@ class AllocationBegun(Answer):
     bond: Decimal
 
 
-AccountEvent = (
-    StandingChange
-    | ForcedOrder
-    | Deleveraging
-    | FundPayment
-    | Interest
-    | Settlement
-    | Escrow
-    | CashOut
-    | AllocationBegun
-)
+class SlotSettlement(Answer):
+    """What a slot of an allocation brought its buyer and its provider."""
+
+    kind: Literal["slot"]
+    allocation: int
+    slot: int
+    outcome: str
+    delivered: int
+    paid: Decimal
+    refunded: Decimal
+    fee: Decimal
+
+
+class Shortfall(Answer):
+    """What was missing in a slot, and what of the bond was paid for it."""
+
+    kind: Literal["shortfall"]
+    allocation: int
+    slot: int
+    outcome: str
+    missing: int
+    replacement: Decimal
+    shortfall_fee: Decimal
+
+
+class AllocationChange(Answer):
+    """Where an allocation is in its life."""
+
+    kind: Literal["allocation_state"]
+    allocation: int
+    symbol: str | None
+    state: str
+    previous: str
+    delivered: int
+
+
+class Dispute(Answer):
+    """Somebody does not agree with what was measured."""
+
+    kind: Literal["dispute"]
+    allocation: int
+    by: str
+
+
+class Correction(Answer):
+    """What risk staff corrected; the amount went from the buyer to the provider, the other way when negative."""
+
+    kind: Literal["correction"]
+    allocation: int
+    slot: int
+    change: int
+    amount: Decimal
+
+
+class Interruption(Answer):
+    """An allocation gives way in a slot, for a compensation."""
+
+    kind: Literal["interruption"]
+    allocation: int
+    slot: int
+
+
+class ReputationChange(Answer):
+    """What the past of the own account as a provider is worth."""
+
+    kind: Literal["reputation"]
+    good_ppm: int
+    bad_ppm: int
+    multiplier_ppm: int
+
+
+_Delivery = SlotSettlement | Shortfall | AllocationChange | Dispute | Correction | Interruption | ReputationChange
+_Gate = Escrow | CashOut | AllocationBegun
+AccountEvent = StandingChange | ForcedOrder | Deleveraging | FundPayment | Interest | Settlement | _Gate | _Delivery
 _KINDS = {get_args(event.model_fields["kind"].annotation)[0] for event in get_args(AccountEvent)}
 
 

@@ -11,6 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from gateway.client.deliveries import DeliveryCalls
 from gateway.client.errors import RefusedError
 from gateway.client.models import (
     Account,
@@ -57,7 +58,7 @@ ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
 
 
-class Client(ProviderCalls):
+class Client(ProviderCalls, DeliveryCalls):
     """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager."""
 
     def __init__(

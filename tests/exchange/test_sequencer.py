@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from exchange import commands
-from exchange.clock import Anchor, VenueClock
+from exchange.clock import DOWNTIME_TOLD_NS, Anchor, VenueClock
 from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
 from exchange.reserve import Reserve
@@ -28,6 +28,7 @@ from exchange.sequencer import (
     stamp_order_ids,
 )
 from exchange.store_errors import JournalFailed
+from exchange.venue.clearing.delivery_schema import DOWNTIME_EVENT
 from exchange.venue.image import Image, digest
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CLOCK_COMMAND, CONTINUATIONS_MAX, Command, Event
@@ -49,6 +50,7 @@ class Line:
         takes: bool = True,
         reads_captures: bool = True,
         reserve_bytes: int = 0,
+        downtime_ns: int = 0,
         **options: Any,
     ) -> None:
         self.journal = Journal.open(directory, rules_version=RULES, vfs=vfs)
@@ -63,7 +65,7 @@ class Line:
         self.sequencer = Sequencer(
             self.venue,
             self.journal,
-            VenueClock(Anchor(START_NS, None)),
+            VenueClock(Anchor(START_NS, None, downtime_ns)),
             self.deliver,
             self.fail,
             self.refuse,
@@ -152,6 +154,35 @@ def test_each_ticket_comes_with_the_sequence_of_its_head(line: Line) -> None:
     heads = first.published.commands[first.sequences.astype(np.int64) - 1]
     assert heads["kind"].tolist() == [Command.OPEN_ACCOUNT, Command.DEPOSIT, Command.HALT_MARKET]
     assert set(first.sequences.tolist()) <= set(first.published.events["sequence"].tolist())
+
+
+def test_the_first_batch_after_a_downtime_tells_it_before_the_time(tmp_path: Path) -> None:
+    line = Line(tmp_path, downtime_ns=DOWNTIME_TOLD_NS + 1)
+    line.write(*opening())
+    line.sequencer.start()
+    line.submit(commands.deposit(ALICE, 5), commands.deposit(ALICE, 6))
+    line.wait(lambda: len(line.tickets()) == 2)
+    first = line.deliveries[0]
+    assert batch_of(first)[:2] == [Command.NOTE_DOWNTIME, Command.TICK]
+    told = first.published.events[:1].view(DOWNTIME_EVENT)[0]
+    assert (told["kind"], told["from_ns"], told["until_ns"]) == (
+        Event.DOWNTIME_NOTED,
+        START_NS,
+        first.published.time_ns,
+    )
+    assert all(batch_of(delivery)[0] == Command.TICK for delivery in line.deliveries[1:])
+    for delivery in line.deliveries:
+        places = delivery.sequences.astype(int) - delivery.published.first_sequence
+        assert [int(delivery.published.commands["kind"][place]) for place in places] == [Command.DEPOSIT] * len(places)
+    line.close()
+
+
+def test_a_short_downtime_is_not_told(tmp_path: Path) -> None:
+    line = Line(tmp_path, downtime_ns=DOWNTIME_TOLD_NS)
+    line.sequencer.start()
+    line.wait(lambda: len(line.deliveries) > 0)
+    assert batch_of(line.deliveries[0]) == [Command.TICK]
+    line.close()
 
 
 def test_what_is_delivered_is_in_the_journal(line: Line) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from exchange.venue.clearing.delivery_schema import KEY_WORDS, REPORT
 from exchange.venue.clearing.lifecycle import AllocationState
+from exchange.venue.clearing.reports import restore_reports
 from exchange.venue.clearing.schema import ALLOCATION, DELIVERY, PROVIDER, TERMS
 from exchange.venue.clearing.state import Clearing
 from kernels.compile import kernel
@@ -12,11 +14,15 @@ from kernels.records import names_of, record
 
 PROVIDER_ROW = record(("account_id", "u8"), *((name, "i8") for name in names_of(PROVIDER)))
 
+REPORTER_ROW = record(("account_id", "u8"), *((f"key_{word}", "i4") for word in range(KEY_WORDS)))
+
 LAYOUTS: dict[str, np.dtype] = {
     "delivery_terms": TERMS,
     "deliveries": DELIVERY,
     "providers": PROVIDER_ROW,
     "allocations": ALLOCATION,
+    "reporters": REPORTER_ROW,
+    "reports": REPORT,
 }
 
 
@@ -37,7 +43,28 @@ def take_clearing(
         "deliveries": deliveries,
         "providers": providers,
         "allocations": allocations[np.argsort(allocations["allocation_id"], kind="stable")],
+        "reporters": _reporters(clearing),
+        "reports": _reports(clearing),
     }
+
+
+def _reporters(clearing: Clearing) -> np.ndarray:
+    """Of accounts that report, in the order of ids."""
+    keys = clearing.reporter_keys.reshape(-1, KEY_WORDS)
+    ids = np.flatnonzero(keys.any(axis=1))
+    rows = np.zeros(len(ids), REPORTER_ROW)
+    rows["account_id"] = ids
+    for word in range(KEY_WORDS):
+        rows[f"key_{word}"] = keys[ids, word]
+    return rows
+
+
+def _reports(clearing: Clearing) -> np.ndarray:
+    """By allocation, slot and reporter, without their chains."""
+    reports = clearing.reports[1 : int(clearing.desk[0]["fresh_report"])]
+    rows = reports[reports["allocation_id"] != 0]
+    rows["next"] = 0
+    return rows[np.lexsort((rows["reporter_id"], rows["slot"], rows["allocation_id"]))]
 
 
 def restore_clearing(clearing: Clearing, image: Mapping[str, np.ndarray], slots: np.ndarray) -> None:
@@ -53,6 +80,11 @@ def restore_clearing(clearing: Clearing, image: Mapping[str, np.ndarray], slots:
     places = (allocations["allocation_id"] & np.uint64(len(clearing.allocations) - 1)).astype(np.int64)
     clearing.allocations[places] = allocations
     chain_allocations(clearing, places)
+    reporters = image["reporters"]
+    keys = clearing.reporter_keys.reshape(-1, KEY_WORDS)
+    for word in range(KEY_WORDS):
+        keys[reporters["account_id"].astype(np.int64), word] = reporters[f"key_{word}"]
+    restore_reports(clearing, image["reports"])
 
 
 @kernel

@@ -34,6 +34,18 @@ class ClearingReject(IntEnum):
     STAKE_BOUND = 356
     TERMS_OUT_OF_RANGE = 357
     """Delivery could not be measured by these terms, or they cost more than anybody may be asked for."""
+    UNKNOWN_ALLOCATION = 358
+    """There is none of this id any more, or it is none of the account's business."""
+    NOT_A_REPORTER = 359
+    REPORTER_NOT_INDEPENDENT = 360
+    """It is buyer or provider, or in a group with one of them."""
+    SLOT_OUT_OF_RANGE = 361
+    SLOT_NOT_OVER = 362
+    REPORT_OUT_OF_RANGE = 363
+    ILLEGAL_ALLOCATION_CHANGE = 364
+    DISPUTE_WINDOW_OVER = 365
+    CORRECTION_OUT_OF_RANGE = 366
+    TOO_MANY_REPORTS = 368
     TOO_MANY_CAPACITIES = 369
 
 

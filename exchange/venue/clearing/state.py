@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exchange.venue.clearing import capacity_schema, schema
+from exchange.venue.clearing import capacity_schema, delivery_schema, schema
 from kernels.arrays import ArrayGroup
 from kernels.memory import aligned_zeros
 
@@ -24,10 +24,18 @@ class Clearing(ArrayGroup):
     ring: np.ndarray  # (holdings x slots x tiers,) int64: lots sold, at the slot modulo the slots of a ring
     sellers: np.ndarray  # (accounts,) SELLER, at the account's id
     commitments: np.ndarray  # (positions + 1,) COMMITMENT, where the position stands
+    cursors: np.ndarray  # (instruments,) uint32: the allocation whose turn it is in the step at work, 0 between two
+    reporter_keys: np.ndarray  # (8 x accounts,) int32: the key under which an account reports; zeros for none
+    reports: np.ndarray  # (reports + 1,) REPORT; place 0 is never used
+    report_buckets: np.ndarray  # (reports,) uint32: the first report of each bucket
+    desk: np.ndarray  # (1,) DESK
+    panel: np.ndarray  # (3 x reporters,) int64: the figures of the slot at work, sorted
 
 
 def allocate(instruments: int, accounts: int, series: int, positions: int) -> Clearing:
     """Nothing is delivered yet."""
+    desk = np.zeros(1, delivery_schema.DESK)
+    desk["fresh_report"] = 1
     return Clearing(
         gate=np.zeros(1, schema.GATE),
         gate_rows=aligned_zeros(accounts, schema.GATE_ROW),
@@ -42,4 +50,10 @@ def allocate(instruments: int, accounts: int, series: int, positions: int) -> Cl
         ),
         sellers=aligned_zeros(accounts, capacity_schema.SELLER),
         commitments=aligned_zeros(positions + 1, capacity_schema.COMMITMENT),
+        cursors=aligned_zeros(instruments, np.dtype(np.uint32)),
+        reporter_keys=aligned_zeros(delivery_schema.KEY_WORDS * accounts, np.dtype(np.int32)),
+        reports=aligned_zeros(delivery_schema.REPORT_CAPACITY + 1, delivery_schema.REPORT),
+        report_buckets=aligned_zeros(delivery_schema.REPORT_CAPACITY, np.dtype(np.uint32)),
+        desk=desk,
+        panel=np.zeros(3 * delivery_schema.REPORTERS_MAX, np.int64),
     )

@@ -9,6 +9,8 @@ from exchange import commands, staff_commands
 from exchange.venue import image
 from exchange.venue.agenda import TRANCHE_DUE
 from exchange.venue.clearing.allocations import open_allocation
+from exchange.venue.clearing.delivery_schema import KEY_WORDS
+from exchange.venue.clearing.reports import enter_report
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
@@ -46,6 +48,9 @@ def provide(venue: Venue) -> None:
         venue.state.clearing.capacities[name][1] = value
     venue.state.clearing.sellers["first_capacity"][BOB] = 1
     open_allocation(venue.state, 2, CAROL, BOB, 5, 0, 0)
+    venue.state.clearing.deliveries["slot_s"][2] = 60
+    venue.state.clearing.reporter_keys[ALICE * KEY_WORDS] = 7
+    enter_report(venue.state, 1, 0, ALICE, 3, 5, 0)
 
 
 def test_a_busy_venue_has_rows_in_every_part() -> None:
@@ -81,7 +86,7 @@ def test_an_image_keeps_what_it_was_though_the_venue_goes_on() -> None:
     market = busy_market()
     rows = market.venue.image()
     before = image.digest(rows)
-    market.tick(2_000)
+    market.venue.apply(commands.tick(START_NS + 2_000 * NANO_PER_S), market.next_sequence)
     assert image.digest(rows) == before != market.venue.digest()
 
 

@@ -6,7 +6,7 @@ from exchange import commands
 from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, NEXT_STATE, NEXT_STATE_ARRAY, LifeState, Trigger
 from exchange.venue.schema import Event, Reject
 from matching.schema import Phase
-from tests.exchange.venue.clearing.floor import Floor, of_kind
+from tests.exchange.venue.delivery_market import DeliveryMarket
 from tests.exchange.venue.market import ALICE, BOB, BUY, SELL, Market, open_market
 from tests.exchange.venue.told import told
 
@@ -78,11 +78,12 @@ def test_every_move_of_the_table_happens_and_no_other() -> None:
 
 
 def delivered_moves() -> set[tuple[LifeState, LifeState]]:
-    """Those of a tranche that is delivered, but of which nobody could deliver anything."""
-    floor = Floor(10_000_000, 10_000_000)
-    floor.trade(1, 2, 1)
-    told_events = of_kind(floor.close_gate() + floor.end_window(), Event.STATE_CHANGED)
-    return {(LifeState(event["previous_state"]), LifeState(event["state"])) for event in told_events}
+    """Those of a tranche that is delivered."""
+    market = DeliveryMarket()
+    market.allocate()
+    events = market.tick_into_window(2_000)
+    changes = [event for event in events if event["kind"] == Event.STATE_CHANGED and event["instrument_id"] == 1]
+    return {(LifeState(event["previous_state"]), LifeState(event["state"])) for event in changes}
 
 
 def halted_and_resumed(opening_s: int, closing_s: int) -> Market:

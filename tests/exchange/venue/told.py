@@ -5,6 +5,16 @@ from typing import Any
 import numpy as np
 
 from exchange.venue.clearing.capacity_schema import CAPACITY_EVENT, STAKE_EVENT
+from exchange.venue.clearing.delivery_schema import (
+    ALLOCATION_EVENT,
+    CORRECTION_EVENT,
+    DOWNTIME_EVENT,
+    INTERRUPTION_EVENT,
+    REPORT_EVENT,
+    REPUTATION_EVENT,
+    SHORT_EVENT,
+    SLOT_EVENT,
+)
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     ACCOUNT_EVENT,
@@ -58,6 +68,15 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     **dict.fromkeys((Event.PROTECTION_SET, Event.PROTECTION_RESET), PROTECTION_EVENT),
     Event.STAKED: STAKE_EVENT,
     Event.CAPACITY_SET: CAPACITY_EVENT,
+    **dict.fromkeys((Event.ALLOCATION_CHANGED, Event.DISPUTED), ALLOCATION_EVENT),
+    Event.REPORTER_SET: ACCOUNT_EVENT,
+    Event.REPORTED: REPORT_EVENT,
+    Event.SLOT_SETTLED: SLOT_EVENT,
+    Event.SLOT_SHORT: SHORT_EVENT,
+    Event.DELIVERY_CORRECTED: CORRECTION_EVENT,
+    Event.INTERRUPTED: INTERRUPTION_EVENT,
+    Event.REPUTATION_SET: REPUTATION_EVENT,
+    Event.DOWNTIME_NOTED: DOWNTIME_EVENT,
     Event.STATE_CHANGED: STATE_EVENT,
     Event.TERMS_SET: TERMS_EVENT,
     **dict.fromkeys((Event.ESCROWED, Event.CASHED_OUT), GATE_EVENT),

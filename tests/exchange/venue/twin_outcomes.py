@@ -39,6 +39,8 @@ OUTCOMES: dict[int, set[Event]] = {
     Command.SET_STRAIN: {Event.STRAIN_SET},
     Command.SET_FINANCING: {Event.FINANCING_SET},
     Command.SET_DELIVERY_TERMS: {Event.TERMS_SET},
+    Command.REGISTER_REPORTER: {Event.REPORTER_SET},
+    Command.NOTE_DOWNTIME: {Event.DOWNTIME_NOTED},
 }
 """How a command may end, beside a refusal or a repetition, which say nothing else."""
 MEETING = {Event.TRADE, Event.PREVENTED, Event.CANCELLED, Event.REFRESHED, Event.RESERVE_REMOVED, Event.REDUCED}

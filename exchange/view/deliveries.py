@@ -1,0 +1,112 @@
+"""What readers see of measured delivery: allocations slot by slot, reputations, corrections, keys of reporters."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from exchange.venue.clearing.lifecycle import AllocationState
+from exchange.venue.clearing.schema import MULTIPLIER_PPM_MAX
+
+CORRECTIONS_KEPT = 1_000
+
+
+@dataclass(slots=True)
+class DeliveryView:
+    """How an allocation is delivered. Money is nano-USD, over all slots so far."""
+
+    allocation_id: int
+    instrument_id: int
+    symbol: str
+    buyer_id: int
+    provider_id: int
+    lots: int
+    state: int = int(AllocationState.RESERVED)
+    is_disputed: bool = False
+    delivered: int = 0  # lots x slots, corrections included
+    bond_nano: int = 0  # as far as it is still held
+    paid_nano: int = 0  # to the provider, the clearing fee included
+    refunded_nano: int = 0  # of the price, to the buyer
+    fee_nano: int = 0  # the clearing fee
+    replacement_nano: int = 0  # of the bond, to the buyer: what replacing costs, or compensation
+    shortfall_fee_nano: int = 0  # of the bond, to the insurance fund
+    corrected_nano: int = 0  # from the buyer to the provider, the other way when negative
+    outcomes: list[int] = field(default_factory=list)  # a SlotOutcome for each slot that is settled
+    delivered_lots: array[int] = field(default_factory=lambda: array("Q"))  # of each, as it was measured
+
+
+class Reputation(NamedTuple):
+    """What is known of a provider, as evidence, and the multiplier of its bonds that follows."""
+
+    good: int = 0
+    bad: int = 0
+    multiplier_ppm: int = MULTIPLIER_PPM_MAX
+
+
+class CorrectionView(NamedTuple):
+    """What risk staff corrected, and why."""
+
+    sequence: int
+    time_ns: int
+    allocation_id: int
+    slot: int
+    change_lots: int
+    moved_nano: int  # from the buyer to the provider, the other way when negative
+    reason: str
+
+
+@dataclass(slots=True)
+class Deliveries:
+    """All of it."""
+
+    by_id: dict[int, DeliveryView] = field(default_factory=dict)
+    of_tranche: dict[int, list[int]] = field(default_factory=dict)
+    """Ids, by the instrument with which they go."""
+    reputations: dict[int, Reputation] = field(default_factory=dict)
+    """By provider; those of whom nothing is known are not there."""
+    reporter_keys: dict[int, bytes] = field(default_factory=dict)
+    """By account: the Ed25519 key under which it reports."""
+    corrections: deque[CorrectionView] = field(default_factory=lambda: deque(maxlen=CORRECTIONS_KEPT))
+    """The newest last."""
+
+    def add(self, delivery: DeliveryView) -> None:
+        """Enter an allocation wherever somebody may look for it."""
+        self.by_id[delivery.allocation_id] = delivery
+        self.of_tranche.setdefault(delivery.instrument_id, []).append(delivery.allocation_id)
+
+    def drop_tranche(self, instrument_id: int) -> None:
+        """Forget the allocations of a tranche."""
+        for allocation_id in self.of_tranche.pop(instrument_id, []):
+            del self.by_id[allocation_id]
+
+    def of_account(self, account_id: int) -> list[DeliveryView]:
+        """What an account bought or provides."""
+        return [each for each in self.by_id.values() if account_id in (each.buyer_id, each.provider_id)]
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as plain values, in an order that equal ones share."""
+        return {
+            "columns": [each.name for each in fields(DeliveryView)],
+            "allocations": [_row(each) for each in self.by_id.values()],
+            "reputations": [[account_id, *each] for account_id, each in self.reputations.items()],
+            "reporter_keys": [[account_id, key.hex()] for account_id, key in self.reporter_keys.items()],
+            "corrections": [list(each) for each in self.corrections],
+        }
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Fill empty ones. Raises ValueError, LookupError or TypeError for anything that `dump` did not write."""
+        columns = dumped.get("columns", [])
+        for row in dumped.get("allocations", []):
+            values = dict(zip(columns, row, strict=True))
+            self.add(DeliveryView(**values | {"delivered_lots": array("Q", values["delivered_lots"])}))
+        self.reputations.update((account_id, Reputation(*each)) for account_id, *each in dumped.get("reputations", []))
+        keys = dumped.get("reporter_keys", [])
+        self.reporter_keys.update((account_id, bytes.fromhex(key)) for account_id, key in keys)
+        self.corrections.extend(CorrectionView(*each) for each in dumped.get("corrections", []))
+
+
+def _row(delivery: DeliveryView) -> list[Any]:
+    values = [getattr(delivery, each.name) for each in fields(delivery)]
+    return [list(value) if isinstance(value, list | array) else value for value in values]
