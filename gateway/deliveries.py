@@ -1,7 +1,7 @@
 """Measured delivery at the doors: reports, what came of them slot by slot, disputes, corrections, reputation."""
 
 from collections.abc import Iterable
-from itertools import islice
+from heapq import nsmallest
 
 import numpy as np
 from aiohttp import web
@@ -252,12 +252,12 @@ def _page(view: MarketView, deliveries: Iterable[DeliveryView], query: Deliverie
     is_disputed = None if query.disputed is None else query.disputed == "true"
     wanted = (
         each
-        for each in sorted(deliveries, key=lambda each: each.allocation_id)
+        for each in deliveries
         if each.allocation_id > query.cursor
         and instrument_id in (None, each.instrument_id)
         and is_disputed in (None, each.is_disputed)
     )
-    page = list(islice(wanted, query.limit + 1))
+    page = nsmallest(query.limit + 1, wanted, key=lambda each: each.allocation_id)
     next_cursor = str(page[query.limit - 1].allocation_id) if len(page) > query.limit else None
     rows = [delivery_row(view, each) for each in page[: query.limit]]
     return answer({"deliveries": rows, "next_cursor": next_cursor} | stamp(view))

@@ -26,7 +26,7 @@ class DeliveryView:
     state: int = int(AllocationState.RESERVED)
     is_disputed: bool = False
     delivered: int = 0  # lots x slots, corrections included
-    bond_nano: int = 0  # as far as it is still held
+    bond_nano: int = 0  # that the provider put up; slot by slot it comes back, but for what is paid of it
     paid_nano: int = 0  # to the provider, the clearing fee included
     refunded_nano: int = 0  # of the price, to the buyer
     fee_nano: int = 0  # the clearing fee
@@ -64,6 +64,8 @@ class Deliveries:
     by_id: dict[int, DeliveryView] = field(default_factory=dict)
     of_tranche: dict[int, list[int]] = field(default_factory=dict)
     """Ids, by the instrument with which they go."""
+    of_accounts: dict[int, dict[int, DeliveryView]] = field(default_factory=dict)
+    """What each account bought or provides, by id."""
     reputations: dict[int, Reputation] = field(default_factory=dict)
     """By provider; those of whom nothing is known are not there."""
     reporter_keys: dict[int, bytes] = field(default_factory=dict)
@@ -75,15 +77,19 @@ class Deliveries:
         """Enter an allocation wherever somebody may look for it."""
         self.by_id[delivery.allocation_id] = delivery
         self.of_tranche.setdefault(delivery.instrument_id, []).append(delivery.allocation_id)
+        for account_id in (delivery.buyer_id, delivery.provider_id):
+            self.of_accounts.setdefault(account_id, {})[delivery.allocation_id] = delivery
 
     def drop_tranche(self, instrument_id: int) -> None:
         """Forget the allocations of a tranche."""
         for allocation_id in self.of_tranche.pop(instrument_id, []):
-            del self.by_id[allocation_id]
+            delivery = self.by_id.pop(allocation_id)
+            for account_id in {delivery.buyer_id, delivery.provider_id}:
+                del self.of_accounts[account_id][allocation_id]
 
     def of_account(self, account_id: int) -> list[DeliveryView]:
         """What an account bought or provides."""
-        return [each for each in self.by_id.values() if account_id in (each.buyer_id, each.provider_id)]
+        return list(self.of_accounts.get(account_id, {}).values())
 
     def dump(self) -> dict[str, Any]:
         """All of it as plain values, in an order that equal ones share."""

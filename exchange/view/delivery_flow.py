@@ -46,10 +46,10 @@ def _change_allocation(view: MarketView, event: Fields) -> None:
             buyer_id=event["buyer_id"],
             provider_id=event["provider_id"],
             lots=event["lots"],
+            bond_nano=event["bond_nano"],
         )
         view.deliveries.add(delivery)
     delivery.state = event["state"]
-    delivery.bond_nano = event["bond_nano"]
     delivery.delivered = event["delivered"]
 
 
@@ -71,7 +71,6 @@ def _compensate(view: MarketView, event: Fields) -> None:
     delivery = view.deliveries.by_id[event["allocation_id"]]
     delivery.replacement_nano += event["replacement_nano"]
     delivery.shortfall_fee_nano += event["shortfall_fee_nano"]
-    delivery.bond_nano = event["bond_nano"]
     view.fund_nano += event["shortfall_fee_nano"]
 
 

@@ -9,11 +9,13 @@ from tests.exchange.venue.delivery_market import (
     BUYER,
     DISPUTE_S,
     GRACE_S,
+    MULTIPLIER_PPM,
     PROVIDER,
     REPORTERS,
     SLOT_S,
     SLOTS,
     DeliveryMarket,
+    make_bond,
 )
 
 LOTS = 6
@@ -40,7 +42,7 @@ def test_every_slot_shows_with_what_was_found_of_it_and_all_its_money():
     assert shown.symbol == market.view.tranches[1].symbol
     assert shown.shortfall_fee_nano == market.total("fund_nano") > 0
     assert shown.fee_nano == market.total("fees_nano") + market.total("burned_nano") > 0
-    assert shown.bond_nano == 0
+    assert shown.bond_nano == make_bond(market.venue.state, 1, LOTS, MULTIPLIER_PPM)
 
 
 def test_a_tranche_settles_and_is_settled():
