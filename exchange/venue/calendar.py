@@ -199,9 +199,8 @@ def end_trigger(state, tranche):
     """What the end of a window brings."""
     if tranche["was_held"] == 0:
         return Trigger.END_UNHELD
-    return (
-        Trigger.END_DELIVERED if has_allocations(state, slot_of(state, tranche["instrument_id"])) else Trigger.END_HELD
-    )
+    is_owed = has_allocations(state, slot_of(state, tranche["instrument_id"]))
+    return Trigger.END_DELIVERED if is_owed else Trigger.END_HELD
 
 
 @inlined
@@ -350,7 +349,6 @@ def is_closed(life_state):
     return LifeState.GATE_CLOSED <= life_state <= LifeState.EXPIRED or life_state == LifeState.SETTLING
 
 
-@inlined
 @inlined
 def list_next(state, series_id, events, count):
     """List the next window of a series, and enter when the one after it is due."""
