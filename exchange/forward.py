@@ -202,7 +202,6 @@ def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]
             for row, sequence, trades in document["tranches"]
         ],
         "tape": [take["trade"](row) for row in document["tape"]],
-        "allocations": [take["allocation"](row) for row in document.get("allocations", [])],
         "rules": [take["rule"](row) for row in document.get("rules", [])],
         "capacities": [take["capacity"](row) for row in document.get("capacities", [])],
         "deliveries": document.get("deliveries", {}),

@@ -33,8 +33,7 @@ async def get_own_allocations(request: web.Request) -> web.Response:
     account_id = (await signed_by(request, Role.TRADER, Role.PROVIDER)).account_id
     query = await read_query(request, AllocationsQuery)
     view = request.app[GATEWAY].exchange.view
-    account = view.accounts.get(account_id)
-    return _page(view, account.allocations.values() if account else (), query)
+    return _page(view, view.deliveries.of_account(account_id), query)
 
 
 async def get_all_allocations(request: web.Request) -> web.Response:
@@ -42,7 +41,7 @@ async def get_all_allocations(request: web.Request) -> web.Response:
     await signed_by(request, Role.ADMIN)
     query = await read_query(request, AllocationsQuery)
     view = request.app[GATEWAY].exchange.view
-    return _page(view, (each for group in view.allocations.values() for each in group.values()), query)
+    return _page(view, view.deliveries.by_id.values(), query)
 
 
 async def set_delivery_terms(request: web.Request) -> web.Response:

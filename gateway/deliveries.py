@@ -11,7 +11,7 @@ from exchange.units import format_nano
 from exchange.venue.clearing.delivery_schema import REPORT_EVENT, ReportOutcome, SlotOutcome
 from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.schema import Event, Reject
-from exchange.view import CorrectionView, DeliveryView, MarketView, Reputation
+from exchange.view import AllocationView, CorrectionView, MarketView, Reputation
 from gateway.admin import account_id_of, administrator, told
 from gateway.codec import instrument_id_of, outcome_of
 from gateway.delivery_requests import (
@@ -247,7 +247,7 @@ async def _run(gateway: Gateway, command: np.ndarray, row: Row) -> web.Response:
 # Rows.
 
 
-def _page(view: MarketView, deliveries: Iterable[DeliveryView], query: DeliveriesQuery) -> web.Response:
+def _page(view: MarketView, deliveries: Iterable[AllocationView], query: DeliveriesQuery) -> web.Response:
     instrument_id = None if query.symbol is None else instrument_id_of(view, query.symbol)
     is_disputed = None if query.disputed is None else query.disputed == "true"
     wanted = (
@@ -263,7 +263,7 @@ def _page(view: MarketView, deliveries: Iterable[DeliveryView], query: Deliverie
     return answer({"deliveries": rows, "next_cursor": next_cursor} | stamp(view))
 
 
-def delivery_row(view: MarketView, delivery: DeliveryView) -> Row:
+def delivery_row(view: MarketView, delivery: AllocationView) -> Row:
     """One allocation with its slots; money is over all of them so far."""
     slots = zip(delivery.outcomes, delivery.delivered_lots, strict=True)
     return {

@@ -1,11 +1,10 @@
 """The read model: what the exchange looks like from outside, kept up to date by the batches that it publishes."""
 
 from exchange.view.books import BookLevel, BookView
-from exchange.view.deliveries import CorrectionView, DeliveryView, Reputation
+from exchange.view.deliveries import AllocationView, CorrectionView, Reputation
 from exchange.view.market import MarketView
 from exchange.view.records import (
     AccountView,
-    AllocationView,
     Balances,
     CapacityView,
     Financing,
@@ -27,7 +26,6 @@ __all__ = [
     "BookView",
     "CapacityView",
     "CorrectionView",
-    "DeliveryView",
     "Financing",
     "FrozenView",
     "MarketView",

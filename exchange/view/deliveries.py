@@ -14,8 +14,8 @@ CORRECTIONS_KEPT = 1_000
 
 
 @dataclass(slots=True)
-class DeliveryView:
-    """How an allocation is delivered. Money is nano-USD, over all slots so far."""
+class AllocationView:
+    """What a provider owes a buyer, and how it is delivered. Money is nano-USD, over all slots so far."""
 
     allocation_id: int
     instrument_id: int
@@ -23,10 +23,13 @@ class DeliveryView:
     buyer_id: int
     provider_id: int
     lots: int
+    price_ticks: int  # the final price, at which it is paid for
+    escrow_nano: int  # of the buyer, as far as it is still held
+    bond_nano: int  # that the provider put up; slot by slot it comes back, but for what is paid of it
+    created_ns: int
     state: int = int(AllocationState.RESERVED)
     is_disputed: bool = False
     delivered: int = 0  # lots x slots, corrections included
-    bond_nano: int = 0  # that the provider put up; slot by slot it comes back, but for what is paid of it
     paid_nano: int = 0  # to the provider, the clearing fee included
     refunded_nano: int = 0  # of the price, to the buyer
     fee_nano: int = 0  # the clearing fee
@@ -61,10 +64,10 @@ class CorrectionView(NamedTuple):
 class Deliveries:
     """All of it."""
 
-    by_id: dict[int, DeliveryView] = field(default_factory=dict)
+    by_id: dict[int, AllocationView] = field(default_factory=dict)
     of_tranche: dict[int, list[int]] = field(default_factory=dict)
     """Ids, by the instrument with which they go."""
-    of_accounts: dict[int, dict[int, DeliveryView]] = field(default_factory=dict)
+    of_accounts: dict[int, dict[int, AllocationView]] = field(default_factory=dict)
     """What each account bought or provides, by id."""
     reputations: dict[int, Reputation] = field(default_factory=dict)
     """By provider; those of whom nothing is known are not there."""
@@ -73,28 +76,30 @@ class Deliveries:
     corrections: deque[CorrectionView] = field(default_factory=lambda: deque(maxlen=CORRECTIONS_KEPT))
     """The newest last."""
 
-    def add(self, delivery: DeliveryView) -> None:
+    def add(self, allocation: AllocationView) -> None:
         """Enter an allocation wherever somebody may look for it."""
-        self.by_id[delivery.allocation_id] = delivery
-        self.of_tranche.setdefault(delivery.instrument_id, []).append(delivery.allocation_id)
-        for account_id in (delivery.buyer_id, delivery.provider_id):
-            self.of_accounts.setdefault(account_id, {})[delivery.allocation_id] = delivery
+        self.by_id[allocation.allocation_id] = allocation
+        self.of_tranche.setdefault(allocation.instrument_id, []).append(allocation.allocation_id)
+        for account_id in (allocation.buyer_id, allocation.provider_id):
+            self.of_accounts.setdefault(account_id, {})[allocation.allocation_id] = allocation
 
     def drop_tranche(self, instrument_id: int) -> None:
         """Forget the allocations of a tranche."""
         for allocation_id in self.of_tranche.pop(instrument_id, []):
-            delivery = self.by_id.pop(allocation_id)
-            for account_id in {delivery.buyer_id, delivery.provider_id}:
+            allocation = self.by_id.pop(allocation_id)
+            for account_id in {allocation.buyer_id, allocation.provider_id}:
                 del self.of_accounts[account_id][allocation_id]
+                if not self.of_accounts[account_id]:
+                    del self.of_accounts[account_id]
 
-    def of_account(self, account_id: int) -> list[DeliveryView]:
+    def of_account(self, account_id: int) -> list[AllocationView]:
         """What an account bought or provides."""
         return list(self.of_accounts.get(account_id, {}).values())
 
     def dump(self) -> dict[str, Any]:
         """All of it as plain values, in an order that equal ones share."""
         return {
-            "columns": [each.name for each in fields(DeliveryView)],
+            "columns": [each.name for each in fields(AllocationView)],
             "allocations": [_row(each) for each in self.by_id.values()],
             "reputations": [[account_id, *each] for account_id, each in self.reputations.items()],
             "reporter_keys": [[account_id, key.hex()] for account_id, key in self.reporter_keys.items()],
@@ -106,13 +111,13 @@ class Deliveries:
         columns = dumped.get("columns", [])
         for row in dumped.get("allocations", []):
             values = dict(zip(columns, row, strict=True))
-            self.add(DeliveryView(**values | {"delivered_lots": array("Q", values["delivered_lots"])}))
+            self.add(AllocationView(**values | {"delivered_lots": array("Q", values["delivered_lots"])}))
         self.reputations.update((account_id, Reputation(*each)) for account_id, *each in dumped.get("reputations", []))
         keys = dumped.get("reporter_keys", [])
         self.reporter_keys.update((account_id, bytes.fromhex(key)) for account_id, key in keys)
         self.corrections.extend(CorrectionView(*each) for each in dumped.get("corrections", []))
 
 
-def _row(delivery: DeliveryView) -> list[Any]:
-    values = [getattr(delivery, each.name) for each in fields(delivery)]
+def _row(allocation: AllocationView) -> list[Any]:
+    values = [getattr(allocation, each.name) for each in fields(allocation)]
     return [list(value) if isinstance(value, list | array) else value for value in values]

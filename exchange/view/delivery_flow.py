@@ -14,9 +14,9 @@ from exchange.venue.clearing.delivery_schema import (
     SHORT_EVENT,
     SLOT_EVENT,
 )
-from exchange.venue.schema import ACCOUNT_COMMAND, Command, Event
+from exchange.venue.schema import ACCOUNT_COMMAND, ALLOCATED_EVENT, Command, Event
 from exchange.view.batches import BatchReader
-from exchange.view.deliveries import CorrectionView, DeliveryView, Reputation
+from exchange.view.deliveries import AllocationView, CorrectionView, Reputation
 
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
@@ -36,21 +36,27 @@ def _note_reason(view: MarketView, reader: BatchReader, sequence: int) -> None:
     view.correction_reason = reader.text(sequence)
 
 
-def _change_allocation(view: MarketView, event: Fields) -> None:
-    delivery = view.deliveries.by_id.get(event["allocation_id"])
-    if delivery is None:
-        delivery = DeliveryView(
+def _allocate(view: MarketView, event: Fields) -> None:
+    view.deliveries.add(
+        AllocationView(
             allocation_id=event["allocation_id"],
             instrument_id=event["instrument_id"],
             symbol=view.tranches[event["instrument_id"]].symbol,
-            buyer_id=event["buyer_id"],
+            buyer_id=event["account_id"],
             provider_id=event["provider_id"],
             lots=event["lots"],
+            price_ticks=event["price_ticks"],
+            escrow_nano=event["escrow_nano"],
             bond_nano=event["bond_nano"],
+            created_ns=view.time_ns,
         )
-        view.deliveries.add(delivery)
-    delivery.state = event["state"]
-    delivery.delivered = event["delivered"]
+    )
+
+
+def _change_allocation(view: MarketView, event: Fields) -> None:
+    allocation = view.deliveries.by_id[event["allocation_id"]]
+    allocation.state = event["state"]
+    allocation.delivered = event["delivered"]
 
 
 def _dispute(view: MarketView, event: Fields) -> None:
@@ -58,19 +64,20 @@ def _dispute(view: MarketView, event: Fields) -> None:
 
 
 def _settle_slot(view: MarketView, event: Fields) -> None:
-    delivery = view.deliveries.by_id[event["allocation_id"]]
-    delivery.outcomes.append(event["outcome"])
-    delivery.delivered_lots.append(event["delivered_lots"])
-    delivery.delivered += event["delivered_lots"]
-    delivery.paid_nano += event["paid_nano"]
-    delivery.refunded_nano += event["refunded_nano"]
-    delivery.fee_nano += event["fee_nano"]
+    allocation = view.deliveries.by_id[event["allocation_id"]]
+    allocation.outcomes.append(event["outcome"])
+    allocation.delivered_lots.append(event["delivered_lots"])
+    allocation.delivered += event["delivered_lots"]
+    allocation.escrow_nano -= event["paid_nano"] + event["refunded_nano"]
+    allocation.paid_nano += event["paid_nano"]
+    allocation.refunded_nano += event["refunded_nano"]
+    allocation.fee_nano += event["fee_nano"]
 
 
 def _compensate(view: MarketView, event: Fields) -> None:
-    delivery = view.deliveries.by_id[event["allocation_id"]]
-    delivery.replacement_nano += event["replacement_nano"]
-    delivery.shortfall_fee_nano += event["shortfall_fee_nano"]
+    allocation = view.deliveries.by_id[event["allocation_id"]]
+    allocation.replacement_nano += event["replacement_nano"]
+    allocation.shortfall_fee_nano += event["shortfall_fee_nano"]
     view.fund_nano += event["shortfall_fee_nano"]
 
 
@@ -78,10 +85,10 @@ def _correct(view: MarketView, event: Fields) -> None:
     terms = (event["allocation_id"], event["slot"], event["change_lots"], event["moved_nano"])
     correction = CorrectionView(event["sequence"], view.time_ns, *terms, view.correction_reason)
     view.deliveries.corrections.append(correction)
-    delivery = view.deliveries.by_id[event["allocation_id"]]
-    delivery.is_disputed = False
-    delivery.delivered = event["delivered"]
-    delivery.corrected_nano += event["moved_nano"]
+    allocation = view.deliveries.by_id[event["allocation_id"]]
+    allocation.is_disputed = False
+    allocation.delivered = event["delivered"]
+    allocation.corrected_nano += event["moved_nano"]
 
 
 def _set_reputation(view: MarketView, event: Fields) -> None:
@@ -94,6 +101,7 @@ BEGIN_DELIVERY_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]
 }
 
 APPLY_DELIVERY_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None]]] = {
+    Event.ALLOCATED: (ALLOCATED_EVENT, _allocate),
     Event.ALLOCATION_CHANGED: (ALLOCATION_EVENT, _change_allocation),
     Event.DISPUTED: (ALLOCATION_EVENT, _dispute),
     Event.SLOT_SETTLED: (SLOT_EVENT, _settle_slot),

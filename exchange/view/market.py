@@ -20,7 +20,6 @@ from exchange.view.order_flow import APPLY_ORDER_EVENT, begin_order, reject_orde
 from exchange.view.orders import OrderIndex
 from exchange.view.records import (
     AccountView,
-    AllocationView,
     Balances,
     CapacityView,
     Financing,
@@ -71,8 +70,6 @@ class MarketView:
     tranche_by_symbol: dict[str, int] = field(default_factory=dict)
     ended_tranches: deque[int] = field(default_factory=deque)
     """Tranches at the end of their life, oldest first: the next to be dropped."""
-    allocations: dict[int, dict[int, AllocationView]] = field(default_factory=dict)
-    """By tranche and id; those of a tranche go with it."""
     deliveries: Deliveries = field(default_factory=Deliveries)
     orders: OrderIndex = field(default_factory=OrderIndex)
     tape: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TAPE_KEPT))

@@ -8,7 +8,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
@@ -206,23 +205,6 @@ class PositionView:
         return self.lots * self.mark_ticks * self.tranche.tick_value_nano - self.cost_nano
 
 
-@dataclass(slots=True)
-class AllocationView:
-    """What a buyer is owed by a provider: so many lots of one tranche."""
-
-    allocation_id: int
-    instrument_id: int
-    symbol: str
-    buyer_id: int
-    provider_id: int
-    lots: int
-    price_ticks: int  # the final price, at which it is paid for
-    escrow_nano: int  # of the buyer, as far as it is still held
-    bond_nano: int  # of the provider, as far as it is still held
-    created_ns: int
-    state: int = int(AllocationState.RESERVED)
-
-
 class RegionRule(NamedTuple):
     """What risk staff set for an account in a region. 0 is no limit everywhere."""
 
@@ -292,4 +274,3 @@ class AccountView:
     orders: dict[int, OrderView] = field(default_factory=dict)
     positions: dict[int, PositionView] = field(default_factory=dict)
     rules: dict[int, RegionRule] = field(default_factory=dict)  # by region
-    allocations: dict[int, AllocationView] = field(default_factory=dict)  # by id, as buyer or as provider

@@ -19,14 +19,12 @@ import orjson
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
-from exchange.view.clearing_flow import add_allocation
 from exchange.view.packed import PACKED_ORDER, Packed, PackedOrders, join_packed, oldest_first, pack_orders
 from exchange.view.packed_levels import PACKED_LEVEL, FrozenSide, freeze_levels, load_levels, pack_levels
 from exchange.view.records import (
     REJECTED,
     TRADES_KEPT,
     AccountView,
-    AllocationView,
     CapacityView,
     Financing,
     OrderView,
@@ -75,7 +73,6 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "series": dict.fromkeys(SeriesTerms._fields, 0),
     "strain": dict.fromkeys(RegionStrain._fields, 0),
     "financing": dict.fromkeys(Financing._fields, 0),
-    "allocation": {each.name: _blank(each) for each in fields(AllocationView)},
     "rule": dict.fromkeys(("account_id", *RegionRule._fields), 0),
     "capacity": dict.fromkeys(CapacityView._fields, 0) | {"endpoint": ""},
 }
@@ -84,7 +81,6 @@ COLUMN_NAMES = {name: list(columns) for name, columns in COLUMNS.items()}
 
 _tranche_row = attrgetter(*_TRANCHE)
 _account_row = attrgetter(*_ACCOUNT)
-_allocation_row = attrgetter(*COLUMNS["allocation"])
 _position_row = attrgetter(*_POSITION)
 
 
@@ -130,7 +126,6 @@ def freeze_view(view: MarketView) -> FrozenView:
         "rules": [(each.account_id, *rule) for each in view.accounts.values() for rule in each.rules.values()],
         "capacities": list(map(tuple, view.capacities.values())),
         "tranches": [_dump_tranche(tranche) for tranche in view.tranches.values()],
-        "allocations": [_allocation_row(each) for group in view.allocations.values() for each in group.values()],
         "ended_tranches": list(view.ended_tranches),
         "tape": list(view.tape),
         "deliveries": view.deliveries.dump(),
@@ -186,8 +181,6 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
     for account_id, *rule in document["rules"]:
         view.accounts[account_id].rules[rule[0]] = RegionRule(*rule)
     view.capacities.update((row[0], CapacityView(*row)) for row in document["capacities"])
-    for row in document["allocations"]:
-        add_allocation(view, AllocationView(*row))
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
     view.deliveries.load(document["deliveries"])

@@ -31,7 +31,7 @@ from exchange.venue.schema import (
 )
 from exchange.view.batches import BatchReader
 from exchange.view.capacity_flow import APPLY_CAPACITY_EVENT, BEGIN_CAPACITY_COMMAND
-from exchange.view.clearing_flow import APPLY_CLEARING_EVENT, drop_allocations
+from exchange.view.clearing_flow import APPLY_CLEARING_EVENT
 from exchange.view.delivery_flow import APPLY_DELIVERY_EVENT, BEGIN_DELIVERY_COMMAND
 from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
@@ -136,7 +136,6 @@ def _change_state(view: MarketView, event: Fields) -> None:
 def _drop_tranche(view: MarketView, instrument_id: int) -> None:
     tranche = view.tranches.pop(instrument_id)
     view.changed.pop(instrument_id, None)
-    drop_allocations(view, instrument_id)
     view.deliveries.drop_tranche(instrument_id)
     if view.tranche_by_symbol[tranche.symbol] == instrument_id:
         del view.tranche_by_symbol[tranche.symbol]

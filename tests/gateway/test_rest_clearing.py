@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.view import AllocationView
-from exchange.view.clearing_flow import add_allocation
 from gateway.account_events import account_events
 from gateway.cli import app
 from gateway.client import AccountUpdate, AllocationBegun, Escrow, Settlement
@@ -94,7 +93,7 @@ async def test_buyer_and_provider_see_their_allocations_and_nobody_elses(doors: 
     assert ([row["id"] for row in page["allocations"]], page["next_cursor"]) == (["1"], "1")
     _, page = await doors.ask("GET", "/v1/admin/allocations?limit=1&cursor=1", root)
     assert ([row["id"] for row in page["allocations"]], page["next_cursor"]) == (["2"], None)
-    assert view.allocations
+    assert view.deliveries.by_id
 
 
 async def test_the_command_line_shows_own_allocations(doors: Doors, tmp_path: Path):
@@ -119,7 +118,8 @@ async def with_allocations(doors: Doors):
     for number, (buyer, lots) in enumerate((("alice", 6), ("bob", 4)), 1):
         money = (lots * 40_000_000, lots * 96_000_000)
         accounts = (ids[buyer], ids["carol"])
-        add_allocation(view, AllocationView(number, instrument_id, doors.symbol, *accounts, lots, 40_000, *money, 1))
+        described = (instrument_id, doors.symbol, *accounts, lots, 40_000, *money, 1)
+        view.deliveries.add(AllocationView(number, *described))
     return view
 
 

@@ -9,7 +9,7 @@ from exchange.venue.clearing.allocations import open_allocation
 from exchange.venue.clearing.delivery_schema import SlotOutcome
 from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.lifecycle import LifeState
-from exchange.view import CorrectionView, DeliveryView, Reputation
+from exchange.view import AllocationView, CorrectionView, Reputation
 from gateway.client import Client, Measurement, RefusedError
 from gateway.delivery_requests import REPORTS_AT_ONCE_MAX
 from gateway.report_signing import canonical_report, is_public_key, is_signed, public_key_of, sign_report
@@ -47,9 +47,8 @@ async def deliver(doors) -> int:
 
     allocation_id = await doors.exchange.look(make, lambda found: found)
     slots = {"outcomes": [SlotOutcome.MEASURED], "paid_nano": 7}
-    shown = DeliveryView(
-        allocation_id, instrument_id, doors.symbol, *parties, LOTS, AllocationState.DELIVERING, **slots
-    )
+    described = (instrument_id, doors.symbol, *parties, LOTS, 40_000, 0, 0, 1, AllocationState.DELIVERING)
+    shown = AllocationView(allocation_id, *described, **slots)
     shown.delivered_lots.append(9)
     view.deliveries.add(shown)
     return allocation_id

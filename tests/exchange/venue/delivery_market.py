@@ -17,7 +17,7 @@ from exchange.venue.clearing.bonds import bond_nano, failure_nano
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
 from exchange.venue.state import VenueLimits
-from exchange.view import MarketView
+from exchange.view import AllocationView, MarketView
 from kernels.compile import kernel
 from tests.exchange.venue.market import NANO_PER_S, START_NS, define_series
 from tests.exchange.venue.told import Told, told
@@ -118,8 +118,11 @@ class DeliveryMarket:
             escrow_nano = lots * FINAL_TICKS * int(venue.state.tranches["tick_value_nano"][slot])
             bond = int(make_bond(venue.state, slot, lots, multiplier_ppm))
             at = make_allocation(venue.state, slot, buyer, provider, lots, escrow_nano, bond)
+        allocation_id = int(self.venue.state.clearing.allocations[at]["allocation_id"])
+        described = (instrument_id, self.view.tranches[instrument_id].symbol, buyer, provider, lots, FINAL_TICKS)
+        self.view.deliveries.add(AllocationView(allocation_id, *described, escrow_nano, bond, self.time_ns))
         self.check()
-        return int(self.venue.state.clearing.allocations[at]["allocation_id"])
+        return allocation_id
 
     def send(self, *groups: np.ndarray) -> list[list[Told]]:
         """One command after the other; returns the events of each."""
@@ -154,12 +157,12 @@ class DeliveryMarket:
         self.check_view(allocations)
 
     def check_view(self, allocations: np.ndarray) -> None:
-        """Readers see of each allocation what the venue keeps of it, from its start on."""
+        """Readers see of each allocation what the venue keeps of it."""
         for row in allocations:
-            shown = self.view.deliveries.by_id.get(int(row["allocation_id"]))
-            if shown is not None:
-                assert (shown.state, shown.delivered) == (int(row["state"]), int(row["delivered"]))
-                assert shown.is_disputed == bool(row["flags"] & 1)
+            shown = self.view.deliveries.by_id[int(row["allocation_id"])]
+            assert (shown.state, shown.delivered) == (int(row["state"]), int(row["delivered"]))
+            assert shown.escrow_nano == int(row["escrow_nano"])
+            assert shown.is_disputed == bool(row["flags"] & 1)
         assert self.view.fund_nano == self.total("fund_nano")
 
     def ask(self, group: np.ndarray) -> Told:

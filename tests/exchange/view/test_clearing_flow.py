@@ -5,8 +5,7 @@ import numpy as np
 from exchange import clearing_commands, commands
 from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.lifecycle import LifeState
-from exchange.view import AllocationView, MarketView
-from exchange.view.clearing_flow import drop_allocations
+from exchange.view import MarketView
 from tests.exchange.view.markets import (
     ALICE,
     BOB,
@@ -62,24 +61,23 @@ def test_allocations_are_seen_by_both_accounts_and_by_tranche():
     market = delivered_market()
     window = sold(market)
     market.send(time_ns=FIRST_GATE_NS)
-    first, second = market.view.allocations[window].values()
+    first, second = (market.view.deliveries.by_id[each] for each in market.view.deliveries.of_tranche[window])
     assert (first.buyer_id, first.provider_id, first.lots, first.price_ticks) == (ALICE, CAROL, 6, 40_000)
     assert first.escrow_nano == 6 * 40_000 * TICK_VALUE_NANO
-    assert list(market.view.accounts[ALICE].allocations.values()) == [first]
-    assert list(market.view.accounts[BOB].allocations.values()) == [second]
-    assert list(market.view.accounts[CAROL].allocations.values()) == [first, second]
+    assert market.view.deliveries.of_account(ALICE) == [first]
+    assert market.view.deliveries.of_account(BOB) == [second]
+    assert market.view.deliveries.of_account(CAROL) == [first, second]
     assert market.view.tranches[window].replacement_ticks == 80_000, "the worst shock is the whole price"
     assert_agrees_with_venue(market)
 
 
 def test_a_loaded_view_shows_the_same_allocations():
     market = delivered_market()
-    window = sold(market)
+    sold(market)
     market.send(time_ns=FIRST_GATE_NS)
     loaded = MarketView.load(market.view.dump())
     assert loaded == market.view
-    assert loaded.accounts[CAROL].allocations == dict(loaded.allocations[window])
-    assert all(isinstance(each, AllocationView) for each in loaded.accounts[CAROL].allocations.values())
+    assert [each.lots for each in loaded.deliveries.of_account(CAROL)] == [6, 4]
 
 
 def test_a_window_that_is_over_is_settling_while_it_has_allocations():
@@ -88,13 +86,3 @@ def test_a_window_that_is_over_is_settling_while_it_has_allocations():
     market.send(time_ns=FIRST_GATE_NS)
     market.send(time_ns=FIRST_WINDOW_NS + HOUR_S * NANO_PER_S)
     assert market.view.tranches[window].state == LifeState.SETTLING
-
-
-def test_allocations_go_with_their_tranche():
-    market = delivered_market()
-    window = sold(market)
-    market.send(time_ns=FIRST_GATE_NS)
-    drop_allocations(market.view, window)
-    assert market.view.allocations == {}
-    assert all(account.allocations == {} for account in market.view.accounts.values())
-    drop_allocations(market.view, window)
