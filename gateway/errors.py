@@ -237,7 +237,9 @@ CORE_ANSWERS: dict[Reject, Answer] = {
         503, "a provider has up to 64 capacities at a time, and the exchange holds as many as it can; withdraw some"
     ),
     Reject.TERMS_OUT_OF_RANGE: Answer(
-        422, "a slot is at least 10 seconds, divides the window, at most 1440 times, or is 0; times go up to a day"
+        422,
+        "a slot divides the window, is 10 seconds or more, at most 1440 to a window; "
+        "the clearing fee is no more than that for a shortfall",
     ),
     Reject.UNKNOWN_ALLOCATION: Answer(404, "the account has no such allocation, or not any more", "allocation"),
     Reject.NOT_A_REPORTER: Answer(403, "the account is not registered to report deliveries"),

@@ -35,12 +35,16 @@ def set_delivery_terms(state, command, events, count):
 
 @inlined
 def check_terms(command, duration_s):
-    """0, or why nothing can be delivered by such terms."""
+    """0, or why nothing can be delivered by such terms.
+
+    Who delivers saves no more by failing than it pays for that: the fee for what is delivered is not the higher one.
+    """
     is_possible = is_measurable(np.int64(command["slot_s"]), duration_s)
     is_possible &= command["latency_max_us"] <= gate_schema.LATENCY_US_MAX
     is_possible &= command["loss_max_ppm"] <= PPM
     is_possible &= command["shortfall_fee_ppm"] <= gate_schema.SHORTFALL_FEE_PPM_MAX
     is_possible &= command["clearing_fee_ppm"] <= gate_schema.CLEARING_FEE_PPM_MAX
+    is_possible &= command["clearing_fee_ppm"] <= command["shortfall_fee_ppm"]
     is_possible &= command["burn_ppm"] <= PPM
     is_possible &= command["penalty_ppm"] <= gate_schema.PENALTY_PPM_MAX
     is_possible &= command["interruption_ppm"] <= gate_schema.INTERRUPTION_PPM_MAX

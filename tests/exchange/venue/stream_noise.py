@@ -20,7 +20,7 @@ class Sound(Protocol):
 
 OF_OTHERS = [
     *range(Command.KILL_SWITCH, Command.RESET_PROTECTION + 1),
-    *range(Command.POST_STAKE, Command.SET_DELIVERY_TERMS + 1),
+    *range(Command.POST_STAKE, Command.NOTE_DOWNTIME + 1),
 ]
 UNKNOWN_KIND = 255
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from exchange.venue.clearing.delivery_schema import DOWNTIME_COMMAND
 from exchange.venue.clients import TRIMMED_PER_TICK_MAX
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
@@ -222,6 +223,10 @@ class VenueTwin(TwinLeverage):
         if kind not in KNOWN_KINDS:
             return Event.REJECTED, Reject.UNKNOWN_COMMAND, None
         if kind == Command.TICK and not 0 <= int(group.view(CLOCK_COMMAND)["time_ns"][0]) <= TIME_NS_MAX:
+            return Event.REJECTED, Reject.TIME_OUT_OF_RANGE, None
+        if kind == Command.REGISTER_REPORTER and size == 1:
+            return Event.REJECTED, Reject.INCOMPLETE_GROUP, None
+        if kind == Command.NOTE_DOWNTIME and not is_span(group):
             return Event.REJECTED, Reject.TIME_OUT_OF_RANGE, None
         if kind not in ORDER_KINDS | MONEY_KINDS:
             return None
@@ -442,3 +447,9 @@ class VenueTwin(TwinLeverage):
             known = self.clients.pop(key)
             if known.outcome["kind"] == Event.RESTED and known.outcome["order_id"] in self.orders:
                 self.clients[key] = replace(known, time_ns=self.time_ns)
+
+
+def is_span(group: np.ndarray) -> bool:
+    """Whether a downtime begins before it ends, both within what time can be."""
+    head = group.view(DOWNTIME_COMMAND)[0]
+    return 0 <= int(head["from_ns"]) <= int(head["until_ns"]) <= TIME_NS_MAX

@@ -46,9 +46,16 @@ def test_terms_are_told_as_they_were_given():
 @pytest.mark.parametrize("name", BOUNDS)
 def test_nothing_may_be_beyond_its_bound(name: str):
     floor = Floor(RICH)
-    assert outcome(floor, **{name: BOUNDS[name]})["kind"] == Event.TERMS_SET
-    assert outcome(floor, **{name: BOUNDS[name] + 1})["reason"] == Reject.TERMS_OUT_OF_RANGE
-    assert outcome(floor, **{name: (1 << 32) - 1})["reason"] == Reject.TERMS_OUT_OF_RANGE
+    others = {"shortfall_fee_ppm": SHORTFALL_FEE_PPM_MAX}
+    assert outcome(floor, **others | {name: BOUNDS[name]})["kind"] == Event.TERMS_SET
+    assert outcome(floor, **others | {name: BOUNDS[name] + 1})["reason"] == Reject.TERMS_OUT_OF_RANGE
+    assert outcome(floor, **others | {name: (1 << 32) - 1})["reason"] == Reject.TERMS_OUT_OF_RANGE
+
+
+def test_delivering_never_costs_a_higher_fee_than_failing():
+    floor = Floor(RICH)
+    assert outcome(floor, clearing_fee_ppm=3, shortfall_fee_ppm=3)["kind"] == Event.TERMS_SET
+    assert outcome(floor, clearing_fee_ppm=4, shortfall_fee_ppm=3)["reason"] == Reject.TERMS_OUT_OF_RANGE
 
 
 @pytest.mark.parametrize("series_id", [0, 2, (1 << 32) - 1])
