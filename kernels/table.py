@@ -14,6 +14,7 @@ Tables are kept at most half full by `grown_table`, between batches.
 import numpy as np
 
 from kernels.compile import inlined, kernel
+from kernels.memory import aligned_zeros
 from kernels.records import record
 
 ENTRY = record(("tag", "u4"), ("slot", "u4"))
@@ -77,6 +78,6 @@ def grown_table(table: np.ndarray, live: int, additions: int) -> np.ndarray:
         return table
     while size < needed:
         size *= 2
-    larger = np.zeros(size, ENTRY)
+    larger = aligned_zeros(size, ENTRY)
     copy_entries(table, larger)
     return larger

@@ -197,10 +197,9 @@ def due_trigger(state, tranche):
 @inlined
 def end_trigger(state, tranche):
     """What the end of a window brings."""
-    if tranche["was_held"] == 0:
-        return Trigger.END_UNHELD
-    is_owed = has_allocations(state, slot_of(state, tranche["instrument_id"]))
-    return Trigger.END_DELIVERED if is_owed else Trigger.END_HELD
+    if has_allocations(state, slot_of(state, tranche["instrument_id"])):
+        return Trigger.END_DELIVERED
+    return Trigger.END_HELD if tranche["was_held"] else Trigger.END_UNHELD
 
 
 @inlined

@@ -24,7 +24,7 @@ Group = TypeVar("Group", State, Book, Ledger, Clearing)
 NOT_IN_IMAGES = frozenset(
     {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
     | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
-    | {"ring", "sellers", "commitments", "ramps"}
+    | {"ring", "sellers", "commitments", "ramps", "week"}
     | {"gate", "gate_rows", "cursors", "panel"}  # at work within a command alone
     | {"report_buckets"}
 )

@@ -15,10 +15,18 @@ from exchange.venue.clearing.capacity_schema import (
     SLOT_NS,
     SLOT_S,
     SLOTS_PER_DAY,
+    SLOTS_PER_WEEK,
     STAKE_NANO_PER_LOT,
 )
 from exchange.venue.clearing.commitments import sells_capacity
-from exchange.venue.clearing.coverage import DAYS_PER_WEEK, find_holding, free_holding, holding_of, is_unsold, spans
+from exchange.venue.clearing.coverage import (
+    DAYS_PER_WEEK,
+    find_holding,
+    free_holding,
+    holding_of,
+    is_unsold,
+    weekday_of,
+)
 from exchange.venue.clearing.schema import MULTIPLIER_PPM_MAX, ClearingReject
 from exchange.venue.schema import TIME_NS_MAX, Command, Event, Tier, VenueReject
 from exchange.venue.state import is_region
@@ -108,55 +116,60 @@ def required_stake_nano(state, account_id):
 def most_registered(state, account_id):
     """The most lots that an account has registered at any time from now on, over all regions.
 
-    The most is there when some capacity begins, on some day of the week after one of those that are there with it was
-    first there: a week later the same are there, or fewer.
+    The most is there within a week after one of those that are there with it was first there: a week later the same
+    are there, or fewer.
     """
     clearing = state.clearing
     now_slot = state.clock[0]["time_ns"] // SLOT_NS
-    most_lots = most_since(clearing, account_id, now_slot)
+    most_lots = most_in_week(clearing, account_id, now_slot)
     since = np.int64(clearing.sellers[account_id]["first_capacity"])
     while since != NIL:
         first_slot = clearing.capacities[since]["first_ns"] // SLOT_NS
         if first_slot > now_slot:
-            most_lots = max(most_lots, most_since(clearing, account_id, first_slot))
+            most_lots = max(most_lots, most_in_week(clearing, account_id, first_slot))
         since = np.int64(clearing.capacities[since]["next"])
     return most_lots
 
 
 @outlined
-def most_since(clearing, account_id, first_slot):
-    """The most lots of an account in a slot, or when some recurring capacity begins within a week from then on."""
-    most_lots = lots_in_slot(clearing, account_id, first_slot)
-    at = np.int64(clearing.sellers[account_id]["first_capacity"])
-    while at != NIL:
-        if clearing.capacities[at]["daily_length_s"] != 0:
-            most_lots = max(most_lots, most_of_week(clearing, account_id, at, first_slot))
-        at = np.int64(clearing.capacities[at]["next"])
+def most_in_week(clearing, account_id, first_slot):
+    """The most lots of an account in a slot of the week that begins with one."""
+    for at in range(len(clearing.week)):
+        clearing.week[at] = 0
+    place = np.int64(clearing.sellers[account_id]["first_capacity"])
+    while place != NIL:
+        add_to_week(clearing, place, first_slot)
+        place = np.int64(clearing.capacities[place]["next"])
+    lots, most_lots = np.int64(0), np.int64(0)
+    for at in range(len(clearing.week)):
+        lots += clearing.week[at]
+        most_lots = max(most_lots, lots)
     return most_lots
 
 
 @inlined
-def most_of_week(clearing, account_id, place, first_slot):
-    """The most lots of an account when a recurring capacity begins on one of the days from a slot on."""
-    most_lots = np.int64(0)
-    begin_slot = first_slot // SLOTS_PER_DAY * SLOTS_PER_DAY
-    begin_slot += np.int64(clearing.capacities[place]["daily_from_s"]) // SLOT_S
+def add_to_week(clearing, place, first_slot):
+    """Enter by how many lots a capacity changes what there is, in the slots of a week in which it comes and goes."""
+    capacity = clearing.capacities[place]
+    if capacity["daily_length_s"] == 0:
+        add_span(clearing, capacity, first_slot, first_slot, first_slot + SLOTS_PER_WEEK)
+        return
+    midnight_slot = first_slot // SLOTS_PER_DAY * SLOTS_PER_DAY
     for day in range(DAYS_PER_WEEK + 1):
-        slot = begin_slot + day * SLOTS_PER_DAY
-        if slot >= first_slot and spans(clearing.capacities[place], slot):
-            most_lots = max(most_lots, lots_in_slot(clearing, account_id, slot))
-    return most_lots
+        from_slot = midnight_slot + day * SLOTS_PER_DAY + np.int64(capacity["daily_from_s"]) // SLOT_S
+        if np.int64(capacity["weekdays"]) >> weekday_of(from_slot) & 1:
+            until_slot = from_slot + np.int64(capacity["daily_length_s"]) // SLOT_S
+            add_span(clearing, capacity, first_slot, from_slot, until_slot)
 
 
 @inlined
-def lots_in_slot(clearing, account_id, slot):
-    """All lots of an account that are registered for a slot."""
-    lots = np.int64(0)
-    at = np.int64(clearing.sellers[account_id]["first_capacity"])
-    while at != NIL:
-        lots += clearing.capacities[at]["lots"] if spans(clearing.capacities[at], slot) else np.int64(0)
-        at = np.int64(clearing.capacities[at]["next"])
-    return lots
+def add_span(clearing, capacity, first_slot, from_slot, until_slot):
+    """The same for one span, as far as it is within the week and within the time of the capacity."""
+    from_slot = max(max(from_slot, first_slot), capacity["first_ns"] // SLOT_NS)
+    until_slot = min(min(until_slot, first_slot + SLOTS_PER_WEEK), capacity["end_ns"] // SLOT_NS)
+    if from_slot < until_slot:
+        clearing.week[from_slot - first_slot] += capacity["lots"]
+        clearing.week[until_slot - first_slot] -= capacity["lots"]
 
 
 # Capacity.

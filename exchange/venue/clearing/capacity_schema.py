@@ -10,6 +10,7 @@ from risk.schema import GROSS_NANO_MAX
 SLOT_S = 900
 SLOT_NS = SLOT_S * 1_000_000_000
 SLOTS_PER_DAY = 86_400 // SLOT_S
+SLOTS_PER_WEEK = 7 * SLOTS_PER_DAY
 RING_SLOTS = 2_048
 """Capacity can be sold so many slots ahead: three weeks."""
 TIERS = 3

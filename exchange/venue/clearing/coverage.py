@@ -83,12 +83,17 @@ def spans(capacity, slot):
         return False
     if capacity["daily_length_s"] == 0:
         return True
-    weekday = (slot // SLOTS_PER_DAY + THURSDAY) % DAYS_PER_WEEK
-    if np.int64(capacity["weekdays"]) >> weekday & 1 == 0:
+    if np.int64(capacity["weekdays"]) >> weekday_of(slot) & 1 == 0:
         return False
     from_s = slot % SLOTS_PER_DAY * SLOT_S
     daily_from_s = np.int64(capacity["daily_from_s"])
     return daily_from_s <= from_s and from_s + SLOT_S <= daily_from_s + np.int64(capacity["daily_length_s"])
+
+
+@inlined
+def weekday_of(slot):
+    """The day of the week of a slot, from Monday on."""
+    return (slot // SLOTS_PER_DAY + THURSDAY) % DAYS_PER_WEEK
 
 
 # What is sold.

@@ -23,6 +23,7 @@ class Clearing(ArrayGroup):
     holdings: np.ndarray  # (holdings,) HOLDING; place 0 is never used
     ring: np.ndarray  # (holdings x slots x tiers,) int64: lots sold, at the slot modulo the slots of a ring
     sellers: np.ndarray  # (accounts,) SELLER, at the account's id
+    week: np.ndarray  # (slots of a week + 1,) int64: for reckoning how much is registered at a time
     commitments: np.ndarray  # (positions + 1,) COMMITMENT, where the position stands
     cursors: np.ndarray  # (instruments,) uint32: the allocation whose turn it is in the step at work, 0 between two
     reporter_keys: np.ndarray  # (8 x accounts,) int32: the key under which an account reports; zeros for none
@@ -49,6 +50,7 @@ def allocate(instruments: int, accounts: int, series: int, positions: int) -> Cl
             capacity_schema.HOLDINGS_MAX * capacity_schema.RING_SLOTS * capacity_schema.TIERS, np.dtype(np.int64)
         ),
         sellers=aligned_zeros(accounts, capacity_schema.SELLER),
+        week=np.zeros(capacity_schema.SLOTS_PER_WEEK + 1, np.int64),
         commitments=aligned_zeros(positions + 1, capacity_schema.COMMITMENT),
         cursors=aligned_zeros(instruments, np.dtype(np.uint32)),
         reporter_keys=aligned_zeros(delivery_schema.KEY_WORDS * accounts, np.dtype(np.int32)),

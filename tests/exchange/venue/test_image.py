@@ -9,6 +9,7 @@ from exchange import commands, staff_commands
 from exchange.venue import image
 from exchange.venue.agenda import TRANCHE_DUE
 from exchange.venue.clearing.allocations import open_allocation
+from exchange.venue.clearing.coverage import holding_of
 from exchange.venue.clearing.delivery_schema import KEY_WORDS
 from exchange.venue.clearing.reports import enter_report
 from exchange.venue.lifecycle import LifeState
@@ -47,6 +48,7 @@ def provide(venue: Venue) -> None:
     for name, value in ({"capacity_id": 1} | terms).items():
         venue.state.clearing.capacities[name][1] = value
     venue.state.clearing.sellers["first_capacity"][BOB] = 1
+    holding_of(venue.state, BOB, 1)
     open_allocation(venue.state, 2, CAROL, BOB, 5, 0, 0)
     venue.state.clearing.deliveries["slot_s"][2] = 60
     venue.state.clearing.reporter_keys[ALICE * KEY_WORDS] = 7
