@@ -19,6 +19,7 @@ from exchange.venue.schema import Event, Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import AllocationView, MarketView
 from kernels.compile import kernel
+from tests.exchange.venue.clearing.providing import provide
 from tests.exchange.venue.market import NANO_PER_S, START_NS, define_series
 from tests.exchange.venue.told import Told, told
 
@@ -89,7 +90,8 @@ class DeliveryMarket:
         )
         self.tick_to(WINDOW_NS - 30 * NANO_PER_S)
         for venue in self.venues:
-            venue.state.ledger.accounts["is_provider"][[PROVIDER, OTHER_PROVIDER]] = 1
+            for provider in (PROVIDER, OTHER_PROVIDER):
+                provide(venue, provider)
         self.set_terms(1)
 
     @property

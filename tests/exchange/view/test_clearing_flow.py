@@ -6,6 +6,7 @@ from exchange import clearing_commands, commands
 from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.lifecycle import LifeState
 from exchange.view import MarketView
+from tests.exchange.venue.clearing.providing import provide
 from tests.exchange.view.markets import (
     ALICE,
     BOB,
@@ -35,8 +36,7 @@ def delivered_market() -> Market:
     windows.view(np.uint32)[1] = LATER  # the series' number
     market.send(windows, clearing_commands.set_delivery_terms(LATER, **TERMS))
     market.send()
-    market.venue.state.ledger.accounts["is_provider"][CAROL] = 1
-    market.venue.state.clearing.providers["multiplier_ppm"][CAROL] = 2_000_000
+    provide(market.venue, CAROL)
     return market
 
 

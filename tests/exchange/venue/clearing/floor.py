@@ -16,6 +16,7 @@ from exchange.venue.schema import Event
 from exchange.venue.state import VenueLimits
 from kernels.memory import aligned_zeros
 from matching.check import check_book
+from tests.exchange.venue.clearing.providing import provide
 from tests.exchange.venue.market import (
     BUY,
     GATE_LEAD_S,
@@ -68,8 +69,7 @@ class Floor:
         self.mark(1_000)
         for venue in (self.venue, self.narrow):
             for number, multiplier_ppm in (providers or {}).items():
-                venue.state.ledger.accounts["is_provider"][number] = 1
-                venue.state.clearing.providers["multiplier_ppm"][number] = multiplier_ppm
+                provide(venue, number, multiplier_ppm)
 
     def send(self, *groups: np.ndarray) -> list[Told]:
         """One batch; returns its events, which are the same from both venues."""

@@ -168,7 +168,9 @@ def test_a_tranche_with_allocations_is_settling_until_they_are_settled():
     floor.close_gate()
     states = [event["state"] for event in of_kind(floor.end_window(), Event.STATE_CHANGED)]
     assert states == [LifeState.DELIVERING, LifeState.SETTLING]
-    assert of_first(floor.tick(600)) == []
+    assert of_kind(of_first(floor.tick(600)), Event.STATE_CHANGED) == []
+    (settled,) = of_kind(of_first(floor.tick(60)), Event.STATE_CHANGED)
+    assert settled["state"] == LifeState.SETTLED
 
 
 def test_a_tranche_that_was_cashed_out_as_a_whole_is_settled_when_its_window_ends():
@@ -176,7 +178,7 @@ def test_a_tranche_that_was_cashed_out_as_a_whole_is_settled_when_its_window_end
     floor.trade(1, 2, 7)
     floor.close_gate()
     states = [event["state"] for event in of_kind(floor.end_window(), Event.STATE_CHANGED)]
-    assert states == [LifeState.DELIVERING, LifeState.SETTLING, LifeState.SETTLED]
+    assert states == [LifeState.DELIVERING, LifeState.SETTLED]
 
 
 def test_a_tranche_that_nobody_holds_expires():
@@ -225,6 +227,7 @@ def test_gains_at_the_gate_pay_for_lots_and_losses_lessen_what_is_there():
     floor = Floor(10 * LOT_NANO, RICH, RICH, RICH, providers={2: ONCE, 4: ONCE})
     floor.trade(1, 2, 10, 1_000)
     floor.trade(3, 4, 1, 1_010)
+    floor.mark(1_010)
     events = floor.close_gate()
     assert of_kind(events, Event.STATE_CHANGED)[0]["final_ticks"] == 1_010
     assert floor.allocations() == [(1, 2, 10), (3, 4, 1)]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from exchange import commands, staff_commands
 from exchange.venue.clearing.ramp import RAMP_STEPS
-from exchange.venue.clearing.ramp_steps import become_provider
 from exchange.venue.schema import Event, Reject
 from exchange.venue.state import slot_of
 from risk.schema import Standing
@@ -71,20 +70,8 @@ def test_who_has_capacity_of_its_own_pays_nothing_for_short_lots_but_for_long_on
     floor.trade(1, 2, 7)
     tick_to(floor, 1)
     assert margin_nano(floor, 1) == 7 * TICK_VALUE_NANO * (SHOCK_TICKS + LONG_TICKS)
-    assert margin_nano(floor, 2) == 7 * TICK_VALUE_NANO * SHOCK_TICKS
-
-
-def test_who_comes_to_have_capacity_on_the_ramp_is_let_off_at_once():
-    floor = Floor(RICH, RICH, RICH)
-    floor.trade(1, 2, 7)
-    floor.send(commands.place(2, 1, SELL, 1_100, 5))
-    tick_to(floor, 600)
-    for venue in (floor.venue, floor.narrow):
-        become_provider(venue.state, 2)
-    assert margin_nano(floor, 2) == 12 * TICK_VALUE_NANO * SHOCK_TICKS
-    floor.restores = True
-    floor.send(commands.deposit(2, 1))
-    tick_to(floor, 1)
+    failure_ticks = SHOCK_TICKS + 1_000 * TERMS["shortfall_fee_ppm"] // 1_000_000
+    assert margin_nano(floor, 2) == 7 * TICK_VALUE_NANO * (SHOCK_TICKS + failure_ticks), "but it has a bond"
 
 
 def test_an_order_needs_what_the_ramp_asks():
@@ -176,7 +163,6 @@ happenings = st.one_of(
     st.tuples(st.integers(900, 1_100), st.integers(0, 600)).map(lambda terms: ("mark", terms)),
     st.sampled_from([0, 700_000, 1_000_000]).map(lambda ppm: ("strain", ppm)),
     traders.map(lambda number: ("cancel", number)),
-    traders.map(lambda number: ("become", number)),
 )
 
 
@@ -197,12 +183,8 @@ def test_what_is_kept_step_by_step_is_what_a_recomputation_gives(steps, rich) ->
             floor.mark(*terms)
         elif kind == "strain":
             floor.send(staff_commands.set_utilisation(1, terms))
-        elif kind == "cancel":
+        else:
             floor.send(commands.mass_cancel(terms))
-        elif floor.venue.state.ledger.accounts["is_provider"][terms] == 0:
-            for venue in (floor.venue, floor.narrow):
-                become_provider(venue.state, terms)
-                venue.state.clearing.providers["multiplier_ppm"][terms] = ONCE
     tick_to(floor, -1)
     accounts = floor.venue.state.ledger.accounts
     assert floor.venue.state.ledger.contracts[slot_of(floor.venue.state, np.int64(1))]["ramp_step"] == RAMP_STEPS
