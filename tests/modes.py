@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT_SECONDS = 400
+TIMEOUT_SECONDS = 1_200
 # What is asked of the twin is not asked again: it is plain Python in every way.
 OF_KERNELS = ["-k", "not [twin"]
 # Plain Python warns where an integer of numpy wraps, which compiled code does in silence.
