@@ -44,19 +44,9 @@ class Shop(Desk):
             horizon_s = {QUARTER_S: 2 * HOUR_S + 2 * QUARTER_S, HOUR_S: 4 * HOUR_S, DAY_S: DAY_S}[duration_s]
             terms = {"duration_s": duration_s, "horizon_s": horizon_s, "first_start_ns": first_ns, "tier": tier}
             self.send(define_series(series_id, quantity_max_lots=1_000, **terms))
+            if is_delivered:
+                self.send(clearing_commands.set_delivery_terms(series_id, **TERMS))
         self.tick(1)
-        self.is_delivered = is_delivered
-        self.set_terms()
-
-    def set_terms(self) -> None:
-        """Give every tranche that is or will be listed its terms of delivery."""
-        for venue in (self.venue, self.narrow) if self.is_delivered else ():
-            for name, value in TERMS.items():
-                venue.state.clearing.deliveries[name] = value
-
-    def go_on_alike(self) -> None:
-        super().go_on_alike()
-        self.set_terms()
 
     def provide(self, lots: int, account_id: int = ALICE, tier: Tier = Tier.EF, **terms: Any) -> Told:
         """Register capacity, from the start for two days if nothing else is said, with the stake that it takes."""
