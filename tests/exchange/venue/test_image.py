@@ -11,6 +11,7 @@ from exchange.venue.agenda import TRANCHE_DUE
 from exchange.venue.clearing.allocations import open_allocation
 from exchange.venue.clearing.coverage import holding_of
 from exchange.venue.clearing.delivery_schema import KEY_WORDS
+from exchange.venue.clearing.ramp_steps import schedule_ramp
 from exchange.venue.clearing.reports import enter_report
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
@@ -63,6 +64,7 @@ def test_a_busy_venue_has_rows_in_every_part() -> None:
 
 def test_a_restored_venue_has_the_same_image_and_goes_on_alike() -> None:
     market = busy_market()
+    schedule_ramp(market.venue.state, 2)  # as when a tranche that is delivered is listed
     restored = Venue.from_image(market.venue.image(), LIMITS)
     assert restored.digest() == market.venue.digest()
     further = commands.concatenate(
