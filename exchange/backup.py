@@ -43,18 +43,18 @@ class Copied(NamedTuple):
 
 
 @contextmanager
-def stopped_store(directory: Path, *, vfs: str | None = None) -> Iterator[Source]:
-    """A store that nobody runs on, opened without changing it. Raises StoreError."""
+def stopped_store(directory: Path, *, rules_version: str | None = None, vfs: str | None = None) -> Iterator[Source]:
+    """A store that nobody runs on, opened without changing it, for rows of all rules or of some. Raises StoreError."""
     with ExitStack() as opened:
         storage = opened.enter_context(read_only_storage(vfs))
         journal = opened.enter_context(
-            Journal.open(directory, rules_version=None, create=False, vfs=storage, read_only=True)
+            Journal.open(directory, rules_version=rules_version, create=False, vfs=storage, read_only=True)
         )
         snapshots = None
         try:
             snapshots = opened.enter_context(SnapshotStore.open(directory, create=False, vfs=storage))
         except StoreError as error:
-            journal.notices.append(f"no snapshot is copied: {error}")
+            journal.notices.append(f"no snapshot is used: {error}")
         yield Source(journal, snapshots, lambda target: _copy_keys(directory, target))
 
 

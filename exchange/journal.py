@@ -170,6 +170,18 @@ class Journal:
         """
         return self._table.hash_at(sequence)
 
+    def sequence_at(self, time_ns: int) -> int:
+        """The first sequence of the first row of this time or later, or one past the end. Nothing is proved by it."""
+        low, high = 1, self._last_sequence + 1
+        while low < high:
+            middle = (low + high) // 2
+            first_sequence, count, row_time_ns = self._table.place_of(middle)
+            if row_time_ns >= time_ns:
+                high = first_sequence
+            else:
+                low = first_sequence + count
+        return low
+
     def close(self) -> None:
         """Bring everything into the main file and release the directory; a second call does nothing.
 

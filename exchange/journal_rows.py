@@ -45,6 +45,9 @@ _END_UP_TO = """
 SELECT first_sequence + count - 1, hash FROM journal
 WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1
 """
+_PLACE_OF = """
+SELECT first_sequence, count, time_ns FROM journal WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1
+"""
 _SEQUENCE_MAX = (1 << 63) - 1
 _COLUMN_TYPES = (int, int, int, bytes, bytes, bytes)
 _HASHED_FIELDS = struct.Struct("<32sqqqI")
@@ -149,6 +152,13 @@ class JournalTable:
         if not isinstance(found[1], bytes):
             raise JournalCorrupt(self._path, sequence, "the row's hash is of another type")
         return found[1]
+
+    def place_of(self, sequence: int) -> tuple[int, int, int]:
+        """First sequence, count and time of the row that holds a sequence, not proved."""
+        found = self._query(_PLACE_OF, sequence, blamed_sequence=sequence)
+        if found is None or tuple(map(type, found)) != (int, int, int) or not 0 <= sequence - found[0] < found[1]:
+            raise JournalCorrupt(self._path, sequence, "no row holds it")
+        return found
 
     def walk(self, from_sequence: int, last_sequence: Callable[[], int], rules: str | None) -> Iterator[JournalRow]:
         """Give proved rows from the one that holds `from_sequence`, until one ends at `last_sequence()`.

@@ -52,7 +52,7 @@ def recover(
     journal: Journal, snapshots: SnapshotStore, limits: VenueLimits, progress: Progress | None = None
 ) -> Recovered:
     """Rebuild the market. Raises the journal's StoreErrors if a row cannot be trusted."""
-    recovered = _newest_good(journal, snapshots, limits)
+    recovered = newest_good(journal, snapshots, limits)
     touch(recovered.venue.state.book)
     with _no_garbage():
         for published in replay(recovered.venue, journal, recovered.sequence + 1):
@@ -75,6 +75,23 @@ def _no_garbage() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def newest_good(
+    journal: Journal, snapshots: SnapshotStore | None, limits: VenueLimits, before_ns: int | None = None
+) -> Recovered:
+    """The market of the newest snapshot that can be used, taken before a time if one is given, or the beginning."""
+    notices: list[str] = []
+    for snapshot in snapshots.newest_first(before_ns) if snapshots is not None else ():
+        try:
+            recovered = _restored(journal, snapshot, limits)
+            break
+        except (ValueError, JournalCorrupt) as error:
+            notices.append(f"the snapshot at sequence {snapshot.sequence} is left out: {error}")
+    else:
+        recovered = beginning(journal, limits)
+    recovered.notices = notices + (snapshots.notices if snapshots is not None else [])
+    return recovered
 
 
 def beginning(journal: Journal, limits: VenueLimits) -> Recovered:
@@ -142,20 +159,6 @@ def unpack(payload: bytes | memoryview) -> tuple[dict[str, np.ndarray], memoryvi
     if len(body) - at != view_bytes:
         raise ValueError("a snapshot has other bytes than its header says")
     return image, body[at:].data
-
-
-def _newest_good(journal: Journal, snapshots: SnapshotStore, limits: VenueLimits) -> Recovered:
-    notices: list[str] = []
-    for snapshot in snapshots.newest_first():
-        try:
-            recovered = _restored(journal, snapshot, limits)
-            break
-        except (ValueError, JournalCorrupt) as error:
-            notices.append(f"the snapshot at sequence {snapshot.sequence} is left out: {error}")
-    else:
-        recovered = beginning(journal, limits)
-    recovered.notices = notices + snapshots.notices
-    return recovered
 
 
 def _restored(journal: Journal, snapshot: Snapshot, limits: VenueLimits) -> Recovered:

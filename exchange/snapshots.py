@@ -36,6 +36,7 @@ from exchange.store_errors import SnapshotFailed, StoreError, StoreUnreadable
 SNAPSHOTS_FILE = "snapshots.db"
 SNAPSHOTS_KEPT = 3
 NO_MARK = 0
+TIME_NS_MAX = (1 << 63) - 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS snapshots (
@@ -70,6 +71,7 @@ _DELETE_PARTS = "DELETE FROM snapshot_parts WHERE sequence = ? OR sequence NOT I
 _INSERT_PART = "INSERT INTO snapshot_parts VALUES (?, ?, ?)"
 _SELECT_PARTS = "SELECT payload FROM snapshot_parts WHERE sequence = ? ORDER BY part"
 _SEQUENCES = "SELECT sequence FROM snapshots ORDER BY sequence DESC"
+_SEQUENCES_BEFORE = "SELECT sequence FROM snapshots WHERE time_ns < ? ORDER BY sequence DESC"
 _SELECT = """
 SELECT sequence, chain_hash, state_digest, CAST(rules_version AS BLOB), time_ns, checksum, payload
 FROM snapshots WHERE sequence = ?
@@ -146,9 +148,11 @@ class SnapshotStore:
             self._failure = SnapshotFailed(self._path, snapshot.sequence, error)
             raise self._failure from error
 
-    def newest_first(self) -> Iterator[Snapshot]:
-        """Give the snapshots that are whole, one at a time; each other one adds a notice."""
-        for sequence in self._sequences():
+    def newest_first(self, before_ns: int | None = None) -> Iterator[Snapshot]:
+        """Give the snapshots that are whole, taken before a time if one is given, one at a time; each other one adds a
+        notice.
+        """
+        for sequence in self._sequences(TIME_NS_MAX if before_ns is None else before_ns):
             snapshot = self._load(sequence)
             if snapshot is not None:
                 yield snapshot
@@ -189,7 +193,7 @@ class SnapshotStore:
         self._connection = self._connect()
         self.notices.append(f"{self._path} took no snapshot ({error}): it was moved to {self._path}.damaged")
 
-    def _sequences(self) -> list[int]:
+    def _sequences(self, before_ns: int) -> list[int]:
         try:
             with self._lock:
                 rows: list[Any] = self._connection.execute(_SEQUENCES).fetchall()
@@ -197,7 +201,10 @@ class SnapshotStore:
             sequences = [sequence for (sequence,) in rows]
             if mark not in (NO_MARK, _mark_of(sequences)):
                 self.notices.append(f"{self._path} does not hold the snapshots that were saved to it last")
-            return sequences
+            if before_ns == TIME_NS_MAX:
+                return sequences
+            with self._lock:
+                return [sequence for (sequence,) in self._connection.execute(_SEQUENCES_BEFORE, (before_ns,))]
         except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
             self.notices.append(f"{self._path} cannot be read ({error}): no snapshot is used")
             return []

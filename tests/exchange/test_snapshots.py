@@ -48,6 +48,14 @@ def test_snapshots_come_back_as_they_were_saved_newest_first(tmp_path):
         assert store.notices == []
 
 
+def test_only_those_from_before_a_time_are_given_when_one_is_named(tmp_path):
+    fill(tmp_path, 10, 20, 30)
+    with SnapshotStore.open(tmp_path) as store:
+        assert [whole.sequence for whole in store.newest_first(20_001)] == [20, 10]
+        assert [whole.sequence for whole in store.newest_first(20_000)] == [10]
+        assert list(store.newest_first(10_000)) == []
+
+
 def test_only_the_newest_three_are_kept(tmp_path):
     fill(tmp_path, 10, 20, 30, 40, 50)
     assert load(tmp_path) == ([50, 40, 30], [])
