@@ -27,6 +27,7 @@ from exchange.reserve import Reserve
 from exchange.sequencer import Delivery, ExchangeStopped, Look, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
 from exchange.standing import standing_parameters
+from exchange.statements.desk import StatementDesk
 from exchange.store_errors import CopyRefused, JournalFull, StoreError
 from exchange.venue.balances import find_imbalance
 from exchange.venue.machine import Venue
@@ -85,6 +86,7 @@ class Exchange:
         self._snapshots = snapshots
         self._saving: asyncio.Task[None] | None = None
         self._copying: set[asyncio.Future[Copied]] = set()
+        self.statements = StatementDesk(journal, snapshots, limits)
         self._listeners: list[Listener] = []
         self._loop = asyncio.get_running_loop()
         self._sequencer = Sequencer(
@@ -200,6 +202,7 @@ class Exchange:
             return
         self._closing = True
         await asyncio.gather(*self._copying, return_exceptions=True)
+        await self.statements.close()
         await asyncio.to_thread(self._sequencer.stop)
         if self._saving is not None:
             await self._saving
