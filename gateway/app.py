@@ -26,6 +26,7 @@ from gateway.public import add_public_routes
 from gateway.risk import add_risk_routes
 from gateway.risk_staff import add_risk_staff_routes
 from gateway.settings import GatewaySettings
+from gateway.statements import add_statement_routes
 from gateway.trading import add_trading_routes
 from gateway.websocket import websocket
 
@@ -59,6 +60,7 @@ def make_app(
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)
     add_delivery_routes(app.router)
+    add_statement_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app

@@ -58,6 +58,10 @@ class DoorError(IntEnum):
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
     STORAGE_FULL = 453
+    STATEMENT_BUSY = 454
+    STATEMENT_IN_PROGRESS = 455
+    STATEMENT_TOO_LONG = 456
+    STATEMENT_NOT_KEPT = 457
     INTERNAL_ERROR = 499
 
 
@@ -117,6 +121,12 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.SHUTTING_DOWN: Answer(503, "the gateway is closing; connect again and retry with the same client id"),
     DoorError.STORAGE_FULL: Answer(
         503, "the exchange's disk is full: cancels and halts are taken; retry with the same client id"
+    ),
+    DoorError.STATEMENT_BUSY: Answer(503, "another statement is being worked out; ask again in a while"),
+    DoorError.STATEMENT_IN_PROGRESS: Answer(503, "the statement is being worked out; ask again"),
+    DoorError.STATEMENT_TOO_LONG: Answer(422, "the day has more lines than a statement can have", "day"),
+    DoorError.STATEMENT_NOT_KEPT: Answer(
+        410, "the day began under rules that this version cannot decide by again; ask for a later one", "day"
     ),
     DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
 }

@@ -51,6 +51,21 @@ def time_text(time_ns: int) -> str:
     return (_EPOCH + timedelta(microseconds=time_ns // 1_000)).isoformat(timespec="microseconds") + "Z"
 
 
+def day_ns_of(text: str) -> int | None:
+    """When a day of UTC begins that is written like 2026-11-22, or None for another text."""
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d")
+    except ValueError:
+        return None
+    seconds = int((day - _EPOCH).total_seconds())
+    return seconds * NANO_PER_S if seconds >= 0 and f"{day:%Y-%m-%d}" == text else None
+
+
+def day_text(time_ns: int) -> str:
+    """The day of UTC in which a time lies."""
+    return f"{_EPOCH + timedelta(seconds=time_ns // NANO_PER_S):%Y-%m-%d}"
+
+
 def query_integer(lowest: int, highest: int) -> BeforeValidator:
     """What makes a field an integer of a query."""
     return BeforeValidator(_query_integer(lowest, highest))

@@ -23,6 +23,8 @@ class GatewaySettings(BaseSettings):
     signature_window_ms: int = 30_000
     nonces_max: int = 1_000_000
     sequence_wait_s: float = 2.0
+    # Who asks for a statement that takes longer is told how far it is, and asks again.
+    statement_wait_s: float = 2.0
     ticker_interval_s: float = 0.25
     heartbeat_interval_s: float = 5.0
     ping_interval_s: float = 30.0

@@ -14,6 +14,7 @@ from gateway.cli.keys import keys_app
 from gateway.cli.provider import provider_app
 from gateway.cli.risk import risk_app
 from gateway.cli.serve import serve
+from gateway.cli.statement import statement
 from gateway.cli.trade import trade_app
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(trade_app, name="trade", help="Look at a market and trade on it, a
 app.add_typer(provider_app, name="provider", help="Sell capacity of your own.")
 app.add_typer(risk_app, name="risk", help="See how accounts stand against what they must have.")
 app.add_typer(keys_app, name="keys", help="Accounts and keys of a stopped exchange.")
+app.command()(statement)
 app.command()(verify)
 app.command()(backup)
 app.command()(restore)

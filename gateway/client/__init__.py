@@ -58,6 +58,7 @@ from gateway.client.models import (
 )
 from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
+from gateway.client.statements import Statement, StatementLine
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
 from gateway.report_signing import Measurement
@@ -112,6 +113,8 @@ __all__ = [
     "Slot",
     "SlotSettlement",
     "StandingChange",
+    "Statement",
+    "StatementLine",
     "Status",
     "Stream",
     "StreamClosedError",

@@ -29,6 +29,7 @@ from gateway.client.models import (
 )
 from gateway.client.providers import ProviderCalls
 from gateway.client.risk_models import AccountRisk, Margin, WhatIf
+from gateway.client.statements import StatementCalls
 from gateway.client.stream import Stream
 from gateway.client.terms import (
     AccountLimitTerms,
@@ -58,7 +59,7 @@ ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
 
 
-class Client(ProviderCalls, DeliveryCalls):
+class Client(ProviderCalls, DeliveryCalls, StatementCalls):
     """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager."""
 
     def __init__(
