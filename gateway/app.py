@@ -23,6 +23,8 @@ from gateway.handling import add_headers, errors_as_json
 from gateway.keys import KeyStore
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
+from gateway.reservation_key import ReservationKey
+from gateway.reservations import add_reservation_routes
 from gateway.risk import add_risk_routes
 from gateway.risk_staff import add_risk_staff_routes
 from gateway.settings import GatewaySettings
@@ -36,7 +38,11 @@ PLACES = {"index.html": "/", "risk.html": "/risk"}
 
 
 def make_app(
-    exchange: Exchange, keys: KeyStore, settings: GatewaySettings, pricer: Pricer | None = None
+    exchange: Exchange,
+    keys: KeyStore,
+    reservation_key: ReservationKey,
+    settings: GatewaySettings,
+    pricer: Pricer | None = None,
 ) -> web.Application:
     """The doors of an open exchange. They close with the application; exchange and keys stay the caller's to close."""
     app = web.Application(middlewares=[errors_as_json], client_max_size=settings.body_bytes_max)
@@ -48,6 +54,7 @@ def make_app(
         feed=Feed(exchange, settings),
         limits=ConnectionLimits(settings),
         risk=RiskWatch(exchange),
+        reservation_key=reservation_key,
         pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)
@@ -61,6 +68,7 @@ def make_app(
     add_risk_staff_routes(app.router)
     add_delivery_routes(app.router)
     add_statement_routes(app.router)
+    add_reservation_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app

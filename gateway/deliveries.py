@@ -111,22 +111,23 @@ async def get_own_deliveries(request: web.Request) -> web.Response:
 async def provision(request: web.Request) -> web.Response:
     """The provider's equipment is ready."""
     account_id = (await signed_by(request, Role.TRADER, Role.PROVIDER)).account_id
-    return await _of_party(request, delivery_commands.provision(account_id, _allocation_id(request)))
+    return await _of_party(request, delivery_commands.provision(account_id, allocation_id_of(request)))
 
 
 async def dispute(request: web.Request) -> web.Response:
     """Buyer or provider does not agree with what was measured."""
     account_id = (await signed_by(request, Role.TRADER, Role.PROVIDER)).account_id
-    return await _of_party(request, delivery_commands.dispute(account_id, _allocation_id(request)))
+    return await _of_party(request, delivery_commands.dispute(account_id, allocation_id_of(request)))
 
 
 async def _of_party(request: web.Request, command: np.ndarray) -> web.Response:
     query_of(request, NoQuery)
-    row: Row = {"allocation": _allocation_id(request)}
+    row: Row = {"allocation": allocation_id_of(request)}
     return await _run(request.app[GATEWAY], command, row)
 
 
-def _allocation_id(request: web.Request) -> int:
+def allocation_id_of(request: web.Request) -> int:
+    """The allocation that a path names. Raises ApiError."""
     allocation_id = order_id_of(request.match_info["allocation_id"])
     if allocation_id is None or allocation_id > ALLOCATION_ID_MAX:
         raise ApiError(Reject.UNKNOWN_ALLOCATION)

@@ -16,6 +16,7 @@ from gateway.auth import Authenticator
 from gateway.errors import ApiError, DoorError
 from gateway.feeds import Feed
 from gateway.keys import KeyStore
+from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Gateway:
     feed: Feed
     limits: ConnectionLimits
     risk: RiskWatch
+    reservation_key: ReservationKey
     pricer: Pricer | None = None
     """Of an exchange that makes its marks itself."""
     sessions: set["Session"] = field(default_factory=set)

@@ -12,6 +12,7 @@ from exchange.cli.verify import verify
 from gateway.cli.doctor import doctor
 from gateway.cli.keys import keys_app
 from gateway.cli.provider import provider_app
+from gateway.cli.reservation import verify_reservation
 from gateway.cli.risk import risk_app
 from gateway.cli.serve import serve
 from gateway.cli.statement import statement
@@ -31,6 +32,7 @@ app.add_typer(provider_app, name="provider", help="Sell capacity of your own.")
 app.add_typer(risk_app, name="risk", help="See how accounts stand against what they must have.")
 app.add_typer(keys_app, name="keys", help="Accounts and keys of a stopped exchange.")
 app.command()(statement)
+app.command()(verify_reservation)
 app.command()(verify)
 app.command()(backup)
 app.command()(restore)

@@ -151,11 +151,18 @@ async def _open_doors(
     from exchange.plan import apply_plan
     from gateway.app import make_app
     from gateway.keys import KeyStore
+    from gateway.reservation_key import ReservationKey
     from gateway.settings import GatewaySettings
 
     keys = KeyStore.open(directory)
     stack.callback(keys.close)
-    await stack.enter_async_context(serve_control(exchange, directory, keys.copy_to))
+    reservation_key = ReservationKey.open(directory)
+
+    def copy_keys(target: Path) -> None:
+        keys.copy_to(target)
+        reservation_key.copy_to(target)
+
+    await stack.enter_async_context(serve_control(exchange, directory, copy_keys))
     if plan is not None:
         await apply_plan(exchange, plan)
     if demo:
@@ -163,7 +170,7 @@ async def _open_doors(
 
         credentials = await open_demo(exchange, keys, directory)
     pricer = _start_pricer(stack, exchange) if with_pricing else None
-    runner = web.AppRunner(make_app(exchange, keys, GatewaySettings(), pricer), access_log=None)
+    runner = web.AppRunner(make_app(exchange, keys, reservation_key, GatewaySettings(), pricer), access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, port)

@@ -176,6 +176,19 @@ def allocations(key: KeyFile = None) -> None:
     _with_client(key, show)
 
 
+@trade_app.command(epilog="Example: bwx trade reservation 17")
+def reservation(
+    allocation: Annotated[int, typer.Argument(help="As `allocations` lists it.", show_default=False)],
+    key: KeyFile = None,
+) -> None:
+    """Print the token that proves an allocation to the provider's equipment."""
+
+    async def show(client: "Client") -> None:
+        typer.echo(await client.reservation(allocation))
+
+    _with_client(key, show)
+
+
 async def _place(client: "Client", side: "Side", symbol: str, lots: int, price_text: str | None, dry_run: bool) -> None:
     instrument = await _find(client, symbol)
     price = _parse_price(price_text)

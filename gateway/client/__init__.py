@@ -56,6 +56,7 @@ from gateway.client.models import (
     Status,
     Trade,
 )
+from gateway.client.reservations import InvalidReservationError, Reservation, verify_reservation
 from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.statements import Statement, StatementLine
@@ -90,6 +91,7 @@ __all__ = [
     "InsuranceFund",
     "Interest",
     "Interruption",
+    "InvalidReservationError",
     "Limits",
     "LocalBook",
     "Margin",
@@ -108,6 +110,7 @@ __all__ = [
     "Regions",
     "ReportAnswer",
     "ReputationChange",
+    "Reservation",
     "Settlement",
     "Shortfall",
     "Slot",
@@ -122,4 +125,5 @@ __all__ = [
     "ThoughtAnswer",
     "Trade",
     "WhatIf",
+    "verify_reservation",
 ]

@@ -44,6 +44,14 @@ class DeliveryCalls:
         pages = self._pages(path, query)
         return [Delivery.model_validate(row) async for page in pages for row in page["deliveries"]]
 
+    async def reservation(self, allocation: int) -> str:
+        """The token that proves an own allocation to the provider's equipment."""
+        return str((await self.ask("GET", f"/v1/allocations/{allocation}/reservation"))["token"])
+
+    async def reservation_keys(self) -> dict[str, Any]:
+        """The public keys under which tokens are signed, for `verify_reservation`."""
+        return await self.ask("GET", "/v1/reservation-keys")
+
     async def providers(self) -> list[Provider]:
         """The reputation of each provider of whom anything is known."""
         answer = await self.ask("GET", "/v1/providers")

@@ -21,6 +21,7 @@ from exchange.venue.state import VenueLimits
 from exchange.view import TrancheView
 from gateway.app import make_app
 from gateway.keys import KeyStore
+from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
 from matching.schema import Side
 from tests.browser.find_browser import NoBrowserError, get_browser
@@ -48,6 +49,7 @@ class Market:
         self._port = 0
         self._runner: web.AppRunner | None = None
         self.keys = KeyStore.open(directory)
+        self._reservation_key = ReservationKey.open(directory)
 
     @property
     def url(self) -> str:
@@ -57,7 +59,8 @@ class Market:
     async def open_doors(self) -> Self:
         """Listen, on the same port as before if there was one."""
         settings = GatewaySettings(heartbeat_interval_s=1.0, shutdown_wait_s=0.2)
-        self._runner = web.AppRunner(make_app(self.exchange, self.keys, settings), access_log=None)
+        application = make_app(self.exchange, self.keys, self._reservation_key, settings)
+        self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self._port = self._runner.addresses[0][1]

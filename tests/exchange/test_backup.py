@@ -20,6 +20,7 @@ from exchange.service import Exchange
 from exchange.store_errors import CopyRefused, HeadMissing, JournalCorrupt, StoreError, StoreLocked, StoreMissing
 from exchange.verification import verify
 from gateway.keys import KeyStore
+from gateway.reservation_key import ReservationKey
 from tests.exchange.stores import RULES, Written
 from tests.exchange.venue.market import LIMITS as WRITTEN_LIMITS
 from tests.simulation.storage import Quota, UnsyncedLoss
@@ -50,6 +51,7 @@ def test_a_copy_holds_every_row_the_newest_snapshot_and_the_keys(tmp_path):
     written = Written(tmp_path / "store", snapshots_after=(1, 3))
     keys = KeyStore.open(tmp_path / "store")
     key = keys.create(1, ["trader"])
+    reservation_key = ReservationKey.open(tmp_path / "store")
     keys.close()
     (tmp_path / "store" / "reserve").write_bytes(bytes(1_000))
     told: list[tuple[int, int]] = []
@@ -65,6 +67,8 @@ def test_a_copy_holds_every_row_the_newest_snapshot_and_the_keys(tmp_path):
     copied_keys = KeyStore.open(tmp_path / "copy")
     assert copied_keys.find(key.key_id) == key
     copied_keys.close()
+    assert stat.S_IMODE((tmp_path / "copy" / "reservations.pem").stat().st_mode) == 0o600
+    assert ReservationKey.open(tmp_path / "copy").key_id == reservation_key.key_id
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "store"], "nothing else is left over"
 
 
@@ -254,7 +258,13 @@ async def test_a_tool_on_this_machine_asks_the_running_exchange(exchange, tmp_pa
     told: list[tuple[int, int]] = []
     keys = KeyStore.open(tmp_path / "store")
     key = keys.create(1, ["trader"])
-    async with serve_control(exchange, tmp_path / "store", keys.copy_to):
+    reservation_key = ReservationKey.open(tmp_path / "store")
+
+    def copy_keys(target: Path) -> None:
+        keys.copy_to(target)
+        reservation_key.copy_to(target)
+
+    async with serve_control(exchange, tmp_path / "store", copy_keys):
         assert stat.S_IMODE((tmp_path / "store" / CONTROL_FILE).stat().st_mode) == 0o600
         with pytest.raises(StoreLocked), stopped_store(tmp_path / "store"):
             pass
@@ -270,6 +280,7 @@ async def test_a_tool_on_this_machine_asks_the_running_exchange(exchange, tmp_pa
     copied_keys = KeyStore.open(tmp_path / "copy")
     assert copied_keys.find(key.key_id) == key
     copied_keys.close()
+    assert ReservationKey.open(tmp_path / "copy").key_id == reservation_key.key_id
 
 
 @pytest.mark.parametrize(

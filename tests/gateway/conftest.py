@@ -17,6 +17,7 @@ from exchange.venue.state import VenueLimits
 from gateway.app import make_app
 from gateway.client import Client
 from gateway.keys import NO_ACCOUNT, KeyStore
+from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
 from tests.gateway.doors import NANO_PER_S, QUANTITY_MAX_LOTS, Doors
 
@@ -56,7 +57,8 @@ def serve(exchange: Exchange, tmp_path: Path) -> Serve:
     @asynccontextmanager
     async def serve_with(**settings: object) -> AsyncIterator[Doors]:
         keys = KeyStore.open(tmp_path / "exchange")
-        runner = web.AppRunner(make_app(exchange, keys, GatewaySettings(**settings)), access_log=None)
+        application = make_app(exchange, keys, ReservationKey.open(tmp_path / "exchange"), GatewaySettings(**settings))
+        runner = web.AppRunner(application, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
