@@ -15,6 +15,7 @@ from exchange.statements import entries
 from exchange.statements.lines import Kind, Refusal, Statement
 from exchange.statements.replay import DAY_NS, work_out
 from exchange.venue.machine import Venue
+from exchange.venue.schema import Event
 from exchange.view import MarketView
 from tests.exchange.statements.days import LIMITS, MIDNIGHT_NS, NAMES, NUMBERS, RULES, Days, live
 
@@ -37,13 +38,16 @@ def state(days: Days, account: str, day_ns: int = DAY_BEFORE_NS) -> Statement:
 
 def test_the_lines_of_every_account_lead_from_each_midnight_to_the_next(tmp_path: Path) -> None:
     kinds: set[Kind] = set()
+    events: set[Event] = set()
     for seed in (4, 6, 8):
         with Days(tmp_path / str(seed)) as days:
             live(days, Random(seed), 90)
+            events |= days.kinds
             for day_ns in (DAY_BEFORE_NS, MIDNIGHT_NS):
                 for name in NAMES:
                     kinds |= check(days, name, day_ns)
     assert kinds >= ALL_BUT_RARE
+    assert events >= {Event.AUCTION_TRADE, Event.FORCED_ORDER, Event.DELEVERAGED}
 
 
 def check(days: Days, name: str, day_ns: int) -> set[Kind]:
