@@ -17,6 +17,7 @@ from exchange.service import Exchange
 from gateway.admin import add_admin_routes
 from gateway.auth import Authenticator
 from gateway.deliveries import add_delivery_routes
+from gateway.delivery_overview import add_overview_routes
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
 from gateway.handling import add_headers, errors_as_json
@@ -68,6 +69,7 @@ def make_app(
     add_risk_staff_routes(app.router)
     add_delivery_routes(app.router)
     add_statement_routes(app.router)
+    add_overview_routes(app.router)
     add_reservation_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)

@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from gateway.fields import PageLimit, QuantityLots, Sequence
+from gateway.fields import PAGE_ROWS_MAX, PageLimit, QuantityLots, Sequence, query_integer
 from gateway.requests import NoQuery, ReadQuery, ShortText, SmallNumber
 
 REPORTS_AT_ONCE_MAX = 256
 PAGE_DELIVERIES_MAX = 100
+SUMMARY_TRANCHES_MAX = 100
+SUMMARY_TRANCHES = 20
 REASON_LENGTH_MAX = 200
 ALLOCATION_ID_MAX = (1 << 53) - 1
 """Ids stay within what JSON keeps exact."""
@@ -74,4 +76,17 @@ class DeliveriesQuery(ReadQuery):
     symbol: ShortText | None = None
     disputed: Literal["true", "false"] | None = None
     limit: PageLimit = PAGE_DELIVERIES_MAX
+    cursor: Sequence = 0
+
+
+class SummaryQuery(ReadQuery):
+    """How many tranches."""
+
+    limit: Annotated[int, query_integer(1, SUMMARY_TRANCHES_MAX)] = SUMMARY_TRANCHES
+
+
+class DueQuery(ReadQuery):
+    """Which allocations."""
+
+    limit: PageLimit = PAGE_ROWS_MAX
     cursor: Sequence = 0

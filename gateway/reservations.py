@@ -55,7 +55,7 @@ def reservation_of(view: MarketView, allocation: AllocationView) -> Reservation:
         allocation_id=allocation.allocation_id,
         buyer=view.accounts[allocation.buyer_id].name,
         provider=view.accounts[allocation.provider_id].name,
-        endpoint=_endpoint_of(view, allocation.provider_id, tranche),
+        endpoint=endpoint_of(view, allocation.provider_id, tranche),
         symbol=tranche.symbol,
         region=tranche.region,
         tier=Tier(tranche.tier).name.lower(),
@@ -65,7 +65,7 @@ def reservation_of(view: MarketView, allocation: AllocationView) -> Reservation:
     )
 
 
-def _endpoint_of(view: MarketView, provider_id: int, tranche: TrancheView) -> str:
+def endpoint_of(view: MarketView, provider_id: int, tranche: TrancheView) -> str:
     """That of a capacity which covers the window: of its own tier, else of the next better one; the oldest first."""
     covering = [each for each in capacities_of(view, provider_id) if each.endpoint and _covers(view, each, tranche)]
     chosen = max(covering, key=lambda each: (each.tier, -each.capacity_id), default=None)

@@ -1,7 +1,7 @@
 """The read model: what the exchange looks like from outside, kept up to date by the batches that it publishes."""
 
 from exchange.view.books import BookLevel, BookView
-from exchange.view.deliveries import AllocationView, CorrectionView, Reputation
+from exchange.view.deliveries import AllocationView, CorrectionView, DeliveryTotals, Reputation
 from exchange.view.market import MarketView
 from exchange.view.records import (
     AccountView,
@@ -26,6 +26,7 @@ __all__ = [
     "BookView",
     "CapacityView",
     "CorrectionView",
+    "DeliveryTotals",
     "Financing",
     "FrozenView",
     "MarketView",

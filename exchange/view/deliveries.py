@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
+from exchange.venue.clearing.delivery_schema import SlotOutcome
 from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.clearing.schema import MULTIPLIER_PPM_MAX
 
@@ -40,6 +41,33 @@ class AllocationView:
     delivered_lots: array[int] = field(default_factory=lambda: array("Q"))  # of each, as it was measured
 
 
+@dataclass(slots=True)
+class DeliveryTotals:
+    """What came of all allocations of a tranche so far, kept up to date slot by slot. Money is nano-USD."""
+
+    allocations: int = 0
+    lots: int = 0
+    settled_slots: int = 0  # by the first of them, which comes first in every slot
+    measured: int = 0  # lots x slots of which somebody knows what was delivered
+    delivered: int = 0  # of those, corrections included
+    paid_nano: int = 0
+    refunded_nano: int = 0
+    replacement_nano: int = 0
+    corrected_nano: int = 0
+
+    def begin(self, allocation: AllocationView) -> None:
+        """Take in an allocation, with what came of it before."""
+        self.allocations += 1
+        self.lots += allocation.lots
+        self.settled_slots = max(self.settled_slots, len(allocation.outcomes))
+        self.measured += allocation.lots * sum(outcome != SlotOutcome.SILENT for outcome in allocation.outcomes)
+        self.delivered += allocation.delivered
+        self.paid_nano += allocation.paid_nano
+        self.refunded_nano += allocation.refunded_nano
+        self.replacement_nano += allocation.replacement_nano
+        self.corrected_nano += allocation.corrected_nano
+
+
 class Reputation(NamedTuple):
     """What is known of a provider, as evidence, and the multiplier of its bonds that follows."""
 
@@ -67,6 +95,8 @@ class Deliveries:
     by_id: dict[int, AllocationView] = field(default_factory=dict)
     of_tranche: dict[int, list[int]] = field(default_factory=dict)
     """Ids, by the instrument with which they go."""
+    totals: dict[int, DeliveryTotals] = field(default_factory=dict)
+    """By instrument, in the order in which their gates closed."""
     of_accounts: dict[int, dict[int, AllocationView]] = field(default_factory=dict)
     """What each account bought or provides, by id."""
     reputations: dict[int, Reputation] = field(default_factory=dict)
@@ -80,11 +110,13 @@ class Deliveries:
         """Enter an allocation wherever somebody may look for it."""
         self.by_id[allocation.allocation_id] = allocation
         self.of_tranche.setdefault(allocation.instrument_id, []).append(allocation.allocation_id)
+        self.totals.setdefault(allocation.instrument_id, DeliveryTotals()).begin(allocation)
         for account_id in (allocation.buyer_id, allocation.provider_id):
             self.of_accounts.setdefault(account_id, {})[allocation.allocation_id] = allocation
 
     def drop_tranche(self, instrument_id: int) -> None:
         """Forget the allocations of a tranche."""
+        self.totals.pop(instrument_id, None)
         for allocation_id in self.of_tranche.pop(instrument_id, []):
             allocation = self.by_id.pop(allocation_id)
             for account_id in {allocation.buyer_id, allocation.provider_id}:

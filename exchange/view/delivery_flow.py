@@ -13,6 +13,7 @@ from exchange.venue.clearing.delivery_schema import (
     REPUTATION_EVENT,
     SHORT_EVENT,
     SLOT_EVENT,
+    SlotOutcome,
 )
 from exchange.venue.schema import ACCOUNT_COMMAND, ALLOCATED_EVENT, Command, Event
 from exchange.view.batches import BatchReader
@@ -56,7 +57,7 @@ def _allocate(view: MarketView, event: Fields) -> None:
 def _change_allocation(view: MarketView, event: Fields) -> None:
     allocation = view.deliveries.by_id[event["allocation_id"]]
     allocation.state = event["state"]
-    allocation.delivered = event["delivered"]
+    _set_delivered(view, allocation, event["delivered"])
 
 
 def _dispute(view: MarketView, event: Fields) -> None:
@@ -72,12 +73,19 @@ def _settle_slot(view: MarketView, event: Fields) -> None:
     allocation.paid_nano += event["paid_nano"]
     allocation.refunded_nano += event["refunded_nano"]
     allocation.fee_nano += event["fee_nano"]
+    totals = view.deliveries.totals[allocation.instrument_id]
+    totals.settled_slots = max(totals.settled_slots, len(allocation.outcomes))
+    totals.measured += allocation.lots if event["outcome"] != SlotOutcome.SILENT else 0
+    totals.delivered += event["delivered_lots"]
+    totals.paid_nano += event["paid_nano"]
+    totals.refunded_nano += event["refunded_nano"]
 
 
 def _compensate(view: MarketView, event: Fields) -> None:
     allocation = view.deliveries.by_id[event["allocation_id"]]
     allocation.replacement_nano += event["replacement_nano"]
     allocation.shortfall_fee_nano += event["shortfall_fee_nano"]
+    view.deliveries.totals[allocation.instrument_id].replacement_nano += event["replacement_nano"]
     view.fund_nano += event["shortfall_fee_nano"]
 
 
@@ -87,8 +95,14 @@ def _correct(view: MarketView, event: Fields) -> None:
     view.deliveries.corrections.append(correction)
     allocation = view.deliveries.by_id[event["allocation_id"]]
     allocation.is_disputed = False
-    allocation.delivered = event["delivered"]
+    _set_delivered(view, allocation, event["delivered"])
     allocation.corrected_nano += event["moved_nano"]
+    view.deliveries.totals[allocation.instrument_id].corrected_nano += event["moved_nano"]
+
+
+def _set_delivered(view: MarketView, allocation: AllocationView, delivered: int) -> None:
+    view.deliveries.totals[allocation.instrument_id].delivered += delivered - allocation.delivered
+    allocation.delivered = delivered
 
 
 def _set_reputation(view: MarketView, event: Fields) -> None:

@@ -168,7 +168,7 @@ async def _open_doors(
     if demo:
         from gateway.demo.market import open_demo
 
-        credentials = await open_demo(exchange, keys, directory)
+        cast = await open_demo(exchange, keys, directory)
     pricer = _start_pricer(stack, exchange) if with_pricing else None
     runner = web.AppRunner(make_app(exchange, keys, reservation_key, GatewaySettings(), pricer), access_log=None)
     await runner.setup()
@@ -180,7 +180,7 @@ async def _open_doors(
     if demo:
         from gateway.demo.market import trade_demo
 
-        await stack.enter_async_context(trade_demo(url, credentials, directory))
+        await stack.enter_async_context(trade_demo(url, cast, directory))
     return url
 
 
@@ -226,6 +226,8 @@ def _say_what_to_try(url: str, directory: Path) -> None:
            {command} trade instruments --region eu-fra
   Trade    {command} trade buy eu-fra.af 5        (the next hour, at the best ask)
            {command} trade account
+  Deliver  buy a window of 3 minutes in eu-fra.af or us-iad.af, and follow it on the page, or with
+           {command} trade allocations
   Key      {key} is yours: 1,000,000 USD to play with; `bwx trade` uses it
   Stop     Ctrl-C
 """

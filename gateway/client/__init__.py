@@ -30,7 +30,7 @@ from gateway.client.account_models import (
     StandingChange,
 )
 from gateway.client.book import LocalBook
-from gateway.client.delivery_models import Delivery, Provider, ReportAnswer, Slot
+from gateway.client.delivery_models import Delivery, DueAllocation, Provider, ReportAnswer, Slot, TrancheDelivery
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
 from gateway.client.models import (
     Account,
@@ -82,6 +82,7 @@ __all__ = [
     "Delivery",
     "DeliveryTerms",
     "Dispute",
+    "DueAllocation",
     "Escrow",
     "Fill",
     "Financing",
@@ -124,6 +125,7 @@ __all__ = [
     "Thought",
     "ThoughtAnswer",
     "Trade",
+    "TrancheDelivery",
     "WhatIf",
     "verify_reservation",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-from gateway.client.delivery_models import Delivery, Provider, ReportAnswer
+from gateway.client.delivery_models import Delivery, DueAllocation, Provider, ReportAnswer, TrancheDelivery
 from gateway.report_signing import Measurement, public_key_of, sign_report
 
 
@@ -34,6 +34,16 @@ class DeliveryCalls:
         ]
         answer = await self.ask("POST", "/v1/deliveries/reports", {"reports": rows})
         return [ReportAnswer.model_validate(row) for row in answer["reports"]]
+
+    async def due_allocations(self) -> list[DueAllocation]:
+        """What a reporter is to measure: the allocations of which slots are still open, or to come."""
+        pages = self._pages("/v1/deliveries/due", {})
+        return [DueAllocation.model_validate(row) async for page in pages for row in page["due"]]
+
+    async def delivery_summary(self, limit: int | None = None) -> list[TrancheDelivery]:
+        """What became of the latest tranches whose gate has closed, the newest first."""
+        answer = await self.ask("GET", "/v1/deliveries/summary", query={"limit": limit})
+        return [TrancheDelivery.model_validate(row) for row in answer["deliveries"]]
 
     async def deliveries(
         self, symbol: str | None = None, *, disputed: bool | None = None, everybody: bool = False

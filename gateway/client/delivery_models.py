@@ -1,5 +1,6 @@
 """What the client makes of answers about measured delivery."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from gateway.client.models import Answer
@@ -48,3 +49,40 @@ class ReportAnswer(Answer):
     outcome: str
     sequence: int | None = None
     error: dict[str, object] | None = None
+
+
+class DueAllocation(Answer):
+    """What a reporter is to measure: whose equipment, where, how much it owes, and in which slots."""
+
+    allocation: int
+    symbol: str
+    region: str
+    provider: str
+    endpoint: str
+    quantity: int
+    start: datetime
+    slot_s: int
+    slots: int
+    settled_slots: int
+    open_until: datetime
+
+
+class TrancheDelivery(Answer):
+    """What became of a tranche, over all of its allocations; `delivered_ppm` is of what was measured."""
+
+    symbol: str
+    region: str
+    tier: str
+    start: datetime
+    end: datetime
+    state: str
+    price: Decimal
+    quantity: int
+    allocations: int
+    slots: int
+    settled_slots: int
+    delivered_ppm: int | None
+    paid: Decimal
+    refunded: Decimal
+    replacement: Decimal
+    corrected: Decimal

@@ -1,5 +1,7 @@
 """Providers and buyers of the demo, as ordinary clients: providers post asks by REST, buyers bid over WebSocket.
 
+They trade what is settled in cash; who delivers is in `gateway/demo/delivery.py`.
+
 Each keeps trading whatever the market says; a refusal is part of the game, a lost connection is made again.
 """
 
@@ -47,18 +49,18 @@ async def run_provider(url: str, credential: "Credential", calibration: Calibrat
 
         async def offer(instrument: Instrument) -> None:
             for order_id in asks.pop(instrument.symbol, ()):
-                await _unless_refused(client.cancel(order_id))
+                await unless_refused(client.cancel(order_id))
             fair_usd = fair_price_usd(calibration, float(instrument.reference_price), instrument.start, mood)
             asks[instrument.symbol] = []
             for level in range(PROVIDER_LEVELS):
-                price = _price(fair_usd * (1 + HALF_SPREAD + LEVEL_SPREAD * level * chance.uniform(0.8, 1.6)))
+                price = demo_price(fair_usd * (1 + HALF_SPREAD + LEVEL_SPREAD * level * chance.uniform(0.8, 1.6)))
                 lots = max(int(quantity * chance.uniform(0.4, 1.6)), 1)
-                answer = await _unless_refused(client.place(instrument.symbol, "sell", lots, price, post_only="slide"))
+                answer = await unless_refused(client.place(instrument.symbol, "sell", lots, price, post_only="slide"))
                 if answer is not None:
                     asks[instrument.symbol].append(answer.order_id)
 
         async def renew() -> None:
-            instruments = await client.instruments(region=region, state="open")
+            instruments = settled_in_cash(await client.instruments(region=region, state="open"))
             for instrument in [each for each in instruments if each.symbol not in asks]:
                 await offer(instrument)
             open_symbols = {each.symbol for each in instruments}
@@ -72,7 +74,7 @@ async def run_provider(url: str, credential: "Credential", calibration: Calibrat
 
         for order in await client.orders():
             asks.setdefault(order.symbol, []).append(order.order_id)
-        await _for_ever(renew)
+        await for_ever(renew)
 
 
 async def run_buyer(url: str, credential: "Credential", calibration: Calibration, seed: int) -> None:
@@ -83,16 +85,16 @@ async def run_buyer(url: str, credential: "Credential", calibration: Calibration
 
         async def session() -> None:
             async with client.stream() as stream:
-                for instrument in await client.instruments(state="open"):
-                    await _unless_refused(_bid(stream, instrument, calibration, moods, chance))
+                for instrument in settled_in_cash(await client.instruments(state="open")):
+                    await unless_refused(_bid(stream, instrument, calibration, moods, chance))
                 while True:
-                    instruments = await client.instruments(state="open")
+                    instruments = settled_in_cash(await client.instruments(state="open"))
                     until = asyncio.get_running_loop().time() + REFRESH_S
                     while instruments and asyncio.get_running_loop().time() < until:
-                        await _unless_refused(_act(stream, chance.choice(instruments), calibration, moods, chance))
+                        await unless_refused(_act(stream, chance.choice(instruments), calibration, moods, chance))
                         await asyncio.sleep(BUYER_PAUSE_S * chance.uniform(0.3, 1.7))
 
-        await _for_ever(session)
+        await for_ever(session)
 
 
 async def _act(
@@ -104,7 +106,7 @@ async def _act(
         return
     side: Side = "buy" if chance.random() < 0.7 else "sell"
     slack = 1 + 3 * HALF_SPREAD if side == "buy" else 1 - 3 * HALF_SPREAD
-    price = _price(_fair_usd(instrument, calibration, moods) * slack)
+    price = demo_price(_fair_usd(instrument, calibration, moods) * slack)
     await stream.place(instrument.symbol, side, _lots(chance), price, time_in_force="ioc")
 
 
@@ -113,7 +115,7 @@ async def _bid(
 ) -> None:
     """A bid below the fair price, good for a few minutes."""
     discount = HALF_SPREAD + abs(chance.gauss(0.0, LEVEL_SPREAD))
-    price = _price(_fair_usd(instrument, calibration, moods) * (1 - discount))
+    price = demo_price(_fair_usd(instrument, calibration, moods) * (1 - discount))
     life = timedelta(seconds=ORDER_LIFE_S * chance.uniform(0.5, 1.5))
     expires = min(datetime.now(UTC) + life, instrument.gate_closure)
     await stream.place(instrument.symbol, "buy", _lots(chance), price, time_in_force="gtd", expires_time=expires)
@@ -129,14 +131,20 @@ def _lots(chance: random.Random) -> int:
     return 1 + int(chance.expovariate(1 / 20))
 
 
-async def _unless_refused(asked: Awaitable[Answer]) -> Answer | None:
+def settled_in_cash(instruments: list[Instrument]) -> list[Instrument]:
+    """The windows that these bots trade: what is delivered is sold by those who can deliver it."""
+    return [each for each in instruments if each.delivery is None]
+
+
+async def unless_refused(asked: Awaitable[Answer]) -> Answer | None:
+    """What is answered, or None for a refusal."""
     try:
         return await asked
     except RefusedError:
         return None
 
 
-async def _for_ever(part: Callable[[], Awaitable[None]]) -> None:
+async def for_ever(part: Callable[[], Awaitable[None]]) -> None:
     """Do a part of the work again and again; after a lost connection, a little later."""
     while True:
         try:
@@ -145,6 +153,6 @@ async def _for_ever(part: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(RECONNECT_S)
 
 
-def _price(price_usd: float) -> Decimal:
+def demo_price(price_usd: float) -> Decimal:
     """A price on the demo's tick."""
     return Decimal(format_ticks(round_to_step(price_usd * TICKS_PER_USD)))

@@ -142,6 +142,16 @@ def load_calibration() -> Calibration:
     return Calibration(metros, routes, MappingProxyType(regions), _load_demand_curve())
 
 
+def load_throughput_shares(region_code: str) -> tuple[float, ...]:
+    """What each run between the machines of a region reached, as a multiple of the typical one, in rising order."""
+    source_code, _, destination_code = region_code.partition("_")
+    metros = {metro.code: metro for metro in load_metros()}
+    source, destination = metros[source_code], metros[destination_code or source_code]
+    pairs = _between_providers if source == destination else _any_pair
+    values = _between(_load_measurements().throughput_bps, source, destination, pairs)
+    return tuple(sorted(float(value / median_low(values)) for value in values))
+
+
 def load_metros() -> tuple[Metro, ...]:
     """The metros of the demo market and the cloud regions that stand in each."""
     return tuple(
@@ -204,14 +214,20 @@ def _region(route: Route) -> Region:
 
 
 def _typical(samples: list[_Sample], source: Metro, destination: Metro, counts: Callable[[_Sample], bool]) -> Decimal:
-    values = [
+    values = _between(samples, source, destination, counts)
+    if not values:
+        raise ValueError(f"no figure from {source.code} to {destination.code}")
+    return median_low(values)
+
+
+def _between(
+    samples: list[_Sample], source: Metro, destination: Metro, counts: Callable[[_Sample], bool]
+) -> list[Decimal]:
+    return [
         sample.value
         for sample in samples
         if sample.source in source.cloud_regions and sample.destination in destination.cloud_regions and counts(sample)
     ]
-    if not values:
-        raise ValueError(f"no figure from {source.code} to {destination.code}")
-    return median_low(values)
 
 
 def _any_pair(sample: _Sample) -> bool:

@@ -3,6 +3,7 @@
 import { Board } from "./board.js";
 import { Connection } from "./connection.js";
 import { Curve } from "./curve.js";
+import { Deliveries } from "./deliveries.js";
 import { Detail } from "./detail.js";
 import { Head } from "./head.js";
 import { Ladder } from "./ladder.js";
@@ -21,6 +22,9 @@ const detail = new Detail();
 const curve = new Curve($("curve"), $("curve-range"));
 const ladder = new Ladder($("ladder"));
 const tape = new Tape($("tape"));
+const deliveries = new Deliveries($("deliveries-panel"), $("deliveries"), $("deliveries-sum"), () =>
+  board.instruments.values(),
+);
 const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/v1/ws`, {
   onState: (state, retryAt) => head.showLink(state, retryAt),
   onHeartbeat: (message) => head.beat(message),
@@ -38,6 +42,7 @@ function start() {
   connection.subscribe("ticker", undefined, onTicker);
   connection.open();
   pollStatus();
+  deliveries.poll();
   setInterval(onClock, CLOCK_MS);
   $("retry").addEventListener("click", () => connection.retryNow());
   $("filter").addEventListener("input", (event) => board.showRegions(event.target.value));

@@ -17,7 +17,7 @@ from exchange.venue.clearing.bonds import bond_nano, failure_nano
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
 from exchange.venue.state import VenueLimits
-from exchange.view import AllocationView, MarketView
+from exchange.view import AllocationView, DeliveryTotals, MarketView
 from kernels.compile import kernel
 from tests.exchange.venue.clearing.providing import provide
 from tests.exchange.venue.market import NANO_PER_S, START_NS, define_series
@@ -166,6 +166,14 @@ class DeliveryMarket:
             assert shown.escrow_nano == int(row["escrow_nano"])
             assert shown.is_disputed == bool(row["flags"] & 1)
         assert self.view.fund_nano == self.total("fund_nano")
+        self.check_totals()
+
+    def check_totals(self) -> None:
+        """What is kept of each tranche is what its allocations add up to."""
+        expected: dict[int, DeliveryTotals] = {}
+        for shown in self.view.deliveries.by_id.values():
+            expected.setdefault(shown.instrument_id, DeliveryTotals()).begin(shown)
+        assert self.view.deliveries.totals == expected
 
     def ask(self, group: np.ndarray) -> Told:
         """One command; returns its outcome."""
