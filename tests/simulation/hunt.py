@@ -34,6 +34,7 @@ from exchange.cli.terminal import progress_steps
 from exchange.venue.machine import Venue
 from exchange.warm_up import warm_up
 from tests.exchange.venue import streams as venue_streams
+from tests.exchange.venue.clearing import days as clearing_days
 from tests.exchange.venue.market import LIMITS
 from tests.exchange.venue.stream_troubles import troubled_sessions
 from tests.exchange.venue.test_apply import BATCH_SIZES, BUFFERS, run
@@ -60,6 +61,7 @@ WHOLES = (
     "crowded books",
     "days of a venue",
     "days of trouble",
+    "days of delivery",
     "commands",
 )
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -166,6 +168,18 @@ def hunt_in_trouble(seed: int) -> Met:
     return hunt_in_days("days of trouble", troubled_sessions(), seed)
 
 
+def hunt_in_delivery(seed: int) -> Met:
+    """Days of gate closure and delivery: gates beside their twin, and every command through a venue cut small."""
+    met: Met = Counter()
+
+    @given(clearing_days.DAYS)
+    def walk(day: clearing_days.Day) -> None:
+        met.update({"days of delivery": 1, "commands": clearing_days.lead(day)})
+
+    from_seed(walk, seed)
+    return met
+
+
 def hunt_in_days(name: str, days: st.SearchStrategy[venue_streams.Session], seed: int) -> Met:
     """Days of a kind, beside the twin and in pieces."""
     met: Met = Counter()
@@ -196,6 +210,7 @@ HUNTERS: Mapping[str, Hunter] = {
     "crowd": hunt_in_crowd,
     "venue": hunt_in_venue,
     "trouble": hunt_in_trouble,
+    "delivery": hunt_in_delivery,
 }
 
 

@@ -14,7 +14,7 @@ from tests.exchange.venue.clearing.twin_gate import Holder, Prices, cash_out_and
 from tests.exchange.venue.market import NANO_PER_S, START_NS, TICK_VALUE_NANO
 from tests.exchange.venue.told import Told
 
-TRADERS = 7
+TRADERS, REPORTERS = 7, 4
 traders = st.integers(1, TRADERS)
 cash = st.one_of(st.just(100_000_000), st.integers(0, 600_000))
 trades = st.tuples(
@@ -92,29 +92,40 @@ def as_tuple(event: Told) -> tuple[Any, ...]:
     return "allocated", *(event[name] for name in ("account_id", "provider_id", "lots", "escrow_nano", "bond_nano"))
 
 
-@given(
-    cash_nano=st.lists(cash, min_size=TRADERS, max_size=TRADERS),
-    providers=st.dictionaries(traders, st.sampled_from([1_000_000, 1_333_333, 2_000_000])),
-    deals=st.lists(trades, min_size=3, max_size=14),
-    terms=terms,
-    mark_ticks=st.integers(850, 1_150),
-    endowment_nano=st.sampled_from([0, 0, 13, 70_001, 50_000_000]),
-    restores=st.booleans(),
-)
-def test_gate_closure_does_what_its_twin_does(
-    cash_nano, providers, deals, terms, mark_ticks, endowment_nano, restores
-) -> None:
-    floor = Floor(*cash_nano, 50_000_000, providers=providers, **terms)
+def markets(cash: st.SearchStrategy[int] = cash, *, providers_min: int = 0) -> st.SearchStrategy[dict[str, Any]]:
+    """Traders with so much cash, of whom so many at least have capacity, what they deal in, and by which terms."""
+    multipliers = st.sampled_from([1_000_000, 1_333_333, 2_000_000])
+    return st.fixed_dictionaries(
+        {
+            "cash_nano": st.lists(cash, min_size=TRADERS, max_size=TRADERS),
+            "providers": st.dictionaries(traders, multipliers, min_size=providers_min),
+            "deals": st.lists(trades, min_size=3 + providers_min, max_size=14),
+            "terms": terms,
+            "mark_ticks": st.integers(850, 1_150),
+            "endowment_nano": st.sampled_from([0, 0, 13, 70_001, 50_000_000]),
+        }
+    )
+
+
+def closed_like_its_twin(market: dict[str, Any], *, restores: bool) -> Floor:
+    """The floor of a market whose first gate has closed, as the twin has it."""
+    floor = Floor(*market["cash_nano"], 50_000_000, *[0] * REPORTERS, providers=market["providers"], **market["terms"])
     floor.mark(1_000, SHOCK_TICKS, 2)
     floor.restores = restores
-    if endowment_nano:
-        floor.send(commands.endow_fund(TRADERS + 1, endowment_nano))
-    for buyer, seller, lots, price_ticks, instrument_id in deals:
+    if market["endowment_nano"]:
+        floor.send(commands.endow_fund(TRADERS + 1, market["endowment_nano"]))
+    for buyer, seller, lots, price_ticks, instrument_id in market["deals"]:
         if buyer != seller:
             floor.trade(buyer, seller, lots, price_ticks, instrument_id)
-    floor.mark(mark_ticks)
+    floor.mark(market["mark_ticks"])
     told, image = settled_by(floor)
     found = [as_tuple(event) for event in told[:-1] if event["kind"] != Event.SHORTFALL]
-    assert found == expected(told, image, TERMS | terms)
+    assert found == expected(told, image, TERMS | market["terms"])
+    return floor
+
+
+@given(market=markets(), restores=st.booleans())
+def test_gate_closure_does_what_its_twin_does(market: dict[str, Any], restores: bool) -> None:
+    floor = closed_like_its_twin(market, restores=restores)
     floor.tick(1_000)
     floor.tick(1_000)
