@@ -3,29 +3,36 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
 from pathlib import Path
 
 import pytest
 import typer
 
+from exchange.venue.clearing.lifecycle import NEXT_ALLOCATION_STATE
 from exchange.venue.lifecycle import NEXT_STATE
 from gateway.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
+LifeCycle = Mapping[IntEnum, Mapping[IntEnum, IntEnum]]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
-def test_the_life_cycle_in_the_document_is_the_table_in_the_code() -> None:
+@pytest.mark.parametrize(
+    ("heading", "table"),
+    [("## The life of a tranche", NEXT_STATE), ("**The life of an allocation.**", NEXT_ALLOCATION_STATE)],
+)
+def test_a_life_cycle_in_the_document_is_the_table_in_the_code(heading: str, table: LifeCycle) -> None:
     text = (ROOT / "docs" / "market.md").read_text()
-    section = text.split("## The life of a tranche")[1].split("\n## ")[0]
-    rows = {tuple(row) for row in re.findall(r"^\| (\w+) \| (\w+) \| (\w+) \|$", section, re.MULTILINE)}
-    moves = {
+    section = re.split(r"\n## |\n\*\*", text.split(heading)[1])[0]
+    rows = [tuple(row) for row in re.findall(r"^\| (\w+) \| (\w+) \| (\w+) \|$", section, re.MULTILINE)]
+    moves = [
         (state.name.lower(), trigger.name.lower(), target.name.lower())
-        for state, targets in NEXT_STATE.items()
+        for state, targets in table.items()
         for trigger, target in targets.items()
-    }
-    assert rows - {("from", "on", "to")} == moves
+    ]
+    assert sorted(rows) == sorted([("from", "on", "to"), *moves])
 
 
 def test_the_reference_of_the_command_line_is_the_one_that_make_docs_writes(tmp_path: Path) -> None:
