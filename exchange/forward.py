@@ -78,6 +78,8 @@ def read_image(payload: bytes) -> tuple[dict[str, np.ndarray], dict[str, np.ndar
     if "scope" not in (stored["instruments"].dtype.names or ()):
         # Engine 1 had no mass cancels, which go by region and tier.
         image["instruments"]["scope"] = image["tranches"]["region_id"] << TIER_BITS | image["tranches"]["tier"]
+    if "next_allocation_id" not in (stored["summary"].dtype.names or ()):
+        image["summary"]["next_allocation_id"] = 1
     if "final_ticks" not in (stored["tranches"].dtype.names or ()):
         image["tranches"]["final_ticks"] = _final_ticks(stored["tranches"])
     if "contracts" not in stored:
