@@ -321,7 +321,9 @@ class Journal:
                     f"{self._head_path} stood at sequence {self._head.newest.sequence} and was brought to the "
                     f"journal's {end.sequence}"
                 )
-            self._head.write(end)
+                self._head.write(end)
+            else:
+                self._head.rewrite()
             self._head.sync()
             sync_directory(self.path.parent)
 
