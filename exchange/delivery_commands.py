@@ -7,7 +7,6 @@ from exchange.venue.clearing.delivery_schema import DELIVERY_COMMAND, DOWNTIME_C
 from exchange.venue.schema import ACCOUNT_COMMAND, Command
 
 KEY_BYTES = 32
-SIGNATURE_BYTES = 64
 NO_KEY = bytes(KEY_BYTES)
 """In the place of a key: the account reports no longer."""
 

@@ -10,13 +10,11 @@ from aiohttp import web
 from exchange import commands
 from exchange.parameters import Override
 from exchange.pricing_rows import Manual
-from exchange.service import Reply
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_nano, format_ticks
 from exchange.venue.schema import Reject
 from exchange.view import MarketView
-from gateway.clearing import add_clearing_routes
-from gateway.codec import instrument_id_of, outcome_of
+from gateway.codec import instrument_id_of, told
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
 from gateway.gateway import GATEWAY, Gateway
@@ -54,7 +52,6 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
     router.add_delete("/v1/admin/risk-parameters/{symbol}", price_again)
     router.add_post("/v1/admin/fees", set_fees)
     add_leverage_routes(router)
-    add_clearing_routes(router)
     router.add_post("/v1/admin/halt", halt)
     router.add_post("/v1/admin/resume", resume)
 
@@ -236,15 +233,6 @@ def _shocks(wanted: RiskParametersRequest) -> list[int]:
     if shocks_ticks[0] != 0:
         raise ApiError(Reject.PARAMETERS_OUT_OF_RANGE, "shocks: the first of 16 is 0: nothing moves", "shocks")
     return shocks_ticks
-
-
-def told(reply: Reply) -> Row:
-    """When and where in the sequence it happened. Raises ApiError when it was refused."""
-    outcome = outcome_of(reply.events)
-    row: Row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
-    if outcome.is_repeated:
-        row["repeated"] = True
-    return row
 
 
 def account_id_of(view: MarketView, name: str) -> int:

@@ -16,6 +16,7 @@ from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.admin import add_admin_routes
 from gateway.auth import Authenticator
+from gateway.clearing import add_clearing_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
 from gateway.feeds import Feed
@@ -65,6 +66,7 @@ def make_app(
     add_trading_routes(app.router)
     add_provider_routes(app.router)
     add_admin_routes(app.router)
+    add_clearing_routes(app.router)
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)
     add_delivery_routes(app.router)

@@ -1,7 +1,6 @@
 """What becomes of bought and sold lots, at the doors: terms of delivery, and who owes what to whom."""
 
 from collections.abc import Iterable
-from itertools import islice
 
 from aiohttp import web
 
@@ -11,10 +10,10 @@ from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.view import AllocationView, MarketView
 from gateway.clearing_requests import AllocationsQuery, DeliveryTermsRequest
-from gateway.codec import instrument_id_of, outcome_of
+from gateway.codec import instrument_id_of, told
 from gateway.fields import time_text
 from gateway.gateway import GATEWAY
-from gateway.handling import answer, body_of, query_of, read_query, signed_by
+from gateway.handling import answer, body_of, page_of, query_of, read_query, signed_by
 from gateway.requests import NoQuery, Role
 from gateway.rows import Row, stamp
 from gateway.series import series_ids_of
@@ -54,9 +53,7 @@ async def set_delivery_terms(request: web.Request) -> web.Response:
     series_ids = series_ids_of(gateway.exchange.view, wanted.series, wanted.region, wanted.tier)
     row: Row = {}
     for series_id in series_ids:
-        reply = await run(gateway.exchange, clearing_commands.set_delivery_terms(series_id, **terms))
-        outcome = outcome_of(reply.events)
-        row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
+        row = told(await run(gateway.exchange, clearing_commands.set_delivery_terms(series_id, **terms)))
     return answer({"series": series_ids, **terms} | row)
 
 
@@ -81,10 +78,9 @@ def _page(view: MarketView, allocations: Iterable[AllocationView], query: Alloca
     instrument_id = None if query.symbol is None else instrument_id_of(view, query.symbol)
     matching = (
         each
-        for each in sorted(allocations, key=lambda each: each.allocation_id)
+        for each in allocations
         if each.allocation_id > query.cursor and instrument_id in (None, each.instrument_id)
     )
-    page = list(islice(matching, query.limit + 1))
-    next_cursor = str(page[query.limit - 1].allocation_id) if len(page) > query.limit else None
-    rows = [allocation_row(view, each) for each in page[: query.limit]]
+    page, next_cursor = page_of(matching, query.limit, lambda each: each.allocation_id)
+    rows = [allocation_row(view, each) for each in page]
     return answer({"allocations": rows, "next_cursor": next_cursor} | stamp(view))

@@ -129,6 +129,14 @@ def instrument_id_of(view: MarketView, symbol: str) -> int:
     return instrument_id
 
 
+def region_id_of(view: MarketView, code: str) -> int:
+    """The number of a region. Raises ApiError."""
+    for region_id, each in view.regions.items():
+        if each == code:
+            return region_id
+    raise ApiError(Reject.UNKNOWN_REGION)
+
+
 def outcome_of(events: np.ndarray) -> Outcome:
     """What became of a command. Raises ApiError for a refusal, also for one that is told again."""
     kind = int(events[-1]["kind"])
@@ -150,6 +158,15 @@ def outcome_of(events: np.ndarray) -> Outcome:
         refusal.is_repeated = is_repeated
         raise refusal
     return outcome
+
+
+def told(reply: Reply) -> Row:
+    """When and where in the sequence it happened. Raises ApiError when it was refused."""
+    outcome = outcome_of(reply.events)
+    row: Row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
+    if outcome.is_repeated:
+        row["repeated"] = True
+    return row
 
 
 def place_answer(view: MarketView, request: PlaceRequest, reply: Reply) -> Row:

@@ -1,7 +1,6 @@
 """Measured delivery at the doors: reports, what came of them slot by slot, disputes, corrections, reputation."""
 
 from collections.abc import Iterable
-from heapq import nsmallest
 
 import numpy as np
 from aiohttp import web
@@ -12,8 +11,8 @@ from exchange.venue.clearing.delivery_schema import REPORT_EVENT, ReportOutcome,
 from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.schema import Event, Reject
 from exchange.view import AllocationView, CorrectionView, MarketView, Reputation
-from gateway.admin import account_id_of, administrator, told
-from gateway.codec import instrument_id_of, outcome_of
+from gateway.admin import account_id_of, administrator
+from gateway.codec import instrument_id_of, outcome_of, region_id_of, told
 from gateway.delivery_requests import (
     ALLOCATION_ID_MAX,
     CorrectionRequest,
@@ -26,7 +25,7 @@ from gateway.delivery_requests import (
 from gateway.errors import ApiError, DoorError
 from gateway.fields import order_id_of, time_text
 from gateway.gateway import GATEWAY, Gateway
-from gateway.handling import answer, body_of, query_of, read_query, signed_by
+from gateway.handling import answer, body_of, page_of, query_of, read_query, signed_by
 from gateway.report_signing import Measurement, is_public_key, is_signed
 from gateway.requests import NoQuery, ReadQuery, Role
 from gateway.rows import Row, stamp
@@ -231,11 +230,8 @@ async def interrupt(request: web.Request) -> web.Response:
     gateway = await administrator(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, InterruptionRequest)
-    view = gateway.exchange.view
-    region_ids = [region_id for region_id, code in view.regions.items() if code == wanted.region]
-    if not region_ids:
-        raise ApiError(Reject.UNKNOWN_REGION)
-    reply = await run(gateway.exchange, delivery_commands.interrupt(region_ids[0], wanted.quantity))
+    command = delivery_commands.interrupt(region_id_of(gateway.exchange.view, wanted.region), wanted.quantity)
+    reply = await run(gateway.exchange, command)
     row = told(reply)
     cut = reply.events[reply.events["kind"] == Event.INTERRUPTED][:-1]
     return answer({"region": wanted.region, "allocations": cut["order_id"].tolist()} | row)
@@ -258,9 +254,8 @@ def _page(view: MarketView, deliveries: Iterable[AllocationView], query: Deliver
         and instrument_id in (None, each.instrument_id)
         and is_disputed in (None, each.is_disputed)
     )
-    page = nsmallest(query.limit + 1, wanted, key=lambda each: each.allocation_id)
-    next_cursor = str(page[query.limit - 1].allocation_id) if len(page) > query.limit else None
-    rows = [delivery_row(view, each) for each in page[: query.limit]]
+    page, next_cursor = page_of(wanted, query.limit, lambda each: each.allocation_id)
+    rows = [delivery_row(view, each) for each in page]
     return answer({"deliveries": rows, "next_cursor": next_cursor} | stamp(view))
 
 

@@ -14,7 +14,7 @@ from exchange.view import AllocationView, DeliveryTotals, MarketView, TrancheVie
 from gateway.delivery_requests import DueQuery, SummaryQuery
 from gateway.fields import time_text
 from gateway.gateway import GATEWAY
-from gateway.handling import answer, read_query, signed_by
+from gateway.handling import answer, page_of, read_query, signed_by
 from gateway.requests import Role
 from gateway.reservations import endpoint_of
 from gateway.rows import Row, stamp
@@ -77,9 +77,8 @@ async def get_due(request: web.Request) -> web.Response:
     query = await read_query(request, DueQuery)
     view = request.app[GATEWAY].exchange.view
     due = (each for each in _due(view) if each.allocation_id > query.cursor)
-    page = list(islice(due, query.limit + 1))
-    next_cursor = str(page[query.limit - 1].allocation_id) if len(page) > query.limit else None
-    rows = [_due_row(view, each) for each in page[: query.limit]]
+    page, next_cursor = page_of(due, query.limit, lambda each: each.allocation_id)
+    rows = [_due_row(view, each) for each in page]
     return answer({"due": rows, "next_cursor": next_cursor} | stamp(view))
 
 

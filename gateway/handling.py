@@ -1,5 +1,7 @@
 """What REST handlers have in common: reading a request, knowing who signed it, waiting for a sequence, answering."""
 
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 import structlog
@@ -19,6 +21,8 @@ from gateway.rows import Row
 log = structlog.get_logger()
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ReadT = TypeVar("ReadT", bound=ReadQuery)
+
+RowT = TypeVar("RowT")
 
 HEADERS = {
     "Server": "bwx",
@@ -110,3 +114,9 @@ def _refusal(error: ApiError) -> web.Response:
     if error.is_repeated:
         row["repeated"] = True
     return answer(row, error.status)
+
+
+def page_of(found: Iterable[RowT], limit: int, cursor_of: Callable[[RowT], object]) -> tuple[list[RowT], str | None]:
+    """The first so many of what was found, and the cursor behind which more of it begins, if there is more."""
+    page = list(islice(found, limit + 1))
+    return page[:limit], str(cursor_of(page[limit - 1])) if len(page) > limit else None

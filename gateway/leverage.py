@@ -5,12 +5,10 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from exchange import staff_commands
-from exchange.service import Reply
 from exchange.venue.schema import Reject
 from exchange.view import MarketView, RegionStrain
-from gateway.codec import outcome_of
+from gateway.codec import told
 from gateway.errors import ApiError, DoorError
-from gateway.fields import time_text
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
 from gateway.requests import FinancingRequest, NoQuery, ReadQuery, Role, StrainRequest, UtilisationRequest
@@ -41,9 +39,9 @@ async def set_utilisation(request: web.Request) -> web.Response:
     region_ids = _region_ids(gateway.exchange.view, [each.region for each in wanted])
     used_ppm = [each.utilisation_ppm for each in wanted]
     replies = await run_many(gateway.exchange, list(map(staff_commands.set_utilisation, region_ids, used_ppm)))
-    told = [_told(reply) for reply in replies]
+    rows = [told(reply) for reply in replies]
     row: Row = {"regions": [each.region for each in wanted]}
-    return answer(row | told[-1])
+    return answer(row | rows[-1])
 
 
 async def set_strain(request: web.Request) -> web.Response:
@@ -51,18 +49,18 @@ async def set_strain(request: web.Request) -> web.Response:
     gateway = await _administrator(request)
     wanted = await body_of(request, StrainRequest)
     (region_id,) = _region_ids(gateway.exchange.view, [wanted.region])
-    told = _told(await run(gateway.exchange, staff_commands.set_strain(region_id, wanted.low_ppm, wanted.high_ppm)))
+    happened = told(await run(gateway.exchange, staff_commands.set_strain(region_id, wanted.low_ppm, wanted.high_ppm)))
     row: Row = {"region": wanted.region, "low_ppm": wanted.low_ppm, "high_ppm": wanted.high_ppm}
-    return answer(row | told)
+    return answer(row | happened)
 
 
 async def set_financing(request: web.Request) -> web.Response:
     """What negative cash costs, from the next full hour on."""
     gateway = await _administrator(request)
     wanted = (await body_of(request, FinancingRequest)).model_dump()
-    told = _told(await run(gateway.exchange, staff_commands.set_financing(**wanted)))
+    happened = told(await run(gateway.exchange, staff_commands.set_financing(**wanted)))
     row: Row = {"financing": financing_row(gateway.exchange.view.financing)}
-    return answer(row | told)
+    return answer(row | happened)
 
 
 async def _administrator(request: web.Request) -> Gateway:
@@ -82,9 +80,3 @@ def _region_ids(view: MarketView, codes: Iterable[str]) -> list[int]:
             raise ApiError(DoorError.INVALID_VALUE, f"regions: {code} is named twice", "regions")
         region_ids.append(by_code[code])
     return region_ids
-
-
-def _told(reply: Reply) -> Row:
-    """When and where in the sequence it happened. Raises ApiError when it was refused."""
-    outcome = outcome_of(reply.events)
-    return {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}

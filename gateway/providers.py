@@ -14,7 +14,7 @@ from exchange.venue.clearing.capacity_schema import SLOT_NS
 from exchange.venue.schema import Reject, Tier
 from exchange.view import CapacityView, MarketView
 from gateway import codec
-from gateway.codec import Outcome, outcome_of
+from gateway.codec import outcome_of, region_id_of, told
 from gateway.errors import ApiError, DoorError
 from gateway.fields import order_id_of, time_text
 from gateway.gateway import GATEWAY
@@ -70,7 +70,7 @@ async def register_capacity(request: web.Request) -> web.Response:
     daily = wanted.daily
     command = clearing_commands.register_capacity(
         account_id,
-        _region_id(exchange.view, wanted.region),
+        region_id_of(exchange.view, wanted.region),
         Tier[wanted.tier.upper()],
         wanted.quantity,
         wanted.start,
@@ -82,8 +82,7 @@ async def register_capacity(request: web.Request) -> web.Response:
         client_id=wanted.client_id or "",
     )
     reply = await run(exchange, command)
-    outcome = outcome_of(reply.events)
-    return answer({"capacity_id": outcome.order_id} | _told(reply, outcome), CREATED)
+    return answer({"capacity_id": outcome_of(reply.events).order_id} | told(reply), CREATED)
 
 
 async def withdraw_capacity(request: web.Request) -> web.Response:
@@ -94,8 +93,7 @@ async def withdraw_capacity(request: web.Request) -> web.Response:
     if capacity_id is None or capacity_id >= 1 << 32:
         raise ApiError(Reject.CAPACITY_OUT_OF_RANGE, "you have no such capacity", "capacity_id")
     command = clearing_commands.withdraw_capacity(account_id, capacity_id, client_id=terms.retry_id or "")
-    reply = await run(request.app[GATEWAY].exchange, command)
-    return answer({"capacity_id": capacity_id} | _told(reply, outcome_of(reply.events)))
+    return answer({"capacity_id": capacity_id} | told(await run(request.app[GATEWAY].exchange, command)))
 
 
 async def get_capacity(request: web.Request) -> web.Response:
@@ -105,7 +103,7 @@ async def get_capacity(request: web.Request) -> web.Response:
     exchange = request.app[GATEWAY].exchange
     row: Row = {"slots": None}
     if query.region is not None:
-        slots = await _slots(exchange, account_id, _region_id(exchange.view, query.region))
+        slots = await _slots(exchange, account_id, region_id_of(exchange.view, query.region))
         row = {"slots": _slot_rows(slots, query.start, query.slots)}
     view = exchange.view
     head: Row = {
@@ -120,10 +118,9 @@ async def _move_stake(request: web.Request, build: Callable[..., np.ndarray]) ->
     query_of(request, NoQuery)
     wanted = await body_of(request, StakeRequest)
     exchange = request.app[GATEWAY].exchange
-    reply = await run(exchange, build(account_id, wanted.amount, client_id=wanted.client_id or ""))
-    outcome = outcome_of(reply.events)
+    happened = told(await run(exchange, build(account_id, wanted.amount, client_id=wanted.client_id or "")))
     row: Row = {"stake": format_nano(exchange.view.accounts[account_id].stake_nano)}
-    return answer(row | _told(reply, outcome))
+    return answer(row | happened)
 
 
 async def _slots(exchange: Exchange, account_id: int, region_id: int) -> Slots:
@@ -203,12 +200,12 @@ async def _quote_all(
     ]
     command = commands.mass_quote(account_id, quotes, client_id=wanted.client_id or "", post_only=wanted.post_only)
     reply = await run(exchange, command)
-    outcome = _outcome_of_all(reply, instrument_ids)
+    happened = _told_of_all(reply, instrument_ids)
     rows = [
         _quote_row(exchange.view, symbol, quote_order_id(account_id, instrument_id, Side.SELL), wanted.client_id)
         for symbol, instrument_id in zip(symbols, instrument_ids, strict=True)
     ]
-    return answer({"mode": wanted.mode, "offers": rows} | _told(reply, outcome), CREATED)
+    return answer({"mode": wanted.mode, "offers": rows} | happened, CREATED)
 
 
 def _quote_row(view: MarketView, symbol: str, order_id: int, client_id: str | None) -> Row:
@@ -219,10 +216,10 @@ def _quote_row(view: MarketView, symbol: str, order_id: int, client_id: str | No
     return _offer_row(symbol, client_id) | accepted
 
 
-def _outcome_of_all(reply: Reply, instrument_ids: Sequence[int]) -> Outcome:
+def _told_of_all(reply: Reply, instrument_ids: Sequence[int]) -> Row:
     """What became of all offers together. Raises ApiError, which names the offer for whose sake all are refused."""
     try:
-        return outcome_of(reply.events)
+        return told(reply)
     except ApiError as refused:
         named = int(reply.events[-1]["instrument_id"])
         if named in instrument_ids:
@@ -315,16 +312,3 @@ async def _provider(request: web.Request) -> int:
     if account_id not in request.app[GATEWAY].exchange.view.accounts:
         raise ApiError(Reject.UNKNOWN_ACCOUNT)
     return account_id
-
-
-def _region_id(view: MarketView, code: str) -> int:
-    for region_id, each in view.regions.items():
-        if each == code:
-            return region_id
-    raise ApiError(Reject.UNKNOWN_REGION)
-
-
-def _told(reply: Reply, outcome: Outcome) -> Row:
-    """When and where in the sequence it happened, and whether this is told again."""
-    row: Row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
-    return row | ({"repeated": True} if outcome.is_repeated else {})

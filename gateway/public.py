@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 
 from aiohttp import web
 
@@ -14,7 +13,7 @@ from gateway.codec import instrument_id_of
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
 from gateway.gateway import GATEWAY
-from gateway.handling import answer, query_of, read_query
+from gateway.handling import answer, page_of, query_of, read_query
 from gateway.requests import BookQuery, InstrumentsQuery, NoQuery, ReadQuery, TradesQuery
 from gateway.rows import book_levels, instrument_row, stamp, trade_row
 
@@ -63,9 +62,8 @@ async def get_instruments(request: web.Request) -> web.Response:
     """Tranches in the order in which they were listed, a page at a time."""
     query = await read_query(request, InstrumentsQuery)
     view = request.app[GATEWAY].exchange.view
-    page = list(islice(_matching(view, query), query.limit + 1))
-    rows = [instrument_row(tranche) for tranche in page[: query.limit]]
-    next_cursor = str(page[query.limit - 1].instrument_id) if len(page) > query.limit else None
+    page, next_cursor = page_of(_matching(view, query), query.limit, lambda each: each.instrument_id)
+    rows = [instrument_row(tranche) for tranche in page]
     return answer({"instruments": rows, "next_cursor": next_cursor} | stamp(view))
 
 
@@ -88,9 +86,8 @@ async def get_trades(request: web.Request) -> web.Response:
     query = await read_query(request, TradesQuery)
     view = request.app[GATEWAY].exchange.view
     trades = view.tape if query.symbol is None else _tranche(request, query.symbol)[1].trades
-    page = list(islice(_before(trades, query.before), query.limit + 1))
-    rows = [trade_row(trade) for trade in page[: query.limit]]
-    next_cursor = page[query.limit - 1].trade_id if len(page) > query.limit else None
+    page, next_cursor = page_of(_before(trades, query.before), query.limit, lambda each: each.trade_id)
+    rows = [trade_row(trade) for trade in page]
     return answer({"trades": rows, "next_cursor": next_cursor} | stamp(view))
 
 

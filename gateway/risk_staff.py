@@ -5,11 +5,10 @@ from aiohttp import web
 
 from exchange import staff_commands
 from exchange.units import format_nano
-from exchange.venue.schema import SUMMARY_EVENT, Reject
+from exchange.venue.schema import SUMMARY_EVENT
 from exchange.view import MarketView, RegionRule
-from gateway.admin import account_id_of, administrator, told
-from gateway.codec import instrument_id_of
-from gateway.errors import ApiError
+from gateway.admin import account_id_of, administrator
+from gateway.codec import instrument_id_of, region_id_of, told
 from gateway.fields import time_text
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
@@ -105,7 +104,7 @@ async def set_region_limit(request: web.Request) -> web.Response:
     query_of(request, NoQuery)
     wanted = await body_of(request, RegionLimitRequest)
     view = gateway.exchange.view
-    place = account_id_of(view, wanted.account), _region_id(view, wanted.region)
+    place = account_id_of(view, wanted.account), region_id_of(view, wanted.region)
     row: Row = {"account": wanted.account, "region": wanted.region}
     return await _run(gateway, staff_commands.set_region_limit(*place, wanted.position), row)
 
@@ -132,7 +131,7 @@ async def set_protection(request: web.Request) -> web.Response:
     view = gateway.exchange.view
     command = staff_commands.set_protection(
         account_id_of(view, wanted.account),
-        _region_id(view, wanted.region),
+        region_id_of(view, wanted.region),
         interval_ms=wanted.interval_ms,
         frozen_ms=wanted.frozen_ms,
         quantity_lots=wanted.quantity,
@@ -148,7 +147,7 @@ async def reset_protection(request: web.Request) -> web.Response:
     query_of(request, NoQuery)
     wanted = await body_of(request, ResetRequest)
     view = gateway.exchange.view
-    place = account_id_of(view, wanted.account), _region_id(view, wanted.region)
+    place = account_id_of(view, wanted.account), region_id_of(view, wanted.region)
     row: Row = {"account": wanted.account, "region": wanted.region}
     return await _run(gateway, staff_commands.reset_protection(*place), row)
 
@@ -159,7 +158,7 @@ async def reset_own_protection(request: web.Request) -> web.Response:
     gateway = request.app[GATEWAY]
     query_of(request, NoQuery)
     region = (await body_of(request, OwnResetRequest)).region
-    command = staff_commands.reset_protection(account_id, _region_id(gateway.exchange.view, region))
+    command = staff_commands.reset_protection(account_id, region_id_of(gateway.exchange.view, region))
     return await _run(gateway, command, {"region": region})
 
 
@@ -201,13 +200,6 @@ def _rule_row(view: MarketView, rule: RegionRule) -> Row:
 
 async def _run(gateway: Gateway, command: np.ndarray, row: Row) -> web.Response:
     return answer(row | told(await run(gateway.exchange, command)))
-
-
-def _region_id(view: MarketView, region: str) -> int:
-    for region_id, code in view.regions.items():
-        if code == region:
-            return region_id
-    raise ApiError(Reject.UNKNOWN_REGION)
 
 
 def _text(lots: int) -> str | None:

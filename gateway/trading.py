@@ -1,7 +1,5 @@
 """What an account does with its own key: place, change and read its orders, and see its money."""
 
-from itertools import islice
-
 from aiohttp import web
 
 from exchange.venue.schema import Reject
@@ -10,7 +8,7 @@ from gateway import codec
 from gateway.errors import ApiError
 from gateway.fields import order_id_of
 from gateway.gateway import GATEWAY
-from gateway.handling import answer, body_of, query_of, read_query, signed_by
+from gateway.handling import answer, body_of, page_of, query_of, read_query, signed_by
 from gateway.requests import (
     CancelTerms,
     NoQuery,
@@ -91,9 +89,8 @@ async def get_orders(request: web.Request) -> web.Response:
         for order in sorted(view.open_orders(account_id), key=lambda order: order.order_id)
         if order.order_id > query.cursor and query.symbol in (None, order.symbol)
     )
-    page = list(islice(matching, query.limit + 1))
-    next_cursor = str(page[query.limit - 1].order_id) if len(page) > query.limit else None
-    rows = [order_row(order) for order in page[: query.limit]]
+    page, next_cursor = page_of(matching, query.limit, lambda each: each.order_id)
+    rows = [order_row(order) for order in page]
     return answer({"orders": rows, "next_cursor": next_cursor} | stamp(view))
 
 

@@ -26,8 +26,6 @@ SCENARIOS = 16
 PPM = 1_000_000
 FEE_PPM_MAX = 20_000
 """Two per cent of what is traded."""
-MAINTENANCE_PPM = 600_000
-"""Of the initial requirement; below it positions are closed."""
 UTILISATION_PPM_MAX = 10 * PPM
 """Telemetry may tell of more than can be delivered, but not of more than ten times as much."""
 RATE_PPM_MAX = 10 * PPM

@@ -3,8 +3,7 @@
 There is one entry for each tranche, one for each series, one for each tranche in an auction, which tells its
 indicative price, one for each that is delivered, for the next step of its margin ramp, another for its slots and then
 for the end of disputes, one for each account that has too little, and one for the hour at which interest is charged.
-Expiries
-of orders have a heap of their own in matching; at the same instant they come first.
+Expiries of orders have a heap of their own in matching; at the same instant they come first.
 """
 
 import numpy as np

@@ -9,8 +9,7 @@ import numpy as np
 from kernels.compile import inlined
 from kernels.intrinsics import prefetch, rarely
 from kernels.table import home
-from matching.layout import ACCOUNT_MASK
-from matching.prefetch import likely_best, likely_side, noted_slot
+from matching.prefetch import noted_slot
 from matching.schema import CommandKind
 from matching.sides import instrument_id_of_level
 from risk.positions import pair_tag
@@ -18,9 +17,7 @@ from risk.schema import SCENARIOS
 
 ENTRY_AHEAD = 6
 POSITION_AHEAD = 4
-MAKER_ENTRY_AHEAD = 3
 LOSSES_AHEAD = 2
-MAKER_POSITION_AHEAD = 1
 """How many commands ahead each stage is."""
 LOSSES_PER_LINE = 8
 SMALL_LEDGER_POSITIONS = 1 << 12
@@ -37,9 +34,7 @@ def look_ahead_of_risk(state, batch, index):
     if state.ledger.totals[0]["live_positions"] > SMALL_LEDGER_POSITIONS:
         ask_for_entry(state, batch, index + ENTRY_AHEAD)
         ask_for_position(state, batch, index + POSITION_AHEAD)
-        ask_for_maker_entry(state, batch, index + MAKER_ENTRY_AHEAD)
         ask_for_losses(state, batch, index + LOSSES_AHEAD)
-        ask_for_maker_position(state, batch, index + MAKER_POSITION_AHEAD)
 
 
 @inlined
@@ -69,29 +64,6 @@ def ask_for_losses(state, batch, at):
     prefetch(ledger.classes, class_slot)
     prefetch(ledger.losses, class_slot * SCENARIOS)
     prefetch(ledger.losses, class_slot * SCENARIOS + LOSSES_PER_LINE)
-
-
-@inlined
-def ask_for_maker_entry(state, batch, at):
-    """The entry of the position of who stands first among those that a new order may meet."""
-    table = state.ledger.position_table
-    prefetch(table, home(table, likely_maker_tag(state, batch, at)))
-
-
-@inlined
-def ask_for_maker_position(state, batch, at):
-    """The position that this entry names."""
-    table = state.ledger.position_table
-    prefetch(state.ledger.positions, np.int64(table[home(table, likely_maker_tag(state, batch, at))]["slot"]))
-
-
-@inlined
-def likely_maker_tag(state, batch, at):
-    """The hash of that position, or of none."""
-    book, command = state.book, batch.orders[at]
-    best = likely_best(book, command, likely_side(book, command))
-    maker = book.orders[np.int64(book.levels[best]["head"])]
-    return pair_tag(np.int64(maker["holder"] & ACCOUNT_MASK), np.int64(command["instrument_id"]))
 
 
 @inlined

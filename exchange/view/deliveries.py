@@ -93,6 +93,7 @@ class Deliveries:
     """All of it."""
 
     by_id: dict[int, AllocationView] = field(default_factory=dict)
+    """In the order of ids, in which gates make them; so are those of each account."""
     of_tranche: dict[int, list[int]] = field(default_factory=dict)
     """Ids, by the instrument with which they go."""
     totals: dict[int, DeliveryTotals] = field(default_factory=dict)

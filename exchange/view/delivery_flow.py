@@ -15,7 +15,8 @@ from exchange.venue.clearing.delivery_schema import (
     SLOT_EVENT,
     SlotOutcome,
 )
-from exchange.venue.schema import ACCOUNT_COMMAND, ALLOCATED_EVENT, Command, Event
+from exchange.venue.clearing.schema import TERM_NAMES
+from exchange.venue.schema import ACCOUNT_COMMAND, ALLOCATED_EVENT, TERMS_EVENT, Command, Event
 from exchange.view.batches import BatchReader
 from exchange.view.deliveries import AllocationView, CorrectionView, Reputation
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from exchange.view.market import MarketView
 
 Fields = dict[str, int]
+
+
+def _set_terms(view: MarketView, event: Fields) -> None:
+    terms = view.series[event["series_id"]]
+    view.series[event["series_id"]] = terms._replace(**{name: event[name] for name in TERM_NAMES})
 
 
 def _register_reporter(view: MarketView, reader: BatchReader, sequence: int) -> None:
@@ -115,6 +121,7 @@ BEGIN_DELIVERY_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]
 }
 
 APPLY_DELIVERY_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None]]] = {
+    Event.TERMS_SET: (TERMS_EVENT, _set_terms),
     Event.ALLOCATED: (ALLOCATED_EVENT, _allocate),
     Event.ALLOCATION_CHANGED: (ALLOCATION_EVENT, _change_allocation),
     Event.DISPUTED: (ALLOCATION_EVENT, _dispute),

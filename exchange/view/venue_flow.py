@@ -31,7 +31,6 @@ from exchange.venue.schema import (
 )
 from exchange.view.batches import BatchReader
 from exchange.view.capacity_flow import APPLY_CAPACITY_EVENT, BEGIN_CAPACITY_COMMAND
-from exchange.view.clearing_flow import APPLY_CLEARING_EVENT
 from exchange.view.delivery_flow import APPLY_DELIVERY_EVENT, BEGIN_DELIVERY_COMMAND
 from exchange.view.forced_flow import APPLY_FORCED_EVENT
 from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
@@ -194,7 +193,6 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
-    **APPLY_CLEARING_EVENT,
     **APPLY_FORCED_EVENT,
     **APPLY_RISK_EVENT,
     **APPLY_CAPACITY_EVENT,

@@ -15,7 +15,7 @@ from gateway.cli import app
 from gateway.client import AccountUpdate, AllocationBegun, Escrow, Settlement
 from gateway.rows import instrument_row
 from tests.exchange.view.markets import ALICE, BOB, CAROL, FIRST_GATE_NS
-from tests.exchange.view.test_clearing_flow import delivered_market, sold
+from tests.exchange.view.test_deliveries import delivered_market, sold
 from tests.gateway.doors import Doors
 
 TERMS = {"slot_s": 60, "shortfall_fee_ppm": 200_000, "penalty_ppm": 50_000, "grace_s": 60, "dispute_s": 600}

@@ -69,17 +69,6 @@ def find_allocation(state, allocation_id):
 
 
 @inlined
-def drop_first_allocation(state, tranche_slot):
-    """Take the first allocation of a tranche, which is settled, out of its chain and free its place."""
-    delivery = state.clearing.deliveries[tranche_slot]
-    allocation = state.clearing.allocations[delivery["first_allocation"]]
-    delivery["first_allocation"] = allocation["next"]
-    if allocation["next"] == NIL:
-        delivery["last_allocation"] = NIL
-    allocation["state"] = AllocationState.NONE
-
-
-@inlined
 def can_move(allocation, trigger):
     """Whether the table has a move from here."""
     return NEXT_ALLOCATION_STATE_ARRAY[np.int64(allocation["state"]), np.int64(trigger)] != AllocationState.NONE

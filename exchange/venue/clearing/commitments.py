@@ -81,12 +81,6 @@ def move_sold_of_tranche(state, account_id, tranche_slot, lots):
         move_sold(state, np.int64(account_id), region_id, tier, tranche["start_ns"], tranche["end_ns"], lots)
 
 
-@inlined
-def release_capacity(state, tranche_slot, provider_id, lots):
-    """So many lots that an allocation would have bound are the provider's again, for what is left of the window."""
-    move_sold_of_tranche(state, provider_id, tranche_slot, -lots)
-
-
 # Bonds.
 
 

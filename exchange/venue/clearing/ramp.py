@@ -12,6 +12,7 @@ import numpy as np
 from exchange.venue.clearing import bonds
 from exchange.venue.schema import NANO_PER_S
 from kernels.compile import inlined, outlined
+from risk.contracts import parts_of
 from risk.schema import PPM
 from risk.shares import millionths_up
 
@@ -47,11 +48,11 @@ def work_out_ramp(state, slot):
     buy_in_ticks = millionths_up(
         bonds.replacement_ticks(contract, mark_ticks), PPM + np.int64(state.clearing.deliveries[slot]["penalty_ppm"])
     )
-    ramp["long_ticks"] = part_of(mark_ticks - required_ticks, step)
-    ramp["short_ticks"] = part_of(buy_in_ticks - mark_ticks - required_ticks, step)
+    ramp["long_ticks"] = asked_ticks(mark_ticks - required_ticks, step)
+    ramp["short_ticks"] = asked_ticks(buy_in_ticks - mark_ticks - required_ticks, step)
 
 
 @inlined
-def part_of(lacking_ticks, step):
-    """What of that which is lacking a step asks for, rounded up."""
-    return (max(lacking_ticks, np.int64(0)) * step + RAMP_STEPS - 1) // RAMP_STEPS
+def asked_ticks(lacking_ticks, step):
+    """What of that which is lacking a step asks for."""
+    return parts_of(max(lacking_ticks, np.int64(0)), step, np.int64(RAMP_STEPS))

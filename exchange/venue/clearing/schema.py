@@ -8,7 +8,6 @@ from enum import IntEnum
 from kernels.records import names_of, record
 
 ALLOCATION_CAPACITY = 1 << 18
-SLOT_S_DEFAULT = 60
 SLOT_S_MIN = 10
 SLOTS_MAX = 1_440
 """A day in minutes."""

@@ -13,7 +13,7 @@ from tests.exchange.margin.readers import Reader
 from tests.exchange.venue.market import Market
 from tests.exchange.venue.streams import BUSY, STEPS, Session, rehearse, sessions
 from tests.exchange.view.markets import ALICE, BOB, CAROL, FIRST_GATE_NS, SELL, SHOCKS_TICKS
-from tests.exchange.view.test_clearing_flow import delivered_market, sold
+from tests.exchange.view.test_deliveries import delivered_market, sold
 
 
 def compare_all(market: Market) -> None:

@@ -7,7 +7,7 @@ import pytest
 from exchange import clearing_commands, commands
 from exchange.venue.clearing.allocations import open_allocation
 from exchange.venue.clearing.capacity_schema import CAPACITIES_OF_PROVIDER_MAX, STAKE_NANO_PER_LOT
-from exchange.venue.clearing.commitments import release_capacity
+from exchange.venue.clearing.commitments import move_sold_of_tranche
 from exchange.venue.clearing.schema import MULTIPLIER_PPM_MAX
 from exchange.venue.schema import Event, Reject, Tier
 from tests.exchange.venue.clearing.shop import (
@@ -339,7 +339,7 @@ def test_what_was_sold_stays_bound_by_allocations_until_the_window_is_over() -> 
     assert sell(shop, 3, hour) == Reject.NONE
     for venue in (shop.venue, shop.narrow):
         venue.state.clearing.allocations["lots"][1] -= 2
-        release_capacity(venue.state, quarter, ALICE, 2)
+        move_sold_of_tranche(venue.state, ALICE, quarter, -2)
     assert sell(shop, 2, hour) == Reject.NONE
     assert sell(shop, 1, hour) == Reject.CAPACITY_EXCEEDED
     shop.tick(2 * HOUR_S + QUARTER_S)
