@@ -96,7 +96,7 @@ async def get_orders(request: web.Request) -> web.Response:
 
 async def get_account(request: web.Request) -> web.Response:
     """The account's name, standing, money and positions."""
-    account_id = await _trader(request)
+    account_id = (await signed_by(request, Role.TRADER, Role.PROVIDER, Role.REPORTER)).account_id
     await read_query(request, ReadQuery)
     view = request.app[GATEWAY].exchange.view
     if account_id not in view.accounts:

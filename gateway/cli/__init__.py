@@ -9,6 +9,7 @@ from exchange.cli.bench import bench_app
 from exchange.cli.replay import replay_app
 from exchange.cli.upgrade import upgrade
 from exchange.cli.verify import verify
+from gateway.cli.delivery import delivery_app
 from gateway.cli.doctor import doctor
 from gateway.cli.keys import keys_app
 from gateway.cli.provider import provider_app
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(serve)
 app.add_typer(trade_app, name="trade", help="Look at a market and trade on it, as people do.")
 app.add_typer(provider_app, name="provider", help="Sell capacity of your own.")
+app.add_typer(delivery_app, name="delivery", help="Follow what is delivered of allocations.")
 app.add_typer(risk_app, name="risk", help="See how accounts stand against what they must have.")
 app.add_typer(keys_app, name="keys", help="Accounts and keys of a stopped exchange.")
 app.command()(statement)
