@@ -8,19 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.published import Published
-from exchange.units import format_nano
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState
-from exchange.view import MarketView, TradeView, TrancheView
+from exchange.view import FillView, MarketView, TradeView, TrancheView
 from exchange.view.batches import OrderEvent
 from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
 from gateway.account_events import account_events
 from gateway.fields import time_text
 from gateway.rows import (
-    SIDE_NAMES,
     Row,
     account_row,
     book_levels,
     changed_levels,
+    fill_row,
     instrument_row,
     order_row,
     stamp,
@@ -197,12 +196,4 @@ def _fill_row(view: MarketView, trade: TradeView, order_id: int, liquidity: str)
     order = view.order(order_id)
     assert order is not None, "an order of this batch"
     fee_nano = _FEES[liquidity](view.tranches[trade.instrument_id], trade.price_ticks, trade.quantity_lots)
-    row = trade_row(trade)
-    del row["taker_side"]
-    return row | {
-        "side": SIDE_NAMES[order.side],
-        "order_id": order.order_id,
-        "client_id": order.client_id or None,
-        "liquidity": liquidity,
-        "fee": format_nano(fee_nano),
-    }
+    return fill_row(FillView(trade, order.side, order.order_id, order.client_id, liquidity, fee_nano))

@@ -9,6 +9,7 @@ from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.schema import Reason, Reject, Tier
 from exchange.view import (
     BookView,
+    FillView,
     Financing,
     MarketView,
     OrderView,
@@ -116,6 +117,19 @@ def trade_row(trade: TradeView) -> Row:
         "time": time_text(trade.time_ns),
         "time_ns": trade.time_ns,
         "sequence": trade.sequence,
+    }
+
+
+def fill_row(fill: FillView) -> Row:
+    """One trade of an own order."""
+    row = trade_row(fill.trade)
+    del row["taker_side"]
+    return row | {
+        "side": SIDE_NAMES[fill.side],
+        "order_id": fill.order_id,
+        "client_id": fill.client_id or None,
+        "liquidity": fill.liquidity,
+        "fee": format_nano(fill.fee_nano),
     }
 
 

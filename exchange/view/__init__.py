@@ -2,6 +2,7 @@
 
 from exchange.view.books import BookLevel, BookView
 from exchange.view.deliveries import AllocationView, CorrectionView, DeliveryTotals, Reputation
+from exchange.view.fills import FillView
 from exchange.view.market import MarketView
 from exchange.view.records import (
     AccountView,
@@ -27,6 +28,7 @@ __all__ = [
     "CapacityView",
     "CorrectionView",
     "DeliveryTotals",
+    "FillView",
     "Financing",
     "FrozenView",
     "MarketView",

@@ -16,6 +16,7 @@ from exchange.published import Published
 from exchange.venue.schema import Event
 from exchange.view.batches import KIND, SEQUENCE, BatchReader, OrderEvent
 from exchange.view.deliveries import Deliveries
+from exchange.view.fills import Fills
 from exchange.view.order_flow import APPLY_ORDER_EVENT, begin_order, reject_order
 from exchange.view.orders import OrderIndex
 from exchange.view.records import (
@@ -74,6 +75,8 @@ class MarketView:
     orders: OrderIndex = field(default_factory=OrderIndex)
     tape: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TAPE_KEPT))
     """The latest trades of all tranches, the newest last."""
+    fills: Fills = field(default_factory=Fills)
+    """What each account traded."""
     capacities: dict[int, CapacityView] = field(default_factory=dict)
     """Of all providers, by id; one that is over may still be there."""
     endpoint_at_work: str = field(default="", compare=False)

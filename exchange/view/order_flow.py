@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from exchange.venue.schema import Command, Reason, Reject
 from exchange.view.batches import BatchReader, OrderEvent
+from exchange.view.fills import Execution
 from exchange.view.records import (
     CANCELLED,
     FILLED,
@@ -203,11 +204,13 @@ def _traded(view: MarketView, event: tuple) -> None:
     maker.filled_lots += lots
     if not maker.leaves_lots:
         _finish(view, maker, FILLED, _NO_REASON)
-    _record_trade(view, event, side)
+    _record_trade(view, event, side, taker, maker)
 
 
-def _record_trade(view: MarketView, event: tuple, taker_side: int | None) -> None:
-    """The tape, and the positions of both accounts."""
+def _record_trade(
+    view: MarketView, event: tuple, taker_side: int | None, order: OrderView, counter_order: OrderView
+) -> None:
+    """The tape, the fills and the positions of both accounts."""
     _, side, _, instrument_id, sequence, _, _, account_id, counter_account_id, price_ticks, index, lots, _ = event
     tranche = view.tranches[instrument_id]
     tranche.last_trade_ticks = price_ticks
@@ -216,6 +219,22 @@ def _record_trade(view: MarketView, event: tuple, taker_side: int | None) -> Non
     tranche.trades.append(trade)
     view.tape.append(trade)
     view.trades += 1
+    # By place, as everything that happens with every trade.
+    view.fills.add(
+        Execution(
+            trade,
+            side,
+            order.order_id,
+            counter_order.order_id,
+            account_id,
+            counter_account_id,
+            order.client_id,
+            counter_order.client_id,
+            tranche.tick_value_nano,
+            tranche.maker_fee_ppm,
+            tranche.taker_fee_ppm,
+        )
+    )
     bought_lots = lots if side == _BUY else -lots
     cost_nano = price_ticks * bought_lots * tranche.tick_value_nano
     move_position(view.accounts[account_id], tranche, bought_lots, cost_nano)
@@ -267,12 +286,13 @@ def _allotted(view: MarketView, event: OrderEvent) -> None:
 
 def _auction_traded(view: MarketView, event: OrderEvent) -> None:
     """A buyer and a seller traded allotted lots at the auction's price."""
-    for order_id in (event.order_id, event.counter_order_id):
-        order = _changed_order(view, order_id, event.sequence)
+    bought = _changed_order(view, event.order_id, event.sequence)
+    sold = _changed_order(view, event.counter_order_id, event.sequence)
+    for order in (bought, sold):
         order.filled_lots += event.quantity_lots
         if order.leaves_lots == 0 and order.filled_lots == order.quantity_lots:
             _finish(view, order, FILLED, _NO_REASON)
-    _record_trade(view, event, None)
+    _record_trade(view, event, None, bought, sold)
 
 
 def _told_of_auction(view: MarketView, event: OrderEvent) -> None:

@@ -19,6 +19,7 @@ import orjson
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
+from exchange.view.fills import Execution
 from exchange.view.packed import PACKED_ORDER, Packed, PackedOrders, join_packed, oldest_first, pack_orders
 from exchange.view.packed_levels import PACKED_LEVEL, FrozenSide, freeze_levels, load_levels, pack_levels
 from exchange.view.records import (
@@ -70,6 +71,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "account": {each.name: _blank(each) for each in fields(AccountView) if each.name in _ACCOUNT},
     "position": dict.fromkeys(_POSITION, 0),
     "trade": dict.fromkeys(TradeView._fields, 0),
+    "execution": dict.fromkeys(Execution._fields, 0),
     "series": dict.fromkeys(SeriesTerms._fields, 0),
     "strain": dict.fromkeys(RegionStrain._fields, 0),
     "financing": dict.fromkeys(Financing._fields, 0),
@@ -128,6 +130,7 @@ def freeze_view(view: MarketView) -> FrozenView:
         "tranches": [_dump_tranche(tranche) for tranche in view.tranches.values()],
         "ended_tranches": list(view.ended_tranches),
         "tape": list(view.tape),
+        "fills": view.fills.dump(),
         "deliveries": view.deliveries.dump(),
     }
     orders = view.orders
@@ -183,6 +186,7 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
     view.capacities.update((row[0], CapacityView(*row)) for row in document["capacities"])
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
+    view.fills.load(document.get("fills"), view.sequence)
     view.deliveries.load(document["deliveries"])
 
 
