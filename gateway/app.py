@@ -17,12 +17,14 @@ from exchange.service import Exchange
 from gateway.admin import add_admin_routes
 from gateway.auth import Authenticator
 from gateway.clearing import add_clearing_routes
+from gateway.curve import add_curve_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
 from gateway.handling import add_headers, errors_as_json
 from gateway.keys import KeyStore
+from gateway.order_routes import add_order_routes
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
 from gateway.reservation_key import ReservationKey
@@ -63,6 +65,8 @@ def make_app(
     app.on_shutdown.append(_close_sessions)
     app.on_response_prepare.append(add_headers)
     add_public_routes(app.router)
+    add_curve_routes(app.router)
+    add_order_routes(app.router)
     add_trading_routes(app.router)
     add_provider_routes(app.router)
     add_admin_routes(app.router)

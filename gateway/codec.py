@@ -20,7 +20,7 @@ from exchange.view.fees import taker_fee_nano
 from exchange.view.records import TRADES_KEPT
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
-from gateway.requests import CancelTerms, PlaceRequest, ReplaceTerms, Target
+from gateway.requests import CancelTerms, OrderTerms, ReplaceTerms, Target
 from gateway.rows import SIDE_NAMES, Row, reason_name
 from matching.schema import ORDER_EVENT, ChangeFlag, OrderFlag, SelfTrade, Side, TimeInForce
 
@@ -69,7 +69,7 @@ class Fill(NamedTuple):
     fee_nano: int
 
 
-def place_command(view: MarketView, account_id: int, request: PlaceRequest) -> np.ndarray:
+def place_command(view: MarketView, account_id: int, request: OrderTerms) -> np.ndarray:
     """The command of a new order. Raises ApiError for terms that no record can say."""
     is_market = request.type == "market"
     _check_terms(request, is_market)
@@ -90,6 +90,7 @@ def place_command(view: MarketView, account_id: int, request: PlaceRequest) -> n
         display_lots=request.display_quantity or 0,
         minimum_lots=request.minimum_quantity or 0,
         label=request.label,
+        session_id=request.session,
     )
 
 
@@ -169,12 +170,12 @@ def told(reply: Reply) -> Row:
     return row
 
 
-def place_answer(view: MarketView, request: PlaceRequest, reply: Reply) -> Row:
+def place_answer(view: MarketView, request: OrderTerms, reply: Reply) -> Row:
     """What became of a new order. Raises ApiError when it was refused."""
     outcome = outcome_of(reply.events)
     fills = _fills(view, outcome, reply)
     quantity_lots = _quantity_lots(request, outcome, fills)
-    filled_lots = quantity_lots - _unfilled_lots(outcome) if fills is None else _sum_lots(fills)
+    filled_lots = quantity_lots - _unfilled_lots(outcome) if fills is None else sum_lots(fills)
     return _answer(reply, outcome, fills) | {
         "client_id": request.client_id,
         "symbol": request.symbol,
@@ -202,7 +203,7 @@ def change_answer(view: MarketView, reply: Reply) -> Row:
     }
 
 
-def _check_terms(request: PlaceRequest, is_market: bool) -> None:
+def _check_terms(request: OrderTerms, is_market: bool) -> None:
     if not is_market and request.price is None:
         raise ApiError(DoorError.MISSING_FIELD, "price: a limit order needs one", "price")
     if is_market and request.price is not None:
@@ -233,8 +234,8 @@ def _answer(reply: Reply, outcome: Outcome, fills: list[Fill] | None) -> Row:
         "reason": reason_name(outcome.reason, is_rejected=False),
         "price": format_ticks(outcome.price_ticks),
         "remaining_quantity": str(outcome.leaves_lots if outcome.is_open else 0),
-        "average_price": _average_price(fills) if fills else None,
-        "trades": None if fills is None else [_fill_row(fill) for fill in fills],
+        "average_price": average_price(fills) if fills else None,
+        "trades": None if fills is None else [command_fill_row(fill) for fill in fills],
     }
     if outcome.is_repeated:
         answer["repeated"] = True
@@ -246,20 +247,20 @@ def _fills(view: MarketView, outcome: Outcome, reply: Reply) -> list[Fill] | Non
     if not outcome.is_repeated:
         events = map(OrderEvent._make, reply.events.tolist())
         trades = (event for event in events if event.kind == Event.TRADE)
-        return [_fill(view, f"{trade.sequence}-{trade.index}", trade) for trade in trades]
+        return [fill_of(view, f"{trade.sequence}-{trade.index}", trade) for trade in trades]
     tranche = view.tranches.get(outcome.instrument_id)
-    if tranche is None or not _reaches_back_to(tranche.trades, outcome.sequence):
+    if tranche is None or not reaches_back_to(tranche.trades, outcome.sequence):
         return None
-    return [_fill(view, trade.trade_id, trade) for trade in tranche.trades if trade.sequence == outcome.sequence]
+    return [fill_of(view, trade.trade_id, trade) for trade in tranche.trades if trade.sequence == outcome.sequence]
 
 
-def _fill(view: MarketView, trade_id: str, trade: OrderEvent | TradeView) -> Fill:
+def fill_of(view: MarketView, trade_id: str, trade: OrderEvent | TradeView) -> Fill:
     """A trade from the side of the order that came in."""
     price_ticks, lots = trade.price_ticks, trade.quantity_lots
     return Fill(trade_id, price_ticks, lots, taker_fee_nano(view.tranches[trade.instrument_id], price_ticks, lots))
 
 
-def _reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:
+def reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:
     """Whether no trade of a command has been forgotten."""
     return len(trades) < TRADES_KEPT or trades[0].sequence < sequence
 
@@ -269,26 +270,28 @@ def _unfilled_lots(outcome: Outcome) -> int:
     return outcome.leaves_lots + (outcome.quantity_lots if outcome.kind == Event.KILLED else 0)
 
 
-def _quantity_lots(request: PlaceRequest, outcome: Outcome, fills: list[Fill] | None) -> int:
+def _quantity_lots(request: OrderTerms, outcome: Outcome, fills: list[Fill] | None) -> int:
     """What was asked for; of a reduce-only order what the position left of it, as long as its trades are remembered."""
     if not request.reduce_only or fills is None:
         return request.quantity
-    return _sum_lots(fills) + _unfilled_lots(outcome)
+    return sum_lots(fills) + _unfilled_lots(outcome)
 
 
-def _sum_lots(fills: list[Fill]) -> int:
+def sum_lots(fills: list[Fill]) -> int:
+    """All that a command traded."""
     return sum(fill.quantity_lots for fill in fills)
 
 
-def _average_price(fills: list[Fill]) -> str:
+def average_price(fills: list[Fill]) -> str:
     """To nine places, half to even."""
     notional = sum(fill.price_ticks * fill.quantity_lots for fill in fills)
-    lots = _sum_lots(fills)
+    lots = sum_lots(fills)
     average = Decimal(notional).scaleb(-PRICE_DECIMALS) / lots
     return str(average.quantize(AVERAGE_PLACE, ROUND_HALF_EVEN))
 
 
-def _fill_row(fill: Fill) -> Row:
+def command_fill_row(fill: Fill) -> Row:
+    """One trade in the answer to its command."""
     return {
         "id": fill.trade_id,
         "price": format_ticks(fill.price_ticks),

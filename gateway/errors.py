@@ -62,6 +62,7 @@ class DoorError(IntEnum):
     STATEMENT_IN_PROGRESS = 455
     STATEMENT_TOO_LONG = 456
     STATEMENT_NOT_KEPT = 457
+    FILLS_NOT_KEPT = 470
     INTERNAL_ERROR = 499
 
 
@@ -95,7 +96,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.METHOD_NOT_ALLOWED: Answer(405, "use a method that the Allow header names"),
     DoorError.BAD_REQUEST: Answer(400, "the request does not follow HTTP"),
     DoorError.UNKNOWN_OPERATION: Answer(
-        400, "send login, subscribe, unsubscribe, place, cancel, replace or ping", "op"
+        400, "send an op that docs/api.md lists, such as login, subscribe, place or cancel", "op"
     ),
     DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to book, trades, ticker, orders or account", "channel"),
     DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),
@@ -127,6 +128,11 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.STATEMENT_TOO_LONG: Answer(422, "the day has more lines than a statement can have", "day"),
     DoorError.STATEMENT_NOT_KEPT: Answer(
         410, "the day began under rules that this version cannot decide by again; ask for a later one", "day"
+    ),
+    DoorError.FILLS_NOT_KEPT: Answer(
+        410,
+        "some of the fills behind this are not kept any more; statements have them, and newer ones are here",
+        "cursor",
     ),
     DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
 }

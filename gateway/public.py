@@ -111,6 +111,8 @@ def _matching(view: MarketView, query: InstrumentsQuery) -> Iterator[TrancheView
             and query.state in (None, tranche.state.name.lower())
             and query.region in (None, tranche.region)
             and query.tier in (None, tranche.tier.name.lower())
+            and (query.start_from is None or tranche.start_ns >= query.start_from)
+            and (query.start_to is None or tranche.start_ns < query.start_to)
         ):
             yield tranche
 

@@ -26,12 +26,14 @@ from gateway.fields import (
     Sequence,
     ShockTicks,
     UtcTimeNs,
+    query_integer,
 )
 from risk.schema import SCENARIOS
 
 TEXT_LENGTH_MAX = 64
 GROUP_MAX = (1 << 32) - 1
 LABEL_MAX = (1 << 32) - 1
+SESSION_MAX = (1 << 16) - 1
 SERIES_MAX = (1 << 32) - 1
 PPM_END = 1 << 31
 """What a record holds; which rates may be, the core says."""
@@ -51,6 +53,9 @@ StateName = Literal[
     "settled",
     "expired",
 ]
+SelfTradeName = Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
+Label = Annotated[int, Field(ge=0, le=LABEL_MAX)]
+SessionNumber = Annotated[int, Field(ge=0, le=SESSION_MAX)]
 SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
 PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
@@ -62,6 +67,8 @@ class Role(StrEnum):
 
     TRADER = "trader"
     PROVIDER = "provider"
+    MARKET_MAKER = "market_maker"
+    """Sends mass quotes, beside what the key's other roles let it do."""
     REPORTER = "reporter"
     """Reports what was delivered, and nothing else."""
     ADMIN = "admin"
@@ -71,8 +78,8 @@ class _Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class PlaceRequest(_Model):
-    """A new order."""
+class OrderTerms(_Model):
+    """A new order, alone or one of many."""
 
     symbol: ShortText
     side: Literal["buy", "sell"]
@@ -85,9 +92,16 @@ class PlaceRequest(_Model):
     reduce_only: bool = False
     display_quantity: QuantityLots | None = None
     minimum_quantity: QuantityLots | None = None
-    label: Annotated[int, Field(ge=0, le=LABEL_MAX)] = 0
-    self_trade: Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"] = "cancel_newest"
+    label: Label = 0
+    session: SessionNumber = 0
+    self_trade: SelfTradeName = "cancel_newest"
     client_id: ClientId | None = None
+
+
+class PlaceRequest(OrderTerms):
+    """A new order, and what to tell if it is refused."""
+
+    alternatives: bool = False
 
 
 class Target(_Model):
@@ -168,7 +182,8 @@ class KeyRequest(_Model):
 
     account: ShortText | None = None
     roles: Annotated[
-        list[Literal["trader", "provider", "reporter", "admin"]], Field(min_length=1, max_length=len(Role))
+        list[Literal["trader", "provider", "market_maker", "reporter", "admin"]],
+        Field(min_length=1, max_length=len(Role)),
     ]
 
 
@@ -310,8 +325,19 @@ class InstrumentsQuery(ReadQuery):
     state: StateName | None = None
     region: ShortText | None = None
     tier: Literal["ef", "af", "be"] | None = None
+    start_from: UtcTimeNs | None = None
+    start_to: UtcTimeNs | None = None
     limit: PageLimit = PAGE_ROWS_MAX
     cursor: Sequence = 0
+
+
+class CurveQuery(ReadQuery):
+    """Whose windows, of one length or of any, and how many of them."""
+
+    region: ShortText
+    tier: Literal["ef", "af", "be"]
+    duration: ShortText | None = None
+    limit: PageLimit = 100
 
 
 class BookQuery(ReadQuery):
@@ -333,6 +359,8 @@ class OrdersQuery(ReadQuery):
     """Which of the open orders."""
 
     symbol: ShortText | None = None
+    label: Annotated[int, query_integer(0, LABEL_MAX)] | None = None
+    session: Annotated[int, query_integer(0, SESSION_MAX)] | None = None
     limit: PageLimit = PAGE_ROWS_MAX
     cursor: Sequence = 0
 

@@ -148,6 +148,7 @@ def order_row(order: OrderView) -> Row:
         "display_quantity": str(order.display_lots) if order.display_lots else None,
         "minimum_quantity": str(order.minimum_lots) if order.minimum_lots else None,
         "label": order.label,
+        "session": order.session_id,
         "price": _price_or_none(order.price_ticks),
         "quantity": str(order.quantity_lots),
         "filled_quantity": str(order.filled_lots),

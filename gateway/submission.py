@@ -9,23 +9,22 @@ from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply, Stora
 from gateway.errors import ApiError, DoorError
 
 
-def submit(exchange: Exchange, group: np.ndarray) -> asyncio.Future[Reply]:
-    """Queue a command; `reply_of` reads the future. Raises ApiError when it is not taken."""
-    return _submit_many(exchange, [group])[0]
-
-
 async def run_many(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[Reply]:
     """Run commands that are queued side by side, and return once all are durable. Raises ApiError."""
-    futures = _submit_many(exchange, groups)
-    await asyncio.wait(futures)
-    return [reply_of(future) for future in futures]
+    return [reply_of(future) for future in await run_all(exchange, groups)]
+
+
+async def run_all(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
+    """Run commands, and return once each is done, whatever came of it. Raises ApiError when they are not taken."""
+    futures = submit_many(exchange, groups) if groups else []
+    if futures:
+        await asyncio.wait(futures)
+    return futures
 
 
 async def run(exchange: Exchange, group: np.ndarray) -> Reply:
     """Run a command, and return once it is durable. Raises ApiError."""
-    future = submit(exchange, group)
-    await asyncio.wait([future])
-    return reply_of(future)
+    return (await run_many(exchange, [group]))[0]
 
 
 def reply_of(future: asyncio.Future[Reply]) -> Reply:
@@ -38,8 +37,8 @@ def reply_of(future: asyncio.Future[Reply]) -> Reply:
         raise ApiError(DoorError.EXCHANGE_STOPPED) from None
 
 
-def _submit_many(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
-    """Queue commands, all or none. Raises ApiError when they are not taken."""
+def submit_many(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
+    """Queue commands, all or none; `reply_of` reads a future. Raises ApiError when they are not taken."""
     try:
         return exchange.submit_many(groups)
     except Overloaded:

@@ -87,7 +87,10 @@ async def get_orders(request: web.Request) -> web.Response:
     matching = (
         order
         for order in sorted(view.open_orders(account_id), key=lambda order: order.order_id)
-        if order.order_id > query.cursor and query.symbol in (None, order.symbol)
+        if order.order_id > query.cursor
+        and query.symbol in (None, order.symbol)
+        and query.label in (None, order.label)
+        and query.session in (None, order.session_id)
     )
     page, next_cursor = page_of(matching, query.limit, lambda each: each.order_id)
     rows = [order_row(order) for order in page]

@@ -5,7 +5,7 @@ a frame never waits, so frames are handled in the order in which they came.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,6 +25,8 @@ from gateway.gateway import GATEWAY, Gateway
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
 from gateway.messages import EVERYTHING, Topic, shutdown_notice
+from gateway.order_entry import OWNERS, Operation, Replies, one_reply
+from gateway.order_routes import ORDER_OPERATIONS
 from gateway.requests import (
     CancelRequest,
     ChannelRequest,
@@ -38,10 +40,11 @@ from gateway.requests import (
 )
 from gateway.rows import Row, stamp
 from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
-from gateway.submission import reply_of, submit
+from gateway.submission import submit_many
 
 log = structlog.get_logger()
 RequestName = int | str | None
+Handling = Callable[[RequestName, dict[str, Any]], None]
 
 
 async def websocket(request: web.Request) -> web.WebSocketResponse:
@@ -75,7 +78,7 @@ class Session:
         self._in_flight = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
-        self._operations: dict[str, Callable[[RequestName, dict[str, Any]], None]] = {
+        self._operations: dict[str, Handling] = {
             "login": self._login,
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
@@ -83,6 +86,7 @@ class Session:
             "cancel": self._cancel,
             "replace": self._replace,
             "ping": self._ping,
+            **{op: partial(self._enter, operation) for op, operation in ORDER_OPERATIONS.items()},
         }
 
     async def run(self, request: web.Request) -> web.WebSocketResponse:
@@ -163,19 +167,25 @@ class Session:
         account_id = self._trading_account()
         request = parse(PlaceRequest, fields)
         group = codec.place_command(self._view, account_id, request)
-        self._submit(name, group, partial(codec.place_answer, self._view, request))
+        self._submit(name, [group], one_reply(partial(codec.place_answer, self._view, request)))
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
         request = parse(CancelRequest, fields)
         group = codec.cancel_command(account_id, request, request)
-        self._submit(name, group, partial(codec.change_answer, self._view))
+        self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)))
 
     def _replace(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
         request = parse(ReplaceRequest, fields)
         group = codec.replace_command(account_id, request, request)
-        self._submit(name, group, partial(codec.change_answer, self._view))
+        self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)))
+
+    def _enter(self, operation: Operation, name: RequestName, fields: dict[str, Any]) -> None:
+        """An operation on many orders."""
+        account_id = self._trading_account(*operation.roles)
+        entry = operation.entry(self._view, account_id, fields)
+        self._submit(name, entry.groups, entry.answer)
 
     def _ping(self, name: RequestName, fields: dict[str, Any]) -> None:
         parse(PingRequest, fields)
@@ -195,27 +205,43 @@ class Session:
             raise ApiError(DoorError.MISSING_FIELD, "symbol: a book is that of one tranche", "symbol")
         return Topic(request.channel)
 
-    def _trading_account(self) -> int:
+    def _trading_account(self, *roles: Role) -> int:
         if self._key is None:
             raise ApiError(DoorError.NOT_LOGGED_IN)
-        require_role(self._key, Role.TRADER, Role.PROVIDER)
+        require_role(self._key, *(roles or OWNERS))
         return self._key.account_id
 
-    def _submit(self, name: RequestName, group: np.ndarray, answer: Callable[[Reply], Row]) -> None:
-        if self._in_flight >= self._gateway.settings.requests_in_flight_max:
+    def _submit(self, name: RequestName, groups: Sequence[np.ndarray], answer: Callable[[Replies], Row]) -> None:
+        """Queue the commands of one request, each of which counts, and answer when the last of them is done."""
+        if self._in_flight + len(groups) > self._gateway.settings.requests_in_flight_max:
             raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
-        future = submit(self._gateway.exchange, group)
-        self._in_flight += 1
+        futures = submit_many(self._gateway.exchange, groups) if groups else []
+        if not futures:
+            self._answer(name, answer(futures))
+            return
+        self._in_flight += len(futures)
         self._is_idle.clear()
-        future.add_done_callback(partial(self._settle, name, answer))
+        waiting = set(futures)
+        for future in futures:
+            future.add_done_callback(partial(self._settle, name, answer, futures, waiting))
 
-    def _settle(self, name: RequestName, answer: Callable[[Reply], Row], future: asyncio.Future[Reply]) -> None:
-        """The outcome is durable: answer."""
+    def _settle(
+        self,
+        name: RequestName,
+        answer: Callable[[Replies], Row],
+        futures: Replies,
+        waiting: set[asyncio.Future[Reply]],
+        future: asyncio.Future[Reply],
+    ) -> None:
+        """One outcome is durable; with the last of them, answer."""
         self._in_flight -= 1
         if not self._in_flight:
             self._is_idle.set()
+        waiting.discard(future)
+        if waiting:
+            return
         try:
-            self._answer(name, answer(reply_of(future)))
+            self._answer(name, answer(futures))
         except ApiError as error:
             self._refuse(name, error)
         except Exception:

@@ -23,7 +23,7 @@ def create(
     ],
     directory: Annotated[Path, typer.Option(help="Where the market is stored.")] = Path(".bwx/exchange"),
     role: Annotated[
-        list[str] | None, typer.Option(help="trader, provider, reporter or admin; may be repeated.")
+        list[str] | None, typer.Option(help="trader, provider, market_maker, reporter or admin; may be repeated.")
     ] = None,
 ) -> None:
     """Make a key for an account, and print it with its secret: the only time that the secret is shown."""
