@@ -131,7 +131,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     ),
     DoorError.FILLS_NOT_KEPT: Answer(
         410,
-        "some of the fills behind this are not kept any more; statements have them, and newer ones are here",
+        "some fills behind this are not kept any more: ask for later ones, and a statement for these",
         "cursor",
     ),
     DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
