@@ -286,6 +286,8 @@ class ApiError(Exception):
         self.message = message or answer.message
         self.param = param or answer.param
         self.is_repeated = False
+        self.alternatives: dict[str, object] | None = None
+        """What would have been taken instead, for whoever asked to be told."""
         super().__init__(self.message)
 
     @property
@@ -295,7 +297,8 @@ class ApiError(Exception):
 
     def as_json(self) -> dict[str, object]:
         """What goes under "error"."""
-        return {"code": self.code, "number": int(self.error), "message": self.message, "param": self.param}
+        told = {"code": self.code, "number": int(self.error), "message": self.message, "param": self.param}
+        return told if self.alternatives is None else told | {"alternatives": self.alternatives}
 
 
 def error_named(code: str) -> DoorError | Reject | None:

@@ -1,10 +1,13 @@
 """What an account does with its own key: place, change and read its orders, and see its money."""
 
+from functools import partial
+
 from aiohttp import web
 
 from exchange.venue.schema import Reject
 from exchange.view import MarketView, OrderView
 from gateway import codec
+from gateway.alternatives import with_alternatives
 from gateway.errors import ApiError
 from gateway.fields import order_id_of
 from gateway.gateway import GATEWAY
@@ -44,9 +47,11 @@ async def place_order(request: web.Request) -> web.Response:
     account_id = await _trader(request)
     query_of(request, NoQuery)
     order = await body_of(request, PlaceRequest)
-    exchange = request.app[GATEWAY].exchange
-    reply = await run(exchange, codec.place_command(exchange.view, account_id, order))
-    return answer(codec.place_answer(exchange.view, order, reply), ACCEPTED)
+    gateway = request.app[GATEWAY]
+    view = gateway.exchange.view
+    reply = await run(gateway.exchange, codec.place_command(view, account_id, order))
+    tell = partial(codec.place_answer, view, order, reply)
+    return answer(await with_alternatives(gateway, account_id, order, tell), ACCEPTED)
 
 
 async def cancel_order(request: web.Request) -> web.Response:

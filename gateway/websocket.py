@@ -18,6 +18,7 @@ from aiohttp import web
 from exchange.service import Reply
 from exchange.venue.schema import Reject
 from gateway import codec
+from gateway.alternatives import with_alternatives
 from gateway.auth import require_role
 from gateway.errors import ApiError, DoorError
 from gateway.feeds import CHANNELS
@@ -76,6 +77,8 @@ class Session:
         self._key: ApiKey | None = None
         self._topics: set[Topic] = set()
         self._in_flight = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Answers that take a further look; the loop itself would not keep them."""
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._operations: dict[str, Handling] = {
@@ -167,7 +170,14 @@ class Session:
         account_id = self._trading_account()
         request = parse(PlaceRequest, fields)
         group = codec.place_command(self._view, account_id, request)
-        self._submit(name, [group], one_reply(partial(codec.place_answer, self._view, request)))
+        tell = one_reply(partial(codec.place_answer, self._view, request))
+        if not request.alternatives:
+            self._submit(name, [group], tell)
+            return
+        (future,) = self._queue([group])
+        task = asyncio.create_task(self._tell_alternatives(name, account_id, request, future, tell))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
@@ -212,18 +222,23 @@ class Session:
         return self._key.account_id
 
     def _submit(self, name: RequestName, groups: Sequence[np.ndarray], answer: Callable[[Replies], Row]) -> None:
-        """Queue the commands of one request, each of which counts, and answer when the last of them is done."""
-        if self._in_flight + len(groups) > self._gateway.settings.requests_in_flight_max:
-            raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
-        futures = submit_many(self._gateway.exchange, groups) if groups else []
+        """Queue the commands of one request, and answer when the last of them is done."""
+        futures = self._queue(groups)
         if not futures:
             self._answer(name, answer(futures))
-            return
-        self._in_flight += len(futures)
-        self._is_idle.clear()
         waiting = set(futures)
         for future in futures:
             future.add_done_callback(partial(self._settle, name, answer, futures, waiting))
+
+    def _queue(self, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
+        """Queue commands, each of which counts as a request under way. Raises ApiError."""
+        if self._in_flight + len(groups) > self._gateway.settings.requests_in_flight_max:
+            raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
+        futures = submit_many(self._gateway.exchange, groups) if groups else []
+        self._in_flight += len(futures)
+        if futures:
+            self._is_idle.clear()
+        return futures
 
     def _settle(
         self,
@@ -234,9 +249,7 @@ class Session:
         future: asyncio.Future[Reply],
     ) -> None:
         """One outcome is durable; with the last of them, answer."""
-        self._in_flight -= 1
-        if not self._in_flight:
-            self._is_idle.set()
+        self._count_settled()
         waiting.discard(future)
         if waiting:
             return
@@ -247,6 +260,32 @@ class Session:
         except Exception:
             log.exception("answer_failed")
             self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
+
+    async def _tell_alternatives(
+        self,
+        name: RequestName,
+        account_id: int,
+        order: PlaceRequest,
+        future: asyncio.Future[Reply],
+        tell: Callable[[Replies], Row],
+    ) -> None:
+        """Answer when the outcome is durable; a refusal for lack of margin when it is known what would have passed."""
+        try:
+            with suppress(Exception):
+                await future  # awaited by itself, so that the answer is as early as any; what came of it, `tell` says
+            self._answer(name, await with_alternatives(self._gateway, account_id, order, lambda: tell([future])))
+        except ApiError as error:
+            self._refuse(name, error)
+        except Exception:
+            log.exception("answer_failed")
+            self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
+        finally:
+            self._count_settled()
+
+    def _count_settled(self) -> None:
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._is_idle.set()
 
     def _answer(self, name: RequestName, result: Row) -> None:
         self.offer(encode({"id": name, "ok": True, "result": result}))
