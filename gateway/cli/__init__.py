@@ -18,6 +18,7 @@ from gateway.cli.risk import risk_app
 from gateway.cli.serve import serve
 from gateway.cli.statement import statement
 from gateway.cli.trade import trade_app
+from gateway.cli.trade_many import many_app
 
 app = typer.Typer(
     name="bwx",
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+trade_app.add_typer(many_app)
 app.add_typer(trade_app, name="trade", help="Look at a market and trade on it, as people do.")
 app.add_typer(provider_app, name="provider", help="Sell capacity of your own.")
 app.add_typer(delivery_app, name="delivery", help="Follow what is delivered of allocations.")

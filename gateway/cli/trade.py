@@ -13,7 +13,7 @@ import typer
 from exchange.cli.terminal import USAGE_ERROR
 
 if TYPE_CHECKING:
-    from gateway.client import Client, Instrument, OrderAnswer
+    from gateway.client import Alternatives, Client, Instrument, OrderAnswer
     from gateway.client.terms import Side
 
 trade_app = typer.Typer(no_args_is_help=True)
@@ -196,9 +196,9 @@ async def _place(client: "Client", side: "Side", symbol: str, lots: int, price_t
         _show_cost(instrument, side, lots, price)
         return
     if price is None:
-        answer = await client.place(instrument.symbol, side, lots, time_in_force="ioc")
+        answer = await client.place(instrument.symbol, side, lots, time_in_force="ioc", alternatives=True)
     else:
-        answer = await client.place(instrument.symbol, side, lots, price)
+        answer = await client.place(instrument.symbol, side, lots, price, alternatives=True)
     _show_answer(answer)
 
 
@@ -218,6 +218,17 @@ def _show_answer(answer: "OrderAnswer") -> None:
         typer.echo(f"  traded {fill.quantity} at {fill.price}  ({fill.id})")
     if answer.remaining_quantity:
         typer.echo(f"  {answer.remaining_quantity} left at {answer.price}")
+    _show_alternatives(answer.alternatives)
+
+
+def _show_alternatives(alternatives: "Alternatives | None") -> None:
+    """What an order could have come to instead, if that is known."""
+    if alternatives is None:
+        return
+    if alternatives.largest_quantity:
+        typer.echo(f"  {alternatives.largest_quantity} lots would have been taken at that price", err=True)
+    for window in alternatives.windows:
+        typer.echo(f"  {window.symbol} has {window.quantity} lots at {window.price}", err=True)
 
 
 async def _find(client: "Client", symbol: str) -> "Instrument":
@@ -265,6 +276,7 @@ def _with_client(key_file: Path | None, act: Callable[["Client"], Awaitable[None
     try:
         asyncio.run(run())
     except RefusedError as error:
+        _show_alternatives(error.alternatives)
         _fail(f"{error.code} ({error.number}): {error.message}", REFUSED)
     except (aiohttp.ClientConnectionError, TimeoutError):
         _fail(f"no exchange answers at {key.url}; start one with `make run`, or name its key file with --key", REFUSED)

@@ -8,28 +8,46 @@ ClientError
 from collections.abc import Mapping
 from typing import Any, Self
 
+from gateway.client.models import Alternatives
+
 
 class ClientError(Exception):
     """Base of the client's errors; never raised itself."""
 
 
 class RefusedError(ClientError):
-    """A named refusal. `code` and `number` are stable, `message` is for people, `param` names the field at fault."""
+    """A named refusal. `code` and `number` are stable, `message` is for people, `param` names the field at fault.
 
-    def __init__(self, code: str, number: int, message: str, param: str | None, *, repeated: bool = False) -> None:
+    An order that asked for them has `alternatives` when it was refused for want of margin.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        number: int,
+        message: str,
+        param: str | None,
+        *,
+        repeated: bool = False,
+        alternatives: Alternatives | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.number = number
         self.message = message
         self.param = param
         self.repeated = repeated
+        self.alternatives = alternatives
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Self:
         """The refusal in an answer with an "error"."""
         error = answer["error"]
         repeated = bool(answer.get("repeated"))
-        return cls(error["code"], error["number"], error["message"], error["param"], repeated=repeated)
+        other = error.get("alternatives")
+        alternatives = None if other is None else Alternatives.model_validate(other)
+        terms = (error["code"], error["number"], error["message"], error["param"])
+        return cls(*terms, repeated=repeated, alternatives=alternatives)
 
 
 class StreamClosedError(ClientError):

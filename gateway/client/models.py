@@ -127,6 +127,22 @@ class Fill(Answer):
     fee: Decimal
 
 
+class OtherWindow(Answer):
+    """A window that has orders on the other side: the best price there, and how many lots are offered at it."""
+
+    symbol: str
+    price: Decimal
+    quantity: int
+
+
+class Alternatives(Answer):
+    """What else there is: the largest quantity that would pass for want of margin, or windows for want of orders."""
+
+    largest_quantity: int | None
+    windows: list[OtherWindow]
+    sequence: int
+
+
 class OrderAnswer(Answer):
     """What a place, cancel or replace came to. A repeated answer may lack what is no longer remembered."""
 
@@ -145,6 +161,8 @@ class OrderAnswer(Answer):
     average_price: Decimal | None
     trades: list[Fill] | None
     repeated: bool = False
+    alternatives: Alternatives | None = None
+    """Of an order that was killed for want of orders on the other side, and asked to be told."""
 
 
 class Order(Answer):
@@ -162,6 +180,7 @@ class Order(Answer):
     display_quantity: int | None
     minimum_quantity: int | None
     label: int
+    session: int = 0
     price: Decimal | None
     quantity: int
     filled_quantity: int

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Self, Unpack
 from urllib.parse import quote, urlencode
 
@@ -27,6 +28,7 @@ from gateway.client.models import (
     Status,
     Trade,
 )
+from gateway.client.orders import OrderCalls
 from gateway.client.providers import ProviderCalls
 from gateway.client.risk_models import AccountRisk, Margin, WhatIf
 from gateway.client.statements import StatementCalls
@@ -47,6 +49,7 @@ from gateway.client.terms import (
     place_fields,
     replace_fields,
     target_fields,
+    time_text,
     what_if_fields,
 )
 from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, canonical, sign
@@ -59,7 +62,7 @@ ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
 
 
-class Client(ProviderCalls, DeliveryCalls, StatementCalls):
+class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls):
     """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager."""
 
     def __init__(
@@ -98,10 +101,19 @@ class Client(ProviderCalls, DeliveryCalls, StatementCalls):
         return Status.model_validate(await self.ask("GET", "/v1/status"))
 
     async def instruments(
-        self, *, state: str | None = None, region: str | None = None, tier: str | None = None
+        self,
+        *,
+        state: str | None = None,
+        region: str | None = None,
+        tier: str | None = None,
+        start_from: datetime | None = None,
+        start_to: datetime | None = None,
     ) -> list[Instrument]:
-        """All tranches that match, in the order in which they were listed."""
-        pages = self._pages("/v1/instruments", {"state": state, "region": region, "tier": tier})
+        """All tranches that match, in the order in which they were listed; those that begin before `start_to`."""
+        times = {"start_from": start_from, "start_to": start_to}
+        query = {"state": state, "region": region, "tier": tier}
+        query |= {name: None if time is None else time_text(time) for name, time in times.items()}
+        pages = self._pages("/v1/instruments", query)
         return [Instrument.model_validate(row) async for page in pages for row in page["instruments"]]
 
     async def instrument(self, symbol: str) -> Instrument:
@@ -156,9 +168,11 @@ class Client(ProviderCalls, DeliveryCalls, StatementCalls):
         """One own order, open or finished lately."""
         return Order.model_validate(await self.ask("GET", _order_path(order_id, client_id)))
 
-    async def orders(self, symbol: str | None = None) -> list[Order]:
-        """All own open orders, oldest first."""
-        pages = self._pages("/v1/orders", {"symbol": symbol})
+    async def orders(
+        self, symbol: str | None = None, *, label: int | None = None, session: int | None = None
+    ) -> list[Order]:
+        """All own open orders that match, oldest first."""
+        pages = self._pages("/v1/orders", {"symbol": symbol, "label": label, "session": session})
         return [Order.model_validate(row) async for page in pages for row in page["orders"]]
 
     async def account(self) -> Account:

@@ -19,6 +19,7 @@ from gateway.client.book import LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
 from gateway.client.models import Instrument, OrderAnswer, OrdersUpdate, Trade
+from gateway.client.orders import ManyOrders
 from gateway.client.terms import (
     PlaceTerms,
     Price,
@@ -34,7 +35,7 @@ from gateway.signing import LOGIN_METHOD, LOGIN_PATH, canonical, sign
 PING_INTERVAL_S = 30.0
 
 
-class Stream:
+class Stream(ManyOrders):
     """One connection. Use it as an async context manager; get one from `Client.stream`."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, key_id: str | None, secret: str | None) -> None:
@@ -95,6 +96,10 @@ class Stream:
         """Change an order; `quantity` is its total unless `quantity_is` says "remaining"."""
         fields = target_fields(order_id, client_id) | replace_fields(price, quantity, terms)
         return OrderAnswer.model_validate(await self.ask("replace", fields))
+
+    async def operate(self, operation: str, fields: Message) -> Message:
+        """Ask for one operation on many orders."""
+        return await self.ask(operation, fields)
 
     async def ping(self) -> int:
         """A sign of life; the sequence that the market has reached."""

@@ -28,9 +28,11 @@ class PlaceTerms(TypedDict, total=False):
     display_quantity: int
     minimum_quantity: int
     label: int
+    session: int
     self_trade: Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
     expires_time: datetime
     client_id: str
+    alternatives: bool
 
 
 class ReplaceTerms(TypedDict, total=False):
@@ -94,7 +96,7 @@ def place_fields(symbol: str, side: Side, quantity: int, price: Price | None, te
     """A new order: a limit order with a price, a market order without. It gets a client id if it has none."""
     fields: dict[str, Any] = {"symbol": symbol, "side": side, "quantity": str(quantity), "client_id": new_id(), **terms}
     if "expires_time" in terms:
-        fields["expires_time"] = terms["expires_time"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        fields["expires_time"] = time_text(terms["expires_time"])
     for name in ("display_quantity", "minimum_quantity"):
         if name in fields:
             fields[name] = str(fields[name])
@@ -127,6 +129,11 @@ def target_fields(order_id: int | None, client_id: str | None) -> dict[str, Any]
     if (order_id is None) == (client_id is None):
         raise ValueError("name the order by order_id or by client_id")
     return {"order_id": order_id} if order_id is not None else {"client_id": client_id}
+
+
+def time_text(time: datetime) -> str:
+    """A UTC time as it travels."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def decimal_text(value: Price | int) -> str:
