@@ -35,7 +35,8 @@ def cancel_all(
 
     async def send(client: "Client") -> None:
         answer = await client.cancel_all(**scope)
-        typer.echo(f"cancelled {answer.cancelled} orders with {answer.quantity} lots")
+        orders = "orders" if answer.cancelled is None else f"{answer.cancelled} orders"  # a lost answer forgets it
+        typer.echo(f"cancelled {orders} with {answer.quantity} lots")
 
     _with_client(key, send)
 

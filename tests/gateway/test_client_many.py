@@ -1,5 +1,6 @@
 """The client over both doors: many orders at once, and what only REST tells."""
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -83,7 +84,7 @@ async def test_own_quotes_fills_tickers_and_curves_are_read(doors):
         begins = sorted(point.start for point in curve.points)
         found = await taker.instruments(region="eu-fra", tier="ef", start_from=begins[1], start_to=begins[2])
         assert [each.start for each in found] == [begins[1]]
-        assert (await taker.server_time()).time.year >= 2026
+        assert abs((await taker.server_time()).time_ns - time.time_ns()) < 60_000_000_000
         assert await taker.orders(label=4) == []
 
 
