@@ -11,7 +11,7 @@ from exchange.view import MarketView
 from exchange.view.batches import OrderEvent
 from gateway import codec
 from gateway.codec import Fill, Outcome, average_price, command_fill_row, fill_of, reaches_back_to
-from gateway.order_entry import Entry, Operation, at_place, instruments_of, one_reply
+from gateway.order_entry import Entry, OrderOperation, at_place, instruments_of, one_reply
 from gateway.order_requests import BasketRequest, LegEntry
 from gateway.rows import Row, reason_name
 from matching.schema import SelfTrade, Side
@@ -38,7 +38,7 @@ def basket(view: MarketView, account_id: int, request: BasketRequest) -> Entry:
     return Entry([command], one_reply(lambda reply: at_place("legs", instrument_ids, reply, answer)))
 
 
-BASKET = Operation(BasketRequest, basket)
+BASKET = OrderOperation(BasketRequest, basket)
 
 
 def _answer(view: MarketView, request: BasketRequest, instrument_ids: Sequence[int], reply: Reply) -> Row:

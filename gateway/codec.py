@@ -283,9 +283,12 @@ def sum_lots(fills: list[Fill]) -> int:
 
 
 def average_price(fills: list[Fill]) -> str:
-    """To nine places, half to even."""
-    notional = sum(fill.price_ticks * fill.quantity_lots for fill in fills)
-    lots = sum_lots(fills)
+    """Of all trades of a command."""
+    return average_text(sum(fill.price_ticks * fill.quantity_lots for fill in fills), sum_lots(fills))
+
+
+def average_text(notional: int, lots: int) -> str:
+    """So many ticks x lots for each of so many lots, to nine places, half to even."""
     average = Decimal(notional).scaleb(-PRICE_DECIMALS) / lots
     return str(average.quantize(AVERAGE_PLACE, ROUND_HALF_EVEN))
 

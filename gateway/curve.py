@@ -1,15 +1,18 @@
-"""Prices at a glance, for everybody: a tranche's ticker, and the forward curve of a region and tier."""
+"""Prices at a glance, for everybody: a tranche's ticker and candles, and the forward curve of a region and tier."""
 
 from aiohttp import web
 
-from exchange.symbols import SymbolError, format_duration, parse_duration
+from exchange.symbols import NANO_PER_S, SymbolError, format_duration, parse_duration
+from exchange.units import format_ticks
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.view import TrancheView
-from gateway.codec import instrument_id_of, region_id_of
+from exchange.view.candles import INTERVALS_S, Candle
+from gateway.codec import average_text, instrument_id_of, region_id_of
 from gateway.errors import ApiError, DoorError
+from gateway.fields import time_text
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, read_query
-from gateway.requests import CurveQuery, ReadQuery
+from gateway.requests import CandlesQuery, CurveQuery, ReadQuery
 from gateway.rows import Row, instrument_row, stamp
 
 AHEAD = AUCTION_STATES | {LifeState.LISTED, LifeState.OPEN, LifeState.HALTED}
@@ -24,6 +27,7 @@ POINT_NAMES = ("symbol", "start", "end", "gate_closure", *TICKER_NAMES[1:8], "tr
 def add_curve_routes(router: web.UrlDispatcher) -> None:
     """Enter the handlers of this page."""
     router.add_get("/v1/ticker/{symbol}", get_ticker)
+    router.add_get("/v1/candles", get_candles)
     router.add_get("/v1/curve", get_curve)
 
 
@@ -33,6 +37,16 @@ async def get_ticker(request: web.Request) -> web.Response:
     view = request.app[GATEWAY].exchange.view
     tranche = view.tranches[instrument_id_of(view, request.match_info["symbol"])]
     return answer(_some_of(tranche, TICKER_NAMES) | stamp(view))
+
+
+async def get_candles(request: web.Request) -> web.Response:
+    """What a tranche traded at, minute by minute or longer, oldest first; where nothing traded there is no candle."""
+    query = await read_query(request, CandlesQuery)
+    view = request.app[GATEWAY].exchange.view
+    instrument_id = instrument_id_of(view, query.symbol)
+    candles = view.candles.latest(instrument_id, INTERVALS_S[query.interval])[-query.limit :]
+    head: Row = {"symbol": query.symbol, "interval": query.interval, "candles": [_candle_row(each) for each in candles]}
+    return answer(head | stamp(view))
 
 
 async def get_curve(request: web.Request) -> web.Response:
@@ -56,6 +70,19 @@ async def get_curve(request: web.Request) -> web.Response:
     ]
     head: Row = {"region": query.region, "tier": query.tier, "windows": len(ahead), "points": points}
     return answer(head | stamp(view))
+
+
+def _candle_row(candle: Candle) -> Row:
+    return {
+        "start": time_text(candle.start_s * NANO_PER_S).replace(".000000Z", "Z"),
+        "open": format_ticks(candle.open_ticks),
+        "high": format_ticks(candle.high_ticks),
+        "low": format_ticks(candle.low_ticks),
+        "close": format_ticks(candle.close_ticks),
+        "quantity": str(candle.lots),
+        "average_price": average_text(candle.notional, candle.lots),
+        "trades": candle.trades,
+    }
 
 
 def _duration_s(text: str | None) -> int | None:

@@ -37,7 +37,7 @@ class Entry(NamedTuple):
     """Raises ApiError when all of it is refused."""
 
 
-class Operation(NamedTuple):
+class OrderOperation(NamedTuple):
     """One thing that can be asked for."""
 
     model: type[BaseModel]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from gateway.fields import PAGE_ROWS_MAX, ClientId, PageLimit, PriceTicks, QuantityLots, Sequence, query_integer
-from gateway.requests import LABEL_MAX, SESSION_MAX, Label, NoQuery, ReadQuery, SelfTradeName, SessionNumber, ShortText
+from gateway.requests import LABEL_MAX, SESSION_MAX, Label, NoQuery, OrderSession, ReadQuery, SelfTradeName, ShortText
 from matching.schema import LEGS_MAX, QUOTES_MAX
 
 BATCH_MAX = 64
@@ -31,7 +31,7 @@ class CancelAllTerms(_Model):
     tier: Literal["ef", "af", "be"] | None = None
     side: Literal["buy", "sell"] | None = None
     label: Label | None = None
-    session: SessionNumber | None = None
+    session: OrderSession | None = None
     retry_id: ClientId | None = None
 
 
@@ -58,7 +58,7 @@ class _Together(_Model):
     client_id: ClientId | None = None
     self_trade: SelfTradeName = "cancel_newest"
     label: Label = 0
-    session: SessionNumber = 0
+    session: OrderSession = 0
 
 
 class QuoteRequest(_Together):

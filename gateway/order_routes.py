@@ -10,7 +10,7 @@ from gateway.fills import get_fills
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, query_of, signed_by
 from gateway.json_text import decode_object
-from gateway.order_entry import Operation, cancel_all, cancel_many, place_many
+from gateway.order_entry import OrderOperation, cancel_all, cancel_many, place_many
 from gateway.order_requests import BatchRequest, CancelAllQuery, CancelAllTerms
 from gateway.quotes import QUOTE, get_quotes
 from gateway.requests import NoQuery
@@ -20,10 +20,10 @@ DONE = 200
 ACCEPTED = 201
 SOME_REFUSED = 207
 
-PLACE_MANY = Operation(BatchRequest, place_many)
-CANCEL_MANY = Operation(BatchRequest, cancel_many)
-CANCEL_ALL = Operation(CancelAllTerms, cancel_all)
-ORDER_OPERATIONS: dict[str, Operation] = {
+PLACE_MANY = OrderOperation(BatchRequest, place_many)
+CANCEL_MANY = OrderOperation(BatchRequest, cancel_many)
+CANCEL_ALL = OrderOperation(CancelAllTerms, cancel_all)
+ORDER_OPERATIONS: dict[str, OrderOperation] = {
     "place_many": PLACE_MANY,
     "cancel_many": CANCEL_MANY,
     "cancel_all": CANCEL_ALL,
@@ -53,7 +53,7 @@ async def cancel_matching(request: web.Request) -> web.Response:
     return await _run(request, CANCEL_ALL, account_id, terms, DONE)
 
 
-def _handler(operation: Operation, status: int) -> Handler:
+def _handler(operation: OrderOperation, status: int) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         account_id = (await signed_by(request, *operation.roles)).account_id
         query_of(request, NoQuery)
@@ -63,7 +63,7 @@ def _handler(operation: Operation, status: int) -> Handler:
 
 
 async def _run(
-    request: web.Request, operation: Operation, account_id: int, fields: Mapping[str, Any], status: int
+    request: web.Request, operation: OrderOperation, account_id: int, fields: Mapping[str, Any], status: int
 ) -> web.Response:
     exchange = request.app[GATEWAY].exchange
     entry = operation.entry(exchange.view, account_id, fields)

@@ -18,7 +18,7 @@ from gateway.codec import command_fill_row, fill_of
 from gateway.errors import ApiError
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, page_of, read_query, signed_by
-from gateway.order_entry import Entry, Operation, at_place, instruments_of, one_reply
+from gateway.order_entry import Entry, OrderOperation, at_place, instruments_of, one_reply
 from gateway.order_requests import QuoteEntry, QuoteRequest, QuotesQuery
 from gateway.requests import Role
 from gateway.rows import Row, order_row, reason_name, stamp
@@ -55,7 +55,7 @@ def quote(view: MarketView, account_id: int, request: QuoteRequest) -> Entry:
     return Entry([command], one_reply(lambda reply: at_place("quotes", instrument_ids, reply, answer)))
 
 
-QUOTE = Operation(QuoteRequest, quote, (Role.MARKET_MAKER,))
+QUOTE = OrderOperation(QuoteRequest, quote, (Role.MARKET_MAKER,))
 
 
 def _check_sides(at: int, entry: QuoteEntry) -> None:

@@ -55,7 +55,7 @@ StateName = Literal[
 ]
 SelfTradeName = Literal["none", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"]
 Label = Annotated[int, Field(ge=0, le=LABEL_MAX)]
-SessionNumber = Annotated[int, Field(ge=0, le=SESSION_MAX)]
+OrderSession = Annotated[int, Field(ge=0, le=SESSION_MAX)]
 SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
 PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
@@ -67,11 +67,11 @@ class Role(StrEnum):
 
     TRADER = "trader"
     PROVIDER = "provider"
-    MARKET_MAKER = "market_maker"
-    """Sends mass quotes, beside what the key's other roles let it do."""
     REPORTER = "reporter"
     """Reports what was delivered, and nothing else."""
     ADMIN = "admin"
+    MARKET_MAKER = "market_maker"
+    """Sends mass quotes, beside what the key's other roles let it do."""
 
 
 class _Model(BaseModel):
@@ -93,7 +93,7 @@ class OrderTerms(_Model):
     display_quantity: QuantityLots | None = None
     minimum_quantity: QuantityLots | None = None
     label: Label = 0
-    session: SessionNumber = 0
+    session: OrderSession = 0
     self_trade: SelfTradeName = "cancel_newest"
     client_id: ClientId | None = None
 
@@ -329,6 +329,14 @@ class InstrumentsQuery(ReadQuery):
     start_to: UtcTimeNs | None = None
     limit: PageLimit = PAGE_ROWS_MAX
     cursor: Sequence = 0
+
+
+class CandlesQuery(ReadQuery):
+    """Whose candles, of which length, and how many of the latest."""
+
+    symbol: ShortText
+    interval: Literal["1m", "5m", "1h"]
+    limit: PageLimit = 100
 
 
 class CurveQuery(ReadQuery):

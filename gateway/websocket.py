@@ -26,7 +26,7 @@ from gateway.gateway import GATEWAY, Gateway
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
 from gateway.messages import EVERYTHING, Topic, shutdown_notice
-from gateway.order_entry import OWNERS, Operation, Replies, one_reply
+from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
 from gateway.requests import (
     CancelRequest,
@@ -191,7 +191,7 @@ class Session:
         group = codec.replace_command(account_id, request, request)
         self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)))
 
-    def _enter(self, operation: Operation, name: RequestName, fields: dict[str, Any]) -> None:
+    def _enter(self, operation: OrderOperation, name: RequestName, fields: dict[str, Any]) -> None:
         """An operation on many orders."""
         account_id = self._trading_account(*operation.roles)
         entry = operation.entry(self._view, account_id, fields)

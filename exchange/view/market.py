@@ -15,6 +15,7 @@ import numpy as np
 from exchange.published import Published
 from exchange.venue.schema import Event
 from exchange.view.batches import KIND, SEQUENCE, BatchReader, OrderEvent
+from exchange.view.candles import Candles
 from exchange.view.deliveries import Deliveries
 from exchange.view.fills import Fills
 from exchange.view.order_flow import APPLY_ORDER_EVENT, begin_order, reject_order
@@ -77,6 +78,7 @@ class MarketView:
     """The latest trades of all tranches, the newest last."""
     fills: Fills = field(default_factory=Fills)
     """What each account traded."""
+    candles: Candles = field(default_factory=Candles)
     capacities: dict[int, CapacityView] = field(default_factory=dict)
     """Of all providers, by id; one that is over may still be there."""
     endpoint_at_work: str = field(default="", compare=False)

@@ -219,6 +219,7 @@ def _record_trade(
     tranche.trades.append(trade)
     view.tape.append(trade)
     view.trades += 1
+    view.candles.add(instrument_id, view.time_ns, price_ticks, lots)
     # By place, as everything that happens with every trade.
     view.fills.add(
         Execution(

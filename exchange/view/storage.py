@@ -19,6 +19,7 @@ import orjson
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
+from exchange.view.candles import CandleRow
 from exchange.view.fills import Execution
 from exchange.view.packed import PACKED_ORDER, Packed, PackedOrders, join_packed, oldest_first, pack_orders
 from exchange.view.packed_levels import PACKED_LEVEL, FrozenSide, freeze_levels, load_levels, pack_levels
@@ -72,6 +73,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "position": dict.fromkeys(_POSITION, 0),
     "trade": dict.fromkeys(TradeView._fields, 0),
     "execution": dict.fromkeys(Execution._fields, 0),
+    "candle": dict.fromkeys(CandleRow._fields, 0),
     "series": dict.fromkeys(SeriesTerms._fields, 0),
     "strain": dict.fromkeys(RegionStrain._fields, 0),
     "financing": dict.fromkeys(Financing._fields, 0),
@@ -131,6 +133,7 @@ def freeze_view(view: MarketView) -> FrozenView:
         "ended_tranches": list(view.ended_tranches),
         "tape": list(view.tape),
         "fills": view.fills.dump(),
+        "candles": view.candles.dump(),
         "deliveries": view.deliveries.dump(),
     }
     orders = view.orders
@@ -187,6 +190,7 @@ def load_document(view: MarketView, document: dict[str, Any]) -> None:
     view.ended_tranches.extend(document["ended_tranches"])
     view.tape.extend(TradeView(*row) for row in document["tape"])
     view.fills.load(document.get("fills"), view.sequence)
+    view.candles.load(document.get("candles", []))
     view.deliveries.load(document["deliveries"])
 
 

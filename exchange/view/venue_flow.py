@@ -136,6 +136,7 @@ def _drop_tranche(view: MarketView, instrument_id: int) -> None:
     tranche = view.tranches.pop(instrument_id)
     view.changed.pop(instrument_id, None)
     view.deliveries.drop_tranche(instrument_id)
+    view.candles.drop_tranche(instrument_id)
     if view.tranche_by_symbol[tranche.symbol] == instrument_id:
         del view.tranche_by_symbol[tranche.symbol]
 

@@ -61,6 +61,7 @@ from gateway.client.models import (
 from gateway.client.order_models import (
     BasketAnswer,
     BatchResult,
+    Candle,
     Curve,
     CurvePoint,
     LegAnswer,
@@ -95,6 +96,7 @@ __all__ = [
     "BasketAnswer",
     "BatchResult",
     "Book",
+    "Candle",
     "CashOut",
     "Client",
     "ClientError",

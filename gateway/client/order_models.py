@@ -135,6 +135,19 @@ class Curve(Answer):
     sequence: int
 
 
+class Candle(Answer):
+    """What a tranche traded at in an interval."""
+
+    start: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    quantity: int
+    average_price: Decimal
+    trades: int
+
+
 class ServerTime(Answer):
     """The clock that signatures are judged by."""
 

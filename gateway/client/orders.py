@@ -1,13 +1,14 @@
 """Many orders at once: what both doors of the client offer alike, and what REST alone tells of orders and prices."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 from urllib.parse import quote as quoted
 
 from gateway.client.models import OwnFill
 from gateway.client.order_models import (
     BasketAnswer,
     BatchResult,
+    Candle,
     Curve,
     MassCancelAnswer,
     MassQuoteAnswer,
@@ -116,6 +117,11 @@ class OrderCalls(ManyOrders):
     async def ticker(self, symbol: str) -> Ticker:
         """What a tranche trades at."""
         return Ticker.model_validate(await self.ask("GET", f"/v1/ticker/{quoted(symbol, safe='')}"))
+
+    async def candles(self, symbol: str, interval: Literal["1m", "5m", "1h"], *, limit: int = 100) -> list[Candle]:
+        """What a tranche traded at, oldest first; where nothing traded there is no candle."""
+        query = {"symbol": symbol, "interval": interval, "limit": limit}
+        return [Candle.model_validate(row) for row in (await self.ask("GET", "/v1/candles", query=query))["candles"]]
 
     async def curve(self, region: str, tier: str, *, duration: str | None = None, limit: int = 100) -> Curve:
         """The windows ahead of a region and tier, the next one first."""

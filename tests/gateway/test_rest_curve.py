@@ -61,6 +61,35 @@ async def test_a_curve_that_cannot_be_is_refused(doors, query, status, code, par
     assert (told, answer["error"]["code"], answer["error"]["param"]) == (status, code, param)
 
 
+async def test_candles_tell_what_a_tranche_traded_at(doors, traded):
+    async with await doors.client("alice") as alice:
+        await alice.place(doors.symbol, "sell", 3, "0.039")
+    for interval in ("1m", "5m", "1h"):
+        status, answer = await doors.ask("GET", f"/v1/candles?symbol={doors.symbol}&interval={interval}")
+        assert (status, answer["interval"]) == (200, interval)
+        assert sum(candle["trades"] for candle in answer["candles"]) == 2
+        assert sum(int(candle["quantity"]) for candle in answer["candles"]) == 5
+        assert (answer["candles"][0]["open"], answer["candles"][-1]["close"]) == ("0.045000", "0.039000")
+        async with await doors.client("carol") as carol:
+            own = await carol.candles(doors.symbol, interval)
+        assert [str(candle.average_price) for candle in own] == [each["average_price"] for each in answer["candles"]]
+    _, answer = await doors.ask("GET", f"/v1/candles?symbol={doors.other_symbol}&interval=1m")
+    assert answer["candles"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "param"),
+    [
+        ("symbol=nowhere&interval=1m", 404, "unknown_instrument", "symbol"),
+        ("symbol=nowhere&interval=1d", 422, "invalid_value", "interval"),
+        ("interval=1m", 422, "missing_field", "symbol"),
+    ],
+)
+async def test_candles_that_cannot_be_are_refused(doors, query, status, code, param):
+    told, answer = await doors.ask("GET", f"/v1/candles?{query}")
+    assert (told, answer["error"]["code"], answer["error"]["param"]) == (status, code, param)
+
+
 async def test_tranches_are_found_by_when_they_begin(doors):
     _, answer = await doors.ask("GET", "/v1/instruments?region=eu-fra&tier=ef")
     starts = sorted(row["start"] for row in answer["instruments"])
