@@ -1,17 +1,20 @@
 """What tranches traded at over minutes, 5 minutes and hours of venue time: one candle for each in which they did.
 
-Of each tranche and interval the latest are kept. A trade is entered once for each interval, whatever it came from.
+Of each tranche and interval the latest are kept. A trade changes the candle of its minute alone; a minute that is over
+goes into the longer ones, and the one that is not is added to them when they are read.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-NANO_PER_S = 1_000_000_000
+NANO_PER_MINUTE = 60_000_000_000
 CANDLES_KEPT = 300
-INTERVALS_S = {"1m": 60, "5m": 300, "1h": 3_600}
+MINUTE_S = 60
+LONGER_S = (300, 3_600)
+INTERVALS_S = dict(zip(("1m", "5m", "1h"), (MINUTE_S, *LONGER_S), strict=True))
 
 
 @dataclass(slots=True)
@@ -29,12 +32,27 @@ class Candle:
 
     def take(self, price_ticks: int, lots: int) -> None:
         """One more trade."""
-        self.high_ticks = max(self.high_ticks, price_ticks)
-        self.low_ticks = min(self.low_ticks, price_ticks)
+        if price_ticks > self.high_ticks:
+            self.high_ticks = price_ticks
+        elif price_ticks < self.low_ticks:
+            self.low_ticks = price_ticks
         self.close_ticks = price_ticks
         self.lots += lots
         self.notional += price_ticks * lots
         self.trades += 1
+
+    def followed_by(self, later: Candle) -> Candle:
+        """Both as one."""
+        return Candle(
+            self.start_s,
+            self.open_ticks,
+            max(self.high_ticks, later.high_ticks),
+            min(self.low_ticks, later.low_ticks),
+            later.close_ticks,
+            self.lots + later.lots,
+            self.notional + later.notional,
+            self.trades + later.trades,
+        )
 
 
 class CandleRow(NamedTuple):
@@ -52,36 +70,37 @@ class CandleRow(NamedTuple):
     trades: int
 
 
+def _no_candles() -> deque[Candle]:
+    return deque(maxlen=CANDLES_KEPT)
+
+
 @dataclass(slots=True)
-class Candles:
-    """Those of all tranches that have traded."""
+class TrancheCandles:
+    """Those of one tranche, the newest last; the longer ones without the latest minute."""
 
-    of_tranches: dict[int, dict[int, deque[Candle]]] = field(default_factory=dict)
-    """By instrument and seconds of the interval, the newest last."""
+    minutes: deque[Candle] = field(default_factory=_no_candles)
+    longer: dict[int, deque[Candle]] = field(default_factory=lambda: {each: _no_candles() for each in LONGER_S})
 
-    def add(self, instrument_id: int, time_ns: int, price_ticks: int, lots: int) -> None:
-        """Enter a trade."""
-        time_s = time_ns // NANO_PER_S
-        if instrument_id not in self.of_tranches:
-            self.of_tranches[instrument_id] = _no_candles()
-        for interval_s, candles in self.of_tranches[instrument_id].items():
-            start_s = time_s - time_s % interval_s
-            if candles and candles[-1].start_s == start_s:
-                candles[-1].take(price_ticks, lots)
-            else:
-                prices_ticks = (price_ticks,) * 4
-                candles.append(Candle(start_s, *prices_ticks, lots, price_ticks * lots, 1))
+    def begin_minute(self, start_s: int, price_ticks: int, lots: int) -> None:
+        """The first trade of a minute: the one before is over."""
+        if self.minutes:
+            for interval_s, candles in self.longer.items():
+                _fold(candles, interval_s, self.minutes[-1])
+        prices_ticks = (price_ticks,) * 4
+        self.minutes.append(Candle(start_s, *prices_ticks, lots, price_ticks * lots, 1))
 
-    def latest(self, instrument_id: int, interval_s: int) -> list[Candle]:
-        """All that are kept, the oldest first."""
-        return list(self.of_tranches.get(instrument_id, {}).get(interval_s, ()))
+    def latest(self, interval_s: int) -> list[Candle]:
+        """All that are kept of an interval, the latest minute included."""
+        if interval_s == MINUTE_S:
+            return list(self.minutes)
+        candles = self.longer[interval_s].copy()
+        if self.minutes:
+            _fold(candles, interval_s, self.minutes[-1])
+        return list(candles)
 
-    def drop_tranche(self, instrument_id: int) -> None:
-        """Forget those of a tranche."""
-        self.of_tranches.pop(instrument_id, None)
-
-    def dump(self) -> list[CandleRow]:
-        """All of them as plain values that do not change, in an order that equal ones share."""
+    def rows(self, instrument_id: int) -> list[CandleRow]:
+        """All of them as they are kept."""
+        by_interval = ((MINUTE_S, self.minutes), *self.longer.items())
         return [
             CandleRow(
                 instrument_id,
@@ -95,17 +114,52 @@ class Candles:
                 each.notional,
                 each.trades,
             )
-            for instrument_id, intervals in self.of_tranches.items()
-            for interval_s, candles in intervals.items()
+            for interval_s, candles in by_interval
             for each in candles
         ]
+
+
+@dataclass(slots=True)
+class Candles:
+    """Those of all tranches that have traded."""
+
+    of_tranches: dict[int, TrancheCandles] = field(default_factory=dict)
+
+    def add(self, instrument_id: int, time_ns: int, price_ticks: int, lots: int) -> None:
+        """Enter a trade."""
+        own = self.of_tranches.get(instrument_id)
+        if own is None:
+            own = self.of_tranches[instrument_id] = TrancheCandles()
+        start_s = time_ns // NANO_PER_MINUTE * MINUTE_S
+        if own.minutes and own.minutes[-1].start_s == start_s:
+            own.minutes[-1].take(price_ticks, lots)
+        else:
+            own.begin_minute(start_s, price_ticks, lots)
+
+    def latest(self, instrument_id: int, interval_s: int) -> list[Candle]:
+        """All that are kept, the oldest first."""
+        own = self.of_tranches.get(instrument_id)
+        return own.latest(interval_s) if own else []
+
+    def drop_tranche(self, instrument_id: int) -> None:
+        """Forget those of a tranche."""
+        self.of_tranches.pop(instrument_id, None)
+
+    def dump(self) -> list[CandleRow]:
+        """All of them as plain values that do not change, in an order that equal ones share."""
+        return [row for instrument_id, own in self.of_tranches.items() for row in own.rows(instrument_id)]
 
     def load(self, rows: list[Any]) -> None:
         """Fill empty ones with what was dumped."""
         for instrument_id, interval_s, *values in rows:
-            intervals = self.of_tranches.setdefault(instrument_id, _no_candles())
-            intervals[interval_s].append(Candle(*values))
+            own = self.of_tranches.setdefault(instrument_id, TrancheCandles())
+            (own.minutes if interval_s == MINUTE_S else own.longer[interval_s]).append(Candle(*values))
 
 
-def _no_candles() -> dict[int, deque[Candle]]:
-    return {interval_s: deque(maxlen=CANDLES_KEPT) for interval_s in INTERVALS_S.values()}
+def _fold(candles: deque[Candle], interval_s: int, minute: Candle) -> None:
+    """Let a minute be the last part of the longer candle in which it lies."""
+    start_s = minute.start_s - minute.start_s % interval_s
+    if candles and candles[-1].start_s == start_s:
+        candles[-1] = candles[-1].followed_by(minute)
+    else:
+        candles.append(replace(minute, start_s=start_s))
