@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from exchange import commands
 from exchange.service import Reply
-from exchange.venue.schema import SUMMARY_EVENT, Tier
+from exchange.venue.schema import SUMMARY_EVENT, Reject, Tier
 from exchange.view import MarketView
 from gateway import codec
 from gateway.errors import ApiError, DoorError
@@ -99,7 +99,10 @@ def at_place(name: str, places: Sequence[int], reply: Reply, answer: Callable[[R
         return answer(reply)
     except ApiError as refused:
         instrument_id = int(reply.events[-1]["instrument_id"])
-        refused.param = f"{name}[{places.index(instrument_id)}]" if instrument_id in places else None
+        if instrument_id in places:
+            refused.param = f"{name}[{places.index(instrument_id)}]"
+        elif refused.error is not Reject.CLIENT_ID_REUSED:
+            refused.param = None  # all entries together are refused, and no field of one of them is at fault
         raise
 
 

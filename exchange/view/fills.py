@@ -6,9 +6,11 @@ account is remembered by name, so that whoever asks from before that is told so 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
@@ -48,6 +50,10 @@ class Execution(NamedTuple):
     maker_fee_ppm: int
     taker_fee_ppm: int
 
+    def name(self) -> TradeName:
+        """Of the trade."""
+        return self.trade.sequence, self.trade.index
+
     def fills_of(self, account_id: int) -> Iterator[FillView]:
         """The trade as an account sees it: twice, if it traded with itself."""
         trade = self.trade
@@ -82,8 +88,10 @@ class Fills:
 
     def of_account(self, account_id: int, after: TradeName = THE_FIRST) -> Iterator[FillView]:
         """What an account traded after the trade of a name, oldest first; from the first that is remembered on."""
-        for execution in self.of_accounts.get(account_id, ()):
-            if (execution.trade.sequence, execution.trade.index) > after:
+        own = self.of_accounts.get(account_id)
+        if own is not None:
+            first = bisect_right(own, after, key=Execution.name)
+            for execution in islice(own, first, None):
                 yield from execution.fills_of(account_id)
 
     def reaches_back_to(self, account_id: int, name: TradeName) -> bool:
@@ -128,4 +136,4 @@ class Fills:
             own.popleft()
             if not own:
                 del self.of_accounts[account_id]
-            self.forgotten[account_id] = (execution.trade.sequence, execution.trade.index)
+            self.forgotten[account_id] = execution.name()

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.trade import KeyFile, _table, _with_client
+from gateway.cli.risk import _thought
+from gateway.cli.trade import Dry, KeyFile, _table, _with_client
 
 if TYPE_CHECKING:
     from gateway.client import Client
 
 many_app = typer.Typer()
+
+LEG_HELP = 'One leg: "buy 5 eu-fra.af 0.0405". May be repeated, up to 16 times.'
 
 OneRegion = Annotated[str | None, typer.Option(help="Orders of one region alone.")]
 OneTier = Annotated[str | None, typer.Option(help="Orders of one tier alone: ef, af or be.")]
@@ -37,6 +40,36 @@ def cancel_all(
         answer = await client.cancel_all(**scope)
         orders = "orders" if answer.cancelled is None else f"{answer.cancelled} orders"  # a lost answer forgets it
         typer.echo(f"cancelled {orders} with {answer.quantity} lots")
+
+    _with_client(key, send)
+
+
+@many_app.command(
+    epilog='Example: bwx trade basket --leg "buy 5 eu-fra.ef 0.0410" --leg "sell 5 eu-fra.af 0.0390" --dry-run'
+)
+def basket(
+    leg: Annotated[list[str], typer.Option(help=LEG_HELP, show_default=False)],
+    dry_run: Dry = False,
+    key: KeyFile = None,
+) -> None:
+    """Trade several tranches at once, each leg whole at its price or better, or none of them."""
+
+    async def send(client: "Client") -> None:
+        from gateway.client import Leg
+
+        thoughts = [await _thought(client, text, needs_price=True) for text in leg]
+        legs = [Leg(each.symbol, each.side, each.quantity, each.price or "0") for each in thoughts]
+        if dry_run:
+            for each in legs:
+                typer.echo(f"would {each.side} {each.quantity} lots of {each.symbol} at {each.price} or better")
+            typer.echo("all of them, or none; nothing was sent")
+            return
+        answer = await client.basket(legs)
+        killed = "" if answer.killed_leg is None else f", {answer.reason}: {legs[answer.killed_leg].symbol}"
+        typer.echo(f"basket: {answer.status}{killed}")
+        for done in answer.legs:
+            for fill in done.trades or ():
+                typer.echo(f"  {done.side} {fill.quantity} of {done.symbol} at {fill.price}  ({fill.id})")
 
     _with_client(key, send)
 

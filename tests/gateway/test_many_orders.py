@@ -353,6 +353,28 @@ async def test_a_leg_that_cannot_be_refuses_the_basket_and_is_named(doors, ask, 
     assert doors.exchange.view.trades == 0
 
 
+async def test_what_all_entries_together_are_refused_for_names_none_of_them(doors, ask, liquidity):
+    key = await doors.account("maker", QUOTER)
+    assert (await ask(key, "quote", quotes=[both_sides(doors)], client_id="once"))[0]
+    taken, error = await ask(key, "quote", quotes=[both_sides(doors, bid_quantity="1")], client_id="once")
+    assert (taken, error["code"], error["param"]) == (False, "client_id_reused", "client_id")
+    await doors.admin.withdraw("maker", "999990")
+    _, error = await ask(key, "quote", quotes=[both_sides(doors, bid_quantity="9000")])
+    assert (error["code"], error["param"]) == ("insufficient_margin", None)
+    large = [leg | {"quantity": "9000"} for leg in legs_of(doors)]
+    _, error = await ask(key, "basket", legs=large)
+    assert (error["code"], error["param"]) == ("insufficient_margin", None)
+
+
+async def test_a_halted_market_takes_no_quotes_and_no_baskets_but_mass_cancels(doors, ask, crowd):
+    key = await doors.account("maker", QUOTER)
+    await doors.admin.halt()
+    for op, fields in (("quote", {"quotes": [both_sides(doors)]}), ("basket", {"legs": legs_of(doors)})):
+        taken, error = await ask(key, op, **fields)
+        assert (taken, error["code"], error["param"]) == (False, "market_halted", None)
+    assert (await ask(crowd, "cancel_all"))[1]["cancelled"] == 4
+
+
 async def test_a_basket_has_at_most_16_legs(doors, ask):
     key = await doors.account("alice")
     taken, error = await ask(key, "basket", legs=legs_of(doors) * 9)

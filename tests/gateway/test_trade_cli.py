@@ -44,6 +44,19 @@ async def test_a_curve_shows_the_windows_ahead(traded: Doors, tmp_path: Path) ->
     assert all("PT1H" in line and "0.040000" in line for line in lines[1:])
 
 
+async def test_a_basket_is_traded_whole_or_tells_which_leg_could_not_be(traded: Doors, tmp_path: Path) -> None:
+    key = tmp_path / "key.json"
+    legs = ("--leg", f"buy 1 {traded.symbol} 0.045", "--leg", f"sell 2 {traded.other_symbol} 0.039")
+    told = await run(traded, key, "trade", "basket", *legs, "--dry-run", name="carol")
+    assert told.output.splitlines()[-1] == "all of them, or none; nothing was sent"
+    assert traded.exchange.view.trades == 1
+    told = await run(traded, key, "trade", "basket", *legs, name="carol")
+    assert told.output.startswith("basket: filled\n")
+    assert f"sell 2 of {traded.other_symbol} at 0.039000" in told.output
+    told = await run(traded, key, "trade", "basket", *legs[:3], f"sell 9 {traded.other_symbol} 0.039", name="carol")
+    assert told.output == f"basket: killed, not_fillable: {traded.other_symbol}\n"
+
+
 async def test_an_order_that_comes_to_nothing_shows_what_else_there_is(traded: Doors, tmp_path: Path) -> None:
     await traded.admin.withdraw("bob", "999990")
     told = await run(traded, tmp_path / "key.json", "trade", "buy", traded.symbol, "9000", "--price", "0.04")
