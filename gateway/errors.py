@@ -95,7 +95,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.METHOD_NOT_ALLOWED: Answer(405, "use a method that the Allow header names"),
     DoorError.BAD_REQUEST: Answer(400, "the request does not follow HTTP"),
     DoorError.UNKNOWN_OPERATION: Answer(
-        400, "send login, subscribe, unsubscribe, place, cancel, replace or ping", "op"
+        400, "send login, subscribe, unsubscribe, resync, place, cancel, replace or ping", "op"
     ),
     DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to book, trades, ticker, orders or account", "channel"),
     DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),

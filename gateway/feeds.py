@@ -1,7 +1,7 @@
 """Who hears what. One listener on the exchange has each message built once a batch, and offers it to all who asked.
 
-    batch ─▶ book deltas, trades, own affairs  at once, one message for each topic that has subscribers
-          └▶ tickers                           collected, and sent every quarter of a second
+    batch ─▶ books, trades, own affairs  at once, one message for each topic that has subscribers
+          └▶ conflated books, tickers    collected, and sent every tenth, every quarter of a second
 
 A subscriber never makes the feed wait: it takes a message, or is cut off. Messages are built on the loop's thread while
 the view stands still, so a snapshot and the updates after it fit together without a gap. They are offered one turn of
@@ -11,24 +11,18 @@ hears of an order in a channel before the answer to it.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from exchange.service import Exchange, Published
 from exchange.view import TrancheView
 from gateway import messages
-from gateway.json_text import encode
-from gateway.messages import EVERYTHING, Topic
+from gateway.book_feed import BookFeed
 from gateway.rows import Row
 from gateway.settings import GatewaySettings
+from gateway.subscribers import Subscriber, offer_to
+from gateway.topics import CHANNELS, CONFLATED_MS, EVERYTHING, Topic
 
-CHANNELS = ("book", "trades", "ticker", "orders", "account")
-
-
-class Subscriber(Protocol):
-    """Whoever listens."""
-
-    def offer(self, message: bytes) -> None:
-        """Take a message without waiting, or be cut off."""
+MS_PER_S = 1_000
 
 
 class Feed:
@@ -40,7 +34,7 @@ class Feed:
         self._settings = settings
         self._subscribers: dict[str, dict[int, set[Subscriber]]] = {channel: {} for channel in CHANNELS}
         self._everyone: set[Subscriber] = set()
-        self._book_sequences: dict[int, int] = {}
+        self._books = BookFeed(exchange.view)
         self._changed_tickers: dict[int, TrancheView] = {}
         self._readers = SequenceWaiters()
         self._stop_listening: Callable[[], None] | None = None
@@ -52,6 +46,7 @@ class Feed:
             tranche.book.take_changes()
         self._stop_listening = self._exchange.subscribe(self._hear)
         self._timers = [
+            asyncio.create_task(_every(CONFLATED_MS / MS_PER_S, self._books.publish_conflated)),
             asyncio.create_task(_every(self._settings.ticker_interval_s, self._publish_tickers)),
             asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeat)),
         ]
@@ -75,19 +70,21 @@ class Feed:
 
     def subscribe(self, subscriber: Subscriber, topic: Topic) -> None:
         """Offer a snapshot now and every change from here on; who is subscribed already gets a fresh snapshot."""
-        self._subscribers[topic.channel].setdefault(topic.subject, set()).add(subscriber)
         if topic.channel == "book":
-            self._book_sequences[topic.subject] = self._view.tranches[topic.subject].book.sequence
-        _offer_to((subscriber,), messages.snapshot(self._view, topic))
+            self._books.subscribe(subscriber, topic)
+            return
+        self._subscribers[topic.channel].setdefault(topic.subject, set()).add(subscriber)
+        offer_to((subscriber,), messages.snapshot(self._view, topic))
 
     def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
         """Offer nothing more of a topic."""
+        if topic.channel == "book":
+            self._books.unsubscribe(subscriber, topic)
+            return
         subscribers = self._subscribers[topic.channel].get(topic.subject, set())
         subscribers.discard(subscriber)
         if not subscribers:
             self._subscribers[topic.channel].pop(topic.subject, None)
-            if topic.channel == "book":
-                self._book_sequences.pop(topic.subject, None)
 
     async def reached(self, sequence: int) -> bool:
         """Wait until readers see a sequence, for a bounded time; whether they do."""
@@ -99,7 +96,7 @@ class Feed:
         """A batch is durable, and the view has it."""
         for tranche in self._view.take_changed():
             self._changed_tickers[tranche.instrument_id] = tranche
-            self._publish_book(tranche)
+            self._books.hear(tranche)
         if self._subscribers["trades"]:
             self._publish_all("trades", messages.trades_updates(self._view, batch))
         accounts = self._subscribers["orders"]
@@ -110,21 +107,13 @@ class Feed:
             self._publish_all("account", messages.account_updates(self._view, batch, accounts.keys()))
         self._readers.wake(self._view.sequence)
 
-    def _publish_book(self, tranche: TrancheView) -> None:
-        changes = tranche.book.take_changes()
-        instrument_id = tranche.instrument_id
-        if changes and instrument_id in self._subscribers["book"]:
-            previous = self._book_sequences[instrument_id]
-            self._book_sequences[instrument_id] = tranche.book.sequence
-            self._publish("book", instrument_id, messages.book_delta(self._view, tranche, changes, previous))
-
     def _publish_tickers(self) -> None:
         tranches, self._changed_tickers = self._changed_tickers, {}
         if tranches and self._subscribers["ticker"]:
             self._publish("ticker", EVERYTHING, messages.ticker_update(self._view, tranches.values()))
 
     def _publish_heartbeat(self) -> None:
-        _offer_to(self._everyone, messages.heartbeat(self._view))
+        offer_to(self._everyone, messages.heartbeat(self._view))
 
     def _publish_all(self, channel: str, updates: dict[int, Row]) -> None:
         for subject, message in updates.items():
@@ -133,7 +122,7 @@ class Feed:
     def _publish(self, channel: str, subject: int, message: Row) -> None:
         subscribers = self._subscribers[channel].get(subject)
         if subscribers:
-            _offer_to(subscribers, message)
+            offer_to(subscribers, message)
 
 
 class SequenceWaiters:
@@ -157,16 +146,6 @@ class SequenceWaiters:
         for future, wanted in self._waiting.items():
             if wanted <= sequence and not future.done():
                 future.set_result(None)
-
-
-def _offer_to(subscribers: Iterable[Subscriber], message: Row) -> None:
-    """Build now, for those who listen now; offer at the loop's next turn."""
-    asyncio.get_running_loop().call_soon(_deliver, tuple(subscribers), encode(message))
-
-
-def _deliver(subscribers: tuple[Subscriber, ...], payload: bytes) -> None:
-    for subscriber in subscribers:
-        subscriber.offer(payload)
 
 
 async def _every(interval_s: float, publish: Callable[[], None]) -> NoReturn:

@@ -1,9 +1,8 @@
-"""The messages of the channels, built from the read model and a batch. Nothing here knows who listens."""
+"""The messages of the channels but for books, built from the read model and a batch. Nothing here knows who listens."""
 
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,18 +18,15 @@ from gateway.rows import (
     SIDE_NAMES,
     Row,
     account_row,
-    book_levels,
-    changed_levels,
     instrument_row,
     order_row,
     stamp,
     trade_row,
 )
+from gateway.topics import EVERYTHING, Topic
 from matching.schema import EventKind
 
 RECENT_TRADES = 100
-EVERYTHING = 0
-"""The subject of a topic that is about no one tranche or account."""
 _TRADABLE_STATES = AUCTION_STATES | {LifeState.OPEN, LifeState.HALTED}
 _TRADE_KINDS = (EventKind.TRADE, EventKind.AUCTION_TRADE)
 _PAIR_KINDS = frozenset({*_TRADE_KINDS, EventKind.PREVENTED})
@@ -49,22 +45,9 @@ _FEES = {"taker": taker_fee_nano, "maker": maker_fee_nano, "auction": auction_fe
 _ORDER_KINDS = np.array([kind for kind in EventKind if kind not in _ABOUT_NO_ORDER], np.uint8)
 
 
-class Topic(NamedTuple):
-    """One stream of messages: the book or the trades of a tranche, an account or its orders."""
-
-    channel: str
-    subject: int = EVERYTHING
-
-
 def snapshot(view: MarketView, topic: Topic) -> Row:
     """What a new subscriber starts from; the updates after it continue it."""
     return _message(topic.channel, "snapshot", view) | _CONTENTS[topic.channel](view, topic.subject)
-
-
-def book_delta(view: MarketView, tranche: TrancheView, changes: dict[tuple[int, int], int], previous: int) -> Row:
-    """Levels that changed since the message whose sequence was `previous`."""
-    chain = {"symbol": tranche.symbol, "previous_sequence": previous, "sequence": tranche.book.sequence}
-    return _message("book", "delta", view) | chain | changed_levels(changes)
 
 
 def trades_updates(view: MarketView, batch: Published) -> dict[int, Row]:
@@ -129,11 +112,6 @@ def _message(channel: str, kind: str, view: MarketView) -> Row:
     return {"channel": channel, "type": kind} | stamp(view)
 
 
-def _book_content(view: MarketView, instrument_id: int) -> Row:
-    tranche = view.tranches[instrument_id]
-    return {"symbol": tranche.symbol, "sequence": tranche.book.sequence} | book_levels(tranche.book)
-
-
 def _trades_content(view: MarketView, instrument_id: int) -> Row:
     trades = view.tape if instrument_id == EVERYTHING else view.tranches[instrument_id].trades
     rows = [trade_row(trade) for trade in list(trades)[-RECENT_TRADES:]]
@@ -158,7 +136,6 @@ def _account_content(view: MarketView, account_id: int) -> Row:
 
 
 _CONTENTS = {
-    "book": _book_content,
     "trades": _trades_content,
     "ticker": _ticker_content,
     "orders": _orders_content,

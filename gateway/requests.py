@@ -142,6 +142,8 @@ class ChannelRequest(_Model):
 
     channel: ShortText
     symbol: ShortText | None = None
+    depth: Literal[10, 25, 100, "all"] | None = None
+    interval: Literal["raw", "100ms"] | None = None
 
 
 class PingRequest(_Model):

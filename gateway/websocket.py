@@ -20,11 +20,10 @@ from exchange.venue.schema import Reject
 from gateway import codec
 from gateway.auth import require_role
 from gateway.errors import ApiError, DoorError
-from gateway.feeds import CHANNELS
 from gateway.gateway import GATEWAY, Gateway
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
-from gateway.messages import EVERYTHING, Topic, shutdown_notice
+from gateway.messages import shutdown_notice
 from gateway.requests import (
     CancelRequest,
     ChannelRequest,
@@ -39,6 +38,7 @@ from gateway.requests import (
 from gateway.rows import Row, stamp
 from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
 from gateway.submission import reply_of, submit
+from gateway.topics import Topic, options_row, topic_of
 
 log = structlog.get_logger()
 RequestName = int | str | None
@@ -79,6 +79,7 @@ class Session:
             "login": self._login,
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
+            "resync": self._resync,
             "place": self._place,
             "cancel": self._cancel,
             "replace": self._replace,
@@ -95,6 +96,11 @@ class Session:
         finally:
             gateway.feed.leave(self, self._topics)
             gateway.sessions.discard(self)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the client has much to read."""
+        return self._socket.is_behind
 
     def offer(self, message: bytes) -> None:
         """Take a message of the feed."""
@@ -147,17 +153,22 @@ class Session:
             if len(self._topics) >= self._gateway.settings.subscriptions_per_connection_max:
                 raise ApiError(DoorError.TOO_MANY_SUBSCRIPTIONS)
             self._topics.add(topic)
-        self._answer(name, {"channel": request.channel, "symbol": request.symbol})
+        self._answer(name, _told_of(request, topic))
         self._gateway.feed.subscribe(self, topic)
 
     def _unsubscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
-        topic = self._topic(request)
-        if topic not in self._topics:
-            raise ApiError(DoorError.NOT_SUBSCRIBED)
+        topic = self._held_topic(request)
         self._topics.discard(topic)
         self._gateway.feed.unsubscribe(self, topic)
-        self._answer(name, {"channel": request.channel, "symbol": request.symbol})
+        self._answer(name, _told_of(request, topic))
+
+    def _resync(self, name: RequestName, fields: dict[str, Any]) -> None:
+        """A fresh snapshot of what is subscribed."""
+        request = parse(ChannelRequest, fields)
+        topic = self._held_topic(request)
+        self._answer(name, _told_of(request, topic))
+        self._gateway.feed.subscribe(self, topic)
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
@@ -183,17 +194,14 @@ class Session:
 
     def _topic(self, request: ChannelRequest) -> Topic:
         """The topic that a request names. Raises ApiError."""
-        if request.channel not in CHANNELS:
-            raise ApiError(DoorError.UNKNOWN_CHANNEL)
-        if request.channel in ("ticker", "orders", "account"):
-            if request.symbol is not None:
-                raise ApiError(DoorError.UNKNOWN_FIELD, f"symbol: the channel {request.channel} takes none", "symbol")
-            return Topic(request.channel, EVERYTHING if request.channel == "ticker" else self._trading_account())
-        if request.symbol is not None:
-            return Topic(request.channel, codec.instrument_id_of(self._view, request.symbol))
-        if request.channel == "book":
-            raise ApiError(DoorError.MISSING_FIELD, "symbol: a book is that of one tranche", "symbol")
-        return Topic(request.channel)
+        return topic_of(self._view, request, self._trading_account)
+
+    def _held_topic(self, request: ChannelRequest) -> Topic:
+        """The same, which must be subscribed. Raises ApiError."""
+        topic = self._topic(request)
+        if topic not in self._topics:
+            raise ApiError(DoorError.NOT_SUBSCRIBED)
+        return topic
 
     def _trading_account(self) -> int:
         if self._key is None:
@@ -232,3 +240,9 @@ class Session:
         self.offer(encode(refusal))
         if error.error is DoorError.FRAME_TOO_LARGE:
             self._socket.end(FRAME_TOO_LARGE)
+
+
+def _told_of(request: ChannelRequest, topic: Topic) -> Row:
+    """A subscription, as its answers name it."""
+    row: Row = {"channel": request.channel, "symbol": request.symbol}
+    return row | options_row(topic) if topic.channel == "book" else row

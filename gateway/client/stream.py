@@ -15,7 +15,7 @@ import aiohttp
 import orjson
 
 from gateway.client.account_models import AccountUpdate
-from gateway.client.book import LocalBook
+from gateway.client.book import Depth, Interval, LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
 from gateway.client.models import Instrument, OrderAnswer, OrdersUpdate, Trade
@@ -44,7 +44,7 @@ class Stream:
         self._secret = secret
         self._names = count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
-        self._books: dict[str, LocalBook] = {}
+        self._books: dict[tuple[str, Depth, Interval], LocalBook] = {}
         self._inboxes: dict[tuple[str, str | None], Inbox] = {}
         self._ending: StreamClosedError | None = None
         self.last_heartbeat: Message | None = None
@@ -100,12 +100,16 @@ class Stream:
         """A sign of life; the sequence that the market has reached."""
         return int((await self.ask("ping", {}))["sequence"])
 
-    async def subscribe_book(self, symbol: str) -> LocalBook:
-        """A book that follows the market until the stream ends; whole when this returns."""
-        if symbol not in self._books:
-            self._books[symbol] = LocalBook(symbol)
-            await self.ask("subscribe", {"channel": "book", "symbol": symbol})
-        book = self._books[symbol]
+    async def subscribe_book(self, symbol: str, depth: Depth = "all", interval: Interval = "raw") -> LocalBook:
+        """A book that follows the market until the stream ends; whole when this returns.
+
+        It has `depth` levels of each side. At an interval of "100ms" it is told the net change of each tenth of a
+        second. It starts again by itself when a message is missing or a checksum is wrong, and counts how often.
+        """
+        book = self._books.get((symbol, depth, interval))
+        if book is None:
+            book = self._books[symbol, depth, interval] = LocalBook(symbol, depth, interval)
+            await self.ask("subscribe", _topic_fields(book))
         while not book.is_whole:
             await book.changed()
         return book
@@ -197,12 +201,12 @@ class Stream:
             self._put((channel, message["symbol"]), message)
 
     async def _follow_book(self, message: Message) -> None:
-        book = self._books[message["symbol"]]
-        if message["type"] == "snapshot":
-            book.restart(message)
-        elif book.is_whole and not book.advance(message):
-            book.resync()
-            await self._send(next(self._names), "subscribe", {"channel": "book", "symbol": book.symbol})
+        book = self._books[message["symbol"], message["depth"], message["interval"]]
+        is_snapshot = message["type"] == "snapshot"
+        if is_snapshot or book.is_whole:
+            is_good = book.restart(message) if is_snapshot else book.advance(message)
+            if not is_good:
+                await self._send(next(self._names), "resync", _topic_fields(book))
 
     def _put(self, name: tuple[str, str | None], message: Message) -> None:
         inbox = self._inboxes.get(name)
@@ -218,3 +222,7 @@ class Stream:
             book.end(ending)
         for inbox in self._inboxes.values():
             inbox.end(ending)
+
+
+def _topic_fields(book: LocalBook) -> Message:
+    return {"channel": "book", "symbol": book.symbol, "depth": book.depth, "interval": book.interval}

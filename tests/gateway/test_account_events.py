@@ -1,8 +1,9 @@
 """What is told of an account beside its orders, message by message."""
 
 from exchange import commands
-from gateway.messages import Topic, account_updates, orders_updates, snapshot
+from gateway.messages import account_updates, orders_updates, snapshot
 from gateway.rows import account_row, order_row
+from gateway.topics import Topic
 from tests.exchange.view.markets import ALICE, BOB, BUY, CAROL, FIRST_GATE_NS, WINDOW
 from tests.exchange.view.troubled import (
     BANKRUPT_TICKS,

@@ -1,0 +1,78 @@
+"""What a connection can follow, and how a request names it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from exchange.view import MarketView
+from gateway.codec import instrument_id_of
+from gateway.errors import ApiError, DoorError
+from gateway.requests import ChannelRequest
+from gateway.rows import Row
+
+EVERYTHING = 0
+"""The subject of a topic that is about no one tranche or account."""
+ALL_LEVELS = 0
+RAW_MS = 0
+CONFLATED_MS = 100
+INTERVALS_MS = {"raw": RAW_MS, "100ms": CONFLATED_MS}
+"""How often a book is told."""
+_INTERVAL_NAMES = {interval_ms: name for name, interval_ms in INTERVALS_MS.items()}
+
+
+class Topic(NamedTuple):
+    """One stream of messages: the book or the trades of a tranche, an account or its orders."""
+
+    channel: str
+    subject: int = EVERYTHING
+    depth: int = ALL_LEVELS  # of a book, of each side
+    interval_ms: int = RAW_MS  # of a book: the least time between two messages
+
+
+class Channel(NamedTuple):
+    """What a subscription to a channel may say, and must."""
+
+    is_private: bool = False
+    takes_symbol: bool = False
+    needs_symbol: bool = False
+    options: frozenset[str] = frozenset()
+
+
+CHANNELS = {
+    "book": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"depth", "interval"})),
+    "trades": Channel(takes_symbol=True),
+    "ticker": Channel(),
+    "orders": Channel(is_private=True),
+    "account": Channel(is_private=True),
+}
+
+
+def topic_of(view: MarketView, request: ChannelRequest, own_account: Callable[[], int]) -> Topic:
+    """The topic that a request names. Raises ApiError."""
+    channel = CHANNELS.get(request.channel)
+    if channel is None:
+        raise ApiError(DoorError.UNKNOWN_CHANNEL)
+    _check_options(request, channel)
+    if channel.is_private:
+        return Topic(request.channel, own_account())
+    subject = EVERYTHING if request.symbol is None else instrument_id_of(view, request.symbol)
+    depth = ALL_LEVELS if request.depth in (None, "all") else int(request.depth)
+    return Topic(request.channel, subject, depth, INTERVALS_MS[request.interval or "raw"])
+
+
+def options_row(topic: Topic) -> Row:
+    """What messages and answers of a book say of the options under which it is followed."""
+    return {"depth": topic.depth or "all", "interval": _INTERVAL_NAMES[topic.interval_ms]}
+
+
+def _check_options(request: ChannelRequest, channel: Channel) -> None:
+    if request.symbol is not None and not channel.takes_symbol:
+        raise _unknown("symbol", request.channel)
+    if request.symbol is None and channel.needs_symbol:
+        raise ApiError(DoorError.MISSING_FIELD, f"symbol: a {request.channel} is that of one tranche", "symbol")
+    for name in ("depth", "interval"):
+        if getattr(request, name) is not None and name not in channel.options:
+            raise _unknown(name, request.channel)
+
+
+def _unknown(name: str, channel: str) -> ApiError:
+    return ApiError(DoorError.UNKNOWN_FIELD, f"{name}: the channel {channel} takes none", name)
