@@ -37,7 +37,7 @@ class BookFeed:
         self._due: dict[Topic, BookGroup] = {}
         """Conflated groups that have something to tell, or somebody who is late."""
 
-    def subscribe(self, subscriber: Subscriber, topic: Topic) -> None:
+    def subscribe(self, subscriber: Subscriber, topic: Topic, _: int | None = None) -> None:
         """Offer a snapshot, and every change from there on."""
         group = self._groups[topic.subject].get(topic)
         if group is None:

@@ -54,6 +54,7 @@ class DoorError(IntEnum):
     TOO_MANY_IN_FLIGHT = 442
     SLOW_CONSUMER = 443
     SEQUENCE_NOT_REACHED = 444
+    REPLAY_NOT_KEPT = 445
     OVERLOADED = 450
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
@@ -97,7 +98,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.UNKNOWN_OPERATION: Answer(
         400, "send login, subscribe, unsubscribe, resync, place, cancel, replace or ping", "op"
     ),
-    DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to book, trades, ticker, orders or account", "channel"),
+    DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to a channel of docs/api.md", "channel"),
     DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),
     DoorError.NOT_SIGNED: Answer(401, "sign the request: BWX-KEY, BWX-TIMESTAMP, BWX-NONCE and BWX-SIGNATURE"),
     DoorError.UNKNOWN_KEY: Answer(401, "no such key; an administrator can make one", "BWX-KEY"),
@@ -116,6 +117,11 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.TOO_MANY_IN_FLIGHT: Answer(429, "wait for answers before sending more"),
     DoorError.SLOW_CONSUMER: Answer(429, "read faster, or subscribe to less; then start from a snapshot"),
     DoorError.SEQUENCE_NOT_REACHED: Answer(503, "the market has not come that far; ask again", "min_seq"),
+    DoorError.REPLAY_NOT_KEPT: Answer(
+        410,
+        "what happened so long ago is not told again; read it by REST, and subscribe from there on",
+        "since_sequence",
+    ),
     DoorError.OVERLOADED: Answer(503, "the queue of commands is full; retry with the same client id"),
     DoorError.EXCHANGE_STOPPED: Answer(503, "the exchange takes no commands now; retry with the same client id"),
     DoorError.SHUTTING_DOWN: Answer(503, "the gateway is closing; connect again and retry with the same client id"),

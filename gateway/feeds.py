@@ -10,19 +10,35 @@ hears of an order in a channel before the answer to it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import NoReturn
+from collections.abc import Callable, Collection
+from typing import NoReturn, Protocol
+
+import orjson
 
 from exchange.service import Exchange, Published
-from exchange.view import TrancheView
 from gateway import messages
+from gateway.account_feed import AccountFeed
 from gateway.book_feed import BookFeed
-from gateway.rows import Row
+from gateway.json_text import encode
+from gateway.public_feed import PublicFeed
 from gateway.settings import GatewaySettings
 from gateway.subscribers import Subscriber, offer_to
-from gateway.topics import CHANNELS, CONFLATED_MS, EVERYTHING, Topic
+from gateway.topics import CONFLATED_MS, PRIVATE_CHANNELS, Topic, topic_row
 
 MS_PER_S = 1_000
+
+
+class Part(Protocol):
+    """The part of the feed that tells some of the channels."""
+
+    def subscribe(self, subscriber: Subscriber, topic: Topic, since_sequence: int | None) -> None:
+        """Offer what a subscriber begins with, and then what happens. Raises ApiError, and then does neither."""
+
+    def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
+        """Offer nothing more of a topic."""
+
+    def sequence(self, subscriber: Subscriber, topic: Topic) -> object:
+        """Of the last message that a subscriber was sent."""
 
 
 class Feed:
@@ -32,10 +48,13 @@ class Feed:
         self._exchange = exchange
         self._view = exchange.view
         self._settings = settings
-        self._subscribers: dict[str, dict[int, set[Subscriber]]] = {channel: {} for channel in CHANNELS}
-        self._everyone: set[Subscriber] = set()
+        self._everyone: dict[Subscriber, Collection[Topic]] = {}
+        """All connections, with the topics of each."""
         self._books = BookFeed(exchange.view)
-        self._changed_tickers: dict[int, TrancheView] = {}
+        self._accounts = AccountFeed(exchange.view)
+        self._public = PublicFeed(exchange.view)
+        self._parts: dict[str, Part] = {"book": self._books, "trades": self._public, "ticker": self._public}
+        self._parts |= dict.fromkeys(PRIVATE_CHANNELS, self._accounts)
         self._readers = SequenceWaiters()
         self._stop_listening: Callable[[], None] | None = None
         self._timers: list[asyncio.Task[NoReturn]] = []
@@ -44,11 +63,12 @@ class Feed:
         """Begin to listen to the exchange."""
         for tranche in self._view.take_changed():
             tranche.book.take_changes()
+        self._accounts.start()
         self._stop_listening = self._exchange.subscribe(self._hear)
         self._timers = [
             asyncio.create_task(_every(CONFLATED_MS / MS_PER_S, self._books.publish_conflated)),
-            asyncio.create_task(_every(self._settings.ticker_interval_s, self._publish_tickers)),
-            asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeat)),
+            asyncio.create_task(_every(self._settings.ticker_interval_s, self._public.publish_tickers)),
+            asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeats)),
         ]
 
     def stop(self) -> None:
@@ -58,33 +78,25 @@ class Feed:
         if self._stop_listening is not None:
             self._stop_listening()
 
-    def join(self, subscriber: Subscriber) -> None:
-        """Let somebody hear heartbeats."""
-        self._everyone.add(subscriber)
+    def join(self, subscriber: Subscriber, topics: Collection[Topic]) -> None:
+        """Let somebody hear heartbeats, which tell of the topics in a collection that lives as long as it does."""
+        self._everyone[subscriber] = topics
 
-    def leave(self, subscriber: Subscriber, topics: Iterable[Topic]) -> None:
+    def leave(self, subscriber: Subscriber) -> None:
         """Forget somebody who is gone, and the topics it had."""
-        self._everyone.discard(subscriber)
-        for topic in topics:
+        for topic in self._everyone.pop(subscriber, ()):
             self.unsubscribe(subscriber, topic)
 
-    def subscribe(self, subscriber: Subscriber, topic: Topic) -> None:
-        """Offer a snapshot now and every change from here on; who is subscribed already gets a fresh snapshot."""
-        if topic.channel == "book":
-            self._books.subscribe(subscriber, topic)
-            return
-        self._subscribers[topic.channel].setdefault(topic.subject, set()).add(subscriber)
-        offer_to((subscriber,), messages.snapshot(self._view, topic))
+    def subscribe(self, subscriber: Subscriber, topic: Topic, since_sequence: int | None = None) -> None:
+        """Offer a snapshot now, or what happened after a sequence, and every change from here on.
+
+        Who is subscribed already gets a fresh one. Raises ApiError.
+        """
+        self._parts[topic.channel].subscribe(subscriber, topic, since_sequence)
 
     def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
         """Offer nothing more of a topic."""
-        if topic.channel == "book":
-            self._books.unsubscribe(subscriber, topic)
-            return
-        subscribers = self._subscribers[topic.channel].get(topic.subject, set())
-        subscribers.discard(subscriber)
-        if not subscribers:
-            self._subscribers[topic.channel].pop(topic.subject, None)
+        self._parts[topic.channel].unsubscribe(subscriber, topic)
 
     async def reached(self, sequence: int) -> bool:
         """Wait until readers see a sequence, for a bounded time; whether they do."""
@@ -94,35 +106,26 @@ class Feed:
 
     def _hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
-        for tranche in self._view.take_changed():
-            self._changed_tickers[tranche.instrument_id] = tranche
+        changed = self._view.take_changed()
+        for tranche in changed:
             self._books.hear(tranche)
-        if self._subscribers["trades"]:
-            self._publish_all("trades", messages.trades_updates(self._view, batch))
-        accounts = self._subscribers["orders"]
-        if accounts:
-            self._publish_all("orders", messages.orders_updates(self._view, batch, accounts.keys()))
-        accounts = self._subscribers["account"]
-        if accounts:
-            self._publish_all("account", messages.account_updates(self._view, batch, accounts.keys()))
+        self._public.hear(batch, changed)
+        self._accounts.hear(batch)
         self._readers.wake(self._view.sequence)
 
-    def _publish_tickers(self) -> None:
-        tranches, self._changed_tickers = self._changed_tickers, {}
-        if tranches and self._subscribers["ticker"]:
-            self._publish("ticker", EVERYTHING, messages.ticker_update(self._view, tranches.values()))
-
-    def _publish_heartbeat(self) -> None:
-        offer_to(self._everyone, messages.heartbeat(self._view))
-
-    def _publish_all(self, channel: str, updates: dict[int, Row]) -> None:
-        for subject, message in updates.items():
-            self._publish(channel, subject, message)
-
-    def _publish(self, channel: str, subject: int, message: Row) -> None:
-        subscribers = self._subscribers[channel].get(subject)
-        if subscribers:
-            offer_to(subscribers, message)
+    def _publish_heartbeats(self) -> None:
+        """Tell every connection how far each of its topics has come. Each topic is encoded once."""
+        encoded: dict[tuple[Topic, object], orjson.Fragment] = {}
+        for subscriber, topics in self._everyone.items():
+            rows = []
+            for topic in topics:
+                sequence = self._parts[topic.channel].sequence(subscriber, topic)
+                if (topic, sequence) not in encoded:
+                    encoded[topic, sequence] = orjson.Fragment(
+                        encode(topic_row(self._view, topic) | {"sequence": sequence})
+                    )
+                rows.append(encoded[topic, sequence])
+            offer_to((subscriber,), messages.heartbeat(self._view) | {"topics": rows})
 
 
 class SequenceWaiters:

@@ -3,11 +3,13 @@ loop later, in the order in which they were built, so that the replies of the sa
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, KeysView
 from typing import Protocol
 
 from gateway.json_text import encode
 from gateway.rows import Row
+from gateway.topics import Topic
 
 
 class Subscriber(Protocol):
@@ -34,3 +36,41 @@ def offer_bytes(subscribers: Iterable[Subscriber], payload: bytes) -> None:
 def _deliver(subscribers: tuple[Subscriber, ...], payload: bytes) -> None:
     for subscriber in subscribers:
         subscriber.offer(payload)
+
+
+class Audience:
+    """Who follows which topics, and the sequence of the last message of each."""
+
+    def __init__(self) -> None:
+        self._subscribers: defaultdict[str, dict[int, set[Subscriber]]] = defaultdict(dict)
+        self._sequences: dict[Topic, object] = {}
+
+    def add(self, subscriber: Subscriber, topic: Topic, first: Row) -> None:
+        """Let somebody hear a topic, beginning with a message for it alone."""
+        self._subscribers[topic.channel].setdefault(topic.subject, set()).add(subscriber)
+        self._sequences.setdefault(topic, first["sequence"])
+        offer_to((subscriber,), first)
+
+    def discard(self, subscriber: Subscriber, topic: Topic) -> bool:
+        """Offer nothing more of a topic; whether nobody follows it any more."""
+        subscribers = self._subscribers[topic.channel].get(topic.subject, set())
+        subscribers.discard(subscriber)
+        if not subscribers:
+            self._subscribers[topic.channel].pop(topic.subject, None)
+            self._sequences.pop(topic, None)
+        return not subscribers
+
+    def subjects(self, channel: str) -> KeysView[int]:
+        """Of whom somebody hears on a channel."""
+        return self._subscribers[channel].keys()
+
+    def publish(self, topic: Topic, message: Row) -> None:
+        """Tell all who follow a topic, if anybody does."""
+        subscribers = self._subscribers[topic.channel].get(topic.subject)
+        if subscribers:
+            self._sequences[topic] = message["sequence"]
+            offer_to(subscribers, message)
+
+    def sequence(self, _: Subscriber, topic: Topic) -> object:
+        """Of the last message of a topic."""
+        return self._sequences[topic]

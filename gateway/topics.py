@@ -41,9 +41,14 @@ CHANNELS = {
     "book": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"depth", "interval"})),
     "trades": Channel(takes_symbol=True),
     "ticker": Channel(),
-    "orders": Channel(is_private=True),
+    "orders": Channel(is_private=True, options=frozenset({"since_sequence"})),
+    "fills": Channel(is_private=True, options=frozenset({"since_sequence"})),
+    "positions": Channel(is_private=True),
+    "margin": Channel(is_private=True),
+    "deliveries": Channel(is_private=True),
     "account": Channel(is_private=True),
 }
+PRIVATE_CHANNELS = tuple(name for name, channel in CHANNELS.items() if channel.is_private)
 
 
 def topic_of(view: MarketView, request: ChannelRequest, own_account: Callable[[], int]) -> Topic:
@@ -59,8 +64,15 @@ def topic_of(view: MarketView, request: ChannelRequest, own_account: Callable[[]
     return Topic(request.channel, subject, depth, INTERVALS_MS[request.interval or "raw"])
 
 
+def topic_row(view: MarketView, topic: Topic) -> Row:
+    """A topic, as answers and heartbeats name it."""
+    is_of_tranche = CHANNELS[topic.channel].takes_symbol and topic.subject in view.tranches
+    row: Row = {"channel": topic.channel, "symbol": view.tranches[topic.subject].symbol if is_of_tranche else None}
+    return row | options_row(topic) if topic.channel == "book" else row
+
+
 def options_row(topic: Topic) -> Row:
-    """What messages and answers of a book say of the options under which it is followed."""
+    """What messages of a book say of the options under which it is followed."""
     return {"depth": topic.depth or "all", "interval": _INTERVAL_NAMES[topic.interval_ms]}
 
 
@@ -69,7 +81,7 @@ def _check_options(request: ChannelRequest, channel: Channel) -> None:
         raise _unknown("symbol", request.channel)
     if request.symbol is None and channel.needs_symbol:
         raise ApiError(DoorError.MISSING_FIELD, f"symbol: a {request.channel} is that of one tranche", "symbol")
-    for name in ("depth", "interval"):
+    for name in ("depth", "interval", "since_sequence"):
         if getattr(request, name) is not None and name not in channel.options:
             raise _unknown(name, request.channel)
 

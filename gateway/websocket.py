@@ -38,7 +38,7 @@ from gateway.requests import (
 from gateway.rows import Row, stamp
 from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
 from gateway.submission import reply_of, submit
-from gateway.topics import Topic, options_row, topic_of
+from gateway.topics import Topic, topic_of, topic_row
 
 log = structlog.get_logger()
 RequestName = int | str | None
@@ -90,11 +90,11 @@ class Session:
         """Serve the connection to its end."""
         gateway = self._gateway
         gateway.sessions.add(self)
-        gateway.feed.join(self)
+        gateway.feed.join(self, self._topics)
         try:
             return await self._socket.run(request, self._hear, self._refuse_binary)
         finally:
-            gateway.feed.leave(self, self._topics)
+            gateway.feed.leave(self)
             gateway.sessions.discard(self)
 
     @property
@@ -147,27 +147,24 @@ class Session:
     def _subscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
         topic = self._topic(request)
-        if topic.channel == "account" and topic.subject not in self._view.accounts:
-            raise ApiError(Reject.UNKNOWN_ACCOUNT)
-        if topic not in self._topics:
-            if len(self._topics) >= self._gateway.settings.subscriptions_per_connection_max:
-                raise ApiError(DoorError.TOO_MANY_SUBSCRIPTIONS)
-            self._topics.add(topic)
-        self._answer(name, _told_of(request, topic))
-        self._gateway.feed.subscribe(self, topic)
+        if topic not in self._topics and len(self._topics) >= self._gateway.settings.subscriptions_per_connection_max:
+            raise ApiError(DoorError.TOO_MANY_SUBSCRIPTIONS)
+        self._gateway.feed.subscribe(self, topic, request.since_sequence)
+        self._topics.add(topic)
+        self._answer(name, topic_row(self._view, topic))
 
     def _unsubscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
         topic = self._held_topic(request)
         self._topics.discard(topic)
         self._gateway.feed.unsubscribe(self, topic)
-        self._answer(name, _told_of(request, topic))
+        self._answer(name, topic_row(self._view, topic))
 
     def _resync(self, name: RequestName, fields: dict[str, Any]) -> None:
         """A fresh snapshot of what is subscribed."""
         request = parse(ChannelRequest, fields)
         topic = self._held_topic(request)
-        self._answer(name, _told_of(request, topic))
+        self._answer(name, topic_row(self._view, topic))
         self._gateway.feed.subscribe(self, topic)
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
@@ -194,7 +191,7 @@ class Session:
 
     def _topic(self, request: ChannelRequest) -> Topic:
         """The topic that a request names. Raises ApiError."""
-        return topic_of(self._view, request, self._trading_account)
+        return topic_of(self._view, request, self._own_account)
 
     def _held_topic(self, request: ChannelRequest) -> Topic:
         """The same, which must be subscribed. Raises ApiError."""
@@ -208,6 +205,13 @@ class Session:
             raise ApiError(DoorError.NOT_LOGGED_IN)
         require_role(self._key, Role.TRADER, Role.PROVIDER)
         return self._key.account_id
+
+    def _own_account(self) -> int:
+        """The account whose affairs may be heard. Raises ApiError."""
+        account_id = self._trading_account()
+        if account_id not in self._view.accounts:
+            raise ApiError(Reject.UNKNOWN_ACCOUNT)
+        return account_id
 
     def _submit(self, name: RequestName, group: np.ndarray, answer: Callable[[Reply], Row]) -> None:
         if self._in_flight >= self._gateway.settings.requests_in_flight_max:
@@ -240,9 +244,3 @@ class Session:
         self.offer(encode(refusal))
         if error.error is DoorError.FRAME_TOO_LARGE:
             self._socket.end(FRAME_TOO_LARGE)
-
-
-def _told_of(request: ChannelRequest, topic: Topic) -> Row:
-    """A subscription, as its answers name it."""
-    row: Row = {"channel": request.channel, "symbol": request.symbol}
-    return row | options_row(topic) if topic.channel == "book" else row

@@ -190,11 +190,20 @@ class OwnFill(Answer):
 
 
 class OrdersUpdate(Answer):
-    """What happened to own orders: each as it is now, and each trade. A snapshot has all open ones, and no trades."""
+    """What happened to own orders: each as it is now, and each trade. A snapshot has all open ones, and no trades; a
+    replay what happened after the sequence that was asked for."""
 
     type: str
     sequence: int
     orders: list[Order]
+    fills: list[OwnFill]
+
+
+class FillsUpdate(Answer):
+    """Own trades: those of a batch, those that were asked for again (`replay`), or none (`snapshot`)."""
+
+    type: str
+    sequence: int
     fills: list[OwnFill]
 
 

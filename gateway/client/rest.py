@@ -13,6 +13,7 @@ from yarl import URL
 
 from gateway.client.deliveries import DeliveryCalls
 from gateway.client.errors import RefusedError
+from gateway.client.following import follow_fills
 from gateway.client.models import (
     Account,
     Allocation,
@@ -23,6 +24,7 @@ from gateway.client.models import (
     NewKey,
     Order,
     OrderAnswer,
+    OwnFill,
     Regions,
     Status,
     Trade,
@@ -85,6 +87,10 @@ class Client(ProviderCalls, DeliveryCalls, StatementCalls):
     def stream(self) -> Stream:
         """A WebSocket, logged in if the client has a key. Use it as an async context manager."""
         return Stream(self.session, f"{self._url}/v1/ws", self._key_id, self._secret)
+
+    def follow_fills(self, since_sequence: int | None = None) -> AsyncIterator[OwnFill]:
+        """Own fills after a sequence, or from now on, each once, over as many connections as it takes."""
+        return follow_fills(self, since_sequence)
 
     @property
     def session(self) -> aiohttp.ClientSession:

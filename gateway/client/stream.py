@@ -14,11 +14,11 @@ from typing import Self, Unpack
 import aiohttp
 import orjson
 
-from gateway.client.account_models import AccountUpdate
+from gateway.client.account_models import AccountUpdate, DeliveriesUpdate, MarginUpdate, PositionsUpdate
 from gateway.client.book import Depth, Interval, LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
-from gateway.client.models import Instrument, OrderAnswer, OrdersUpdate, Trade
+from gateway.client.models import FillsUpdate, Instrument, OrderAnswer, OrdersUpdate, Trade
 from gateway.client.terms import (
     PlaceTerms,
     Price,
@@ -124,10 +124,33 @@ class Stream:
         inbox = await self._subscribe("ticker")
         return ([Instrument.model_validate(row) for row in message["tickers"]] async for message in inbox)
 
-    async def subscribe_orders(self) -> AsyncIterator[OrdersUpdate]:
-        """What happens to own orders, beginning with those that are open."""
-        inbox = await self._subscribe("orders")
+    async def subscribe_orders(self, since_sequence: int | None = None) -> AsyncIterator[OrdersUpdate]:
+        """What happens to own orders, beginning with those that are open, or with all that happened after a sequence.
+
+        Raises RefusedError with the code `replay_not_kept` when that is not all known any more.
+        """
+        inbox = await self._subscribe("orders", since_sequence=since_sequence)
         return (OrdersUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_fills(self, since_sequence: int | None = None) -> AsyncIterator[FillsUpdate]:
+        """Own trades from now on, or after a sequence; see `Client.follow_fills` for more than one connection."""
+        inbox = await self._subscribe("fills", since_sequence=since_sequence)
+        return (FillsUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_positions(self) -> AsyncIterator[PositionsUpdate]:
+        """Own positions, and those that change."""
+        inbox = await self._subscribe("positions")
+        return (PositionsUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_margin(self) -> AsyncIterator[MarginUpdate]:
+        """How the own account stands, whenever that is different."""
+        inbox = await self._subscribe("margin")
+        return (MarginUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_deliveries(self) -> AsyncIterator[DeliveriesUpdate]:
+        """What the own account bought or provides, and what becomes of it."""
+        inbox = await self._subscribe("deliveries")
+        return (DeliveriesUpdate.model_validate(message) async for message in inbox)
 
     async def subscribe_account(self) -> AsyncIterator[AccountUpdate]:
         """What happens to the own account beside its orders, beginning with how it stands."""
@@ -157,12 +180,18 @@ class Stream:
         signature = sign(secret, canonical(LOGIN_METHOD, LOGIN_PATH, timestamp, nonce, b""))
         await self.ask("login", {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature})
 
-    async def _subscribe(self, channel: str, symbol: str | None = None) -> Inbox:
+    async def _subscribe(self, channel: str, symbol: str | None = None, since_sequence: int | None = None) -> Inbox:
         """Messages of a channel from a fresh snapshot on; one subscription each. Raises ValueError for a second."""
         if (channel, symbol) in self._inboxes:
             raise ValueError(f"the stream is subscribed to {channel} already")
         inbox = self._inboxes[channel, symbol] = Inbox()
-        await self.ask("subscribe", {"channel": channel} | ({"symbol": symbol} if symbol else {}))
+        options = {"symbol": symbol, "since_sequence": since_sequence}
+        given = {name: value for name, value in options.items() if value is not None}
+        try:
+            await self.ask("subscribe", {"channel": channel} | given)
+        except RefusedError:
+            del self._inboxes[channel, symbol]
+            raise
         return inbox
 
     async def _send(self, name: int, operation: str, fields: Message) -> None:
@@ -195,10 +224,8 @@ class Stream:
             await self._follow_book(message)
         elif channel == "heartbeat":
             self.last_heartbeat = message
-        elif channel in ("ticker", "orders", "account"):
-            self._put((channel, None), message)
-        elif channel == "trades":
-            self._put((channel, message["symbol"]), message)
+        else:
+            self._put((channel, message.get("symbol")), message)
 
     async def _follow_book(self, message: Message) -> None:
         book = self._books[message["symbol"], message["depth"], message["interval"]]

@@ -9,9 +9,13 @@ import random
 import time
 
 from exchange import commands
-from matching.schema import SelfTrade, Side
+from gateway.client import Client
+from matching.schema import EventKind, SelfTrade, Side
+from tests.gateway.cuts import CuttingProxy
 from tests.gateway.doors import until
 
+CUTS = int(os.environ.get("BWX_SIM_CUTS", "50"))
+CUT_EVERY_S_MAX = 0.05
 STREAM_S = float(os.environ.get("BWX_SIM_STREAM_S", "3"))
 BATCH_ORDERS = 50
 WAYS = [("all", "raw"), (10, "raw"), ("all", "100ms"), (25, "100ms"), (100, "100ms")]
@@ -31,7 +35,52 @@ async def test_books_that_clients_keep_are_the_servers_at_every_checksum_under_f
     assert sent > 10 * BATCH_ORDERS
 
 
-async def send_orders(exchange, instrument_id, accounts, duration_s):
+async def test_a_client_that_is_cut_at_random_misses_no_fill_and_gets_none_twice(doors):
+    instrument_id = doors.exchange.view.tranche_by_symbol[doors.symbol]
+    key = await doors.account("alice")
+    accounts = [key.account_id, (await doors.account("bob")).account_id]
+    traded = []
+    doors.exchange.subscribe(lambda batch: traded.extend(fills_of(batch, key.account_id)))
+    async with CuttingProxy(doors.url) as proxy, Client(proxy.url, key.key_id, key.secret) as client:
+        followed, told = client.follow_fills(doors.exchange.view.sequence), []
+        reading = asyncio.create_task(collect(followed, told))
+        flow = asyncio.create_task(send_orders(doors.exchange, instrument_id, accounts, 3_600, pause_s=0.005))
+        await cut_at_random(proxy, told)
+        flow.cancel()
+        await asyncio.wait([flow])
+        await until(lambda: len(told) >= len(traded))
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert proxy.cuts >= CUTS
+    assert told == traded
+    assert len(told) > CUTS
+
+
+async def collect(fills, told):
+    async for fill in fills:
+        told.append(fill.id)
+
+
+async def cut_at_random(proxy, told):
+    """Cut again and again, at any moment of a connection's life; now and then let it come back to what happens."""
+    dice = random.Random(23)
+    while proxy.cuts < CUTS:
+        seen = len(told)
+        if proxy.cuts % 5 == 0:
+            await until(lambda seen=seen: len(told) > seen)
+        await asyncio.sleep(dice.random() * CUT_EVERY_S_MAX)
+        proxy.cut()
+
+
+def fills_of(batch, account_id):
+    """The trades of an account, once for each side that is its own."""
+    trades = batch.events[batch.events["kind"] == EventKind.TRADE]
+    names = ("account_id", "counter_account_id", "sequence", "index")
+    for own, other, sequence, index in zip(*(trades[name].tolist() for name in names), strict=True):
+        yield from [f"{sequence}-{index}"] * ((own == account_id) + (other == account_id))
+
+
+async def send_orders(exchange, instrument_id, accounts, duration_s, pause_s=0.0):
     """Orders and cancels as fast as they are taken, around a price that wanders; how many there were."""
     dice, middle, sent, live = random.Random(5), 40_000, 0, []
     end_s = time.monotonic() + duration_s
@@ -46,6 +95,7 @@ async def send_orders(exchange, instrument_id, accounts, duration_s):
         last = [reply.events[-1] for reply in replies[:BATCH_ORDERS]]
         live += [(int(event["account_id"]), int(event["order_id"])) for event in last]
         sent += len(groups)
+        await asyncio.sleep(pause_s)
     return sent
 
 
