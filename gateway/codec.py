@@ -69,7 +69,7 @@ class Fill(NamedTuple):
     fee_nano: int
 
 
-def place_command(view: MarketView, account_id: int, request: PlaceRequest) -> np.ndarray:
+def place_command(view: MarketView, account_id: int, request: PlaceRequest, session_id: int = 0) -> np.ndarray:
     """The command of a new order. Raises ApiError for terms that no record can say."""
     is_market = request.type == "market"
     _check_terms(request, is_market)
@@ -90,6 +90,7 @@ def place_command(view: MarketView, account_id: int, request: PlaceRequest) -> n
         display_lots=request.display_quantity or 0,
         minimum_lots=request.minimum_quantity or 0,
         label=request.label,
+        session_id=session_id,
     )
 
 

@@ -55,6 +55,7 @@ class DoorError(IntEnum):
     SLOW_CONSUMER = 443
     SEQUENCE_NOT_REACHED = 444
     REPLAY_NOT_KEPT = 445
+    SESSION_IN_USE = 446
     OVERLOADED = 450
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
@@ -95,9 +96,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.NOT_FOUND: Answer(404, "there is nothing at this path; docs/api.md lists what there is"),
     DoorError.METHOD_NOT_ALLOWED: Answer(405, "use a method that the Allow header names"),
     DoorError.BAD_REQUEST: Answer(400, "the request does not follow HTTP"),
-    DoorError.UNKNOWN_OPERATION: Answer(
-        400, "send login, subscribe, unsubscribe, resync, place, cancel, replace or ping", "op"
-    ),
+    DoorError.UNKNOWN_OPERATION: Answer(400, "send an operation of docs/api.md", "op"),
     DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to a channel of docs/api.md", "channel"),
     DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),
     DoorError.NOT_SIGNED: Answer(401, "sign the request: BWX-KEY, BWX-TIMESTAMP, BWX-NONCE and BWX-SIGNATURE"),
@@ -121,6 +120,9 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
         410,
         "what happened so long ago is not told again; read it by REST, and subscribe from there on",
         "since_sequence",
+    ),
+    DoorError.SESSION_IN_USE: Answer(
+        409, "another connection of the account has this number, or its orders are just being cancelled", "session"
     ),
     DoorError.OVERLOADED: Answer(503, "the queue of commands is full; retry with the same client id"),
     DoorError.EXCHANGE_STOPPED: Answer(503, "the exchange takes no commands now; retry with the same client id"),

@@ -54,6 +54,7 @@ StateName = Literal[
 SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
 PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
+SessionNumber = Annotated[int, Field(ge=1, lt=1 << 16)]
 RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
 
 
@@ -135,6 +136,19 @@ class LoginRequest(_Model):
     timestamp: ShortText
     nonce: ShortText
     signature: ShortText
+    cancel_on_disconnect: Literal["connection", "account"] | None = None
+    session: SessionNumber | None = None
+
+
+class SetRequest(_Model):
+    """What shall go with a connection from now on: its own orders, all of the account, or nothing with null."""
+
+    cancel_on_disconnect: Literal["connection", "account"] | None
+    session: SessionNumber | None = None
+
+
+class LogoutRequest(_Model):
+    """Nothing goes with the connection."""
 
 
 class ChannelRequest(_Model):

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,6 +21,7 @@ from gateway import codec
 from gateway.auth import require_role
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY, Gateway
+from gateway.guard_table import GuardRow
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
 from gateway.messages import shutdown_notice
@@ -28,20 +29,23 @@ from gateway.requests import (
     CancelRequest,
     ChannelRequest,
     LoginRequest,
+    LogoutRequest,
     PingRequest,
     PlaceRequest,
     ReplaceRequest,
     RequestHead,
     Role,
+    SetRequest,
     parse,
 )
 from gateway.rows import Row, stamp
 from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
 from gateway.submission import reply_of, submit
-from gateway.topics import Topic, topic_of, topic_row
+from gateway.topics import CHANNELS, Topic, topic_of, topic_row
 
 log = structlog.get_logger()
 RequestName = int | str | None
+T = TypeVar("T")
 
 
 async def websocket(request: web.Request) -> web.WebSocketResponse:
@@ -71,12 +75,16 @@ class Session:
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
+        self._guard: GuardRow | None = None
+        """What goes with the connection when it ends."""
         self._topics: set[Topic] = set()
         self._in_flight = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._operations: dict[str, Callable[[RequestName, dict[str, Any]], None]] = {
             "login": self._login,
+            "logout": self._logout,
+            "set": self._set,
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
             "resync": self._resync,
@@ -95,6 +103,7 @@ class Session:
             return await self._socket.run(request, self._hear, self._refuse_binary)
         finally:
             gateway.feed.leave(self)
+            self._unguard(is_cancelling=True)
             gateway.sessions.discard(self)
 
     @property
@@ -137,12 +146,57 @@ class Session:
         self._refuse(None, ApiError(DoorError.BINARY_FRAME))
 
     def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
-        key = self._gateway.authenticator.verify_login(parse(LoginRequest, fields))
+        request = parse(LoginRequest, fields)
+        key = self._gateway.authenticator.verify_login(request)
         if self._key is not None and self._key.account_id != key.account_id:
             raise ApiError(DoorError.OTHER_ACCOUNT)
         self._key = key
         account = self._view.accounts.get(key.account_id)
-        self._answer(name, {"account": account.name if account else None, "roles": sorted(key.roles)})
+        told: Row = {"account": account.name if account else None, "roles": sorted(key.roles)}
+        if request.cancel_on_disconnect is None:
+            self._answer(name, told)
+        else:
+            self._put_guard(name, told, request.cancel_on_disconnect, request.session)
+
+    def _set(self, name: RequestName, fields: dict[str, Any]) -> None:
+        request = parse(SetRequest, fields)
+        self._trading_account()
+        if request.cancel_on_disconnect is None:
+            self._unguard(is_cancelling=False)
+            self._answer(name, {"cancel_on_disconnect": None})
+        else:
+            self._put_guard(name, {}, request.cancel_on_disconnect, request.session)
+
+    def _logout(self, name: RequestName, fields: dict[str, Any]) -> None:
+        parse(LogoutRequest, fields)
+        self._unguard(is_cancelling=False)
+        for topic in [each for each in self._topics if CHANNELS[each.channel].is_private]:
+            self._topics.discard(topic)
+            self._gateway.feed.unsubscribe(self, topic)
+        self._key = None
+        self._answer(name, {})
+
+    def _put_guard(self, name: RequestName, told: Row, mode: str, session_id: int | None) -> None:
+        """Orders go with the connection from now on; it is answered once that is on disk."""
+        account_id, of_account = self._trading_account(), mode == "account"
+        if self._guard is not None and session_id in (None, self._guard.session_id):
+            guard = self._guard._replace(of_account=of_account)
+        else:
+            guard = self._gateway.guards.take(account_id, of_account=of_account, session_id=session_id)
+            self._unguard(is_cancelling=False)
+        self._guard = guard
+        row = told | {"cancel_on_disconnect": mode, "session": guard.session_id}
+
+        def entered(done: asyncio.Future[None]) -> Row:
+            done.result()
+            return row
+
+        self._begin(asyncio.ensure_future(self._gateway.guards.enter(guard)), name, entered)
+
+    def _unguard(self, *, is_cancelling: bool) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            self._gateway.guards.release(guard, is_cancelling=is_cancelling)
 
     def _subscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
@@ -170,7 +224,8 @@ class Session:
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
         request = parse(PlaceRequest, fields)
-        group = codec.place_command(self._view, account_id, request)
+        session_id = 0 if self._guard is None or self._guard.of_account else self._guard.session_id
+        group = codec.place_command(self._view, account_id, request, session_id)
         self._submit(name, group, partial(codec.place_answer, self._view, request))
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
@@ -217,17 +272,21 @@ class Session:
         if self._in_flight >= self._gateway.settings.requests_in_flight_max:
             raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
         future = submit(self._gateway.exchange, group)
+        self._begin(future, name, lambda done: answer(reply_of(done)))
+
+    def _begin(self, future: asyncio.Future[T], name: RequestName, answer: Callable[[asyncio.Future[T]], Row]) -> None:
+        """Count a request as under way until its future is done, then answer it."""
         self._in_flight += 1
         self._is_idle.clear()
         future.add_done_callback(partial(self._settle, name, answer))
 
-    def _settle(self, name: RequestName, answer: Callable[[Reply], Row], future: asyncio.Future[Reply]) -> None:
+    def _settle(self, name: RequestName, answer: Callable[[asyncio.Future[T]], Row], future: asyncio.Future[T]) -> None:
         """The outcome is durable: answer."""
         self._in_flight -= 1
         if not self._in_flight:
             self._is_idle.set()
         try:
-            self._answer(name, answer(reply_of(future)))
+            self._answer(name, answer(future))
         except ApiError as error:
             self._refuse(name, error)
         except Exception:
