@@ -11,7 +11,7 @@ hears of an order in a channel before the answer to it.
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 import orjson
 
@@ -21,11 +21,19 @@ from gateway.account_feed import AccountFeed
 from gateway.book_feed import BookFeed
 from gateway.json_text import encode
 from gateway.public_feed import PublicFeed
+from gateway.scopes import Calendar, moves_calendar
 from gateway.settings import GatewaySettings
 from gateway.subscribers import Subscriber, offer_to
 from gateway.topics import CONFLATED_MS, PRIVATE_CHANNELS, Topic, topic_row
 
 MS_PER_S = 1_000
+
+
+class Member(NamedTuple):
+    """A connection: the topics that it follows now, and what it does when the calendar moves."""
+
+    topics: Collection[Topic]
+    roll: Callable[[Calendar], None]
 
 
 class Part(Protocol):
@@ -48,8 +56,7 @@ class Feed:
         self._exchange = exchange
         self._view = exchange.view
         self._settings = settings
-        self._everyone: dict[Subscriber, Collection[Topic]] = {}
-        """All connections, with the topics of each."""
+        self._everyone: dict[Subscriber, Member] = {}
         self._books = BookFeed(exchange.view)
         self._accounts = AccountFeed(exchange.view)
         self._public = PublicFeed(exchange.view)
@@ -78,13 +85,17 @@ class Feed:
         if self._stop_listening is not None:
             self._stop_listening()
 
-    def join(self, subscriber: Subscriber, topics: Collection[Topic]) -> None:
-        """Let somebody hear heartbeats, which tell of the topics in a collection that lives as long as it does."""
-        self._everyone[subscriber] = topics
+    def join(self, subscriber: Subscriber, topics: Collection[Topic], roll: Callable[[Calendar], None]) -> None:
+        """Let somebody hear heartbeats, which tell of the topics in a collection that lives as long as it does.
+
+        `roll` is called when the calendar has moved.
+        """
+        self._everyone[subscriber] = Member(topics, roll)
 
     def leave(self, subscriber: Subscriber) -> None:
         """Forget somebody who is gone, and the topics it had."""
-        for topic in self._everyone.pop(subscriber, ()):
+        member = self._everyone.pop(subscriber, None)
+        for topic in member.topics if member is not None else ():
             self.unsubscribe(subscriber, topic)
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, since_sequence: int | None = None) -> None:
@@ -111,14 +122,18 @@ class Feed:
             self._books.hear(tranche)
         self._public.hear(batch, changed)
         self._accounts.hear(batch)
+        if self._everyone and moves_calendar(batch):
+            calendar = Calendar(self._view)
+            for member in self._everyone.values():
+                member.roll(calendar)
         self._readers.wake(self._view.sequence)
 
     def _publish_heartbeats(self) -> None:
         """Tell every connection how far each of its topics has come. Each topic is encoded once."""
         encoded: dict[tuple[Topic, object], orjson.Fragment] = {}
-        for subscriber, topics in self._everyone.items():
+        for subscriber, member in self._everyone.items():
             rows = []
-            for topic in topics:
+            for topic in member.topics:
                 sequence = self._parts[topic.channel].sequence(subscriber, topic)
                 if (topic, sequence) not in encoded:
                     encoded[topic, sequence] = orjson.Fragment(

@@ -88,7 +88,10 @@ def _symbol(view: MarketView, instrument_id: int) -> str | None:
     return None if instrument_id == EVERYTHING else view.tranches[instrument_id].symbol
 
 
-def _ticker_content(view: MarketView, _: int) -> Row:
+def _ticker_content(view: MarketView, instrument_id: int) -> Row:
+    if instrument_id != EVERYTHING:
+        tranche = view.tranches[instrument_id]
+        return {"symbol": tranche.symbol, "tickers": [instrument_row(tranche)]}
     tradable = (tranche for tranche in view.tranches.values() if tranche.state in _TRADABLE_STATES)
     return {"tickers": [instrument_row(tranche) for tranche in tradable]}
 

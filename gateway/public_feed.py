@@ -41,3 +41,7 @@ class PublicFeed:
         changed, self._changed = self._changed, {}
         if changed and self._audience.subjects("ticker"):
             self._audience.publish(Topic("ticker"), ticker_update(self._view, changed.values()))
+            for instrument_id in self._audience.subjects("ticker") & changed.keys():
+                tranche = changed[instrument_id]
+                update = ticker_update(self._view, (tranche,)) | {"symbol": tranche.symbol}
+                self._audience.publish(Topic("ticker", instrument_id), update)

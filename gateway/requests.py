@@ -36,6 +36,7 @@ SERIES_MAX = (1 << 32) - 1
 PPM_END = 1 << 31
 """What a record holds; which rates may be, the core says."""
 REGIONS_AT_ONCE_MAX = 256
+SCOPE_WINDOWS_MAX = 1_024
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
@@ -151,11 +152,21 @@ class LogoutRequest(_Model):
     """Nothing goes with the connection."""
 
 
+class ScopeRequest(_Model):
+    """Which tranches: those of a region, a tier, or both; of one length of window; the next so many."""
+
+    region: ShortText | None = None
+    tier: Literal["ef", "af", "be"] | None = None
+    duration: ShortText | None = None
+    windows: Annotated[int, Field(ge=1, le=SCOPE_WINDOWS_MAX)] | None = None
+
+
 class ChannelRequest(_Model):
     """What to subscribe to, or no longer."""
 
     channel: ShortText
     symbol: ShortText | None = None
+    scope: ScopeRequest | None = None
     depth: Literal[10, 25, 100, "all"] | None = None
     interval: Literal["raw", "100ms"] | None = None
     since_sequence: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None

@@ -40,7 +40,7 @@ class Channel(NamedTuple):
 CHANNELS = {
     "book": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"depth", "interval"})),
     "trades": Channel(takes_symbol=True),
-    "ticker": Channel(),
+    "ticker": Channel(takes_symbol=True),
     "orders": Channel(is_private=True, options=frozenset({"since_sequence"})),
     "fills": Channel(is_private=True, options=frozenset({"since_sequence"})),
     "positions": Channel(is_private=True),
@@ -77,9 +77,12 @@ def options_row(topic: Topic) -> Row:
 
 
 def _check_options(request: ChannelRequest, channel: Channel) -> None:
-    if request.symbol is not None and not channel.takes_symbol:
-        raise _unknown("symbol", request.channel)
-    if request.symbol is None and channel.needs_symbol:
+    for name in ("symbol", "scope"):
+        if getattr(request, name) is not None and not channel.takes_symbol:
+            raise _unknown(name, request.channel)
+    if request.symbol is not None and request.scope is not None:
+        raise ApiError(DoorError.INVALID_VALUE, "scope: name a symbol or a scope, not both", "scope")
+    if request.symbol is None and request.scope is None and channel.needs_symbol:
         raise ApiError(DoorError.MISSING_FIELD, f"symbol: a {request.channel} is that of one tranche", "symbol")
     for name in ("depth", "interval", "since_sequence"):
         if getattr(request, name) is not None and name not in channel.options:

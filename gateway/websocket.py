@@ -39,9 +39,11 @@ from gateway.requests import (
     parse,
 )
 from gateway.rows import Row, stamp
+from gateway.scopes import scope_of
 from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
 from gateway.submission import reply_of, submit
-from gateway.topics import CHANNELS, Topic, topic_of, topic_row
+from gateway.subscriptions import Following, Subscriptions, following_row
+from gateway.topics import Topic, topic_of, topic_row
 
 log = structlog.get_logger()
 RequestName = int | str | None
@@ -77,7 +79,8 @@ class Session:
         self._key: ApiKey | None = None
         self._guard: GuardRow | None = None
         """What goes with the connection when it ends."""
-        self._topics: set[Topic] = set()
+        topics_max = gateway.settings.subscriptions_per_connection_max
+        self._subscriptions = Subscriptions(gateway.feed, self._view, self, topics_max)
         self._in_flight = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -98,11 +101,11 @@ class Session:
         """Serve the connection to its end."""
         gateway = self._gateway
         gateway.sessions.add(self)
-        gateway.feed.join(self, self._topics)
+        self._subscriptions.begin()
         try:
             return await self._socket.run(request, self._hear, self._refuse_binary)
         finally:
-            gateway.feed.leave(self)
+            self._subscriptions.end()
             self._unguard(is_cancelling=True)
             gateway.sessions.discard(self)
 
@@ -170,9 +173,7 @@ class Session:
     def _logout(self, name: RequestName, fields: dict[str, Any]) -> None:
         parse(LogoutRequest, fields)
         self._unguard(is_cancelling=False)
-        for topic in [each for each in self._topics if CHANNELS[each.channel].is_private]:
-            self._topics.discard(topic)
-            self._gateway.feed.unsubscribe(self, topic)
+        self._subscriptions.drop_private()
         self._key = None
         self._answer(name, {})
 
@@ -201,25 +202,30 @@ class Session:
     def _subscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
         topic = self._topic(request)
-        if topic not in self._topics and len(self._topics) >= self._gateway.settings.subscriptions_per_connection_max:
-            raise ApiError(DoorError.TOO_MANY_SUBSCRIPTIONS)
-        self._gateway.feed.subscribe(self, topic, request.since_sequence)
-        self._topics.add(topic)
-        self._answer(name, topic_row(self._view, topic))
+        if request.scope is None:
+            self._subscriptions.subscribe(topic, request.since_sequence)
+            self._answer(name, topic_row(self._view, topic))
+        else:
+            following = Following(topic, scope_of(self._view, request.scope))
+            symbols = self._subscriptions.follow(following)
+            self._answer(name, following_row(following) | {"symbols": symbols})
 
     def _unsubscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
-        topic = self._held_topic(request)
-        self._topics.discard(topic)
-        self._gateway.feed.unsubscribe(self, topic)
-        self._answer(name, topic_row(self._view, topic))
+        topic = self._topic(request)
+        if request.scope is None:
+            self._subscriptions.unsubscribe(topic)
+            self._answer(name, topic_row(self._view, topic))
+        else:
+            following = Following(topic, scope_of(self._view, request.scope))
+            self._subscriptions.unfollow(following)
+            self._answer(name, following_row(following))
 
     def _resync(self, name: RequestName, fields: dict[str, Any]) -> None:
         """A fresh snapshot of what is subscribed."""
-        request = parse(ChannelRequest, fields)
-        topic = self._held_topic(request)
+        topic = self._topic(parse(ChannelRequest, fields))
+        self._subscriptions.resync(topic)
         self._answer(name, topic_row(self._view, topic))
-        self._gateway.feed.subscribe(self, topic)
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
@@ -247,13 +253,6 @@ class Session:
     def _topic(self, request: ChannelRequest) -> Topic:
         """The topic that a request names. Raises ApiError."""
         return topic_of(self._view, request, self._own_account)
-
-    def _held_topic(self, request: ChannelRequest) -> Topic:
-        """The same, which must be subscribed. Raises ApiError."""
-        topic = self._topic(request)
-        if topic not in self._topics:
-            raise ApiError(DoorError.NOT_SUBSCRIBED)
-        return topic
 
     def _trading_account(self) -> int:
         if self._key is None:

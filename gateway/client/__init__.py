@@ -63,6 +63,7 @@ from gateway.client.models import (
 from gateway.client.reservations import InvalidReservationError, Reservation, verify_reservation
 from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
+from gateway.client.scopes import ScopedBooks
 from gateway.client.statements import Statement, StatementLine
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
@@ -120,6 +121,7 @@ __all__ = [
     "ReportAnswer",
     "ReputationChange",
     "Reservation",
+    "ScopedBooks",
     "Settlement",
     "Shortfall",
     "Slot",

@@ -7,7 +7,7 @@ is told; whether a request under way was carried out shows when it is retried un
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from typing import Self, Unpack
 
@@ -19,10 +19,12 @@ from gateway.client.book import Depth, Interval, LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
 from gateway.client.models import FillsUpdate, Instrument, OrderAnswer, OrdersUpdate, Trade
+from gateway.client.scopes import ScopedBooks
 from gateway.client.terms import (
     PlaceTerms,
     Price,
     ReplaceTerms,
+    ScopeTerms,
     Side,
     new_id,
     place_fields,
@@ -37,14 +39,23 @@ PING_INTERVAL_S = 30.0
 class Stream:
     """One connection. Use it as an async context manager; get one from `Client.stream`."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, key_id: str | None, secret: str | None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        key_id: str | None,
+        secret: str | None,
+        guard: Mapping[str, str | int],
+    ) -> None:
         self._session = session
         self._url = url
         self._key_id = key_id
         self._secret = secret
+        self._guard = guard
         self._names = count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self._books: dict[tuple[str, Depth, Interval], LocalBook] = {}
+        self._scoped: list[ScopedBooks] = []
         self._inboxes: dict[tuple[str, str | None], Inbox] = {}
         self._ending: StreamClosedError | None = None
         self.last_heartbeat: Message | None = None
@@ -96,6 +107,10 @@ class Stream:
         fields = target_fields(order_id, client_id) | replace_fields(price, quantity, terms)
         return OrderAnswer.model_validate(await self.ask("replace", fields))
 
+    async def log_out(self) -> None:
+        """Leave the orders where they are; the connection goes on for what everybody may hear."""
+        await self.ask("logout", {})
+
     async def ping(self) -> int:
         """A sign of life; the sequence that the market has reached."""
         return int((await self.ask("ping", {}))["sequence"])
@@ -106,13 +121,26 @@ class Stream:
         It has `depth` levels of each side. At an interval of "100ms" it is told the net change of each tenth of a
         second. It starts again by itself when a message is missing or a checksum is wrong, and counts how often.
         """
-        book = self._books.get((symbol, depth, interval))
-        if book is None:
-            book = self._books[symbol, depth, interval] = LocalBook(symbol, depth, interval)
-            await self.ask("subscribe", _topic_fields(book))
+        if (symbol, depth, interval) not in self._books:
+            await self.ask("subscribe", _topic_fields(self._book(symbol, depth, interval)))
+        book = self._book(symbol, depth, interval)
         while not book.is_whole:
             await book.changed()
         return book
+
+    async def subscribe_books(
+        self, depth: Depth = "all", interval: Interval = "raw", **scope: Unpack[ScopeTerms]
+    ) -> ScopedBooks:
+        """The books of a region, a tier, or both: of the next so many `windows`, or of all. They roll by themselves."""
+        way: Message = {"depth": depth, "interval": interval, "scope": scope}
+        books = ScopedBooks(way | {"of": "book"}, lambda symbol: self._book(symbol, depth, interval))
+        self._scoped.append(books)
+        answer = await self.ask("subscribe", way | {"channel": "book"})
+        books.roll(answer["symbols"], ())
+        for book in list(books.books.values()):
+            while not book.is_whole:
+                await book.changed()
+        return books
 
     async def subscribe_trades(self, symbol: str | None = None) -> AsyncIterator[Trade]:
         """Trades of a tranche, or of all, beginning with the latest that were before."""
@@ -178,7 +206,8 @@ class Stream:
     async def _log_in(self, key_id: str, secret: str) -> None:
         timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(16)
         signature = sign(secret, canonical(LOGIN_METHOD, LOGIN_PATH, timestamp, nonce, b""))
-        await self.ask("login", {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature})
+        signed = {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature}
+        await self.ask("login", {**signed, **self._guard})
 
     async def _subscribe(self, channel: str, symbol: str | None = None, since_sequence: int | None = None) -> Inbox:
         """Messages of a channel from a fresh snapshot on; one subscription each. Raises ValueError for a second."""
@@ -222,13 +251,20 @@ class Stream:
                 future.set_result(message)
         elif channel == "book":
             await self._follow_book(message)
+        elif channel == "scope":
+            for books in self._scoped:
+                if books.is_meant(message):
+                    books.roll(message["joined"], message["left"])
         elif channel == "heartbeat":
             self.last_heartbeat = message
         else:
             self._put((channel, message.get("symbol")), message)
 
+    def _book(self, symbol: str, depth: Depth, interval: Interval) -> LocalBook:
+        return self._books.setdefault((symbol, depth, interval), LocalBook(symbol, depth, interval))
+
     async def _follow_book(self, message: Message) -> None:
-        book = self._books[message["symbol"], message["depth"], message["interval"]]
+        book = self._book(message["symbol"], message["depth"], message["interval"])
         is_snapshot = message["type"] == "snapshot"
         if is_snapshot or book.is_whole:
             is_good = book.restart(message) if is_snapshot else book.advance(message)
@@ -247,6 +283,8 @@ class Stream:
                 future.set_exception(ending)
         for book in self._books.values():
             book.end(ending)
+        for books in self._scoped:
+            books.end(ending)
         for inbox in self._inboxes.values():
             inbox.end(ending)
 
