@@ -19,8 +19,10 @@ from exchange.service import Exchange, Published
 from gateway import messages
 from gateway.account_feed import AccountFeed
 from gateway.book_feed import BookFeed
+from gateway.candle_feed import CandleFeed
 from gateway.json_text import encode
-from gateway.public_feed import PublicFeed
+from gateway.order_book_feed import OrderBookFeed
+from gateway.public_feed import PUBLIC_CHANNELS, PublicFeed
 from gateway.scopes import Calendar, moves_calendar
 from gateway.settings import GatewaySettings
 from gateway.subscribers import Subscriber, offer_to
@@ -60,7 +62,10 @@ class Feed:
         self._books = BookFeed(exchange.view)
         self._accounts = AccountFeed(exchange.view)
         self._public = PublicFeed(exchange.view)
-        self._parts: dict[str, Part] = {"book": self._books, "trades": self._public, "ticker": self._public}
+        self._order_books = OrderBookFeed(exchange)
+        self._candles = CandleFeed(exchange.view)
+        self._parts: dict[str, Part] = {"book": self._books, "book.l3": self._order_books, "candles": self._candles}
+        self._parts |= dict.fromkeys(PUBLIC_CHANNELS, self._public)
         self._parts |= dict.fromkeys(PRIVATE_CHANNELS, self._accounts)
         self._readers = SequenceWaiters()
         self._stop_listening: Callable[[], None] | None = None
@@ -71,6 +76,7 @@ class Feed:
         for tranche in self._view.take_changed():
             tranche.book.take_changes()
         self._accounts.start()
+        self._public.start()
         self._stop_listening = self._exchange.subscribe(self._hear)
         self._timers = [
             asyncio.create_task(_every(CONFLATED_MS / MS_PER_S, self._books.publish_conflated)),
@@ -120,7 +126,9 @@ class Feed:
         changed = self._view.take_changed()
         for tranche in changed:
             self._books.hear(tranche)
+        self._order_books.hear(batch)
         self._public.hear(batch, changed)
+        self._candles.hear(batch)
         self._accounts.hear(batch)
         if self._everyone and moves_calendar(batch):
             calendar = Calendar(self._view)

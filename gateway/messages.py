@@ -7,13 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from exchange.published import Published
-from exchange.venue.lifecycle import AUCTION_STATES, LifeState
-from exchange.view import MarketView, TradeView, TrancheView
+from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, LifeState
+from exchange.view import MarketView, RegionStrain, TradeView, TrancheView
 from exchange.view.batches import OrderEvent
 from gateway.fields import time_text
 from gateway.rows import (
     Row,
     instrument_row,
+    region_row,
     stamp,
     trade_row,
 )
@@ -96,7 +97,26 @@ def _ticker_content(view: MarketView, instrument_id: int) -> Row:
     return {"tickers": [instrument_row(tranche) for tranche in tradable]}
 
 
+def life_row(tranche: TrancheView) -> Row:
+    """A tranche with its times, and where it is in its life."""
+    row = instrument_row(tranche)
+    return {name: row[name] for name in ("symbol", "region", "tier", "start", "end", "gate_closure", "state")}
+
+
+def strain_rows(view: MarketView, region_ids: Iterable[int]) -> Row:
+    """Regions, as in `GET /v1/regions`."""
+    strains = ((view.regions[each], view.strains.get(each, RegionStrain())) for each in region_ids)
+    return {"regions": [region_row(code, strain) for code, strain in strains]}
+
+
+def _instruments_content(view: MarketView, _: int) -> Row:
+    living = (each for each in view.tranches.values() if each.state not in FINAL_STATES)
+    return {"instruments": [life_row(tranche) for tranche in living]}
+
+
 _CONTENTS = {
+    "instruments": _instruments_content,
+    "strain": lambda view, _: strain_rows(view, view.regions),
     "trades": _trades_content,
     "ticker": _ticker_content,
 }

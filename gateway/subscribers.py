@@ -4,7 +4,7 @@ loop later, in the order in which they were built, so that the replies of the sa
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, KeysView
+from collections.abc import Collection, Iterable, KeysView
 from typing import Protocol
 
 from gateway.json_text import encode
@@ -64,12 +64,20 @@ class Audience:
         """Of whom somebody hears on a channel."""
         return self._subscribers[channel].keys()
 
+    def followers(self, topic: Topic) -> Collection[Subscriber]:
+        """Who hears a topic."""
+        return self._subscribers[topic.channel].get(topic.subject, ())
+
     def publish(self, topic: Topic, message: Row) -> None:
         """Tell all who follow a topic, if anybody does."""
-        subscribers = self._subscribers[topic.channel].get(topic.subject)
+        subscribers = self.followers(topic)
         if subscribers:
-            self._sequences[topic] = message["sequence"]
-            offer_to(subscribers, message)
+            self.publish_to(subscribers, topic, message)
+
+    def publish_to(self, subscribers: Iterable[Subscriber], topic: Topic, message: Row) -> None:
+        """Tell some of them."""
+        self._sequences[topic] = message["sequence"]
+        offer_to(subscribers, message)
 
     def sequence(self, _: Subscriber, topic: Topic) -> object:
         """Of the last message of a topic."""

@@ -132,6 +132,5 @@ def following_row(following: Following) -> Row:
 
 
 def _meant_by(following: Following) -> Row:
-    way = following.way
-    row: Row = {"of": way.channel, "scope": following.scope.as_row()}
-    return row | options_row(way) if way.channel == "book" else row
+    row: Row = {"of": following.way.channel, "scope": following.scope.as_row()}
+    return row | options_row(following.way)

@@ -14,9 +14,12 @@ EVERYTHING = 0
 ALL_LEVELS = 0
 RAW_MS = 0
 CONFLATED_MS = 100
-INTERVALS_MS = {"raw": RAW_MS, "100ms": CONFLATED_MS}
-"""How often a book is told."""
-_INTERVAL_NAMES = {interval_ms: name for name, interval_ms in INTERVALS_MS.items()}
+INTERVALS_MS = {
+    "book": {"raw": RAW_MS, "100ms": CONFLATED_MS},
+    "candles": {"1m": 60_000, "5m": 300_000, "1h": 3_600_000},
+}
+"""How often a book is told, and how long a candle is; the first is the default."""
+_INTERVAL_NAMES = {interval_ms: name for names in INTERVALS_MS.values() for name, interval_ms in names.items()}
 
 
 class Topic(NamedTuple):
@@ -25,7 +28,7 @@ class Topic(NamedTuple):
     channel: str
     subject: int = EVERYTHING
     depth: int = ALL_LEVELS  # of a book, of each side
-    interval_ms: int = RAW_MS  # of a book: the least time between two messages
+    interval_ms: int = RAW_MS  # of a book: the least time between two messages; of a candle
 
 
 class Channel(NamedTuple):
@@ -39,8 +42,12 @@ class Channel(NamedTuple):
 
 CHANNELS = {
     "book": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"depth", "interval"})),
+    "book.l3": Channel(takes_symbol=True, needs_symbol=True),
     "trades": Channel(takes_symbol=True),
     "ticker": Channel(takes_symbol=True),
+    "candles": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"interval"})),
+    "instruments": Channel(),
+    "strain": Channel(),
     "orders": Channel(is_private=True, options=frozenset({"since_sequence"})),
     "fills": Channel(is_private=True, options=frozenset({"since_sequence"})),
     "positions": Channel(is_private=True),
@@ -61,19 +68,29 @@ def topic_of(view: MarketView, request: ChannelRequest, own_account: Callable[[]
         return Topic(request.channel, own_account())
     subject = EVERYTHING if request.symbol is None else instrument_id_of(view, request.symbol)
     depth = ALL_LEVELS if request.depth in (None, "all") else int(request.depth)
-    return Topic(request.channel, subject, depth, INTERVALS_MS[request.interval or "raw"])
+    return Topic(request.channel, subject, depth, _interval_ms(request))
 
 
 def topic_row(view: MarketView, topic: Topic) -> Row:
     """A topic, as answers and heartbeats name it."""
     is_of_tranche = CHANNELS[topic.channel].takes_symbol and topic.subject in view.tranches
     row: Row = {"channel": topic.channel, "symbol": view.tranches[topic.subject].symbol if is_of_tranche else None}
-    return row | options_row(topic) if topic.channel == "book" else row
+    return row | options_row(topic)
 
 
 def options_row(topic: Topic) -> Row:
-    """What messages of a book say of the options under which it is followed."""
-    return {"depth": topic.depth or "all", "interval": _INTERVAL_NAMES[topic.interval_ms]}
+    """The options under which a book or candles are followed; nothing of other channels."""
+    options = CHANNELS[topic.channel].options
+    depth: Row = {"depth": topic.depth or "all"} if "depth" in options else {}
+    return depth | ({"interval": _INTERVAL_NAMES[topic.interval_ms]} if "interval" in options else {})
+
+
+def _interval_ms(request: ChannelRequest) -> int:
+    intervals = INTERVALS_MS.get(request.channel, {"": RAW_MS})
+    name: str = next(iter(intervals)) if request.interval is None else request.interval
+    if name not in intervals:
+        raise ApiError(DoorError.INVALID_VALUE, f"interval: one of {', '.join(intervals)}", "interval")
+    return intervals[name]
 
 
 def _check_options(request: ChannelRequest, channel: Channel) -> None:

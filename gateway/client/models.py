@@ -105,6 +105,41 @@ class Book(Answer):
     asks: list[tuple[Decimal, int]]
 
 
+class OrderChange(Answer):
+    """One order of a book: `added` behind the others of its price, `changed`, or `removed`; what is shown of it now."""
+
+    action: str
+    order_id: int
+    side: str
+    price: Decimal
+    quantity: int
+
+
+class OrderBookUpdate(Answer):
+    """A book order by order: all of them as (order id, price, quantity), the oldest of each price first (`snapshot`),
+    or what happened since the message of `previous_sequence`, in order."""
+
+    type: str
+    sequence: int
+    previous_sequence: int | None = None
+    bids: list[tuple[int, Decimal, int]] = []
+    asks: list[tuple[int, Decimal, int]] = []
+    orders: list[OrderChange] = []
+
+
+class Candle(Answer):
+    """What was traded in an interval; not whole when its first trades are forgotten."""
+
+    start: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    quantity: int
+    trades: int
+    is_whole: bool
+
+
 class Trade(Answer):
     """One trade, as everybody may see it."""
 

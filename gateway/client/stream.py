@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from itertools import count
-from typing import Self, Unpack
+from typing import Literal, Self, Unpack
 
 import aiohttp
 import orjson
@@ -18,7 +18,7 @@ from gateway.client.account_models import AccountUpdate, DeliveriesUpdate, Margi
 from gateway.client.book import Depth, Interval, LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
-from gateway.client.models import FillsUpdate, Instrument, OrderAnswer, OrdersUpdate, Trade
+from gateway.client.models import Candle, FillsUpdate, Instrument, OrderAnswer, OrderBookUpdate, OrdersUpdate, Trade
 from gateway.client.scopes import ScopedBooks
 from gateway.client.terms import (
     PlaceTerms,
@@ -142,6 +142,18 @@ class Stream:
                 await book.changed()
         return books
 
+    async def subscribe_order_book(self, symbol: str) -> AsyncIterator[OrderBookUpdate]:
+        """A book order by order, beginning with all that rest."""
+        inbox = await self._subscribe("book.l3", symbol)
+        return (OrderBookUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_candles(
+        self, symbol: str, interval: Literal["1m", "5m", "1h"] = "1m"
+    ) -> AsyncIterator[list[Candle]]:
+        """Candles of a tranche, beginning with those that are remembered; one interval each stream and tranche."""
+        inbox = await self._subscribe("candles", symbol, interval=interval)
+        return ([Candle.model_validate(row) for row in message["candles"]] async for message in inbox)
+
     async def subscribe_trades(self, symbol: str | None = None) -> AsyncIterator[Trade]:
         """Trades of a tranche, or of all, beginning with the latest that were before."""
         inbox = await self._subscribe("trades", symbol)
@@ -209,13 +221,12 @@ class Stream:
         signed = {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature}
         await self.ask("login", {**signed, **self._guard})
 
-    async def _subscribe(self, channel: str, symbol: str | None = None, since_sequence: int | None = None) -> Inbox:
+    async def _subscribe(self, channel: str, symbol: str | None = None, **options: str | int | None) -> Inbox:
         """Messages of a channel from a fresh snapshot on; one subscription each. Raises ValueError for a second."""
         if (channel, symbol) in self._inboxes:
             raise ValueError(f"the stream is subscribed to {channel} already")
         inbox = self._inboxes[channel, symbol] = Inbox()
-        options = {"symbol": symbol, "since_sequence": since_sequence}
-        given = {name: value for name, value in options.items() if value is not None}
+        given = {name: value for name, value in (options | {"symbol": symbol}).items() if value is not None}
         try:
             await self.ask("subscribe", {"channel": channel} | given)
         except RefusedError:

@@ -82,3 +82,29 @@ async def test_a_raw_reader_that_does_not_read_is_cut_off_and_two_hundred_others
 
 async def read_changes(reader, count):
     return [(await reader.of_channel("book", "delta"))["sequence"] for _ in range(count)]
+
+
+async def test_tickers_that_a_reader_was_not_told_come_in_one_message_once_it_has_caught_up(serve):
+    async with serve(**BACKLOG) as doors, ClientSession(connector=TCPConnector(socket_factory=deaf)) as http:
+        await fill_book(doors, LEVELS)
+        async with http.ws_connect(f"{doors.url}/v1/ws", max_msg_size=0) as socket:
+            sleeper = Peer(socket)
+            await sleeper.ask("subscribe", channel="ticker")
+            await sleeper.of_channel("ticker", "snapshot")
+            await pile_up(doors, sleeper, interval="100ms")
+            (gateway,) = doors.runner.app.values()
+            account_id = (await doors.account("alice")).account_id
+            for symbol in (doors.symbol, doors.other_symbol):
+                instrument_id = doors.exchange.view.tranche_by_symbol[symbol]
+                await doors.exchange.submit(commands.place(account_id, instrument_id, Side.BUY, 39_990, 9))
+                await until(lambda number=instrument_id: told_late(gateway.feed, number))
+            update = await sleeper.of_channel("ticker", "update")
+            while doors.other_symbol not in (symbols := {row["symbol"] for row in update["tickers"]}):
+                update = await sleeper.of_channel("ticker", "update")
+            assert symbols >= {doors.symbol, doors.other_symbol}
+            assert {row["best_bid_quantity"] for row in update["tickers"]} == {"9"}
+
+
+def told_late(feed, instrument_id):
+    """Whether somebody is behind who will be told of a tranche."""
+    return any(instrument_id in missed for missed in feed._public._late.values())
