@@ -76,6 +76,10 @@ class LocalBook:
             return self._break("gap")
         return self._take(message)
 
+    def has_reached(self, sequence: int) -> bool:
+        """Whether the book has the last message that a heartbeat tells of; false breaks it."""
+        return not self.is_whole or self.sequence >= sequence or self._break("gap")
+
     def end(self, ending: StreamClosedError) -> None:
         """Nothing more will come."""
         self._ending = ending

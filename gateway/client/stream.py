@@ -268,6 +268,7 @@ class Stream:
                     books.roll(message["joined"], message["left"])
         elif channel == "heartbeat":
             self.last_heartbeat = message
+            await self._check_books(message["topics"])
         else:
             self._put((channel, message.get("symbol")), message)
 
@@ -281,6 +282,14 @@ class Stream:
             is_good = book.restart(message) if is_snapshot else book.advance(message)
             if not is_good:
                 await self._send(next(self._names), "resync", _topic_fields(book))
+
+    async def _check_books(self, topics: list[Message]) -> None:
+        """On a quiet book nothing but a heartbeat shows that its last message is missing."""
+        for topic in topics:
+            if topic["channel"] == "book":
+                book = self._books.get((topic["symbol"], topic["depth"], topic["interval"]))
+                if book is not None and not book.has_reached(topic["sequence"]):
+                    await self._send(next(self._names), "resync", _topic_fields(book))
 
     def _put(self, name: tuple[str, str | None], message: Message) -> None:
         inbox = self._inboxes.get(name)

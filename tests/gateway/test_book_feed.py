@@ -6,6 +6,7 @@ import zlib
 import pytest
 
 from exchange import commands
+from gateway.client import Client
 from matching.schema import Side
 from tests.gateway.doors import until
 from tests.gateway.peer import connect
@@ -164,3 +165,13 @@ async def test_a_client_whose_book_is_wrong_asks_for_a_new_one_by_itself_and_say
         assert book.broken_by == "checksum"
         assert [quantity for _, quantity in book.levels("sell")] == [1, 1, 1]
         assert len(book.bids) == 1
+
+
+async def test_a_client_notices_at_a_heartbeat_that_the_last_message_of_a_quiet_book_is_missing(serve):
+    async with serve(heartbeat_interval_s=0.1) as doors, Client(doors.url) as anyone, anyone.stream() as stream:
+        await place_levels(doors, Side.SELL, 41_000, 3)
+        book = await stream.subscribe_book(doors.symbol)
+        book.sequence -= 1
+        book.asks.clear()
+        await until(lambda: book.is_whole and book.resyncs == 1)
+        assert (book.broken_by, len(book.asks)) == ("gap", 3)
