@@ -7,6 +7,7 @@ outlives the process: what happened before its start is read by REST.
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, KeysView
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -16,7 +17,7 @@ from exchange.view import MarketView
 from gateway.errors import ApiError, DoorError
 from gateway.json_text import encode
 from gateway.messages import message
-from gateway.own_orders import Happened, happened, is_named, order_rows
+from gateway.own_orders import Happened, happened, is_named, order_events, order_rows
 from gateway.rows import Row
 
 RECENT_EVENTS_MAX = 50_000
@@ -35,7 +36,7 @@ class OrderHistory:
         self._accounts: OrderedDict[int, AccountHistory] = OrderedDict()
         """The one that subscribed last is the last."""
         self._kept = 0
-        self._recent: deque[Published] = deque()
+        self._recent: deque[Recent] = deque()
         self._recent_events = 0
         self._recent_from = view.sequence
         """All batches after this sequence are in `_recent`."""
@@ -51,12 +52,7 @@ class OrderHistory:
 
     def note(self, batch: Published, what: dict[int, Happened]) -> None:
         """A batch came, and this is what it did to the accounts of which a history is kept."""
-        self._recent.append(batch)
-        self._recent_events += len(batch.events)
-        while self._recent_events > RECENT_EVENTS_MAX:
-            oldest = self._recent.popleft()
-            self._recent_events -= len(oldest.events)
-            self._recent_from = oldest.first_sequence + len(oldest.commands) - 1
+        self._note_recent(batch)
         for account_id, each in what.items():
             if account_id in self._accounts:
                 self._kept += self._accounts[account_id].add(each)
@@ -64,12 +60,27 @@ class OrderHistory:
             largest = max(self._accounts.values(), key=len)
             self._kept -= largest.drop(len(largest) // 2)
 
+    def _note_recent(self, batch: Published) -> None:
+        """Keep what a batch did to orders, and nothing else of it."""
+        events = order_events(batch)
+        if not len(events) and not self._recent:
+            return
+        kept = batch._replace(commands=batch.commands[:0].copy(), events=events, figures=None)
+        last = self._recent.pop() if not len(events) else Recent(0, 0, kept)
+        more = len(batch.events)
+        self._recent.append(Recent(batch.first_sequence + len(batch.commands) - 1, last.events + more, last.batch))
+        self._recent_events += more
+        while self._recent_events > RECENT_EVENTS_MAX:
+            oldest = self._recent.popleft()
+            self._recent_events -= oldest.events
+            self._recent_from = oldest.last_sequence
+
     def follow(self, account_id: int) -> None:
         """Keep the history of an account from the latest batches on."""
         if account_id not in self._accounts:
             self._accounts[account_id] = history = AccountHistory(self._recent_from)
-            for batch in self._batches_of(account_id):
-                self._kept += self._add_again(history, account_id, batch)
+            for recent in self._recent_of(account_id):
+                self._kept += self._add_again(history, account_id, recent)
         self._accounts.move_to_end(account_id)
         if len(self._accounts) > ACCOUNTS_MAX:
             _, forgotten = self._accounts.popitem(last=False)
@@ -106,22 +117,29 @@ class OrderHistory:
             raise ApiError(DoorError.REPLAY_NOT_KEPT, text, "since_sequence")
         return rows
 
-    def _add_again(self, history: "AccountHistory", account_id: int, batch: Published) -> int:
+    def _add_again(self, history: "AccountHistory", account_id: int, recent: "Recent") -> int:
         """Take in a batch of before; one with a tranche that is forgotten by now ends what is known."""
-        try:
-            what = happened(self._view, batch, {account_id})
-        except KeyError:
-            return history.forget(batch.first_sequence + len(batch.commands) - 1)
-        return sum(map(history.add, what.values()))
+        if not self._view.tranches.keys() >= set(recent.batch.events["instrument_id"].tolist()):
+            return history.forget(recent.last_sequence)
+        return sum(map(history.add, happened(self._view, recent.batch, {account_id}).values()))
 
-    def _batches_of(self, account_id: int) -> Iterator[Published]:
-        """Those of the latest batches that may have done something to the orders of an account."""
+    def _recent_of(self, account_id: int) -> "Iterator[Recent]":
+        """Those of the latest batches that did something to the orders of an account."""
         if not self._recent:
             return
-        lengths = [len(batch.events) for batch in self._recent]
-        places = np.flatnonzero(is_named(np.concatenate([batch.events for batch in self._recent]), {account_id}))
-        numbers = np.unique(np.searchsorted(np.cumsum(lengths), places, "right"))
+        events = [recent.batch.events for recent in self._recent]
+        places = np.flatnonzero(is_named(np.concatenate(events), {account_id}))
+        numbers = np.unique(np.searchsorted(np.cumsum(list(map(len, events))), places, "right"))
         yield from (self._recent[number] for number in numbers.tolist())
+
+
+class Recent(NamedTuple):
+    """A batch of which only the events about orders are kept, and those after it that had none."""
+
+    last_sequence: int
+    events: int
+    """How many there were of any kind."""
+    batch: Published
 
 
 class AccountHistory:

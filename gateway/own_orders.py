@@ -84,8 +84,13 @@ def order_rows(view: MarketView, order_ids: Iterable[int]) -> list[Row]:
 
 def _order_events(batch: Published, account_ids: Collection[int]) -> Iterable[OrderEvent]:
     """The events of matching that touch these accounts, picked out before any becomes a Python value."""
-    events = batch.events[np.isin(batch.events["kind"], _ORDER_KINDS)]
+    events = order_events(batch)
     return map(OrderEvent._make, events[is_named(events, account_ids)].tolist()) if len(events) else ()
+
+
+def order_events(batch: Published) -> np.ndarray:
+    """The events of a batch that tell of orders."""
+    return batch.events[np.isin(batch.events["kind"], _ORDER_KINDS)]
 
 
 def is_named(events: np.ndarray, account_ids: Collection[int]) -> np.ndarray:

@@ -8,6 +8,7 @@ from exchange import commands
 from exchange.service import Exchange
 from gateway import order_history
 from gateway.client import RefusedError
+from gateway.errors import ApiError
 from gateway.order_history import AccountHistory, OrderHistory
 from gateway.own_orders import Happened, happened
 from tests.exchange.view.markets import ALICE, BOB, BUY, SELL, WINDOW, open_market
@@ -138,6 +139,27 @@ def test_the_largest_history_gives_way_when_there_is_too_much_in_all(monkeypatch
     assert len(history.since("orders", ALICE, market.view.sequence)["orders"]) == 0
     assert 1 <= len(history._accounts[ALICE]) <= 10
     assert history._accounts[ALICE].complete_after > history._accounts[BOB].complete_after
+
+
+def test_the_latest_batches_of_the_market_are_dropped_whole_and_it_is_known_from_where_on_they_are_there(monkeypatch):
+    monkeypatch.setattr(order_history, "RECENT_EVENTS_MAX", 20)
+    market = open_market()
+    history = OrderHistory(market.view)
+    history.start()
+    begun, placed = market.view.sequence, []
+    for _ in range(10):
+        batch = market.send(commands.place(ALICE, WINDOW, SELL, 41_000, 1))
+        placed.append(market.view.sequence)
+        for each in (batch, market.send()):  # nothing happens to orders in the second one
+            history.note(each, {})
+    assert history._recent_events <= 20
+    assert all(recent.batch.figures is None and not len(recent.batch.commands) for recent in history._recent)
+    with pytest.raises(ApiError, match="not told again"):
+        history.since("orders", ALICE, begun)
+    kept_after = history._accounts[ALICE].complete_after
+    told = history.since("orders", ALICE, kept_after)["orders"]
+    assert [row["order_id"] for row in told] == [sequence for sequence in placed if sequence > kept_after]
+    assert 3 < len(told) < 10
 
 
 async def test_nothing_is_kept_over_a_restart_and_that_is_said(tmp_path, serve, exchange):
