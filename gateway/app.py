@@ -22,6 +22,7 @@ from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
+from gateway.guards import Guards
 from gateway.handling import add_headers, errors_as_json
 from gateway.keys import KeyStore
 from gateway.order_routes import add_order_routes
@@ -59,9 +60,11 @@ def make_app(
         limits=ConnectionLimits(settings),
         risk=RiskWatch(exchange),
         reservation_key=reservation_key,
+        guards=Guards(exchange, keys.guards),
         pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)
+    app.cleanup_ctx.append(_run_guards)
     app.on_shutdown.append(_close_sessions)
     app.on_response_prepare.append(add_headers)
     add_public_routes(app.router)
@@ -87,6 +90,13 @@ async def _run_feed(app: web.Application) -> AsyncIterator[None]:
     feed.start()
     yield
     feed.stop()
+
+
+async def _run_guards(app: web.Application) -> AsyncIterator[None]:
+    guards = app[GATEWAY].guards
+    await guards.start()
+    yield
+    await guards.settle(app[GATEWAY].settings.shutdown_wait_s)
 
 
 async def _close_sessions(app: web.Application) -> None:

@@ -2,14 +2,12 @@
 
 from aiohttp import web
 
-from exchange.symbols import NANO_PER_S, SymbolError, format_duration, parse_duration
-from exchange.units import format_ticks
+from exchange.symbols import SymbolError, format_duration, parse_duration
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.view import TrancheView
-from exchange.view.candles import INTERVALS_S, Candle
-from gateway.codec import average_text, instrument_id_of, region_id_of
+from exchange.view.candles import INTERVALS_S
+from gateway.codec import instrument_id_of, region_id_of
 from gateway.errors import ApiError, DoorError
-from gateway.fields import time_text
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, read_query
 from gateway.requests import CandlesQuery, CurveQuery, ReadQuery
@@ -45,7 +43,7 @@ async def get_candles(request: web.Request) -> web.Response:
     view = request.app[GATEWAY].exchange.view
     instrument_id = instrument_id_of(view, query.symbol)
     candles = view.candles.latest(instrument_id, INTERVALS_S[query.interval])[-query.limit :]
-    head: Row = {"symbol": query.symbol, "interval": query.interval, "candles": [_candle_row(each) for each in candles]}
+    head: Row = {"symbol": query.symbol, "interval": query.interval, "candles": [candle_row(each) for each in candles]}
     return answer(head | stamp(view))
 
 
@@ -70,19 +68,6 @@ async def get_curve(request: web.Request) -> web.Response:
     ]
     head: Row = {"region": query.region, "tier": query.tier, "windows": len(ahead), "points": points}
     return answer(head | stamp(view))
-
-
-def _candle_row(candle: Candle) -> Row:
-    return {
-        "start": time_text(candle.start_s * NANO_PER_S).replace(".000000Z", "Z"),
-        "open": format_ticks(candle.open_ticks),
-        "high": format_ticks(candle.high_ticks),
-        "low": format_ticks(candle.low_ticks),
-        "close": format_ticks(candle.close_ticks),
-        "quantity": str(candle.lots),
-        "average_price": average_text(candle.notional, candle.lots),
-        "trades": candle.trades,
-    }
 
 
 def _duration_s(text: str | None) -> int | None:

@@ -7,8 +7,7 @@ from aiohttp import web
 
 from exchange import delivery_commands
 from exchange.units import format_nano
-from exchange.venue.clearing.delivery_schema import REPORT_EVENT, ReportOutcome, SlotOutcome
-from exchange.venue.clearing.lifecycle import AllocationState
+from exchange.venue.clearing.delivery_schema import REPORT_EVENT, ReportOutcome
 from exchange.venue.schema import Event, Reject
 from exchange.view import AllocationView, CorrectionView, MarketView, Reputation
 from gateway.admin import account_id_of, administrator
@@ -22,6 +21,7 @@ from gateway.delivery_requests import (
     ReporterRequest,
     ReportsRequest,
 )
+from gateway.delivery_rows import delivery_row
 from gateway.errors import ApiError, DoorError
 from gateway.fields import order_id_of, time_text
 from gateway.gateway import GATEWAY, Gateway
@@ -257,26 +257,3 @@ def _page(view: MarketView, deliveries: Iterable[AllocationView], query: Deliver
     page, next_cursor = page_of(wanted, query.limit, lambda each: each.allocation_id)
     rows = [delivery_row(view, each) for each in page]
     return answer({"deliveries": rows, "next_cursor": next_cursor} | stamp(view))
-
-
-def delivery_row(view: MarketView, delivery: AllocationView) -> Row:
-    """One allocation with its slots; money is over all of them so far."""
-    slots = zip(delivery.outcomes, delivery.delivered_lots, strict=True)
-    return {
-        "allocation": delivery.allocation_id,
-        "symbol": delivery.symbol,
-        "buyer": view.accounts[delivery.buyer_id].name,
-        "provider": view.accounts[delivery.provider_id].name,
-        "quantity": str(delivery.lots),
-        "state": AllocationState(delivery.state).name.lower(),
-        "is_disputed": delivery.is_disputed,
-        "delivered": str(delivery.delivered),
-        "bond": format_nano(delivery.bond_nano),
-        "paid": format_nano(delivery.paid_nano),
-        "refunded": format_nano(delivery.refunded_nano),
-        "clearing_fee": format_nano(delivery.fee_nano),
-        "replacement": format_nano(delivery.replacement_nano),
-        "shortfall_fee": format_nano(delivery.shortfall_fee_nano),
-        "corrected": format_nano(delivery.corrected_nano),
-        "slots": [{"outcome": SlotOutcome(outcome).name.lower(), "delivered": str(lots)} for outcome, lots in slots],
-    }

@@ -1,10 +1,10 @@
-"""What measured delivery did to its buyer and its provider, as JSON rows of the channel `account`."""
+"""What measured delivery did to its buyer and its provider, as JSON rows, and allocations as they stand."""
 
 from exchange.units import format_nano
 from exchange.venue.clearing.delivery_schema import SlotOutcome
 from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.schema import Event
-from exchange.view import MarketView
+from exchange.view import AllocationView, MarketView
 from gateway.rows import Row
 
 Fields = dict[str, int]
@@ -24,6 +24,29 @@ def delivery_event_row(view: MarketView, kind: int, event: Fields) -> Row:
     if kind == Event.DISPUTED:
         return {"kind": "dispute"} | row | {"by": view.accounts[event["detail"]].name}
     return {"kind": "allocation_state"} | row | _change(view, event)
+
+
+def delivery_row(view: MarketView, delivery: AllocationView) -> Row:
+    """One allocation with its slots; money is over all of them so far."""
+    slots = zip(delivery.outcomes, delivery.delivered_lots, strict=True)
+    return {
+        "allocation": delivery.allocation_id,
+        "symbol": delivery.symbol,
+        "buyer": view.accounts[delivery.buyer_id].name,
+        "provider": view.accounts[delivery.provider_id].name,
+        "quantity": str(delivery.lots),
+        "state": AllocationState(delivery.state).name.lower(),
+        "is_disputed": delivery.is_disputed,
+        "delivered": str(delivery.delivered),
+        "bond": format_nano(delivery.bond_nano),
+        "paid": format_nano(delivery.paid_nano),
+        "refunded": format_nano(delivery.refunded_nano),
+        "clearing_fee": format_nano(delivery.fee_nano),
+        "replacement": format_nano(delivery.replacement_nano),
+        "shortfall_fee": format_nano(delivery.shortfall_fee_nano),
+        "corrected": format_nano(delivery.corrected_nano),
+        "slots": [{"outcome": SlotOutcome(outcome).name.lower(), "delivered": str(lots)} for outcome, lots in slots],
+    }
 
 
 def reputation_row(event: Fields) -> Row:

@@ -54,6 +54,8 @@ class DoorError(IntEnum):
     TOO_MANY_IN_FLIGHT = 442
     SLOW_CONSUMER = 443
     SEQUENCE_NOT_REACHED = 444
+    REPLAY_NOT_KEPT = 445
+    SESSION_IN_USE = 446
     OVERLOADED = 450
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
@@ -95,10 +97,8 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.NOT_FOUND: Answer(404, "there is nothing at this path; docs/api.md lists what there is"),
     DoorError.METHOD_NOT_ALLOWED: Answer(405, "use a method that the Allow header names"),
     DoorError.BAD_REQUEST: Answer(400, "the request does not follow HTTP"),
-    DoorError.UNKNOWN_OPERATION: Answer(
-        400, "send an op that docs/api.md lists, such as login, subscribe, place or cancel", "op"
-    ),
-    DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to book, trades, ticker, orders or account", "channel"),
+    DoorError.UNKNOWN_OPERATION: Answer(400, "send an operation of docs/api.md", "op"),
+    DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to a channel of docs/api.md", "channel"),
     DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),
     DoorError.NOT_SIGNED: Answer(401, "sign the request: BWX-KEY, BWX-TIMESTAMP, BWX-NONCE and BWX-SIGNATURE"),
     DoorError.UNKNOWN_KEY: Answer(401, "no such key; an administrator can make one", "BWX-KEY"),
@@ -117,6 +117,14 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.TOO_MANY_IN_FLIGHT: Answer(429, "wait for answers before sending more"),
     DoorError.SLOW_CONSUMER: Answer(429, "read faster, or subscribe to less; then start from a snapshot"),
     DoorError.SEQUENCE_NOT_REACHED: Answer(503, "the market has not come that far; ask again", "min_seq"),
+    DoorError.REPLAY_NOT_KEPT: Answer(
+        410,
+        "what happened so long ago is not told again; read it by REST, and subscribe from there on",
+        "since_sequence",
+    ),
+    DoorError.SESSION_IN_USE: Answer(
+        409, "another connection of the account has this number, or its orders are just being cancelled", "session"
+    ),
     DoorError.OVERLOADED: Answer(503, "the queue of commands is full; retry with the same client id"),
     DoorError.EXCHANGE_STOPPED: Answer(503, "the exchange takes no commands now; retry with the same client id"),
     DoorError.SHUTTING_DOWN: Answer(503, "the gateway is closing; connect again and retry with the same client id"),

@@ -1,7 +1,7 @@
 """Who hears what. One listener on the exchange has each message built once a batch, and offers it to all who asked.
 
-    batch ─▶ book deltas, trades, own affairs  at once, one message for each topic that has subscribers
-          └▶ tickers                           collected, and sent every quarter of a second
+    batch ─▶ books, trades, own affairs  at once, one message for each topic that has subscribers
+          └▶ conflated books, tickers    collected, and sent every tenth, every quarter of a second
 
 A subscriber never makes the feed wait: it takes a message, or is cut off. Messages are built on the loop's thread while
 the view stands still, so a snapshot and the updates after it fit together without a gap. They are offered one turn of
@@ -10,25 +10,45 @@ hears of an order in a channel before the answer to it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import NoReturn, Protocol
+from collections.abc import Callable, Collection
+from typing import NamedTuple, NoReturn, Protocol
+
+import orjson
 
 from exchange.service import Exchange, Published
-from exchange.view import TrancheView
 from gateway import messages
+from gateway.account_feed import AccountFeed
+from gateway.book_feed import BookFeed
+from gateway.candle_feed import CandleFeed
 from gateway.json_text import encode
-from gateway.messages import EVERYTHING, Topic
-from gateway.rows import Row
+from gateway.order_book_feed import OrderBookFeed
+from gateway.public_feed import PUBLIC_CHANNELS, PublicFeed
+from gateway.scopes import Calendar, moves_calendar
 from gateway.settings import GatewaySettings
+from gateway.subscribers import Subscriber, offer_to
+from gateway.topics import CONFLATED_MS, PRIVATE_CHANNELS, Topic, topic_row
 
-CHANNELS = ("book", "trades", "ticker", "orders", "account")
+MS_PER_S = 1_000
 
 
-class Subscriber(Protocol):
-    """Whoever listens."""
+class Member(NamedTuple):
+    """A connection: the topics that it follows now, and what it does when the calendar moves."""
 
-    def offer(self, message: bytes) -> None:
-        """Take a message without waiting, or be cut off."""
+    topics: Collection[Topic]
+    roll: Callable[[Calendar], None]
+
+
+class Part(Protocol):
+    """The part of the feed that tells some of the channels."""
+
+    def subscribe(self, subscriber: Subscriber, topic: Topic, since_sequence: int | None) -> None:
+        """Offer what a subscriber begins with, and then what happens. Raises ApiError, and then does neither."""
+
+    def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
+        """Offer nothing more of a topic."""
+
+    def sequence(self, subscriber: Subscriber, topic: Topic) -> object:
+        """Of the last message that a subscriber was sent."""
 
 
 class Feed:
@@ -38,10 +58,15 @@ class Feed:
         self._exchange = exchange
         self._view = exchange.view
         self._settings = settings
-        self._subscribers: dict[str, dict[int, set[Subscriber]]] = {channel: {} for channel in CHANNELS}
-        self._everyone: set[Subscriber] = set()
-        self._book_sequences: dict[int, int] = {}
-        self._changed_tickers: dict[int, TrancheView] = {}
+        self._everyone: dict[Subscriber, Member] = {}
+        self._books = BookFeed(exchange.view)
+        self._accounts = AccountFeed(exchange.view)
+        self._public = PublicFeed(exchange.view)
+        self._order_books = OrderBookFeed(exchange)
+        self._candles = CandleFeed(exchange.view)
+        self._parts: dict[str, Part] = {"book": self._books, "book.l3": self._order_books, "candles": self._candles}
+        self._parts |= dict.fromkeys(PUBLIC_CHANNELS, self._public)
+        self._parts |= dict.fromkeys(PRIVATE_CHANNELS, self._accounts)
         self._readers = SequenceWaiters()
         self._stop_listening: Callable[[], None] | None = None
         self._timers: list[asyncio.Task[NoReturn]] = []
@@ -50,10 +75,13 @@ class Feed:
         """Begin to listen to the exchange."""
         for tranche in self._view.take_changed():
             tranche.book.take_changes()
+        self._accounts.start()
+        self._public.start()
         self._stop_listening = self._exchange.subscribe(self._hear)
         self._timers = [
-            asyncio.create_task(_every(self._settings.ticker_interval_s, self._publish_tickers)),
-            asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeat)),
+            asyncio.create_task(_every(CONFLATED_MS / MS_PER_S, self._books.publish_conflated)),
+            asyncio.create_task(_every(self._settings.ticker_interval_s, self._public.publish_tickers)),
+            asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeats)),
         ]
 
     def stop(self) -> None:
@@ -63,31 +91,29 @@ class Feed:
         if self._stop_listening is not None:
             self._stop_listening()
 
-    def join(self, subscriber: Subscriber) -> None:
-        """Let somebody hear heartbeats."""
-        self._everyone.add(subscriber)
+    def join(self, subscriber: Subscriber, topics: Collection[Topic], roll: Callable[[Calendar], None]) -> None:
+        """Let somebody hear heartbeats, which tell of the topics in a collection that lives as long as it does.
 
-    def leave(self, subscriber: Subscriber, topics: Iterable[Topic]) -> None:
+        `roll` is called when the calendar has moved.
+        """
+        self._everyone[subscriber] = Member(topics, roll)
+
+    def leave(self, subscriber: Subscriber) -> None:
         """Forget somebody who is gone, and the topics it had."""
-        self._everyone.discard(subscriber)
-        for topic in topics:
+        member = self._everyone.pop(subscriber, None)
+        for topic in member.topics if member is not None else ():
             self.unsubscribe(subscriber, topic)
 
-    def subscribe(self, subscriber: Subscriber, topic: Topic) -> None:
-        """Offer a snapshot now and every change from here on; who is subscribed already gets a fresh snapshot."""
-        self._subscribers[topic.channel].setdefault(topic.subject, set()).add(subscriber)
-        if topic.channel == "book":
-            self._book_sequences[topic.subject] = self._view.tranches[topic.subject].book.sequence
-        _offer_to((subscriber,), messages.snapshot(self._view, topic))
+    def subscribe(self, subscriber: Subscriber, topic: Topic, since_sequence: int | None = None) -> None:
+        """Offer a snapshot now, or what happened after a sequence, and every change from here on.
+
+        Who is subscribed already gets a fresh one. Raises ApiError.
+        """
+        self._parts[topic.channel].subscribe(subscriber, topic, since_sequence)
 
     def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
         """Offer nothing more of a topic."""
-        subscribers = self._subscribers[topic.channel].get(topic.subject, set())
-        subscribers.discard(subscriber)
-        if not subscribers:
-            self._subscribers[topic.channel].pop(topic.subject, None)
-            if topic.channel == "book":
-                self._book_sequences.pop(topic.subject, None)
+        self._parts[topic.channel].unsubscribe(subscriber, topic)
 
     async def reached(self, sequence: int) -> bool:
         """Wait until readers see a sequence, for a bounded time; whether they do."""
@@ -97,43 +123,32 @@ class Feed:
 
     def _hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
-        for tranche in self._view.take_changed():
-            self._changed_tickers[tranche.instrument_id] = tranche
-            self._publish_book(tranche)
-        if self._subscribers["trades"]:
-            self._publish_all("trades", messages.trades_updates(self._view, batch))
-        accounts = self._subscribers["orders"]
-        if accounts:
-            self._publish_all("orders", messages.orders_updates(self._view, batch, accounts.keys()))
-        accounts = self._subscribers["account"]
-        if accounts:
-            self._publish_all("account", messages.account_updates(self._view, batch, accounts.keys()))
+        changed = self._view.take_changed()
+        for tranche in changed:
+            self._books.hear(tranche)
+        self._order_books.hear(batch)
+        self._public.hear(batch, changed)
+        self._candles.hear(batch)
+        self._accounts.hear(batch)
+        if self._everyone and moves_calendar(batch):
+            calendar = Calendar(self._view)
+            for member in self._everyone.values():
+                member.roll(calendar)
         self._readers.wake(self._view.sequence)
 
-    def _publish_book(self, tranche: TrancheView) -> None:
-        changes = tranche.book.take_changes()
-        instrument_id = tranche.instrument_id
-        if changes and instrument_id in self._subscribers["book"]:
-            previous = self._book_sequences[instrument_id]
-            self._book_sequences[instrument_id] = tranche.book.sequence
-            self._publish("book", instrument_id, messages.book_delta(self._view, tranche, changes, previous))
-
-    def _publish_tickers(self) -> None:
-        tranches, self._changed_tickers = self._changed_tickers, {}
-        if tranches and self._subscribers["ticker"]:
-            self._publish("ticker", EVERYTHING, messages.ticker_update(self._view, tranches.values()))
-
-    def _publish_heartbeat(self) -> None:
-        _offer_to(self._everyone, messages.heartbeat(self._view))
-
-    def _publish_all(self, channel: str, updates: dict[int, Row]) -> None:
-        for subject, message in updates.items():
-            self._publish(channel, subject, message)
-
-    def _publish(self, channel: str, subject: int, message: Row) -> None:
-        subscribers = self._subscribers[channel].get(subject)
-        if subscribers:
-            _offer_to(subscribers, message)
+    def _publish_heartbeats(self) -> None:
+        """Tell every connection how far each of its topics has come. Each topic is encoded once."""
+        encoded: dict[tuple[Topic, object], orjson.Fragment] = {}
+        for subscriber, member in self._everyone.items():
+            rows = []
+            for topic in member.topics:
+                sequence = self._parts[topic.channel].sequence(subscriber, topic)
+                if (topic, sequence) not in encoded:
+                    encoded[topic, sequence] = orjson.Fragment(
+                        encode(topic_row(self._view, topic) | {"sequence": sequence})
+                    )
+                rows.append(encoded[topic, sequence])
+            offer_to((subscriber,), messages.heartbeat(self._view) | {"topics": rows})
 
 
 class SequenceWaiters:
@@ -157,16 +172,6 @@ class SequenceWaiters:
         for future, wanted in self._waiting.items():
             if wanted <= sequence and not future.done():
                 future.set_result(None)
-
-
-def _offer_to(subscribers: Iterable[Subscriber], message: Row) -> None:
-    """Build now, for those who listen now; offer at the loop's next turn."""
-    asyncio.get_running_loop().call_soon(_deliver, tuple(subscribers), encode(message))
-
-
-def _deliver(subscribers: tuple[Subscriber, ...], payload: bytes) -> None:
-    for subscriber in subscribers:
-        subscriber.offer(payload)
 
 
 async def _every(interval_s: float, publish: Callable[[], None]) -> NoReturn:

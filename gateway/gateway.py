@@ -15,6 +15,7 @@ from exchange.service import Exchange
 from gateway.auth import Authenticator
 from gateway.errors import ApiError, DoorError
 from gateway.feeds import Feed
+from gateway.guards import Guards
 from gateway.keys import KeyStore
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
@@ -57,6 +58,7 @@ class Gateway:
     limits: ConnectionLimits
     risk: RiskWatch
     reservation_key: ReservationKey
+    guards: Guards
     pricer: Pricer | None = None
     """Of an exchange that makes its marks itself."""
     sessions: set["Session"] = field(default_factory=set)

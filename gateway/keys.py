@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 import apsw
 
 from exchange.database import make_directory, open_database
+from gateway.guard_table import GuardTable
 from gateway.requests import Role
 
 FILE_NAME = "keys.db"
@@ -47,6 +48,8 @@ class KeyStore:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self.guards = GuardTable(connection, self._lock)
+        """Of connections that take orders along; they are backed up with the keys."""
         self._keys = {key.key_id: key for key in _read_all(connection)}
 
     @classmethod

@@ -44,6 +44,7 @@ class OrderOperation(NamedTuple):
     enter: Callable[[MarketView, int, Any], Entry]
     """What an account's request comes to. Raises ApiError."""
     roles: tuple[Role, ...] = OWNERS
+    brings_orders: bool = True
 
     def entry(self, view: MarketView, account_id: int, fields: Mapping[str, Any]) -> Entry:
         """A request from its fields. Raises ApiError."""

@@ -21,8 +21,8 @@ ACCEPTED = 201
 SOME_REFUSED = 207
 
 PLACE_MANY = OrderOperation(BatchRequest, place_many)
-CANCEL_MANY = OrderOperation(BatchRequest, cancel_many)
-CANCEL_ALL = OrderOperation(CancelAllTerms, cancel_all)
+CANCEL_MANY = OrderOperation(BatchRequest, cancel_many, brings_orders=False)
+CANCEL_ALL = OrderOperation(CancelAllTerms, cancel_all, brings_orders=False)
 ORDER_OPERATIONS: dict[str, OrderOperation] = {
     "place_many": PLACE_MANY,
     "cancel_many": CANCEL_MANY,

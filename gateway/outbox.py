@@ -8,14 +8,20 @@ from collections.abc import Awaitable, Callable
 class Outbox:
     """Filled without waiting, emptied by one task."""
 
-    def __init__(self, messages_max: int, bytes_max: int) -> None:
+    def __init__(self, messages_max: int, bytes_max: int, behind_messages: int = 64) -> None:
         self._messages: deque[bytes] = deque()
         self._messages_max = messages_max
         self._bytes_max = bytes_max
+        self._behind_messages = behind_messages
         self._bytes = 0
         self._has_messages = asyncio.Event()
         self._is_sent = asyncio.Event()
         self._is_sent.set()
+
+    @property
+    def is_long(self) -> bool:
+        """Whether so much waits that its reader is behind."""
+        return len(self._messages) >= self._behind_messages or 4 * self._bytes >= self._bytes_max
 
     def put(self, message: bytes) -> bool:
         """Take a message; false when there is no room. A single message of any size fits an empty outbox."""

@@ -38,6 +38,7 @@ SERIES_MAX = (1 << 32) - 1
 PPM_END = 1 << 31
 """What a record holds; which rates may be, the core says."""
 REGIONS_AT_ONCE_MAX = 256
+SCOPE_WINDOWS_MAX = 1_024
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ShortText = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
@@ -59,6 +60,7 @@ OrderSession = Annotated[int, Field(ge=0, le=SESSION_MAX)]
 SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
 PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
+SessionNumber = Annotated[int, Field(ge=1, lt=1 << 16)]
 RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
 
 
@@ -149,6 +151,28 @@ class LoginRequest(_Model):
     timestamp: ShortText
     nonce: ShortText
     signature: ShortText
+    cancel_on_disconnect: Literal["connection", "account"] | None = None
+    session: SessionNumber | None = None
+
+
+class SetRequest(_Model):
+    """What shall go with a connection from now on: its own orders, all of the account, or nothing with null."""
+
+    cancel_on_disconnect: Literal["connection", "account"] | None
+    session: SessionNumber | None = None
+
+
+class LogoutRequest(_Model):
+    """Nothing goes with the connection."""
+
+
+class ScopeRequest(_Model):
+    """Which tranches: those of a region, a tier, or both; of one length of window; the next so many."""
+
+    region: ShortText | None = None
+    tier: Literal["ef", "af", "be"] | None = None
+    duration: ShortText | None = None
+    windows: Annotated[int, Field(ge=1, le=SCOPE_WINDOWS_MAX)] | None = None
 
 
 class ChannelRequest(_Model):
@@ -156,6 +180,10 @@ class ChannelRequest(_Model):
 
     channel: ShortText
     symbol: ShortText | None = None
+    scope: ScopeRequest | None = None
+    depth: Literal[10, 25, 100, "all"] | None = None
+    interval: Literal["raw", "100ms", "1m", "5m", "1h"] | None = None
+    since_sequence: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
 
 
 class PingRequest(_Model):

@@ -165,10 +165,15 @@ def order_row(order: OrderView) -> Row:
 
 def account_row(view: MarketView, account_id: int) -> Row:
     """An account's name, standing, money and positions. Raises KeyError for an unknown account."""
+    name: Row = {"account_id": account_id, "name": view.accounts[account_id].name}
+    positions: Row = {"positions": [position_row(position) for position in view.positions(account_id)]}
+    return name | margin_row(view, account_id) | positions
+
+
+def margin_row(view: MarketView, account_id: int) -> Row:
+    """An account's standing and money. Raises KeyError for an unknown account."""
     balances = view.balances(account_id)
     return {
-        "account_id": account_id,
-        "name": view.accounts[account_id].name,
         "standing": STANDING_NAMES[view.accounts[account_id].standing],
         "balances": {
             "cash": format_nano(balances.cash_nano),
@@ -179,7 +184,6 @@ def account_row(view: MarketView, account_id: int) -> Row:
             "withdrawable": format_nano(balances.withdrawable_nano),
             "fees": format_nano(balances.fees_nano),
         },
-        "positions": [_position_row(position) for position in view.positions(account_id)],
     }
 
 
@@ -190,7 +194,8 @@ def reason_name(reason: int, *, is_rejected: bool) -> str | None:
     return (Reject(reason) if is_rejected else Reason(reason)).name.lower()
 
 
-def _position_row(position: PositionView) -> Row:
+def position_row(position: PositionView) -> Row:
+    """What an account holds of one tranche."""
     return {
         "symbol": position.tranche.symbol,
         "quantity": str(position.lots),

@@ -20,6 +20,8 @@ class GatewaySettings(BaseSettings):
     # A reader that falls this far behind is cut off: it would see the past, and its backlog is our memory.
     outbox_messages_max: int = 16_384
     outbox_bytes_max: int = 8 * MEBI
+    # A reader with so many messages before it is passed over by what is conflated, and later told the net change.
+    outbox_behind_messages: int = 64
     signature_window_ms: int = 30_000
     nonces_max: int = 1_000_000
     sequence_wait_s: float = 2.0

@@ -47,8 +47,13 @@ class Socket:
             max_msg_size=FRAME_BYTES_READ_MAX,
             decode_text=False,
         )
-        self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max)
+        self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max, settings.outbox_behind_messages)
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has much to read."""
+        return self._outbox.is_long
 
     def offer(self, message: bytes) -> None:
         """Send a message when the peer reads; a peer that does not keep up is cut off."""

@@ -5,8 +5,8 @@ a frame never waits, so frames are handled in the order in which they came.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,27 +21,33 @@ from gateway import codec
 from gateway.alternatives import with_alternatives
 from gateway.auth import require_role
 from gateway.errors import ApiError, DoorError
-from gateway.feeds import CHANNELS
 from gateway.gateway import GATEWAY, Gateway
+from gateway.guard_table import GuardRow
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
-from gateway.messages import EVERYTHING, Topic, shutdown_notice
+from gateway.messages import shutdown_notice
 from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
 from gateway.requests import (
     CancelRequest,
     ChannelRequest,
     LoginRequest,
+    LogoutRequest,
     PingRequest,
     PlaceRequest,
     ReplaceRequest,
     RequestHead,
     Role,
+    SetRequest,
     parse,
 )
 from gateway.rows import Row, stamp
+from gateway.scopes import scope_of
 from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
 from gateway.submission import submit_many
+from gateway.subscriptions import Following, Subscriptions, following_row
+from gateway.topics import Topic, topic_of, topic_row
+from gateway.under_way import UnderWay
 
 log = structlog.get_logger()
 RequestName = int | str | None
@@ -75,16 +81,20 @@ class Session:
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
-        self._topics: set[Topic] = set()
-        self._in_flight = 0
+        self._guard: GuardRow | None = None
+        """What goes with the connection when it ends."""
+        topics_max = gateway.settings.subscriptions_per_connection_max
+        self._subscriptions = Subscriptions(gateway.feed, self._view, self, topics_max)
+        self._under_way = UnderWay(gateway.settings.requests_in_flight_max)
         self._tasks: set[asyncio.Task[None]] = set()
         """Answers that take a further look; the loop itself would not keep them."""
-        self._is_idle = asyncio.Event()
-        self._is_idle.set()
         self._operations: dict[str, Handling] = {
             "login": self._login,
+            "logout": self._logout,
+            "set": self._set,
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
+            "resync": self._resync,
             "place": self._place,
             "cancel": self._cancel,
             "replace": self._replace,
@@ -96,12 +106,18 @@ class Session:
         """Serve the connection to its end."""
         gateway = self._gateway
         gateway.sessions.add(self)
-        gateway.feed.join(self)
+        self._subscriptions.begin()
         try:
             return await self._socket.run(request, self._hear, self._refuse_binary)
         finally:
-            gateway.feed.leave(self, self._topics)
+            self._subscriptions.end()
+            self._unguard(is_cancelling=True)
             gateway.sessions.discard(self)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the client has much to read."""
+        return self._socket.is_behind
 
     def offer(self, message: bytes) -> None:
         """Take a message of the feed."""
@@ -111,7 +127,7 @@ class Session:
         """Tell the client that the gateway closes, answer what is under way, and close."""
         self.offer(encode(shutdown_notice()))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._is_idle.wait(), wait_s)
+            await asyncio.wait_for(self._under_way.ended(), wait_s)
         self._socket.end(SHUTDOWN)
 
     def _hear(self, payload: bytes) -> None:
@@ -138,46 +154,95 @@ class Session:
         self._refuse(None, ApiError(DoorError.BINARY_FRAME))
 
     def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
-        key = self._gateway.authenticator.verify_login(parse(LoginRequest, fields))
+        request = parse(LoginRequest, fields)
+        key = self._gateway.authenticator.verify_login(request)
         if self._key is not None and self._key.account_id != key.account_id:
             raise ApiError(DoorError.OTHER_ACCOUNT)
         self._key = key
         account = self._view.accounts.get(key.account_id)
-        self._answer(name, {"account": account.name if account else None, "roles": sorted(key.roles)})
+        told: Row = {"account": account.name if account else None, "roles": sorted(key.roles)}
+        if request.cancel_on_disconnect is None:
+            self._answer(name, told)
+        else:
+            self._put_guard(name, told, request.cancel_on_disconnect, request.session)
+
+    def _set(self, name: RequestName, fields: dict[str, Any]) -> None:
+        request = parse(SetRequest, fields)
+        self._trading_account()
+        if request.cancel_on_disconnect is None:
+            self._unguard(is_cancelling=False)
+            self._answer(name, {"cancel_on_disconnect": None})
+        else:
+            self._put_guard(name, {}, request.cancel_on_disconnect, request.session)
+
+    def _logout(self, name: RequestName, fields: dict[str, Any]) -> None:
+        parse(LogoutRequest, fields)
+        self._unguard(is_cancelling=False)
+        self._subscriptions.drop_private()
+        self._key = None
+        self._answer(name, {})
+
+    def _put_guard(self, name: RequestName, told: Row, mode: str, session_id: int | None) -> None:
+        """Orders go with the connection from now on; it is answered once that is on disk."""
+        account_id, of_account = self._trading_account(), mode == "account"
+        if self._guard is not None and session_id in (None, self._guard.session_id):
+            guard = self._guard._replace(of_account=of_account)
+        else:
+            guard = self._gateway.guards.take(account_id, of_account=of_account, session_id=session_id)
+            self._unguard(is_cancelling=False)
+        self._guard = guard
+        row = told | {"cancel_on_disconnect": mode, "session": guard.session_id}
+
+        async def enter() -> Row:
+            await self._gateway.guards.enter(guard)
+            return row
+
+        self._under_way.begin(1)
+        self._tell_later(name, enter())
+
+    def _unguard(self, *, is_cancelling: bool) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            self._gateway.guards.release(guard, is_cancelling=is_cancelling)
 
     def _subscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
         topic = self._topic(request)
-        if topic.channel == "account" and topic.subject not in self._view.accounts:
-            raise ApiError(Reject.UNKNOWN_ACCOUNT)
-        if topic not in self._topics:
-            if len(self._topics) >= self._gateway.settings.subscriptions_per_connection_max:
-                raise ApiError(DoorError.TOO_MANY_SUBSCRIPTIONS)
-            self._topics.add(topic)
-        self._answer(name, {"channel": request.channel, "symbol": request.symbol})
-        self._gateway.feed.subscribe(self, topic)
+        if request.scope is None:
+            self._subscriptions.subscribe(topic, request.since_sequence)
+            self._answer(name, topic_row(self._view, topic))
+        else:
+            following = Following(topic, scope_of(self._view, request.scope))
+            symbols = self._subscriptions.follow(following)
+            self._answer(name, following_row(following) | {"symbols": symbols})
 
     def _unsubscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
         topic = self._topic(request)
-        if topic not in self._topics:
-            raise ApiError(DoorError.NOT_SUBSCRIBED)
-        self._topics.discard(topic)
-        self._gateway.feed.unsubscribe(self, topic)
-        self._answer(name, {"channel": request.channel, "symbol": request.symbol})
+        if request.scope is None:
+            self._subscriptions.unsubscribe(topic)
+            self._answer(name, topic_row(self._view, topic))
+        else:
+            following = Following(topic, scope_of(self._view, request.scope))
+            self._subscriptions.unfollow(following)
+            self._answer(name, following_row(following))
+
+    def _resync(self, name: RequestName, fields: dict[str, Any]) -> None:
+        """A fresh snapshot of what is subscribed."""
+        topic = self._topic(parse(ChannelRequest, fields))
+        self._subscriptions.resync(topic)
+        self._answer(name, topic_row(self._view, topic))
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
-        request = parse(PlaceRequest, fields)
+        request = parse(PlaceRequest, self._guarded(fields))
         group = codec.place_command(self._view, account_id, request)
         tell = one_reply(partial(codec.place_answer, self._view, request))
-        if not request.alternatives:
+        if request.alternatives:
+            futures = self._queue([group])
+            self._tell_later(name, self._with_alternatives(account_id, request, futures, tell))
+        else:
             self._submit(name, [group], tell)
-            return
-        (future,) = self._queue([group])
-        task = asyncio.create_task(self._tell_alternatives(name, account_id, request, future, tell))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
@@ -194,8 +259,20 @@ class Session:
     def _enter(self, operation: OrderOperation, name: RequestName, fields: dict[str, Any]) -> None:
         """An operation on many orders."""
         account_id = self._trading_account(*operation.roles)
-        entry = operation.entry(self._view, account_id, fields)
+        entry = operation.entry(self._view, account_id, self._guarded(fields) if operation.brings_orders else fields)
         self._submit(name, entry.groups, entry.answer)
+
+    def _guarded(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Terms of orders that go with the connection, if orders do and nothing else is said."""
+        if self._guard is None or self._guard.of_account:
+            return fields
+        session = {"session": self._guard.session_id}
+        if "orders" not in fields:
+            return session | fields
+        orders = fields["orders"]
+        if not isinstance(orders, list):
+            return fields
+        return fields | {"orders": [session | each if isinstance(each, dict) else each for each in orders]}
 
     def _ping(self, name: RequestName, fields: dict[str, Any]) -> None:
         parse(PingRequest, fields)
@@ -203,23 +280,20 @@ class Session:
 
     def _topic(self, request: ChannelRequest) -> Topic:
         """The topic that a request names. Raises ApiError."""
-        if request.channel not in CHANNELS:
-            raise ApiError(DoorError.UNKNOWN_CHANNEL)
-        if request.channel in ("ticker", "orders", "account"):
-            if request.symbol is not None:
-                raise ApiError(DoorError.UNKNOWN_FIELD, f"symbol: the channel {request.channel} takes none", "symbol")
-            return Topic(request.channel, EVERYTHING if request.channel == "ticker" else self._trading_account())
-        if request.symbol is not None:
-            return Topic(request.channel, codec.instrument_id_of(self._view, request.symbol))
-        if request.channel == "book":
-            raise ApiError(DoorError.MISSING_FIELD, "symbol: a book is that of one tranche", "symbol")
-        return Topic(request.channel)
+        return topic_of(self._view, request, self._own_account)
 
     def _trading_account(self, *roles: Role) -> int:
         if self._key is None:
             raise ApiError(DoorError.NOT_LOGGED_IN)
         require_role(self._key, *(roles or OWNERS))
         return self._key.account_id
+
+    def _own_account(self) -> int:
+        """The account whose affairs may be heard. Raises ApiError."""
+        account_id = self._trading_account()
+        if account_id not in self._view.accounts:
+            raise ApiError(Reject.UNKNOWN_ACCOUNT)
+        return account_id
 
     def _submit(self, name: RequestName, groups: Sequence[np.ndarray], answer: Callable[[Replies], Row]) -> None:
         """Queue the commands of one request, and answer when the last of them is done."""
@@ -232,12 +306,9 @@ class Session:
 
     def _queue(self, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
         """Queue commands, each of which counts as a request under way. Raises ApiError."""
-        if self._in_flight + len(groups) > self._gateway.settings.requests_in_flight_max:
-            raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
+        self._under_way.check(len(groups))
         futures = submit_many(self._gateway.exchange, groups) if groups else []
-        self._in_flight += len(futures)
-        if futures:
-            self._is_idle.clear()
+        self._under_way.begin(len(futures))
         return futures
 
     def _settle(
@@ -249,43 +320,43 @@ class Session:
         future: asyncio.Future[Reply],
     ) -> None:
         """One outcome is durable; with the last of them, answer."""
-        self._count_settled()
+        self._under_way.end()
         waiting.discard(future)
-        if waiting:
-            return
+        if not waiting:
+            with self._refusing(name):
+                self._answer(name, answer(futures))
+
+    async def _with_alternatives(
+        self, account_id: int, order: PlaceRequest, futures: Replies, tell: Callable[[Replies], Row]
+    ) -> Row:
+        """The outcome when it is durable; of a refusal for lack of margin when it is known what would have passed."""
+        await asyncio.wait(futures)
+        return await with_alternatives(self._gateway, account_id, order, lambda: tell(futures))
+
+    def _tell_later(self, name: RequestName, row: Coroutine[Any, Any, Row]) -> None:
+        """Answer with what a coroutine finds; it counts as under way already."""
+
+        async def tell() -> None:
+            try:
+                with self._refusing(name):
+                    self._answer(name, await row)
+            finally:
+                self._under_way.end()
+
+        task = asyncio.create_task(tell())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @contextmanager
+    def _refusing(self, name: RequestName) -> Iterator[None]:
+        """Whatever goes wrong with an answer is one."""
         try:
-            self._answer(name, answer(futures))
+            yield
         except ApiError as error:
             self._refuse(name, error)
         except Exception:
             log.exception("answer_failed")
             self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
-
-    async def _tell_alternatives(
-        self,
-        name: RequestName,
-        account_id: int,
-        order: PlaceRequest,
-        future: asyncio.Future[Reply],
-        tell: Callable[[Replies], Row],
-    ) -> None:
-        """Answer when the outcome is durable; a refusal for lack of margin when it is known what would have passed."""
-        try:
-            with suppress(Exception):
-                await future  # awaited by itself, so that the answer is as early as any; what came of it, `tell` says
-            self._answer(name, await with_alternatives(self._gateway, account_id, order, lambda: tell([future])))
-        except ApiError as error:
-            self._refuse(name, error)
-        except Exception:
-            log.exception("answer_failed")
-            self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
-        finally:
-            self._count_settled()
-
-    def _count_settled(self) -> None:
-        self._in_flight -= 1
-        if not self._in_flight:
-            self._is_idle.set()
 
     def _answer(self, name: RequestName, result: Row) -> None:
         self.offer(encode({"id": name, "ok": True, "result": result}))

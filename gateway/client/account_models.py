@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from gateway.client.models import Account, Answer
+from gateway.client.delivery_models import Delivery
+from gateway.client.models import Account, Answer, Balances, Position
 
 
 class StandingChange(Answer):
@@ -192,4 +193,30 @@ class AccountUpdate(Account):
     """An own account as it is now, and what happened to it, in order. A snapshot has no events."""
 
     type: str
+    events: Annotated[list[Annotated[AccountEvent, Field(discriminator="kind")]], BeforeValidator(_known)]
+
+
+class PositionsUpdate(Answer):
+    """All positions (`snapshot`), or those that changed; one that was settled has a quantity of 0."""
+
+    type: str
+    sequence: int
+    positions: list[Position]
+
+
+class MarginUpdate(Answer):
+    """How the account stands, and its money."""
+
+    type: str
+    sequence: int
+    standing: str
+    balances: Balances
+
+
+class DeliveriesUpdate(Answer):
+    """All allocations (`snapshot`), or those to which something happened, as they are now, and what that was."""
+
+    type: str
+    sequence: int
+    deliveries: list[Delivery]
     events: Annotated[list[Annotated[AccountEvent, Field(discriminator="kind")]], BeforeValidator(_known)]

@@ -1,24 +1,33 @@
-"""A book that a client keeps by itself, out of a snapshot and the deltas after it."""
+"""A book that a client keeps by itself, out of a snapshot and the deltas after it, each with a checksum of the best
+levels as they should be then.
+"""
 
 import asyncio
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import islice
 from operator import neg
-from typing import Any
+from typing import Any, Literal
 
 from sortedcontainers import SortedDict
 
+from gateway.book_checksum import CHECKED_LEVELS, checksum
 from gateway.client.errors import StreamClosedError
 
+PRICE_DECIMALS = 6
+"""With which messages write prices."""
 Levels = Iterable[tuple[str, str]]
+Depth = Literal[10, 25, 100, "all"]
+Interval = Literal["raw", "100ms"]
 
 
 class LocalBook:
     """Both sides of one book, best first: price -> quantity."""
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(self, symbol: str, depth: Depth = "all", interval: Interval = "raw") -> None:
         self.symbol = symbol
+        self.depth: Depth = depth
+        self.interval: Interval = interval
         self.sequence = 0
         """Of the last change that is in it."""
         self.bids = SortedDict(neg)
@@ -26,7 +35,9 @@ class LocalBook:
         self.is_whole = False
         """Whether it shows the market; not before the first snapshot, nor between a gap and the next one."""
         self.resyncs = 0
-        """How often a gap in the deltas made it start again."""
+        """How often it had to start again."""
+        self.broken_by: Literal["gap", "checksum"] | None = None
+        """Why it had to the last time: a delta was missing, or its levels were not those of the exchange."""
         self._changed = asyncio.Event()
         self._ending: StreamClosedError | None = None
 
@@ -52,35 +63,47 @@ class LocalBook:
         if self._ending is not None:
             raise self._ending
 
-    def restart(self, message: dict[str, Any]) -> None:
-        """Start from a snapshot."""
+    def restart(self, message: dict[str, Any]) -> bool:
+        """Start from a snapshot; false when it breaks on its own checksum."""
         self.bids.clear()
         self.asks.clear()
         self.is_whole = True
-        self._take(message)
+        return self._take(message)
 
     def advance(self, message: dict[str, Any]) -> bool:
-        """Take a delta; false when it does not continue this book, which then stays as it was."""
+        """Take a delta; false when it breaks the book, which takes no deltas then until the next snapshot."""
         if message["previous_sequence"] != self.sequence:
-            return False
-        self._take(message)
-        return True
+            return self._break("gap")
+        return self._take(message)
 
-    def resync(self) -> None:
-        """Take no deltas until the next snapshot."""
-        self.is_whole = False
-        self.resyncs += 1
+    def has_reached(self, sequence: int) -> bool:
+        """Whether the book has the last message that a heartbeat tells of; false breaks it."""
+        return not self.is_whole or self.sequence >= sequence or self._break("gap")
 
     def end(self, ending: StreamClosedError) -> None:
         """Nothing more will come."""
         self._ending = ending
         self._changed.set()
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any]) -> bool:
         _set_levels(self.bids, message["bids"])
         _set_levels(self.asks, message["asks"])
+        if checksum(_best_levels(self.asks), _best_levels(self.bids)) != message["checksum"]:
+            return self._break("checksum")
         self.sequence = message["sequence"]
         self._changed.set()
+        return True
+
+    def _break(self, reason: Literal["gap", "checksum"]) -> bool:
+        self.is_whole = False
+        self.resyncs += 1
+        self.broken_by = reason
+        return False
+
+
+def _best_levels(side: SortedDict) -> Iterable[tuple[str, str]]:
+    """As messages write them."""
+    return ((f"{price:.{PRICE_DECIMALS}f}", str(quantity)) for price, quantity in islice(side.items(), CHECKED_LEVELS))
 
 
 def _set_levels(side: SortedDict, levels: Levels) -> None:

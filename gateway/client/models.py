@@ -105,6 +105,28 @@ class Book(Answer):
     asks: list[tuple[Decimal, int]]
 
 
+class OrderChange(Answer):
+    """One order of a book: `added` behind the others of its price, `changed`, or `removed`; what is shown of it now."""
+
+    action: str
+    order_id: int
+    side: str
+    price: Decimal
+    quantity: int
+
+
+class OrderBookUpdate(Answer):
+    """A book order by order: all of them as (order id, price, quantity), the oldest of each price first (`snapshot`),
+    or what happened since the message of `previous_sequence`, in order."""
+
+    type: str
+    sequence: int
+    previous_sequence: int | None = None
+    bids: list[tuple[int, Decimal, int]] = []
+    asks: list[tuple[int, Decimal, int]] = []
+    orders: list[OrderChange] = []
+
+
 class Trade(Answer):
     """One trade, as everybody may see it."""
 
@@ -209,11 +231,20 @@ class OwnFill(Answer):
 
 
 class OrdersUpdate(Answer):
-    """What happened to own orders: each as it is now, and each trade. A snapshot has all open ones, and no trades."""
+    """What happened to own orders: each as it is now, and each trade. A snapshot has all open ones, and no trades; a
+    replay what happened after the sequence that was asked for."""
 
     type: str
     sequence: int
     orders: list[Order]
+    fills: list[OwnFill]
+
+
+class FillsUpdate(Answer):
+    """Own trades: those of a batch, those that were asked for again (`replay`), or none (`snapshot`)."""
+
+    type: str
+    sequence: int
     fills: list[OwnFill]
 
 

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -14,6 +14,7 @@ from yarl import URL
 
 from gateway.client.deliveries import DeliveryCalls
 from gateway.client.errors import RefusedError
+from gateway.client.following import follow_fills
 from gateway.client.models import (
     Account,
     Allocation,
@@ -24,6 +25,7 @@ from gateway.client.models import (
     NewKey,
     Order,
     OrderAnswer,
+    OwnFill,
     Regions,
     Status,
     Trade,
@@ -85,9 +87,20 @@ class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls):
         if self._session is not None:
             await self._session.close()
 
-    def stream(self) -> Stream:
-        """A WebSocket, logged in if the client has a key. Use it as an async context manager."""
-        return Stream(self.session, f"{self._url}/v1/ws", self._key_id, self._secret)
+    def stream(
+        self, cancel_on_disconnect: Literal["connection", "account"] | None = None, session: int | None = None
+    ) -> Stream:
+        """A WebSocket, logged in if the client has a key. Use it as an async context manager.
+
+        Orders that are placed over it, or all of the account, can go when it ends, but for an end after `log_out`.
+        """
+        given = {"cancel_on_disconnect": cancel_on_disconnect, "session": session}
+        guard = {name: value for name, value in given.items() if value is not None}
+        return Stream(self.session, f"{self._url}/v1/ws", self._key_id, self._secret, guard)
+
+    def follow_fills(self, since_sequence: int | None = None) -> AsyncIterator[OwnFill]:
+        """Own fills after a sequence, or from now on, each once, over as many connections as it takes."""
+        return follow_fills(self, since_sequence)
 
     @property
     def session(self) -> aiohttp.ClientSession:

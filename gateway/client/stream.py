@@ -7,23 +7,26 @@ is told; whether a request under way was carried out shows when it is retried un
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from itertools import count
-from typing import Self, Unpack
+from typing import Literal, Self, Unpack
 
 import aiohttp
 import orjson
 
-from gateway.client.account_models import AccountUpdate
-from gateway.client.book import LocalBook
+from gateway.client.account_models import AccountUpdate, DeliveriesUpdate, MarginUpdate, PositionsUpdate
+from gateway.client.book import Depth, Interval, LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
-from gateway.client.models import Instrument, OrderAnswer, OrdersUpdate, Trade
+from gateway.client.models import FillsUpdate, Instrument, OrderAnswer, OrderBookUpdate, OrdersUpdate, Trade
+from gateway.client.order_models import Candle
 from gateway.client.orders import ManyOrders
+from gateway.client.scopes import ScopedBooks
 from gateway.client.terms import (
     PlaceTerms,
     Price,
     ReplaceTerms,
+    ScopeTerms,
     Side,
     new_id,
     place_fields,
@@ -38,14 +41,23 @@ PING_INTERVAL_S = 30.0
 class Stream(ManyOrders):
     """One connection. Use it as an async context manager; get one from `Client.stream`."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, key_id: str | None, secret: str | None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        key_id: str | None,
+        secret: str | None,
+        guard: Mapping[str, str | int],
+    ) -> None:
         self._session = session
         self._url = url
         self._key_id = key_id
         self._secret = secret
+        self._guard = guard
         self._names = count(1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
-        self._books: dict[str, LocalBook] = {}
+        self._books: dict[tuple[str, Depth, Interval], LocalBook] = {}
+        self._scoped: list[ScopedBooks] = []
         self._inboxes: dict[tuple[str, str | None], Inbox] = {}
         self._ending: StreamClosedError | None = None
         self.last_heartbeat: Message | None = None
@@ -101,19 +113,52 @@ class Stream(ManyOrders):
         """Ask for one operation on many orders."""
         return await self.ask(operation, fields)
 
+    async def log_out(self) -> None:
+        """Leave the orders where they are; the connection goes on for what everybody may hear."""
+        await self.ask("logout", {})
+
     async def ping(self) -> int:
         """A sign of life; the sequence that the market has reached."""
         return int((await self.ask("ping", {}))["sequence"])
 
-    async def subscribe_book(self, symbol: str) -> LocalBook:
-        """A book that follows the market until the stream ends; whole when this returns."""
-        if symbol not in self._books:
-            self._books[symbol] = LocalBook(symbol)
-            await self.ask("subscribe", {"channel": "book", "symbol": symbol})
-        book = self._books[symbol]
+    async def subscribe_book(self, symbol: str, depth: Depth = "all", interval: Interval = "raw") -> LocalBook:
+        """A book that follows the market until the stream ends; whole when this returns.
+
+        It has `depth` levels of each side. At an interval of "100ms" it is told the net change of each tenth of a
+        second. It starts again by itself when a message is missing or a checksum is wrong, and counts how often.
+        """
+        if (symbol, depth, interval) not in self._books:
+            await self.ask("subscribe", _topic_fields(self._book(symbol, depth, interval)))
+        book = self._book(symbol, depth, interval)
         while not book.is_whole:
             await book.changed()
         return book
+
+    async def subscribe_books(
+        self, depth: Depth = "all", interval: Interval = "raw", **scope: Unpack[ScopeTerms]
+    ) -> ScopedBooks:
+        """The books of a region, a tier, or both: of the next so many `windows`, or of all. They roll by themselves."""
+        way: Message = {"depth": depth, "interval": interval, "scope": scope}
+        books = ScopedBooks(way | {"of": "book"}, lambda symbol: self._book(symbol, depth, interval))
+        self._scoped.append(books)
+        answer = await self.ask("subscribe", way | {"channel": "book"})
+        books.roll(answer["symbols"], ())
+        for book in list(books.books.values()):
+            while not book.is_whole:
+                await book.changed()
+        return books
+
+    async def subscribe_order_book(self, symbol: str) -> AsyncIterator[OrderBookUpdate]:
+        """A book order by order, beginning with all that rest."""
+        inbox = await self._subscribe("book.l3", symbol)
+        return (OrderBookUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_candles(
+        self, symbol: str, interval: Literal["1m", "5m", "1h"] = "1m"
+    ) -> AsyncIterator[list[Candle]]:
+        """Candles of a tranche, beginning with those that are remembered; one interval each stream and tranche."""
+        inbox = await self._subscribe("candles", symbol, interval=interval)
+        return ([Candle.model_validate(row) for row in message["candles"]] async for message in inbox)
 
     async def subscribe_trades(self, symbol: str | None = None) -> AsyncIterator[Trade]:
         """Trades of a tranche, or of all, beginning with the latest that were before."""
@@ -125,10 +170,33 @@ class Stream(ManyOrders):
         inbox = await self._subscribe("ticker")
         return ([Instrument.model_validate(row) for row in message["tickers"]] async for message in inbox)
 
-    async def subscribe_orders(self) -> AsyncIterator[OrdersUpdate]:
-        """What happens to own orders, beginning with those that are open."""
-        inbox = await self._subscribe("orders")
+    async def subscribe_orders(self, since_sequence: int | None = None) -> AsyncIterator[OrdersUpdate]:
+        """What happens to own orders, beginning with those that are open, or with all that happened after a sequence.
+
+        Raises RefusedError with the code `replay_not_kept` when that is not all known any more.
+        """
+        inbox = await self._subscribe("orders", since_sequence=since_sequence)
         return (OrdersUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_fills(self, since_sequence: int | None = None) -> AsyncIterator[FillsUpdate]:
+        """Own trades from now on, or after a sequence; see `Client.follow_fills` for more than one connection."""
+        inbox = await self._subscribe("fills", since_sequence=since_sequence)
+        return (FillsUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_positions(self) -> AsyncIterator[PositionsUpdate]:
+        """Own positions, and those that change."""
+        inbox = await self._subscribe("positions")
+        return (PositionsUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_margin(self) -> AsyncIterator[MarginUpdate]:
+        """How the own account stands, whenever that is different."""
+        inbox = await self._subscribe("margin")
+        return (MarginUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_deliveries(self) -> AsyncIterator[DeliveriesUpdate]:
+        """What the own account bought or provides, and what becomes of it."""
+        inbox = await self._subscribe("deliveries")
+        return (DeliveriesUpdate.model_validate(message) async for message in inbox)
 
     async def subscribe_account(self) -> AsyncIterator[AccountUpdate]:
         """What happens to the own account beside its orders, beginning with how it stands."""
@@ -156,14 +224,20 @@ class Stream(ManyOrders):
     async def _log_in(self, key_id: str, secret: str) -> None:
         timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(16)
         signature = sign(secret, canonical(LOGIN_METHOD, LOGIN_PATH, timestamp, nonce, b""))
-        await self.ask("login", {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature})
+        signed = {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature}
+        await self.ask("login", {**signed, **self._guard})
 
-    async def _subscribe(self, channel: str, symbol: str | None = None) -> Inbox:
+    async def _subscribe(self, channel: str, symbol: str | None = None, **options: str | int | None) -> Inbox:
         """Messages of a channel from a fresh snapshot on; one subscription each. Raises ValueError for a second."""
         if (channel, symbol) in self._inboxes:
             raise ValueError(f"the stream is subscribed to {channel} already")
         inbox = self._inboxes[channel, symbol] = Inbox()
-        await self.ask("subscribe", {"channel": channel} | ({"symbol": symbol} if symbol else {}))
+        given = {name: value for name, value in (options | {"symbol": symbol}).items() if value is not None}
+        try:
+            await self.ask("subscribe", {"channel": channel} | given)
+        except RefusedError:
+            del self._inboxes[channel, symbol]
+            raise
         return inbox
 
     async def _send(self, name: int, operation: str, fields: Message) -> None:
@@ -194,20 +268,34 @@ class Stream(ManyOrders):
                 future.set_result(message)
         elif channel == "book":
             await self._follow_book(message)
+        elif channel == "scope":
+            for books in self._scoped:
+                if books.is_meant(message):
+                    books.roll(message["joined"], message["left"])
         elif channel == "heartbeat":
             self.last_heartbeat = message
-        elif channel in ("ticker", "orders", "account"):
-            self._put((channel, None), message)
-        elif channel == "trades":
-            self._put((channel, message["symbol"]), message)
+            await self._check_books(message["topics"])
+        else:
+            self._put((channel, message.get("symbol")), message)
+
+    def _book(self, symbol: str, depth: Depth, interval: Interval) -> LocalBook:
+        return self._books.setdefault((symbol, depth, interval), LocalBook(symbol, depth, interval))
 
     async def _follow_book(self, message: Message) -> None:
-        book = self._books[message["symbol"]]
-        if message["type"] == "snapshot":
-            book.restart(message)
-        elif book.is_whole and not book.advance(message):
-            book.resync()
-            await self._send(next(self._names), "subscribe", {"channel": "book", "symbol": book.symbol})
+        book = self._book(message["symbol"], message["depth"], message["interval"])
+        is_snapshot = message["type"] == "snapshot"
+        if is_snapshot or book.is_whole:
+            is_good = book.restart(message) if is_snapshot else book.advance(message)
+            if not is_good:
+                await self._send(next(self._names), "resync", _topic_fields(book))
+
+    async def _check_books(self, topics: list[Message]) -> None:
+        """On a quiet book nothing but a heartbeat shows that its last message is missing."""
+        for topic in topics:
+            if topic["channel"] == "book":
+                book = self._books.get((topic["symbol"], topic["depth"], topic["interval"]))
+                if book is not None and not book.has_reached(topic["sequence"]):
+                    await self._send(next(self._names), "resync", _topic_fields(book))
 
     def _put(self, name: tuple[str, str | None], message: Message) -> None:
         inbox = self._inboxes.get(name)
@@ -221,5 +309,11 @@ class Stream(ManyOrders):
                 future.set_exception(ending)
         for book in self._books.values():
             book.end(ending)
+        for books in self._scoped:
+            books.end(ending)
         for inbox in self._inboxes.values():
             inbox.end(ending)
+
+
+def _topic_fields(book: LocalBook) -> Message:
+    return {"channel": "book", "symbol": book.symbol, "depth": book.depth, "interval": book.interval}

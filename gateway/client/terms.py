@@ -43,6 +43,15 @@ class ReplaceTerms(TypedDict, total=False):
     retry_id: str
 
 
+class ScopeTerms(TypedDict, total=False):
+    """Which tranches a scope has; it takes a region or a tier, or both."""
+
+    region: str
+    tier: Literal["ef", "af", "be"]
+    duration: str
+    windows: int
+
+
 class LimitTerms(TypedDict, total=False):
     """What may be limited of positions and orders, in lots and USD."""
 

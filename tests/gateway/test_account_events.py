@@ -1,8 +1,11 @@
 """What is told of an account beside its orders, message by message."""
 
 from exchange import commands
-from gateway.messages import Topic, account_updates, orders_updates, snapshot
+from gateway.account_events import account_events
+from gateway.account_feed import account_snapshot, account_update
+from gateway.own_orders import orders_updates
 from gateway.rows import account_row, order_row
+from gateway.topics import Topic
 from tests.exchange.view.markets import ALICE, BOB, BUY, CAROL, FIRST_GATE_NS, WINDOW
 from tests.exchange.view.troubled import (
     BANKRUPT_TICKS,
@@ -16,6 +19,12 @@ from tests.exchange.view.troubled import (
 )
 
 EVERYBODY = (ALICE, BOB, CAROL)
+
+
+def account_updates(view, batch, account_ids):
+    """The messages of a batch by account."""
+    events = account_events(view, batch, account_ids)
+    return {account_id: account_update(view, account_id, rows) for account_id, rows in events.items()}
 
 
 def without(row, *names):
@@ -39,7 +48,7 @@ def test_an_account_tells_how_it_stands_and_what_it_must_not_fall_below():
 
 def test_a_snapshot_of_an_account_is_its_row_without_events():
     market = troubled_market()
-    message = snapshot(market.view, Topic("account", ALICE))
+    message = account_snapshot(market.view, Topic("account", ALICE))
     assert (message["channel"], message["type"], message["events"]) == ("account", "snapshot", [])
     assert message.items() >= account_row(market.view, ALICE).items()
 

@@ -1,5 +1,6 @@
 import asyncio
 import random
+import zlib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -160,13 +161,27 @@ async def test_a_book_with_a_gap_starts_again_by_itself(doors):
         assert book.levels("buy", 1) == [(Decimal("0.031"), 7)]
 
 
+def book_message(sequence, bids, asks, text, **chain):
+    return {"sequence": sequence, "bids": bids, "asks": asks, "checksum": zlib.crc32(text.encode())} | chain
+
+
 def test_a_local_book_refuses_what_does_not_continue_it():
     book = LocalBook("x")
-    book.restart({"sequence": 5, "bids": [["0.03", "1"]], "asks": [["0.05", "2"]]})
-    assert not book.advance({"previous_sequence": 6, "sequence": 7, "bids": [["0.03", "0"]], "asks": []})
-    assert (book.best_bid, book.best_ask, book.sequence) == (Decimal("0.03"), Decimal("0.05"), 5)
-    assert book.advance({"previous_sequence": 5, "sequence": 7, "bids": [["0.030000", "0"]], "asks": []})
-    assert (book.best_bid, book.best_ask, book.sequence) == (None, Decimal("0.05"), 7)
+    text = "0.050000:2|0.030000:1"
+    assert book.restart(book_message(5, [["0.03", "1"]], [["0.05", "2"]], text))
+    gone = [["0.030000", "0"]]
+    assert not book.advance(book_message(7, gone, [], "0.050000:2|", previous_sequence=6))
+    assert (book.best_bid, book.sequence, book.is_whole, book.broken_by) == (Decimal("0.03"), 5, False, "gap")
+    assert book.restart(book_message(5, [["0.03", "1"]], [["0.05", "2"]], text))
+    assert book.advance(book_message(7, gone, [], "0.050000:2|", previous_sequence=5))
+    assert (book.best_bid, book.best_ask, book.sequence, book.resyncs) == (None, Decimal("0.05"), 7, 1)
+
+
+def test_a_local_book_notices_a_level_that_is_not_the_exchanges():
+    book = LocalBook("x")
+    assert book.restart(book_message(5, [["0.03", "1"]], [], "|0.030000:1"))
+    assert not book.advance(book_message(7, [["0.02", "4"]], [], "|0.030000:2,0.020000:4", previous_sequence=5))
+    assert (book.is_whole, book.broken_by) == (False, "checksum")
 
 
 async def test_trades_tickers_and_orders_are_iterated(doors):

@@ -208,7 +208,7 @@ async def test_what_the_market_does_to_an_order_is_told_with_its_reason(doors):
 async def test_every_connection_hears_the_heartbeat(serve):
     async with serve(heartbeat_interval_s=0.05) as doors, connect(doors) as peer:
         beats = [await peer.of_channel("heartbeat") for _ in range(2)]
-    assert beats[0].keys() == {"channel", "sequence", "time"}
+    assert beats[0].keys() == {"channel", "sequence", "time", "topics"}
     assert beats[0]["time"] < beats[1]["time"]
 
 

@@ -4,8 +4,10 @@ import pytest
 
 from exchange import commands
 from exchange.symbols import NANO_PER_S
-from gateway.messages import Topic, orders_updates, snapshot, trades_updates
+from gateway.messages import snapshot, trades_updates
+from gateway.own_orders import orders_updates
 from gateway.rows import instrument_row, order_row
+from gateway.topics import Topic
 from matching.schema import OrderFlag, quote_order_id
 from tests.exchange.view.markets import ALICE, BOB, BUY, SELL, WINDOW, Market, open_market
 

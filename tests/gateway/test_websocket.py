@@ -84,7 +84,7 @@ async def test_a_refusal_that_is_repeated_says_so(doors):
         ('{"op": "subscribe", "id": 1, "channel": "weather"}', "unknown_channel", 1),
         ('{"op": "subscribe", "id": 1, "channel": "book"}', "missing_field", 1),
         ('{"op": "subscribe", "id": 1, "channel": "book", "symbol": "gold"}', "unknown_instrument", 1),
-        ('{"op": "subscribe", "id": 1, "channel": "ticker", "symbol": "gold"}', "unknown_field", 1),
+        ('{"op": "subscribe", "id": 1, "channel": "ticker", "symbol": "gold"}', "unknown_instrument", 1),
         ('{"op": "subscribe", "id": 1, "channel": "orders"}', "not_logged_in", 1),
         ('{"op": "subscribe", "id": 1, "channel": "account"}', "not_logged_in", 1),
         ('{"op": "subscribe", "id": 1, "channel": "account", "symbol": "gold"}', "unknown_field", 1),
