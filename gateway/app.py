@@ -20,9 +20,15 @@ from gateway.clearing import add_clearing_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
 from gateway.feeds import Feed
-from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
+from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import add_headers, errors_as_json
 from gateway.keys import KeyStore
+from gateway.limits.activity import OrderActivity
+from gateway.limits.budgets import RateLimits
+from gateway.limits.connections import ConnectionLimits
+from gateway.limits.doors import charge_addresses
+from gateway.limits.routes import add_rate_routes
+from gateway.limits.weights import PLACE
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
 from gateway.reservation_key import ReservationKey
@@ -47,7 +53,8 @@ def make_app(
     pricer: Pricer | None = None,
 ) -> web.Application:
     """The doors of an open exchange. They close with the application; exchange and keys stay the caller's to close."""
-    app = web.Application(middlewares=[errors_as_json], client_max_size=settings.body_bytes_max)
+    rates = RateLimits(keys, settings)
+    app = web.Application(middlewares=[errors_as_json, charge_addresses], client_max_size=settings.body_bytes_max)
     app[GATEWAY] = Gateway(
         exchange=exchange,
         keys=keys,
@@ -55,6 +62,8 @@ def make_app(
         authenticator=Authenticator(keys, settings),
         feed=Feed(exchange, settings),
         limits=ConnectionLimits(settings),
+        rates=rates,
+        activity=OrderActivity(exchange.view, lambda account_id: rates.give_back(account_id, PLACE.weight)),
         risk=RiskWatch(exchange),
         reservation_key=reservation_key,
         pricer=pricer,
@@ -73,16 +82,19 @@ def make_app(
     add_statement_routes(app.router)
     add_overview_routes(app.router)
     add_reservation_routes(app.router)
+    add_rate_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app
 
 
 async def _run_feed(app: web.Application) -> AsyncIterator[None]:
-    feed = app[GATEWAY].feed
-    feed.start()
+    gateway = app[GATEWAY]
+    gateway.feed.start()
+    stop_counting = gateway.exchange.subscribe(gateway.activity.hear)
     yield
-    feed.stop()
+    stop_counting()
+    gateway.feed.stop()
 
 
 async def _close_sessions(app: web.Application) -> None:

@@ -54,6 +54,7 @@ class DoorError(IntEnum):
     TOO_MANY_IN_FLIGHT = 442
     SLOW_CONSUMER = 443
     SEQUENCE_NOT_REACHED = 444
+    RATE_LIMITED = 445
     OVERLOADED = 450
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
@@ -115,6 +116,9 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.TOO_MANY_SUBSCRIPTIONS: Answer(429, "unsubscribe from another channel first, or open a connection"),
     DoorError.TOO_MANY_IN_FLIGHT: Answer(429, "wait for answers before sending more"),
     DoorError.SLOW_CONSUMER: Answer(429, "read faster, or subscribe to less; then start from a snapshot"),
+    DoorError.RATE_LIMITED: Answer(
+        429, "the budget is used up: wait for retry_after_ms; cancels and the kill switch are taken"
+    ),
     DoorError.SEQUENCE_NOT_REACHED: Answer(503, "the market has not come that far; ask again", "min_seq"),
     DoorError.OVERLOADED: Answer(503, "the queue of commands is full; retry with the same client id"),
     DoorError.EXCHANGE_STOPPED: Answer(503, "the exchange takes no commands now; retry with the same client id"),
@@ -273,12 +277,20 @@ CORE_ANSWERS: dict[Reject, Answer] = {
 class ApiError(Exception):
     """A refusal on its way out of the doors."""
 
-    def __init__(self, error: DoorError | Reject, message: str | None = None, param: str | None = None) -> None:
+    def __init__(
+        self,
+        error: DoorError | Reject,
+        message: str | None = None,
+        param: str | None = None,
+        *,
+        retry_after_ms: int | None = None,
+    ) -> None:
         answer = DOOR_ANSWERS[error] if isinstance(error, DoorError) else CORE_ANSWERS[error]
         self.error = error
         self.status = answer.status
         self.message = message or answer.message
         self.param = param or answer.param
+        self.retry_after_ms = retry_after_ms
         self.is_repeated = False
         super().__init__(self.message)
 
@@ -289,7 +301,8 @@ class ApiError(Exception):
 
     def as_json(self) -> dict[str, object]:
         """What goes under "error"."""
-        return {"code": self.code, "number": int(self.error), "message": self.message, "param": self.param}
+        told = {"code": self.code, "number": int(self.error), "message": self.message, "param": self.param}
+        return told if self.retry_after_ms is None else told | {"retry_after_ms": self.retry_after_ms}
 
 
 def error_named(code: str) -> DoorError | Reject | None:

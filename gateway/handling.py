@@ -15,6 +15,8 @@ from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
+from gateway.limits.buckets import NANO_PER_S, Remaining
+from gateway.limits.weights import operation_of_route
 from gateway.requests import TEXT_LENGTH_MAX, ReadQuery, Role, parse
 from gateway.rows import Row
 
@@ -23,6 +25,10 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 ReadT = TypeVar("ReadT", bound=ReadQuery)
 
 RowT = TypeVar("RowT")
+
+MS_PER_S = 1_000
+SIGNER: web.RequestKey[ApiKey] = web.RequestKey("signer", ApiKey)
+"""The key that signed a request, once that is proved."""
 
 HEADERS = {
     "Server": "bwx",
@@ -53,9 +59,11 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return _refusal(ApiError(DoorError.INTERNAL_ERROR))
 
 
-async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Tell browsers what our pages may load, and caches to keep nothing without asking."""
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Tell browsers what our pages may load, caches to keep nothing without asking, and who signed what is left."""
     response.headers.update(HEADERS)
+    if SIGNER in request:
+        response.headers.update(_budget_headers(request.app[GATEWAY].rates.remaining(request[SIGNER])))
     response.headers.setdefault("Cache-Control", "no-store")
 
 
@@ -91,9 +99,23 @@ async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
     """The key that signed a request, with one of these roles. Raises ApiError."""
     credentials = Credentials.from_headers(request.headers)
     authenticator = request.app[GATEWAY].authenticator
-    key = authenticator.verify(credentials, request.method, request.raw_path, await request.read())
+    rates = request.app[GATEWAY].rates
+    body = await request.read()
+    try:
+        key = authenticator.verify(credentials, request.method, request.raw_path, body)
+    except ApiError:
+        rates.charge_attempt(request.remote or "")
+        raise
+    request[SIGNER] = key
+    rates.charge(key, operation_of_route(request.method, route_of(request)))
     require_role(key, *roles)
     return key
+
+
+def route_of(request: web.Request) -> str | None:
+    """The path of the route that a request leads to, with the names of its parts; None where it leads nowhere."""
+    resource = request.match_info.route.resource
+    return None if resource is None else resource.canonical
 
 
 def _named(error: HTTPException) -> web.Response:
@@ -113,7 +135,18 @@ def _refusal(error: ApiError) -> web.Response:
     row: Row = {"error": error.as_json()}
     if error.is_repeated:
         row["repeated"] = True
-    return answer(row, error.status)
+    response = answer(row, error.status)
+    if error.retry_after_ms is not None:
+        response.headers["Retry-After"] = str(-(-error.retry_after_ms // MS_PER_S))
+    return response
+
+
+def _budget_headers(remaining: Remaining) -> dict[str, str]:
+    return {
+        "BWX-RateLimit-Limit": str(remaining.limit),
+        "BWX-RateLimit-Remaining": str(remaining.remaining),
+        "BWX-RateLimit-Reset": str(-(-remaining.reset_ns // NANO_PER_S)),
+    }
 
 
 def page_of(found: Iterable[RowT], limit: int, cursor_of: Callable[[RowT], object]) -> tuple[list[RowT], str | None]:

@@ -4,6 +4,7 @@ import os
 import secrets
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -47,7 +48,10 @@ class KeyStore:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._keys = {key.key_id: key for key in _read_all(connection)}
+        self._keys: dict[str, ApiKey] = {}
+        self._by_account: defaultdict[int, set[ApiKey]] = defaultdict(set)
+        for key in _read_all(connection):
+            self._remember(key)
 
     @classmethod
     def open(cls, directory: Path) -> Self:
@@ -69,7 +73,7 @@ class KeyStore:
         row = (key.key_id, key.secret, account_id, " ".join(sorted(held)), key.created_ns)
         with self._lock:
             self._connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", row)
-        self._keys[key.key_id] = key
+        self._remember(key)
         return key
 
     def copy_to(self, directory: Path) -> None:
@@ -87,9 +91,17 @@ class KeyStore:
         """The key of an id, if there is one."""
         return self._keys.get(key_id)
 
+    def has_role(self, account_id: int, role: Role) -> bool:
+        """Whether any key of an account has a role."""
+        return any(role in key.roles for key in self._by_account.get(account_id, ()))
+
     def close(self) -> None:
         """Release the file."""
         self._connection.close()
+
+    def _remember(self, key: ApiKey) -> None:
+        self._keys[key.key_id] = key
+        self._by_account[key.account_id].add(key)
 
 
 def _read_all(connection: apsw.Connection) -> list[ApiKey]:

@@ -65,6 +65,8 @@ class Role(StrEnum):
     REPORTER = "reporter"
     """Reports what was delivered, and nothing else."""
     ADMIN = "admin"
+    MARKET_MAKER = "market_maker"
+    """A larger budget of requests, and nothing else."""
 
 
 class _Model(BaseModel):
@@ -168,7 +170,8 @@ class KeyRequest(_Model):
 
     account: ShortText | None = None
     roles: Annotated[
-        list[Literal["trader", "provider", "reporter", "admin"]], Field(min_length=1, max_length=len(Role))
+        list[Literal["trader", "provider", "reporter", "admin", "market_maker"]],
+        Field(min_length=1, max_length=len(Role)),
     ]
 
 

@@ -40,6 +40,7 @@ class Socket:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._close_wait_s = settings.close_wait_s
+        self._frames_per_turn = settings.frames_per_turn
         self._response = web.WebSocketResponse(
             timeout=settings.close_wait_s,
             heartbeat=settings.ping_interval_s,
@@ -79,7 +80,12 @@ class Socket:
         return self._response
 
     async def _read(self, hear: Callable[[bytes], None], refuse_binary: Callable[[], None]) -> None:
+        frames = 0
         async for frame in self._response:
+            frames += 1
+            if frames % self._frames_per_turn == 0:
+                # Frames that are there already are handed out without waiting: one who sends too many takes turns.
+                await asyncio.sleep(0)
             if frame.type is WSMsgType.TEXT:
                 hear(frame.data)
             elif frame.type is WSMsgType.BINARY:

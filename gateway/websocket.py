@@ -5,6 +5,7 @@ a frame never waits, so frames are handled in the order in which they came.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,8 @@ from gateway.feeds import CHANNELS
 from gateway.gateway import GATEWAY, Gateway
 from gateway.json_text import decode_object, encode
 from gateway.keys import ApiKey
+from gateway.limits.budgets import remaining_row
+from gateway.limits.weights import ATTEMPT, CANCEL, PLACE, Operation, operation_on_socket
 from gateway.messages import EVERYTHING, Topic, shutdown_notice
 from gateway.requests import (
     CancelRequest,
@@ -53,7 +56,7 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     if gateway.is_closing:
         raise ApiError(DoorError.SHUTTING_DOWN)
     with gateway.limits.admit(request.remote or ""):
-        return await Session(gateway).run(request)
+        return await Session(gateway, request.remote or "").run(request)
 
 
 def _check_origin(request: web.Request) -> None:
@@ -66,13 +69,14 @@ def _check_origin(request: web.Request) -> None:
 class Session:
     """What one connection has asked for: its account, its topics, its requests under way."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, address: str) -> None:
         self._gateway = gateway
+        self._address = address
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
         self._topics: set[Topic] = set()
-        self._in_flight = 0
+        self._in_flight: Counter[Operation] = Counter()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._operations: dict[str, Callable[[RequestName, dict[str, Any]], None]] = {
@@ -93,6 +97,8 @@ class Session:
         try:
             return await self._socket.run(request, self._hear, self._refuse_binary)
         finally:
+            if self._key is not None:
+                gateway.limits.release(self._key.key_id)
             gateway.feed.leave(self, self._topics)
             gateway.sessions.discard(self)
 
@@ -120,6 +126,7 @@ class Session:
                 raise ApiError(DoorError.UNKNOWN_OPERATION)
             if self._gateway.is_closing:
                 raise ApiError(DoorError.SHUTTING_DOWN)
+            self._charge(operation_on_socket(head.op))
             self._operations[head.op](name, fields)
         except ApiError as error:
             self._refuse(name, error)
@@ -130,13 +137,30 @@ class Session:
     def _refuse_binary(self) -> None:
         self._refuse(None, ApiError(DoorError.BINARY_FRAME))
 
+    def _charge(self, operation: Operation) -> None:
+        rates = self._gateway.rates
+        if operation is ATTEMPT:
+            rates.charge_attempt(self._address)
+        elif self._key is None:
+            rates.charge_address(self._address, operation)
+        else:
+            rates.charge(self._key, operation)
+
     def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
         key = self._gateway.authenticator.verify_login(parse(LoginRequest, fields))
         if self._key is not None and self._key.account_id != key.account_id:
             raise ApiError(DoorError.OTHER_ACCOUNT)
-        self._key = key
+        self._hold(key)
         account = self._view.accounts.get(key.account_id)
         self._answer(name, {"account": account.name if account else None, "roles": sorted(key.roles)})
+
+    def _hold(self, key: ApiKey) -> None:
+        """Count the connection under the key with which it logged in last. Raises ApiError."""
+        if self._key is None or self._key.key_id != key.key_id:
+            self._gateway.limits.hold(key.key_id)
+            if self._key is not None:
+                self._gateway.limits.release(self._key.key_id)
+        self._key = key
 
     def _subscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
@@ -163,19 +187,19 @@ class Session:
         account_id = self._trading_account()
         request = parse(PlaceRequest, fields)
         group = codec.place_command(self._view, account_id, request)
-        self._submit(name, group, partial(codec.place_answer, self._view, request))
+        self._submit(name, group, partial(codec.place_answer, self._view, request), PLACE)
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
         request = parse(CancelRequest, fields)
         group = codec.cancel_command(account_id, request, request)
-        self._submit(name, group, partial(codec.change_answer, self._view))
+        self._submit(name, group, partial(codec.change_answer, self._view), CANCEL)
 
     def _replace(self, name: RequestName, fields: dict[str, Any]) -> None:
         account_id = self._trading_account()
         request = parse(ReplaceRequest, fields)
         group = codec.replace_command(account_id, request, request)
-        self._submit(name, group, partial(codec.change_answer, self._view))
+        self._submit(name, group, partial(codec.change_answer, self._view), PLACE)
 
     def _ping(self, name: RequestName, fields: dict[str, Any]) -> None:
         parse(PingRequest, fields)
@@ -201,18 +225,21 @@ class Session:
         require_role(self._key, Role.TRADER, Role.PROVIDER)
         return self._key.account_id
 
-    def _submit(self, name: RequestName, group: np.ndarray, answer: Callable[[Reply], Row]) -> None:
-        if self._in_flight >= self._gateway.settings.requests_in_flight_max:
+    def _submit(self, name: RequestName, group: np.ndarray, answer: Callable[[Reply], Row], room: Operation) -> None:
+        """Send a command. Cancels have room of their own, which orders under way leave alone. Raises ApiError."""
+        if self._in_flight[room] >= self._gateway.settings.requests_in_flight_max:
             raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
         future = submit(self._gateway.exchange, group)
-        self._in_flight += 1
+        self._in_flight[room] += 1
         self._is_idle.clear()
-        future.add_done_callback(partial(self._settle, name, answer))
+        future.add_done_callback(partial(self._settle, name, answer, room))
 
-    def _settle(self, name: RequestName, answer: Callable[[Reply], Row], future: asyncio.Future[Reply]) -> None:
+    def _settle(
+        self, name: RequestName, answer: Callable[[Reply], Row], room: Operation, future: asyncio.Future[Reply]
+    ) -> None:
         """The outcome is durable: answer."""
-        self._in_flight -= 1
-        if not self._in_flight:
+        self._in_flight[room] -= 1
+        if not self._in_flight.total():
             self._is_idle.set()
         try:
             self._answer(name, answer(reply_of(future)))
@@ -223,10 +250,14 @@ class Session:
             self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
 
     def _answer(self, name: RequestName, result: Row) -> None:
-        self.offer(encode({"id": name, "ok": True, "result": result}))
+        self.offer(encode({"id": name, "ok": True, "result": result} | self._rate_limit()))
+
+    def _rate_limit(self) -> Row:
+        """What is left of the account's budget, with every answer."""
+        return {} if self._key is None else {"rate_limit": remaining_row(self._gateway.rates.remaining(self._key))}
 
     def _refuse(self, name: RequestName, error: ApiError) -> None:
-        refusal: Row = {"id": name, "ok": False, "error": error.as_json()}
+        refusal: Row = {"id": name, "ok": False, "error": error.as_json()} | self._rate_limit()
         if error.is_repeated:
             refusal["repeated"] = True
         self.offer(encode(refusal))

@@ -16,20 +16,32 @@ class ClientError(Exception):
 class RefusedError(ClientError):
     """A named refusal. `code` and `number` are stable, `message` is for people, `param` names the field at fault."""
 
-    def __init__(self, code: str, number: int, message: str, param: str | None, *, repeated: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        number: int,
+        message: str,
+        param: str | None,
+        *,
+        repeated: bool = False,
+        retry_after_ms: int | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.number = number
         self.message = message
         self.param = param
         self.repeated = repeated
+        self.retry_after_ms = retry_after_ms
+        """Of `rate_limited`: when there is enough of the budget for the same request."""
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Self:
         """The refusal in an answer with an "error"."""
         error = answer["error"]
         repeated = bool(answer.get("repeated"))
-        return cls(error["code"], error["number"], error["message"], error["param"], repeated=repeated)
+        told = (error["code"], error["number"], error["message"], error["param"])
+        return cls(*told, repeated=repeated, retry_after_ms=error.get("retry_after_ms"))
 
 
 class StreamClosedError(ClientError):
