@@ -22,6 +22,7 @@ from gateway.delivery_overview import add_overview_routes
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import add_headers, errors_as_json
+from gateway.key_routes import add_key_routes
 from gateway.keys import KeyStore
 from gateway.limits.activity import OrderActivity
 from gateway.limits.budgets import RateLimits
@@ -75,6 +76,7 @@ def make_app(
     add_trading_routes(app.router)
     add_provider_routes(app.router)
     add_admin_routes(app.router)
+    add_key_routes(app.router)
     add_clearing_routes(app.router)
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)

@@ -63,6 +63,13 @@ class DoorError(IntEnum):
     STATEMENT_IN_PROGRESS = 455
     STATEMENT_TOO_LONG = 456
     STATEMENT_NOT_KEPT = 457
+    SCOPE_MISSING = 460
+    EXCEEDS_KEY = 461
+    TOO_MANY_KEYS = 462
+    KEY_EXPIRED = 463
+    ADDRESS_NOT_ALLOWED = 464
+    WEAK_PUBLIC_KEY = 465
+    TOO_SLOW = 466
     INTERNAL_ERROR = 499
 
 
@@ -132,6 +139,15 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.STATEMENT_NOT_KEPT: Answer(
         410, "the day began under rules that this version cannot decide by again; ask for a later one", "day"
     ),
+    DoorError.SCOPE_MISSING: Answer(403, "this key's scopes do not cover the request"),
+    DoorError.EXCEEDS_KEY: Answer(403, "a key cannot make one that may do more than itself"),
+    DoorError.TOO_MANY_KEYS: Answer(409, "the account has as many keys as it may; revoke one that is not used"),
+    DoorError.KEY_EXPIRED: Answer(401, "this key has ended; use another one", "BWX-KEY"),
+    DoorError.ADDRESS_NOT_ALLOWED: Answer(403, "this key may not be used from this address", "BWX-KEY"),
+    DoorError.WEAK_PUBLIC_KEY: Answer(
+        422, "send an Ed25519 public key that is a point of the curve, in its one encoding, and not of small order"
+    ),
+    DoorError.TOO_SLOW: Answer(408, "the body did not come in time"),
     DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
 }
 

@@ -14,6 +14,7 @@ from gateway.auth import Credentials, require_role
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY
 from gateway.json_text import decode_object, encode
+from gateway.key_terms import require_scope, scope_of_route
 from gateway.keys import ApiKey
 from gateway.limits.buckets import NANO_PER_S, Remaining
 from gateway.limits.weights import operation_of_route
@@ -102,12 +103,14 @@ async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
     rates = request.app[GATEWAY].rates
     body = await request.read()
     try:
-        key = authenticator.verify(credentials, request.method, request.raw_path, body)
+        key = authenticator.verify(credentials, request.method, request.raw_path, body, request.remote or "")
     except ApiError:
         rates.charge_attempt(request.remote or "")
         raise
     request[SIGNER] = key
-    rates.charge(key, operation_of_route(request.method, route_of(request)))
+    route = route_of(request)
+    rates.charge(key, operation_of_route(request.method, route))
+    require_scope(key.terms, scope_of_route(request.method, route))
     require_role(key, *roles)
     return key
 

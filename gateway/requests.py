@@ -30,6 +30,7 @@ from gateway.fields import (
 from risk.schema import SCENARIOS
 
 TEXT_LENGTH_MAX = 64
+SIGNATURE_LENGTH_MAX = 128
 GROUP_MAX = (1 << 32) - 1
 LABEL_MAX = (1 << 32) - 1
 SERIES_MAX = (1 << 32) - 1
@@ -136,7 +137,7 @@ class LoginRequest(_Model):
     key: ShortText
     timestamp: ShortText
     nonce: ShortText
-    signature: ShortText
+    signature: Annotated[str, Field(min_length=1, max_length=SIGNATURE_LENGTH_MAX)]
 
 
 class ChannelRequest(_Model):
@@ -163,16 +164,6 @@ class MoneyRequest(_Model):
     account: ShortText
     amount: AmountNano
     client_id: ClientId | None = None
-
-
-class KeyRequest(_Model):
-    """A new key for an account; one for administrators alone needs none."""
-
-    account: ShortText | None = None
-    roles: Annotated[
-        list[Literal["trader", "provider", "reporter", "admin", "market_maker"]],
-        Field(min_length=1, max_length=len(Role)),
-    ]
 
 
 class HaltRequest(_Model):

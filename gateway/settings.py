@@ -17,6 +17,7 @@ class GatewaySettings(BaseSettings):
     connections_max: int = 4_096
     connections_per_address_max: int = 256
     connections_per_key_max: int = 64
+    keys_per_account_max: PositiveInt = 64
     # What requests cost is in gateway/limits/weights.py. A budget refills by so much a second, up to its burst.
     account_weight_per_s: PositiveInt = 2_000
     account_weight_burst: PositiveInt = 10_000

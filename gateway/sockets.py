@@ -16,6 +16,7 @@ from gateway.outbox import Outbox
 from gateway.settings import GatewaySettings
 
 SLOW_CONSUMER_CODE = 4008
+KEY_ENDED_CODE = 4003
 FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
 """A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
 
@@ -32,6 +33,8 @@ class Ending(NamedTuple):
 SLOW_CONSUMER = Ending(SLOW_CONSUMER_CODE, "slow_consumer", is_flushed=False)
 SHUTDOWN = Ending(WSCloseCode.GOING_AWAY, "shutdown")
 FRAME_TOO_LARGE = Ending(WSCloseCode.MESSAGE_TOO_BIG, "frame_too_large")
+KEY_REVOKED = Ending(KEY_ENDED_CODE, "key_revoked", is_flushed=False)
+KEY_EXPIRED = Ending(KEY_ENDED_CODE, "key_expired", is_flushed=False)
 PEER_LEFT = Ending(WSCloseCode.OK, "", is_flushed=False)
 
 

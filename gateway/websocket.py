@@ -5,8 +5,9 @@ a frame never waits, so frames are handled in the order in which they came.
 """
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ from gateway.errors import ApiError, DoorError
 from gateway.feeds import CHANNELS
 from gateway.gateway import GATEWAY, Gateway
 from gateway.json_text import decode_object, encode
+from gateway.key_terms import Scope, require_scope
 from gateway.keys import ApiKey
 from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import ATTEMPT, CANCEL, PLACE, Operation, operation_on_socket
@@ -40,7 +42,7 @@ from gateway.requests import (
     parse,
 )
 from gateway.rows import Row, stamp
-from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
+from gateway.sockets import FRAME_TOO_LARGE, KEY_EXPIRED, KEY_REVOKED, SHUTDOWN, Ending, Socket
 from gateway.submission import reply_of, submit
 
 log = structlog.get_logger()
@@ -75,6 +77,7 @@ class Session:
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
+        self._expiry: asyncio.TimerHandle | None = None
         self._topics: set[Topic] = set()
         self._in_flight: Counter[Operation] = Counter()
         self._is_idle = asyncio.Event()
@@ -97,14 +100,18 @@ class Session:
         try:
             return await self._socket.run(request, self._hear, self._refuse_binary)
         finally:
-            if self._key is not None:
-                gateway.limits.release(self._key.key_id)
+            self._forget_key()
             gateway.feed.leave(self, self._topics)
             gateway.sessions.discard(self)
 
     def offer(self, message: bytes) -> None:
         """Take a message of the feed."""
         self._socket.offer(message)
+
+    def drop(self, key_ids: Collection[str]) -> None:
+        """Close at once if it is one of these keys with which the connection has logged in."""
+        if self._key is not None and self._key.key_id in key_ids:
+            self._lose_key(KEY_REVOKED)
 
     async def shut_down(self, wait_s: float) -> None:
         """Tell the client that the gateway closes, answer what is under way, and close."""
@@ -147,7 +154,8 @@ class Session:
             rates.charge(self._key, operation)
 
     def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
-        key = self._gateway.authenticator.verify_login(parse(LoginRequest, fields))
+        key = self._gateway.authenticator.verify_login(parse(LoginRequest, fields), self._address)
+        require_scope(key.terms, Scope.READ)
         if self._key is not None and self._key.account_id != key.account_id:
             raise ApiError(DoorError.OTHER_ACCOUNT)
         self._hold(key)
@@ -158,9 +166,24 @@ class Session:
         """Count the connection under the key with which it logged in last. Raises ApiError."""
         if self._key is None or self._key.key_id != key.key_id:
             self._gateway.limits.hold(key.key_id)
-            if self._key is not None:
-                self._gateway.limits.release(self._key.key_id)
+            self._forget_key()
         self._key = key
+        if key.terms.expires_ns:
+            left_s = (key.terms.expires_ns - time.time_ns()) / 1e9
+            self._expiry = asyncio.get_running_loop().call_later(left_s, self._lose_key, KEY_EXPIRED)
+
+    def _forget_key(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if self._key is not None:
+            self._gateway.limits.release(self._key.key_id)
+            self._key = None
+
+    def _lose_key(self, ending: Ending) -> None:
+        """Frames that are there already are not served any more."""
+        self._forget_key()
+        self._socket.end(ending)
 
     def _subscribe(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(ChannelRequest, fields)
@@ -184,19 +207,19 @@ class Session:
         self._answer(name, {"channel": request.channel, "symbol": request.symbol})
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self._ordering_account()
         request = parse(PlaceRequest, fields)
         group = codec.place_command(self._view, account_id, request)
         self._submit(name, group, partial(codec.place_answer, self._view, request), PLACE)
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self._ordering_account()
         request = parse(CancelRequest, fields)
         group = codec.cancel_command(account_id, request, request)
         self._submit(name, group, partial(codec.change_answer, self._view), CANCEL)
 
     def _replace(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self._ordering_account()
         request = parse(ReplaceRequest, fields)
         group = codec.replace_command(account_id, request, request)
         self._submit(name, group, partial(codec.change_answer, self._view), PLACE)
@@ -224,6 +247,12 @@ class Session:
             raise ApiError(DoorError.NOT_LOGGED_IN)
         require_role(self._key, Role.TRADER, Role.PROVIDER)
         return self._key.account_id
+
+    def _ordering_account(self) -> int:
+        account_id = self._trading_account()
+        assert self._key is not None, "whoever has an account has logged in"
+        require_scope(self._key.terms, Scope.TRADE)
+        return account_id
 
     def _submit(self, name: RequestName, group: np.ndarray, answer: Callable[[Reply], Row], room: Operation) -> None:
         """Send a command. Cancels have room of their own, which orders under way leave alone. Raises ApiError."""

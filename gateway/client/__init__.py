@@ -32,6 +32,7 @@ from gateway.client.account_models import (
 from gateway.client.book import LocalBook
 from gateway.client.delivery_models import Delivery, DueAllocation, Provider, ReportAnswer, Slot, TrancheDelivery
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
+from gateway.client.keys import Key, NewKey
 from gateway.client.models import (
     Account,
     Allocation,
@@ -43,7 +44,6 @@ from gateway.client.models import (
     Instrument,
     InsuranceFund,
     Limits,
-    NewKey,
     Order,
     OrderAnswer,
     OrdersUpdate,
@@ -93,6 +93,7 @@ __all__ = [
     "Interest",
     "Interruption",
     "InvalidReservationError",
+    "Key",
     "Limits",
     "LocalBook",
     "Margin",

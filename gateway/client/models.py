@@ -269,18 +269,6 @@ class InsuranceFund(Answer):
     sequence: int
 
 
-class NewKey(Answer):
-    """A key with its secret, told once."""
-
-    key_id: str
-    secret: str
-    account: str | None
-    roles: list[str]
-
-    def __repr__(self) -> str:
-        return f"NewKey({self.key_id}, {self.account}, {self.roles})"
-
-
 class Protection(Answer):
     """Market-maker protection in a region; None is no limit."""
 

@@ -29,7 +29,7 @@ from gateway.client.terms import (
     replace_fields,
     target_fields,
 )
-from gateway.signing import LOGIN_METHOD, LOGIN_PATH, canonical, sign
+from gateway.signing import LOGIN_METHOD, LOGIN_PATH, Secret, canonical, sign
 
 PING_INTERVAL_S = 30.0
 
@@ -37,7 +37,7 @@ PING_INTERVAL_S = 30.0
 class Stream:
     """One connection. Use it as an async context manager; get one from `Client.stream`."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, key_id: str | None, secret: str | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, key_id: str | None, secret: Secret | None) -> None:
         self._session = session
         self._url = url
         self._key_id = key_id
@@ -148,7 +148,7 @@ class Stream:
             raise RefusedError.from_json(answer)
         return answer["result"]
 
-    async def _log_in(self, key_id: str, secret: str) -> None:
+    async def _log_in(self, key_id: str, secret: Secret) -> None:
         timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(16)
         signature = sign(secret, canonical(LOGIN_METHOD, LOGIN_PATH, timestamp, nonce, b""))
         await self.ask("login", {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature})

@@ -67,7 +67,7 @@ def serve(exchange: Exchange, tmp_path: Path) -> Serve:
         admin_key = keys.create(NO_ACCOUNT, ("admin",))
         symbols = [symbol for symbol in exchange.view.tranche_by_symbol if symbol.startswith("eu-fra.ef.")]
         async with ClientSession() as http, Client(url, admin_key.key_id, admin_key.secret) as admin:
-            yield Doors(exchange, keys, url, http, symbols[-1], symbols[-2], admin, runner)
+            yield Doors(exchange, keys, url, http, symbols[-1], symbols[-2], admin, runner, tmp_path / "exchange")
         await runner.cleanup()
         keys.close()
 

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -38,6 +39,7 @@ class Doors:
     other_symbol: str
     admin: Client
     runner: web.AppRunner
+    directory: Path
 
     @property
     def gateway(self) -> Gateway:
