@@ -30,6 +30,7 @@ from gateway.limits.connections import ConnectionLimits
 from gateway.limits.doors import charge_addresses
 from gateway.limits.routes import add_rate_routes
 from gateway.limits.weights import PLACE
+from gateway.logs import configure_logs
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
 from gateway.reservation_key import ReservationKey
@@ -54,6 +55,7 @@ def make_app(
     pricer: Pricer | None = None,
 ) -> web.Application:
     """The doors of an open exchange. They close with the application; exchange and keys stay the caller's to close."""
+    configure_logs()
     rates = RateLimits(keys, settings)
     app = web.Application(middlewares=[errors_as_json, charge_addresses], client_max_size=settings.body_bytes_max)
     app[GATEWAY] = Gateway(
@@ -88,6 +90,14 @@ def make_app(
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Serve the doors. A connection on which no whole request head comes in time is closed, whatever trickles in."""
+    settings = app[GATEWAY].settings
+    return web.AppRunner(
+        app, access_log=None, keepalive_timeout=settings.head_wait_s, lingering_time=settings.close_wait_s
+    )
 
 
 async def _run_feed(app: web.Application) -> AsyncIterator[None]:

@@ -9,8 +9,9 @@ import hmac
 import re
 import time
 from collections import deque
-from collections.abc import Mapping
 from typing import NamedTuple
+
+from multidict import MultiMapping
 
 from gateway.ed25519 import is_signed
 from gateway.errors import ApiError, DoorError
@@ -54,11 +55,14 @@ class Credentials(NamedTuple):
     signature: str
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> "Credentials":
-        """The four headers of a request. Raises ApiError when one is missing."""
+    def from_headers(cls, headers: MultiMapping[str]) -> "Credentials":
+        """The four headers of a request. Raises ApiError when one is missing, or comes twice."""
         for name in FIELD_OF_HEADER:
-            if name not in headers:
+            values = headers.getall(name, ())
+            if not values:
                 raise ApiError(DoorError.NOT_SIGNED, param=name)
+            if len(values) > 1:
+                raise ApiError(DoorError.DUPLICATE_KEY, param=name)
         return cls(*(headers[name] for name in FIELD_OF_HEADER))
 
     @classmethod

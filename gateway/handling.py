@@ -1,5 +1,6 @@
 """What REST handlers have in common: reading a request, knowing who signed it, waiting for a sequence, answering."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TypeVar
@@ -28,6 +29,8 @@ ReadT = TypeVar("ReadT", bound=ReadQuery)
 RowT = TypeVar("RowT")
 
 MS_PER_S = 1_000
+TLS_ONLY = "max-age=31536000"
+"""What tells browsers to come by TLS alone for a year."""
 SIGNER: web.RequestKey[ApiKey] = web.RequestKey("signer", ApiKey)
 """The key that signed a request, once that is proved."""
 
@@ -47,6 +50,14 @@ HEADERS = {
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give every refusal and every fault the one form that errors have."""
+    response = await _answered(request, handler)
+    if "Upgrade" in request.headers and not isinstance(response, web.WebSocketResponse):
+        # A proxy that takes the upgrade for granted would pass on what follows unseen: there is nothing behind it.
+        response.force_close()
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
@@ -63,6 +74,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Tell browsers what our pages may load, caches to keep nothing without asking, and who signed what is left."""
     response.headers.update(HEADERS)
+    if request.secure:
+        response.headers["Strict-Transport-Security"] = TLS_ONLY
     if SIGNER in request:
         response.headers.update(_budget_headers(request.app[GATEWAY].rates.remaining(request[SIGNER])))
     response.headers.setdefault("Cache-Control", "no-store")
@@ -93,7 +106,7 @@ async def read_query(request: web.Request, model: type[ReadT]) -> ReadT:
 
 async def body_of(request: web.Request, model: type[ModelT]) -> ModelT:
     """The JSON body of a request. Raises ApiError."""
-    return parse(model, decode_object(await request.read()))
+    return parse(model, decode_object(await _read_body(request)))
 
 
 async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
@@ -101,7 +114,7 @@ async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
     credentials = Credentials.from_headers(request.headers)
     authenticator = request.app[GATEWAY].authenticator
     rates = request.app[GATEWAY].rates
-    body = await request.read()
+    body = await _read_body(request)
     try:
         key = authenticator.verify(credentials, request.method, request.raw_path, body, request.remote or "")
     except ApiError:
@@ -113,6 +126,15 @@ async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
     require_scope(key.terms, scope_of_route(request.method, route))
     require_role(key, *roles)
     return key
+
+
+async def _read_body(request: web.Request) -> bytes:
+    """All of the body, however slowly it is sent, up to a deadline. Raises ApiError."""
+    try:
+        async with asyncio.timeout(request.app[GATEWAY].settings.body_wait_s):
+            return await request.read()
+    except TimeoutError:
+        raise ApiError(DoorError.TOO_SLOW) from None
 
 
 def route_of(request: web.Request) -> str | None:

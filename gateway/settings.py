@@ -41,6 +41,10 @@ class GatewaySettings(BaseSettings):
     sequence_wait_s: float = 2.0
     # Who asks for a statement that takes longer is told how far it is, and asks again.
     statement_wait_s: float = 2.0
+    # How long a connection may be without a whole request head, since it was opened or last answered.
+    head_wait_s: float = 30.0
+    # How long the body of a request may take in all.
+    body_wait_s: float = 10.0
     ticker_interval_s: float = 0.25
     heartbeat_interval_s: float = 5.0
     ping_interval_s: float = 30.0

@@ -53,7 +53,7 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     """Open a connection, and serve it until it ends."""
     gateway = request.app[GATEWAY]
     _check_origin(request)
-    if not web.WebSocketResponse().can_prepare(request):
+    if request.body_exists or not web.WebSocketResponse().can_prepare(request):
         raise ApiError(DoorError.BAD_REQUEST, "open this path as a WebSocket")
     if gateway.is_closing:
         raise ApiError(DoorError.SHUTTING_DOWN)

@@ -14,7 +14,7 @@ from exchange import commands
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
-from gateway.app import make_app
+from gateway.app import make_app, make_runner
 from gateway.client import Client
 from gateway.keys import NO_ACCOUNT, KeyStore
 from gateway.reservation_key import ReservationKey
@@ -58,7 +58,7 @@ def serve(exchange: Exchange, tmp_path: Path) -> Serve:
     async def serve_with(**settings: object) -> AsyncIterator[Doors]:
         keys = KeyStore.open(tmp_path / "exchange")
         application = make_app(exchange, keys, ReservationKey.open(tmp_path / "exchange"), GatewaySettings(**settings))
-        runner = web.AppRunner(application, access_log=None)
+        runner = make_runner(application)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
