@@ -15,6 +15,8 @@ from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.admin import add_admin_routes
+from gateway.audit import AuditLog
+from gateway.audit_routes import add_audit_routes, audited
 from gateway.auth import Authenticator
 from gateway.clearing import add_clearing_routes
 from gateway.deliveries import add_delivery_routes
@@ -52,12 +54,15 @@ def make_app(
     keys: KeyStore,
     reservation_key: ReservationKey,
     settings: GatewaySettings,
+    audit: AuditLog,
     pricer: Pricer | None = None,
 ) -> web.Application:
-    """The doors of an open exchange. They close with the application; exchange and keys stay the caller's to close."""
+    """The doors of an open exchange. They close with the application; what is given stays the caller's to close."""
     configure_logs()
     rates = RateLimits(keys, settings)
-    app = web.Application(middlewares=[errors_as_json, charge_addresses], client_max_size=settings.body_bytes_max)
+    app = web.Application(
+        middlewares=[audited, errors_as_json, charge_addresses], client_max_size=settings.body_bytes_max
+    )
     app[GATEWAY] = Gateway(
         exchange=exchange,
         keys=keys,
@@ -69,6 +74,7 @@ def make_app(
         activity=OrderActivity(exchange.view, lambda account_id: rates.give_back(account_id, PLACE.weight)),
         risk=RiskWatch(exchange),
         reservation_key=reservation_key,
+        audit=audit,
         pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)
@@ -79,6 +85,7 @@ def make_app(
     add_provider_routes(app.router)
     add_admin_routes(app.router)
     add_key_routes(app.router)
+    add_audit_routes(app.router)
     add_clearing_routes(app.router)
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)

@@ -9,6 +9,7 @@ from aiohttp import web
 from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
+from gateway.audit import AuditLog
 from gateway.auth import Authenticator
 from gateway.feeds import Feed
 from gateway.keys import KeyStore
@@ -36,6 +37,7 @@ class Gateway:
     activity: OrderActivity
     risk: RiskWatch
     reservation_key: ReservationKey
+    audit: AuditLog
     pricer: Pricer | None = None
     """Of an exchange that makes its marks itself."""
     sessions: set["Session"] = field(default_factory=set)

@@ -123,8 +123,12 @@ async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
     request[SIGNER] = key
     route = route_of(request)
     rates.charge(key, operation_of_route(request.method, route))
-    require_scope(key.terms, scope_of_route(request.method, route))
-    require_role(key, *roles)
+    try:
+        require_scope(key.terms, scope_of_route(request.method, route))
+        require_role(key, *roles)
+    except ApiError:
+        rates.charge_attempt(request.remote or "")
+        raise
     return key
 
 

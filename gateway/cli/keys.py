@@ -76,12 +76,15 @@ def revoke(
         if store.find(key_id) is None:
             raise ValueError(f"there is no key {key_id}")
         store.revoke(key_ids)
+        _note(directory, 0, f"bwx keys revoke {' '.join(key_ids)}", "")
         return key_ids
 
     print_json({"revoked": _with_store(directory, act)})
 
 
 async def _create(account: str, directory: Path, fields: dict[str, Any]) -> dict[str, str]:
+    import orjson
+
     from exchange.service import Exchange
     from gateway.accounts import ensure_account
     from gateway.ed25519 import is_safe_public_key
@@ -110,12 +113,26 @@ async def _create(account: str, directory: Path, fields: dict[str, Any]) -> dict
                 expires_ns=wanted.expires_time or 0,
                 public_key=public_key,
             )
+            _note(directory, key.account_id, f"bwx keys create {account}", orjson.dumps(fields).decode())
             made = {"account": account, "key_id": key.key_id}
             return made | ({"secret": key.secret} if key.secret else {})
         finally:
             key_store.close()
     finally:
         await exchange.close()
+
+
+def _note(directory: Path, account_id: int, action: str, body: str) -> None:
+    """Enter into the audit log what was done beside the doors."""
+    import time
+
+    from gateway.audit import AuditLog, Deed
+
+    audit = AuditLog.open(directory)
+    try:
+        audit.append(Deed(time.time_ns(), "", account_id, "", action, body, 0, "ok", 0))
+    finally:
+        audit.close()
 
 
 def _with_store(directory: Path, act: "Callable[[KeyStore], ResultT]") -> ResultT:

@@ -173,6 +173,7 @@ async def _open_doors(
     from exchange.control import serve_control
     from exchange.plan import apply_plan
     from gateway.app import make_app, make_runner
+    from gateway.audit import AuditLog
     from gateway.keys import KeyStore
     from gateway.reservation_key import ReservationKey
     from gateway.settings import GatewaySettings
@@ -180,10 +181,13 @@ async def _open_doors(
     keys = KeyStore.open(directory)
     stack.callback(keys.close)
     reservation_key = ReservationKey.open(directory)
+    audit = AuditLog.open(directory)
+    stack.callback(audit.close)
 
     def copy_keys(target: Path) -> None:
         keys.copy_to(target)
         reservation_key.copy_to(target)
+        audit.copy_to(target)
 
     await stack.enter_async_context(serve_control(exchange, directory, copy_keys))
     if plan is not None:
@@ -193,7 +197,7 @@ async def _open_doors(
 
         cast = await open_demo(exchange, keys, directory)
     pricer = _start_pricer(stack, exchange) if with_pricing else None
-    runner = make_runner(make_app(exchange, keys, reservation_key, GatewaySettings(), pricer))
+    runner = make_runner(make_app(exchange, keys, reservation_key, GatewaySettings(), audit, pricer))
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, port, ssl_context=tls)

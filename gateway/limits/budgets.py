@@ -2,7 +2,7 @@
 
 signed request ─▶ the account's budget, which REST and sockets share
 unsigned read  ─▶ the address's budget
-a connection, a login, a wrong signature ─▶ the address's attempts
+a connection, a login, a wrong signature, a missing role ─▶ the address's attempts
 """
 
 import ipaddress

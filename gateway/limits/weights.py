@@ -64,6 +64,13 @@ ANALYSIS = Operation(
     ),
     "margin, what-if, statements, the list of accounts by risk",
 )
+KEY = Operation(
+    "key",
+    40,
+    Payer.ACCOUNT,
+    ("POST /v1/keys", "DELETE /v1/keys/{key_id}", "POST /v1/admin/keys", "DELETE /v1/admin/keys/{key_id}"),
+    "a key that is made or revoked",
+)
 SUBSCRIBE = Operation("subscribe", 5, Payer.ACCOUNT, ("subscribe",), "a subscription, which begins with a snapshot")
 READ = Operation("read", 2, Payer.ACCOUNT, (), "any other signed read")
 COMMAND = Operation("command", 4, Payer.ACCOUNT, (), "any other signed request")
@@ -80,10 +87,12 @@ LOOK = Operation(
     "an unsigned read, a page, a path that leads nowhere",
 )
 LIST = Operation("list", 5, Payer.ADDRESS, ("GET /v1/instruments",), "a page of tranches")
-ATTEMPT = Operation("attempt", 1, Payer.ADDRESS, ("GET /v1/ws", "login"), "a connection, a login, a wrong signature")
+ATTEMPT = Operation(
+    "attempt", 1, Payer.ADDRESS, ("GET /v1/ws", "login"), "a connection, a login, a wrong signature, a missing role"
+)
 
 OPERATIONS = (
-    *(PLACE, REPLACE, CANCEL, KILL_SWITCH, BATCH, ANALYSIS, SUBSCRIBE, READ, COMMAND, MESSAGE),
+    *(PLACE, REPLACE, CANCEL, KILL_SWITCH, BATCH, ANALYSIS, KEY, SUBSCRIBE, READ, COMMAND, MESSAGE),
     *(LOOK, LIST, ATTEMPT),
 )
 _BY_REQUEST = {request: operation for operation in OPERATIONS for request in operation.requests}

@@ -15,6 +15,7 @@ from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from gateway.app import make_app, make_runner
+from gateway.audit import AuditLog
 from gateway.client import Client
 from gateway.keys import NO_ACCOUNT, KeyStore
 from gateway.reservation_key import ReservationKey
@@ -57,7 +58,9 @@ def serve(exchange: Exchange, tmp_path: Path) -> Serve:
     @asynccontextmanager
     async def serve_with(**settings: object) -> AsyncIterator[Doors]:
         keys = KeyStore.open(tmp_path / "exchange")
-        application = make_app(exchange, keys, ReservationKey.open(tmp_path / "exchange"), GatewaySettings(**settings))
+        audit = AuditLog.open(tmp_path / "exchange")
+        reservation_key = ReservationKey.open(tmp_path / "exchange")
+        application = make_app(exchange, keys, reservation_key, GatewaySettings(**settings), audit)
         runner = make_runner(application)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -70,6 +73,7 @@ def serve(exchange: Exchange, tmp_path: Path) -> Serve:
             yield Doors(exchange, keys, url, http, symbols[-1], symbols[-2], admin, runner, tmp_path / "exchange")
         await runner.cleanup()
         keys.close()
+        audit.close()
 
     return serve_with
 

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from multidict import CIMultiDict
 
 from gateway.auth import Authenticator, Credentials, NonceMemory, require_role
 from gateway.errors import ApiError
@@ -167,7 +168,7 @@ def test_a_nonce_is_short_printable_text(authenticator, key, nonce):
 @pytest.mark.parametrize("missing", ["BWX-KEY", "BWX-TIMESTAMP", "BWX-NONCE", "BWX-SIGNATURE"])
 def test_the_header_that_is_missing_is_named(missing):
     headers = {name: "x" for name in ("BWX-KEY", "BWX-TIMESTAMP", "BWX-NONCE", "BWX-SIGNATURE") if name != missing}
-    refusal = refusal_of(Credentials.from_headers, headers)
+    refusal = refusal_of(Credentials.from_headers, CIMultiDict(headers))
     assert (refusal.code, refusal.param) == ("not_signed", missing)
 
 
