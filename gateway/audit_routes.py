@@ -68,8 +68,8 @@ async def audited(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _deed(request: web.Request, response: web.StreamResponse) -> Deed:
     key = request[SIGNER]
-    is_told = isinstance(response, web.Response) and isinstance(response.body, bytes)
-    told = orjson.loads(response.body) if is_told else {}
+    body = response.body if isinstance(response, web.Response) else None
+    told = orjson.loads(body) if isinstance(body, bytes) else {}
     return Deed(
         time.time_ns(),
         key.key_id,
