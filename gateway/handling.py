@@ -111,11 +111,11 @@ async def body_of(request: web.Request, model: type[ModelT]) -> ModelT:
 
 async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
     """The key that signed a request, with one of these roles. Raises ApiError."""
-    credentials = Credentials.from_headers(request.headers)
     authenticator = request.app[GATEWAY].authenticator
     rates = request.app[GATEWAY].rates
-    body = await _read_body(request)
     try:
+        credentials = Credentials.from_headers(request.headers)
+        body = await _read_body(request)
         key = authenticator.verify(credentials, request.method, request.raw_path, body, request.remote or "")
     except ApiError:
         rates.charge_attempt(request.remote or "")

@@ -76,13 +76,16 @@ class KeyStore:
         make_directory(directory)
         path = directory / FILE_NAME
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
-        connection = open_database(path, journal_mode="DELETE", synchronous="FULL", vfs=None, create=True)
+        connection = _open(path)
         try:
             connection.execute(_TABLE)
             # A new key could not open what the lost one has sealed.
             is_empty = not connection.execute("SELECT 1 FROM sealed_keys LIMIT 1").fetchall()
             sealing = SealingKey.open(directory, create=is_empty)
-            _seal_old(connection, sealing)
+            if _seal_old(connection, sealing):
+                # SQLite holds the pages as they were in its journal, for as long as the file is open.
+                connection.close()
+                connection = _open(path)
             return cls(connection, sealing, list(_read_all(connection, sealing, path)))
         except BaseException:
             connection.close()
@@ -169,6 +172,10 @@ class KeyStore:
         self._by_account[key.account_id] = (*self.of_account(key.account_id), key)
 
 
+def _open(path: Path) -> apsw.Connection:
+    return open_database(path, journal_mode="DELETE", synchronous="FULL", vfs=None, create=True)
+
+
 def _insert(connection: apsw.Connection, row: _Row) -> None:
     connection.execute("INSERT INTO sealed_keys VALUES (?, ?, ?, ?, ?, ?)", row)
 
@@ -191,10 +198,13 @@ def _read_all(connection: apsw.Connection, sealing: SealingKey, path: Path) -> I
         yield ApiKey(row.key_id, secret, _terms_of(row.terms), row.created_ns, public_key, row.made_by)
 
 
-def _seal_old(connection: apsw.Connection, sealing: SealingKey) -> None:
-    """An older version kept secrets as they are. Their table goes, and what it leaves in the file is overwritten."""
+def _seal_old(connection: apsw.Connection, sealing: SealingKey) -> bool:
+    """An older version kept secrets as they are. Their table goes, and what it leaves in the file is overwritten.
+
+    False if there was none.
+    """
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'keys'").fetchall():
-        return
+        return False
     connection.pragma("secure_delete", True)
     with transaction(connection):
         old = list(connection.execute("SELECT key_id, secret, account_id, roles, created_ns FROM keys"))
@@ -203,6 +213,7 @@ def _seal_old(connection: apsw.Connection, sealing: SealingKey) -> None:
             _insert(connection, _sealed_row(ApiKey(key_id, secret, terms, created_ns), sealing))
         connection.execute("DROP TABLE keys")
     connection.execute("VACUUM")
+    return True
 
 
 def _terms_text(terms: KeyTerms) -> str:

@@ -28,7 +28,7 @@ from gateway.json_text import decode_object, encode
 from gateway.key_terms import Scope, require_scope
 from gateway.keys import ApiKey
 from gateway.limits.budgets import remaining_row
-from gateway.limits.weights import ATTEMPT, CANCEL, PLACE, Operation, operation_on_socket
+from gateway.limits.weights import ATTEMPT, CANCEL, MESSAGE, PLACE, Operation, operation_on_socket
 from gateway.messages import EVERYTHING, Topic, shutdown_notice
 from gateway.requests import (
     CancelRequest,
@@ -124,22 +124,31 @@ class Session:
         """One frame: the one place where whatever goes wrong becomes an answer."""
         name: RequestName = None
         try:
-            if len(payload) > self._gateway.settings.frame_bytes_max:
-                raise ApiError(DoorError.FRAME_TOO_LARGE)
-            fields = decode_object(payload)
-            head = parse(RequestHead, {key: fields.pop(key) for key in ("id", "op") if key in fields})
+            head, fields = self._read(payload)
             name = head.id
+            self._charge(operation_on_socket(head.op))
             if head.op not in self._operations:
                 raise ApiError(DoorError.UNKNOWN_OPERATION)
             if self._gateway.is_closing:
                 raise ApiError(DoorError.SHUTTING_DOWN)
-            self._charge(operation_on_socket(head.op))
             self._operations[head.op](name, fields)
         except ApiError as error:
             self._refuse(name, error)
         except Exception:
             log.exception("request_failed")
             self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
+
+    def _read(self, payload: bytes) -> tuple[RequestHead, dict[str, Any]]:
+        """The head of a request and its other fields. Who sends what cannot be read pays for it. Raises ApiError."""
+        try:
+            if len(payload) > self._gateway.settings.frame_bytes_max:
+                raise ApiError(DoorError.FRAME_TOO_LARGE)
+            fields = decode_object(payload)
+            return parse(RequestHead, {key: fields.pop(key) for key in ("id", "op") if key in fields}), fields
+        except ApiError as error:
+            if error.error is not DoorError.FRAME_TOO_LARGE:
+                self._charge(MESSAGE)
+            raise
 
     def _refuse_binary(self) -> None:
         self._refuse(None, ApiError(DoorError.BINARY_FRAME))

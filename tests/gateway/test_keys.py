@@ -89,9 +89,9 @@ def test_keys_of_an_older_version_are_sealed_at_the_first_start_and_keep_working
             key = store.find(key_id)
             assert (key.secret, key.account_id, key.created_ns) == (secret, account_id, created_ns)
             assert (key.roles, key.terms.scopes) == ({Role.TRADER, Role.ADMIN}, ALL_SCOPES)
+        content = files_of(tmp_path)
+        assert [secret for _, secret, *_ in old if secret.encode() in content] == []
         store.close()
-    content = files_of(tmp_path)
-    assert [secret for _, secret, *_ in old if secret.encode() in content] == []
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ async def test_an_hour_of_orders_replaces_cancels_and_fills_is_told_to_owner_and
             await bob.place(doors.symbol, BUY, 1, "0.040")
         own, seen = (await alice.limits()).activity, (await doors.admin.limits("alice")).activity
         assert own == seen
+        _, margin = await doors.ask("GET", "/v1/admin/risk/alice", await doors.account("root", ("admin",)))
+        assert margin["activity"]["order_to_trade"] == "2.00"
         assert (own.orders, own.replaces, own.cancels, own.fills) == (2, 1, 1, 2)
         assert (own.window_s, own.order_to_trade) == (3_600, Decimal("2.00"))
         assert (await bob.limits()).activity.order_to_trade == Decimal("1.00")

@@ -166,6 +166,20 @@ async def test_wrong_signatures_logins_and_connections_of_an_address_are_limited
         assert (await doors.ask("GET", "/v1/account", key))[0] == 200
 
 
+async def test_what_cannot_be_read_is_paid_for_too(serve):
+    limits = {"attempts_per_address_per_s": 1, "attempts_per_address_burst": 5}
+    async with serve(address_weight_per_s=1, address_weight_burst=5, **limits) as doors:
+        codes = [(await doors.ask("POST", "/v1/orders"))[1]["error"]["code"] for _ in range(10)]
+        assert set(codes) == {"not_signed", "rate_limited"}
+    async with serve(address_weight_per_s=1, address_weight_burst=5) as doors, connect(doors) as peer:
+        answers = []
+        for frame in ('{"op"', "[]", '{"op": "fly", "id": 1}') * 4:
+            await peer.socket.send_str(frame)
+            answers.append((await peer.message())["error"]["code"])
+        assert answers[:3] == ["malformed_json", "not_an_object", "unknown_operation"]
+        assert set(answers[-3:]) == {"rate_limited"}
+
+
 async def test_a_key_has_a_limit_of_connections(serve):
     async with serve(connections_per_key_max=2) as doors:
         key, other = await doors.account("alice"), await doors.account("alice")
