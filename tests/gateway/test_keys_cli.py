@@ -1,7 +1,10 @@
 """`bwx keys` in the directory of a stopped exchange."""
 
+import asyncio
+
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from gateway.audit import AuditLog
@@ -59,3 +62,19 @@ def test_a_key_that_is_not_there_and_a_store_that_is_not_there_are_refused(run):
     assert "no store" in run("list", code=2)
     run("create", "alice")
     assert "there is no key nobody" in run("revoke", "nobody", code=2)
+
+
+async def test_a_key_file_may_hold_the_private_half_of_a_key_of_ed25519(doors, tmp_path):
+    private_key = Ed25519PrivateKey.generate()
+    await doors.account("alice")
+    public_key = private_key.public_key().public_bytes_raw().hex()
+    made = await doors.admin.create_key("alice", ["trader"], public_key=public_key)
+    fields = {"url": doors.url, "key_id": made.key_id, "private_key": private_key.private_bytes_raw().hex()}
+    (tmp_path / "key.json").write_bytes(orjson.dumps(fields))
+    arguments = ["trade", "account", "--key", str(tmp_path / "key.json")]
+    told = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert told.exit_code == 0, told.output
+    assert "alice" in told.output
+    (tmp_path / "key.json").write_bytes(orjson.dumps(fields | {"private_key": "short"}))
+    told = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert (told.exit_code, "is no key file" in told.stderr) == (2, True)

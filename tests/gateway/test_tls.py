@@ -10,7 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from typer.testing import CliRunner
 
+from gateway.cli import app
 from gateway.tls import server_context
 
 
@@ -82,3 +84,22 @@ def test_a_certificate_that_is_none_is_refused(tmp_path, certificate):
         server_context(tmp_path / "other.pem", certificate[1])
     with pytest.raises(FileNotFoundError):
         server_context(tmp_path / "missing.pem", certificate[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--certificate", "{0}"], "takes both"),
+        (["--private-key", "{1}"], "takes both"),
+        (["--certificate", "{0}", "--private-key", "{1}", "--demo"], "without TLS"),
+        (["--certificate", "{0}.missing", "--private-key", "{1}"], "No such file"),
+        (["--certificate", "{1}", "--private-key", "{1}"], "PEM"),
+    ],
+)
+def test_serving_by_tls_without_what_it_takes_is_refused_in_one_line(tmp_path, certificate, options, message):
+    arguments = [option.format(*certificate) for option in options]
+    told = CliRunner().invoke(app, ["serve", "--directory", str(tmp_path / "store"), *arguments])
+    assert told.exit_code == 2
+    assert message in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    assert not (tmp_path / "store").exists()
