@@ -1,6 +1,6 @@
 """Ten times the load of what is allowed: named throttling, and what ends risk acts within a second.
 
-Those who flood share a core with the doors here, so what is allowed is little, and ten times of it is a load of the doors.
+Those who flood share a core with the doors here, so that little is allowed: ten times of it is a load of the doors.
 """
 
 import asyncio
