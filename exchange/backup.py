@@ -22,7 +22,7 @@ from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.store_errors import CopyRefused, StoreError, StoreUnreadable
 
 Progress = Callable[[int, int], None]
-KEYS_FILES = ("keys.db", "keys.db-journal", "reservations.pem")
+KEYS_FILES = ("keys.db", "keys.db-journal", "sealing.key", "reservations.pem", "audit.db", "audit.db-journal")
 
 
 class Source(NamedTuple):

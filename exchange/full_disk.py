@@ -49,4 +49,9 @@ class DiskGuard:
 
     def takes(self, group: np.ndarray) -> bool:
         """Whether a command is taken now."""
-        return not self.is_full or int(group["kind"][0]) in TAKEN_WHEN_FULL
+        return not self.is_full or ends_risk(group)
+
+
+def ends_risk(group: np.ndarray) -> bool:
+    """Whether a command cancels or halts."""
+    return int(group["kind"][0]) in TAKEN_WHEN_FULL

@@ -22,7 +22,7 @@ import numpy as np
 from exchange import commands, delivery_commands
 from exchange.captures import Capture, Captures
 from exchange.clock import DOWNTIME_TOLD_NS, VenueClock
-from exchange.full_disk import DiskGuard, StorageFull
+from exchange.full_disk import DiskGuard, StorageFull, ends_risk
 from exchange.journal import Journal
 from exchange.published import Published
 from exchange.store_errors import JournalFull
@@ -33,6 +33,8 @@ from matching.schema import ORDER_COMMAND
 
 BATCH_RECORDS_MAX = 4_096
 QUEUED_RECORDS_MAX = 1 << 17
+QUEUED_TO_END_RISK_MAX = QUEUED_RECORDS_MAX + (1 << 14)
+"""A queue that is full of other commands has room for cancels and halts."""
 QUEUED_LOOKS_MAX = 1_024
 LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
@@ -133,7 +135,7 @@ class Sequencer:
         with self._wake:
             if self._stopping or self._failed:
                 raise ExchangeStopped("the exchange is stopping")
-            if self._queued_records + records > QUEUED_RECORDS_MAX:
+            if self._queued_records + records > QUEUED_RECORDS_MAX and not self._has_reserve_for(requests, records):
                 raise Overloaded(f"{self._queued_records} records are waiting; send again later")
             self._requests.extend(requests)
             self._queued_records += records
@@ -152,6 +154,11 @@ class Sequencer:
     def delivered(self) -> None:
         """Tell that one delivery was dealt with: so many at most are under way."""
         self._room.release()
+
+    def _has_reserve_for(self, requests: list[Request], records: int) -> bool:
+        """Whether a queue that is full takes these all the same."""
+        has_room = self._queued_records + records <= QUEUED_TO_END_RISK_MAX
+        return has_room and all(ends_risk(request.group) for request in requests)
 
     def _run(self) -> None:
         batch: list[Request] = []

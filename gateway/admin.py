@@ -1,6 +1,5 @@
-"""What an administrator does: accounts, money, the insurance fund, keys, risk parameters, fees, halts."""
+"""What an administrator does: accounts, money, the insurance fund, risk parameters, fees, halts."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -25,7 +24,6 @@ from gateway.requests import (
     AccountRequest,
     FeesRequest,
     HaltRequest,
-    KeyRequest,
     MoneyRequest,
     NoQuery,
     ReadQuery,
@@ -47,7 +45,6 @@ def add_admin_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/v1/admin/deposits", deposit)
     router.add_post("/v1/admin/withdrawals", withdraw)
     router.add_post("/v1/admin/insurance-fund", endow_fund)
-    router.add_post("/v1/admin/keys", create_key)
     router.add_post("/v1/admin/risk-parameters", set_risk_parameters)
     router.add_delete("/v1/admin/risk-parameters/{symbol}", price_again)
     router.add_post("/v1/admin/fees", set_fees)
@@ -92,21 +89,6 @@ async def withdraw(request: web.Request) -> web.Response:
 async def endow_fund(request: web.Request) -> web.Response:
     """Money from an account to the insurance fund, as far as it is withdrawable."""
     return await _move_money(request, commands.endow_fund)
-
-
-async def create_key(request: web.Request) -> web.Response:
-    """A new key, told with its secret this once."""
-    gateway = await administrator(request)
-    query_of(request, NoQuery)
-    wanted = await body_of(request, KeyRequest)
-    is_trading = set(wanted.roles) != {Role.ADMIN}
-    if wanted.account is None and is_trading:
-        raise ApiError(DoorError.MISSING_FIELD, "account: a key that trades needs one", "account")
-    view = gateway.exchange.view
-    account_id = NO_ACCOUNT if wanted.account is None else account_id_of(view, wanted.account)
-    key = await asyncio.to_thread(gateway.keys.create, account_id, wanted.roles)
-    row: Row = {"key_id": key.key_id, "secret": key.secret, "account": wanted.account, "roles": sorted(key.roles)}
-    return answer(row, CREATED)
 
 
 async def set_risk_parameters(request: web.Request) -> web.Response:

@@ -15,16 +15,26 @@ from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
 from gateway.admin import add_admin_routes
+from gateway.audit import AuditLog
+from gateway.audit_routes import add_audit_routes, audited
 from gateway.auth import Authenticator
 from gateway.clearing import add_clearing_routes
 from gateway.curve import add_curve_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
 from gateway.feeds import Feed
-from gateway.gateway import GATEWAY, ConnectionLimits, Gateway
+from gateway.gateway import GATEWAY, Gateway
 from gateway.guards import Guards
 from gateway.handling import add_headers, errors_as_json
+from gateway.key_routes import add_key_routes
 from gateway.keys import KeyStore
+from gateway.limits.activity import OrderActivity
+from gateway.limits.budgets import RateLimits
+from gateway.limits.connections import ConnectionLimits
+from gateway.limits.doors import charge_addresses
+from gateway.limits.routes import add_rate_routes
+from gateway.limits.weights import PLACE
+from gateway.logs import configure_logs
 from gateway.order_routes import add_order_routes
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
@@ -47,10 +57,15 @@ def make_app(
     keys: KeyStore,
     reservation_key: ReservationKey,
     settings: GatewaySettings,
+    audit: AuditLog,
     pricer: Pricer | None = None,
 ) -> web.Application:
-    """The doors of an open exchange. They close with the application; exchange and keys stay the caller's to close."""
-    app = web.Application(middlewares=[errors_as_json], client_max_size=settings.body_bytes_max)
+    """The doors of an open exchange. They close with the application; what is given stays the caller's to close."""
+    configure_logs()
+    rates = RateLimits(keys, settings)
+    app = web.Application(
+        middlewares=[audited, errors_as_json, charge_addresses], client_max_size=settings.body_bytes_max
+    )
     app[GATEWAY] = Gateway(
         exchange=exchange,
         keys=keys,
@@ -58,9 +73,12 @@ def make_app(
         authenticator=Authenticator(keys, settings),
         feed=Feed(exchange, settings),
         limits=ConnectionLimits(settings),
+        rates=rates,
+        activity=OrderActivity(exchange.view, lambda account_id: rates.give_back(account_id, PLACE.weight)),
         risk=RiskWatch(exchange),
         reservation_key=reservation_key,
         guards=Guards(exchange, keys.guards),
+        audit=audit,
         pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)
@@ -73,6 +91,8 @@ def make_app(
     add_trading_routes(app.router)
     add_provider_routes(app.router)
     add_admin_routes(app.router)
+    add_key_routes(app.router)
+    add_audit_routes(app.router)
     add_clearing_routes(app.router)
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)
@@ -80,16 +100,27 @@ def make_app(
     add_statement_routes(app.router)
     add_overview_routes(app.router)
     add_reservation_routes(app.router)
+    add_rate_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     _add_pages(app.router)
     return app
 
 
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Serve the doors. A connection on which no whole request head comes in time is closed, whatever trickles in."""
+    settings = app[GATEWAY].settings
+    return web.AppRunner(
+        app, access_log=None, keepalive_timeout=settings.head_wait_s, lingering_time=settings.close_wait_s
+    )
+
+
 async def _run_feed(app: web.Application) -> AsyncIterator[None]:
-    feed = app[GATEWAY].feed
-    feed.start()
+    gateway = app[GATEWAY]
+    gateway.feed.start()
+    stop_counting = gateway.exchange.subscribe(gateway.activity.hear)
     yield
-    feed.stop()
+    stop_counting()
+    gateway.feed.stop()
 
 
 async def _run_guards(app: web.Application) -> AsyncIterator[None]:

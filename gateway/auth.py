@@ -9,10 +9,13 @@ import hmac
 import re
 import time
 from collections import deque
-from collections.abc import Mapping
 from typing import NamedTuple
 
+from multidict import MultiMapping
+
+from gateway.ed25519 import is_signed
 from gateway.errors import ApiError, DoorError
+from gateway.key_terms import check_use
 from gateway.keys import ApiKey, KeyStore
 from gateway.requests import LoginRequest, Role
 from gateway.settings import GatewaySettings
@@ -39,7 +42,8 @@ FIELD_OF_HEADER = {
 
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _NONCE = re.compile(r"[!-~]{1,64}")
-_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_HMAC_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_ED25519_SIGNATURE = re.compile(r"[0-9a-f]{128}")
 
 
 class Credentials(NamedTuple):
@@ -51,11 +55,14 @@ class Credentials(NamedTuple):
     signature: str
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> "Credentials":
-        """The four headers of a request. Raises ApiError when one is missing."""
+    def from_headers(cls, headers: MultiMapping[str]) -> "Credentials":
+        """The four headers of a request. Raises ApiError when one is missing, or comes twice."""
         for name in FIELD_OF_HEADER:
-            if name not in headers:
+            values = headers.getall(name, ())
+            if not values:
                 raise ApiError(DoorError.NOT_SIGNED, param=name)
+            if len(values) > 1:
+                raise ApiError(DoorError.DUPLICATE_KEY, param=name)
         return cls(*(headers[name] for name in FIELD_OF_HEADER))
 
     @classmethod
@@ -73,8 +80,8 @@ class Authenticator:
         self._started_ms = time.time_ns() // NANO_PER_MS
         self._nonces = NonceMemory(settings.nonces_max, 2 * settings.signature_window_ms)
 
-    def verify(self, credentials: Credentials, method: str, path: str, body: bytes) -> ApiKey:
-        """The key that signed this request, now, for the first time. Raises ApiError."""
+    def verify(self, credentials: Credentials, method: str, path: str, body: bytes, address: str = "") -> ApiKey:
+        """The key that signed this request, now, for the first time, and may from this address. Raises ApiError."""
         key = self._keys.find(credentials.key_id)
         if key is None:
             raise ApiError(DoorError.UNKNOWN_KEY)
@@ -83,16 +90,16 @@ class Authenticator:
         now_ms = time.time_ns() // NANO_PER_MS
         self._check_time(credentials.timestamp, now_ms)
         message = canonical(method, path, credentials.timestamp, credentials.nonce, body)
-        is_shaped = _SIGNATURE.fullmatch(credentials.signature) is not None
-        if not is_shaped or not hmac.compare_digest(sign(key.secret, message), credentials.signature):
+        if not _is_signed_by(key, message, credentials.signature):
             raise ApiError(DoorError.BAD_SIGNATURE)
+        check_use(key.terms, address, time.time_ns())
         self._nonces.take(key.key_id, credentials.nonce, now_ms)
         return key
 
-    def verify_login(self, request: LoginRequest) -> ApiKey:
+    def verify_login(self, request: LoginRequest, address: str) -> ApiKey:
         """The key that logs in on a socket. Raises ApiError."""
         try:
-            return self.verify(Credentials.from_login(request), LOGIN_METHOD, LOGIN_PATH, b"")
+            return self.verify(Credentials.from_login(request), LOGIN_METHOD, LOGIN_PATH, b"", address)
         except ApiError as error:
             error.param = FIELD_OF_HEADER.get(error.param or "")
             raise
@@ -107,6 +114,15 @@ class Authenticator:
                 f"server time is {now_ms} ms and the request is {skew_ms:+d} ms from it: stay within "
                 f"{self._window_ms} ms and after the start of the server at {self._started_ms} ms, then sign again",
             )
+
+
+def _is_signed_by(key: ApiKey, message: bytes, signature: str) -> bool:
+    """Whether a signature fits; for HMAC in a time that does not tell how much of it does."""
+    if key.public_key:
+        is_shaped = _ED25519_SIGNATURE.fullmatch(signature) is not None
+        return is_shaped and is_signed(key.public_key, bytes.fromhex(signature), message)
+    is_shaped = _HMAC_SIGNATURE.fullmatch(signature) is not None
+    return is_shaped and hmac.compare_digest(sign(key.secret, message), signature)
 
 
 class NonceMemory:

@@ -6,6 +6,7 @@ from exchange.symbols import SymbolError, format_duration, parse_duration
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.view import TrancheView
 from exchange.view.candles import INTERVALS_S
+from gateway.candle_feed import candle_row
 from gateway.codec import instrument_id_of, region_id_of
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY

@@ -22,11 +22,12 @@ from gateway.delivery_requests import (
     ReportsRequest,
 )
 from gateway.delivery_rows import delivery_row
+from gateway.ed25519 import is_safe_public_key
 from gateway.errors import ApiError, DoorError
 from gateway.fields import order_id_of, time_text
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, page_of, query_of, read_query, signed_by
-from gateway.report_signing import Measurement, is_public_key, is_signed
+from gateway.report_signing import Measurement, is_report_signed
 from gateway.requests import NoQuery, ReadQuery, Role
 from gateway.rows import Row, stamp
 from gateway.submission import run, run_many
@@ -60,7 +61,7 @@ async def report(request: web.Request) -> web.Response:
     if public_key is None:
         raise ApiError(Reject.NOT_A_REPORTER)
     for place, each in enumerate(reports):
-        if not is_signed(public_key, bytes.fromhex(each.signature), measurement_of(reporter_id, each)):
+        if not is_report_signed(public_key, bytes.fromhex(each.signature), measurement_of(reporter_id, each)):
             name = f"reports[{place}].signature"
             raise ApiError(DoorError.BAD_SIGNATURE, f"{name}: the report is not signed by the registered key", name)
     replies = await run_many(gateway.exchange, [_command(reporter_id, each) for each in reports])
@@ -167,8 +168,8 @@ async def register_reporter(request: web.Request) -> web.Response:
     query_of(request, NoQuery)
     wanted = await body_of(request, ReporterRequest)
     public_key = delivery_commands.NO_KEY if wanted.public_key is None else bytes.fromhex(wanted.public_key)
-    if wanted.public_key is not None and not is_public_key(public_key):
-        raise ApiError(DoorError.INVALID_VALUE, "public_key: this is no Ed25519 key", "public_key")
+    if wanted.public_key is not None and not is_safe_public_key(public_key):
+        raise ApiError(DoorError.WEAK_PUBLIC_KEY, param="public_key")
     account_id = account_id_of(gateway.exchange.view, wanted.account)
     row: Row = {"account": wanted.account, "public_key": wanted.public_key}
     return await _run(gateway, delivery_commands.register_reporter(account_id, public_key), row)

@@ -56,6 +56,7 @@ class DoorError(IntEnum):
     SEQUENCE_NOT_REACHED = 444
     REPLAY_NOT_KEPT = 445
     SESSION_IN_USE = 446
+    RATE_LIMITED = 447
     OVERLOADED = 450
     EXCHANGE_STOPPED = 451
     SHUTTING_DOWN = 452
@@ -64,6 +65,13 @@ class DoorError(IntEnum):
     STATEMENT_IN_PROGRESS = 455
     STATEMENT_TOO_LONG = 456
     STATEMENT_NOT_KEPT = 457
+    SCOPE_MISSING = 460
+    EXCEEDS_KEY = 461
+    TOO_MANY_KEYS = 462
+    KEY_EXPIRED = 463
+    ADDRESS_NOT_ALLOWED = 464
+    WEAK_PUBLIC_KEY = 465
+    TOO_SLOW = 466
     FILLS_NOT_KEPT = 470
     INTERNAL_ERROR = 499
 
@@ -116,6 +124,9 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.TOO_MANY_SUBSCRIPTIONS: Answer(429, "unsubscribe from another channel first, or open a connection"),
     DoorError.TOO_MANY_IN_FLIGHT: Answer(429, "wait for answers before sending more"),
     DoorError.SLOW_CONSUMER: Answer(429, "read faster, or subscribe to less; then start from a snapshot"),
+    DoorError.RATE_LIMITED: Answer(
+        429, "the budget is used up: wait for retry_after_ms; cancels and the kill switch are taken"
+    ),
     DoorError.SEQUENCE_NOT_REACHED: Answer(503, "the market has not come that far; ask again", "min_seq"),
     DoorError.REPLAY_NOT_KEPT: Answer(
         410,
@@ -137,6 +148,15 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.STATEMENT_NOT_KEPT: Answer(
         410, "the day began under rules that this version cannot decide by again; ask for a later one", "day"
     ),
+    DoorError.SCOPE_MISSING: Answer(403, "this key's scopes do not cover the request"),
+    DoorError.EXCEEDS_KEY: Answer(403, "a key cannot make one that may do more than itself"),
+    DoorError.TOO_MANY_KEYS: Answer(409, "the account has as many keys as it may; revoke one that is not used"),
+    DoorError.KEY_EXPIRED: Answer(401, "this key has ended; use another one", "BWX-KEY"),
+    DoorError.ADDRESS_NOT_ALLOWED: Answer(403, "this key may not be used from this address", "BWX-KEY"),
+    DoorError.WEAK_PUBLIC_KEY: Answer(
+        422, "send an Ed25519 public key that is a point of the curve, in its one encoding, and not of small order"
+    ),
+    DoorError.TOO_SLOW: Answer(408, "the body did not come in time"),
     DoorError.FILLS_NOT_KEPT: Answer(
         410,
         "some fills behind this are not kept any more: ask for later ones, and a statement for these",
@@ -287,12 +307,20 @@ CORE_ANSWERS: dict[Reject, Answer] = {
 class ApiError(Exception):
     """A refusal on its way out of the doors."""
 
-    def __init__(self, error: DoorError | Reject, message: str | None = None, param: str | None = None) -> None:
+    def __init__(
+        self,
+        error: DoorError | Reject,
+        message: str | None = None,
+        param: str | None = None,
+        *,
+        retry_after_ms: int | None = None,
+    ) -> None:
         answer = DOOR_ANSWERS[error] if isinstance(error, DoorError) else CORE_ANSWERS[error]
         self.error = error
         self.status = answer.status
         self.message = message or answer.message
         self.param = param or answer.param
+        self.retry_after_ms = retry_after_ms
         self.is_repeated = False
         self.alternatives: dict[str, object] | None = None
         """What would have been taken instead, for whoever asked to be told."""
@@ -306,7 +334,8 @@ class ApiError(Exception):
     def as_json(self) -> dict[str, object]:
         """What goes under "error"."""
         told = {"code": self.code, "number": int(self.error), "message": self.message, "param": self.param}
-        return told if self.alternatives is None else told | {"alternatives": self.alternatives}
+        extra = {"alternatives": self.alternatives, "retry_after_ms": self.retry_after_ms}
+        return told | {name: value for name, value in extra.items() if value is not None}
 
 
 def error_named(code: str) -> DoorError | Reject | None:

@@ -1,9 +1,6 @@
 """What the handlers of all doors share, and where they find it."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,38 +9,19 @@ from aiohttp import web
 from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
+from gateway.audit import AuditLog
 from gateway.auth import Authenticator
-from gateway.errors import ApiError, DoorError
 from gateway.feeds import Feed
 from gateway.guards import Guards
 from gateway.keys import KeyStore
+from gateway.limits.activity import OrderActivity
+from gateway.limits.budgets import RateLimits
+from gateway.limits.connections import ConnectionLimits
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from gateway.websocket import Session
-
-
-class ConnectionLimits:
-    """Counts the sockets that are open, in all and from each address."""
-
-    def __init__(self, settings: GatewaySettings) -> None:
-        self._total_max = settings.connections_max
-        self._per_address_max = settings.connections_per_address_max
-        self._by_address: Counter[str] = Counter()
-
-    @contextmanager
-    def admit(self, address: str) -> Iterator[None]:
-        """Hold one place while a connection lasts. Raises ApiError when there is none."""
-        if self._by_address.total() >= self._total_max or self._by_address[address] >= self._per_address_max:
-            raise ApiError(DoorError.TOO_MANY_CONNECTIONS)
-        self._by_address[address] += 1
-        try:
-            yield
-        finally:
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]
 
 
 @dataclass(slots=True)
@@ -56,9 +34,12 @@ class Gateway:
     authenticator: Authenticator
     feed: Feed
     limits: ConnectionLimits
+    rates: RateLimits
+    activity: OrderActivity
     risk: RiskWatch
     reservation_key: ReservationKey
     guards: Guards
+    audit: AuditLog
     pricer: Pricer | None = None
     """Of an exchange that makes its marks itself."""
     sessions: set["Session"] = field(default_factory=set)

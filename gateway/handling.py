@@ -1,5 +1,6 @@
 """What REST handlers have in common: reading a request, knowing who signed it, waiting for a sequence, answering."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TypeVar
@@ -14,7 +15,10 @@ from gateway.auth import Credentials, require_role
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY
 from gateway.json_text import decode_object, encode
+from gateway.key_terms import require_scope, scope_of_route
 from gateway.keys import ApiKey
+from gateway.limits.buckets import NANO_PER_S, Remaining
+from gateway.limits.weights import operation_of_route
 from gateway.requests import TEXT_LENGTH_MAX, ReadQuery, Role, parse
 from gateway.rows import Row
 
@@ -23,6 +27,12 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 ReadT = TypeVar("ReadT", bound=ReadQuery)
 
 RowT = TypeVar("RowT")
+
+MS_PER_S = 1_000
+TLS_ONLY = "max-age=31536000"
+"""What tells browsers to come by TLS alone for a year."""
+SIGNER: web.RequestKey[ApiKey] = web.RequestKey("signer", ApiKey)
+"""The key that signed a request, once that is proved."""
 
 HEADERS = {
     "Server": "bwx",
@@ -40,6 +50,14 @@ HEADERS = {
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give every refusal and every fault the one form that errors have."""
+    response = await _answered(request, handler)
+    if "Upgrade" in request.headers and not isinstance(response, web.WebSocketResponse):
+        # A proxy that takes the upgrade for granted would pass on what follows unseen: there is nothing behind it.
+        response.force_close()
+    return response
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
@@ -53,9 +71,13 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return _refusal(ApiError(DoorError.INTERNAL_ERROR))
 
 
-async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """Tell browsers what our pages may load, and caches to keep nothing without asking."""
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Tell browsers what our pages may load, caches to keep nothing without asking, and who signed what is left."""
     response.headers.update(HEADERS)
+    if request.secure:
+        response.headers["Strict-Transport-Security"] = TLS_ONLY
+    if SIGNER in request:
+        response.headers.update(_budget_headers(request.app[GATEWAY].rates.remaining(request[SIGNER])))
     response.headers.setdefault("Cache-Control", "no-store")
 
 
@@ -84,16 +106,45 @@ async def read_query(request: web.Request, model: type[ReadT]) -> ReadT:
 
 async def body_of(request: web.Request, model: type[ModelT]) -> ModelT:
     """The JSON body of a request. Raises ApiError."""
-    return parse(model, decode_object(await request.read()))
+    return parse(model, decode_object(await _read_body(request)))
 
 
 async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
     """The key that signed a request, with one of these roles. Raises ApiError."""
-    credentials = Credentials.from_headers(request.headers)
     authenticator = request.app[GATEWAY].authenticator
-    key = authenticator.verify(credentials, request.method, request.raw_path, await request.read())
-    require_role(key, *roles)
+    rates = request.app[GATEWAY].rates
+    try:
+        credentials = Credentials.from_headers(request.headers)
+        body = await _read_body(request)
+        key = authenticator.verify(credentials, request.method, request.raw_path, body, request.remote or "")
+    except ApiError:
+        rates.charge_attempt(request.remote or "")
+        raise
+    request[SIGNER] = key
+    route = route_of(request)
+    rates.charge(key, operation_of_route(request.method, route))
+    try:
+        require_scope(key.terms, scope_of_route(request.method, route))
+        require_role(key, *roles)
+    except ApiError:
+        rates.charge_attempt(request.remote or "")
+        raise
     return key
+
+
+async def _read_body(request: web.Request) -> bytes:
+    """All of the body, however slowly it is sent, up to a deadline. Raises ApiError."""
+    try:
+        async with asyncio.timeout(request.app[GATEWAY].settings.body_wait_s):
+            return await request.read()
+    except TimeoutError:
+        raise ApiError(DoorError.TOO_SLOW) from None
+
+
+def route_of(request: web.Request) -> str | None:
+    """The path of the route that a request leads to, with the names of its parts; None where it leads nowhere."""
+    resource = request.match_info.route.resource
+    return None if resource is None else resource.canonical
 
 
 def _named(error: HTTPException) -> web.Response:
@@ -113,7 +164,18 @@ def _refusal(error: ApiError) -> web.Response:
     row: Row = {"error": error.as_json()}
     if error.is_repeated:
         row["repeated"] = True
-    return answer(row, error.status)
+    response = answer(row, error.status)
+    if error.retry_after_ms is not None:
+        response.headers["Retry-After"] = str(-(-error.retry_after_ms // MS_PER_S))
+    return response
+
+
+def _budget_headers(remaining: Remaining) -> dict[str, str]:
+    return {
+        "BWX-RateLimit-Limit": str(remaining.limit),
+        "BWX-RateLimit-Remaining": str(remaining.remaining),
+        "BWX-RateLimit-Reset": str(-(-remaining.reset_ns // NANO_PER_S)),
+    }
 
 
 def page_of(found: Iterable[RowT], limit: int, cursor_of: Callable[[RowT], object]) -> tuple[list[RowT], str | None]:

@@ -15,8 +15,9 @@ It is signed by Ed25519. The signature is kept with the report, so that anybody 
 
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gateway.ed25519 import is_signed
 
 
 class Measurement(NamedTuple):
@@ -40,22 +41,9 @@ def sign_report(private_key: bytes, measurement: Measurement) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(private_key).sign(canonical_report(measurement))
 
 
-def is_signed(public_key: bytes, signature: bytes, measurement: Measurement) -> bool:
+def is_report_signed(public_key: bytes, signature: bytes, measurement: Measurement) -> bool:
     """Whether a report carries the signature of the holder of a key."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, canonical_report(measurement))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def is_public_key(public_key: bytes) -> bool:
-    """Whether a reporter could sign under a key."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key)
-    except ValueError:
-        return False
-    return any(public_key)
+    return is_signed(public_key, signature, canonical_report(measurement))
 
 
 def public_key_of(private_key: bytes) -> bytes:

@@ -31,6 +31,7 @@ from gateway.fields import (
 from risk.schema import SCENARIOS
 
 TEXT_LENGTH_MAX = 64
+SIGNATURE_LENGTH_MAX = 128
 GROUP_MAX = (1 << 32) - 1
 LABEL_MAX = (1 << 32) - 1
 SESSION_MAX = (1 << 16) - 1
@@ -73,7 +74,7 @@ class Role(StrEnum):
     """Reports what was delivered, and nothing else."""
     ADMIN = "admin"
     MARKET_MAKER = "market_maker"
-    """Sends mass quotes, beside what the key's other roles let it do."""
+    """Sends mass quotes, and has a larger budget of requests, beside what the key's other roles let it do."""
 
 
 class _Model(BaseModel):
@@ -150,7 +151,7 @@ class LoginRequest(_Model):
     key: ShortText
     timestamp: ShortText
     nonce: ShortText
-    signature: ShortText
+    signature: Annotated[str, Field(min_length=1, max_length=SIGNATURE_LENGTH_MAX)]
     cancel_on_disconnect: Literal["connection", "account"] | None = None
     session: SessionNumber | None = None
 
@@ -203,16 +204,6 @@ class MoneyRequest(_Model):
     account: ShortText
     amount: AmountNano
     client_id: ClientId | None = None
-
-
-class KeyRequest(_Model):
-    """A new key for an account; one for administrators alone needs none."""
-
-    account: ShortText | None = None
-    roles: Annotated[
-        list[Literal["trader", "provider", "market_maker", "reporter", "admin"]],
-        Field(min_length=1, max_length=len(Role)),
-    ]
 
 
 class HaltRequest(_Model):

@@ -18,6 +18,7 @@ from exchange.view import MarketView
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
+from gateway.limits.activity import activity_row
 from gateway.requests import NoQuery, Role
 from gateway.risk_requests import (
     ENTRIES_MAX,
@@ -91,7 +92,8 @@ async def _detail(request: web.Request, account_id: int) -> web.Response:
     gateway = request.app[GATEWAY]
     portfolio = await _reading(gateway.risk.portfolio(account_id))
     detail = await asyncio.to_thread(detail_of, portfolio, query.contributors)
-    return answer(account_row(gateway.exchange.view, portfolio, detail))
+    activity = activity_row(gateway.activity.of_account(account_id))
+    return answer(account_row(gateway.exchange.view, portfolio, detail) | {"activity": activity})
 
 
 async def _what_if(request: web.Request, account_id: int) -> web.Response:

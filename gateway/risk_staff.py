@@ -12,6 +12,7 @@ from gateway.codec import instrument_id_of, region_id_of, told
 from gateway.fields import time_text
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
+from gateway.limits.routes import account_usage
 from gateway.requests import (
     AccountLimitsRequest,
     InstrumentLimitsRequest,
@@ -70,15 +71,17 @@ async def get_limits(request: web.Request) -> web.Response:
     gateway = await administrator(request)
     await read_query(request, ReadQuery)
     view = gateway.exchange.view
-    return answer(limits_row(view, account_id_of(view, request.match_info["name"])) | stamp(view))
+    account_id = account_id_of(view, request.match_info["name"])
+    return answer(limits_row(view, account_id) | account_usage(gateway, account_id) | stamp(view))
 
 
 async def get_own_limits(request: web.Request) -> web.Response:
     """The same of the account that signs."""
     account_id = (await signed_by(request, Role.TRADER, Role.PROVIDER)).account_id
     await read_query(request, ReadQuery)
-    view = request.app[GATEWAY].exchange.view
-    return answer(limits_row(view, account_id) | stamp(view))
+    gateway = request.app[GATEWAY]
+    view = gateway.exchange.view
+    return answer(limits_row(view, account_id) | account_usage(gateway, account_id) | stamp(view))
 
 
 async def set_account_limits(request: web.Request) -> web.Response:

@@ -1,5 +1,6 @@
 """What an operator may set about the doors, each with the limit that a new installation starts with."""
 
+from pydantic import PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 KIBI = 1024
@@ -15,6 +16,21 @@ class GatewaySettings(BaseSettings):
     frame_bytes_max: int = 64 * KIBI
     connections_max: int = 4_096
     connections_per_address_max: int = 256
+    connections_per_key_max: int = 64
+    keys_per_account_max: PositiveInt = 64
+    # What requests cost is in gateway/limits/weights.py. A budget refills by so much a second, up to its burst.
+    account_weight_per_s: PositiveInt = 2_000
+    account_weight_burst: PositiveInt = 10_000
+    market_maker_weight_per_s: PositiveInt = 20_000
+    market_maker_weight_burst: PositiveInt = 100_000
+    address_weight_per_s: PositiveInt = 200
+    address_weight_burst: PositiveInt = 2_000
+    attempts_per_address_per_s: PositiveInt = 20
+    attempts_per_address_burst: PositiveInt = 512
+    # Whose budgets are remembered; beyond that the one longest unused is forgotten.
+    budgets_max: PositiveInt = 65_536
+    # Frames of one connection that are handled before the others have their turn.
+    frames_per_turn: PositiveInt = 32
     subscriptions_per_connection_max: int = 1_024
     requests_in_flight_max: int = 1_000
     # A reader that falls this far behind is cut off: it would see the past, and its backlog is our memory.
@@ -27,6 +43,10 @@ class GatewaySettings(BaseSettings):
     sequence_wait_s: float = 2.0
     # Who asks for a statement that takes longer is told how far it is, and asks again.
     statement_wait_s: float = 2.0
+    # How long a connection may be without a whole request head, since it was opened or last answered.
+    head_wait_s: float = 30.0
+    # How long the body of a request may take in all.
+    body_wait_s: float = 10.0
     ticker_interval_s: float = 0.25
     heartbeat_interval_s: float = 5.0
     ping_interval_s: float = 30.0

@@ -14,6 +14,8 @@ A socket logs in with a request of its own: method LOGIN, path /v1/ws, no body.
 import hashlib
 import hmac
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 KEY_HEADER = "BWX-KEY"
 TIMESTAMP_HEADER = "BWX-TIMESTAMP"
 NONCE_HEADER = "BWX-NONCE"
@@ -21,12 +23,17 @@ SIGNATURE_HEADER = "BWX-SIGNATURE"
 LOGIN_METHOD = "LOGIN"
 LOGIN_PATH = "/v1/ws"
 
+Secret = str | Ed25519PrivateKey
+"""What a client signs with: the secret of its key, or the private half of one of Ed25519."""
+
 
 def canonical(method: str, path: str, timestamp: str, nonce: str, body: bytes) -> bytes:
     """The bytes that are signed."""
     return "\n".join((method, path, timestamp, nonce, hashlib.sha256(body).hexdigest())).encode()
 
 
-def sign(secret: str, message: bytes) -> str:
-    """HMAC-SHA256 under the secret as it was given out, in lower-case hexadecimal."""
+def sign(secret: Secret, message: bytes) -> str:
+    """In lower-case hexadecimal: HMAC-SHA256 under the secret as it was given out, or Ed25519."""
+    if isinstance(secret, Ed25519PrivateKey):
+        return secret.sign(message).hex()
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()

@@ -16,6 +16,7 @@ from gateway.outbox import Outbox
 from gateway.settings import GatewaySettings
 
 SLOW_CONSUMER_CODE = 4008
+KEY_ENDED_CODE = 4003
 FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
 """A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
 
@@ -32,6 +33,8 @@ class Ending(NamedTuple):
 SLOW_CONSUMER = Ending(SLOW_CONSUMER_CODE, "slow_consumer", is_flushed=False)
 SHUTDOWN = Ending(WSCloseCode.GOING_AWAY, "shutdown")
 FRAME_TOO_LARGE = Ending(WSCloseCode.MESSAGE_TOO_BIG, "frame_too_large")
+KEY_REVOKED = Ending(KEY_ENDED_CODE, "key_revoked", is_flushed=False)
+KEY_EXPIRED = Ending(KEY_ENDED_CODE, "key_expired", is_flushed=False)
 PEER_LEFT = Ending(WSCloseCode.OK, "", is_flushed=False)
 
 
@@ -40,6 +43,7 @@ class Socket:
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._close_wait_s = settings.close_wait_s
+        self._frames_per_turn = settings.frames_per_turn
         self._response = web.WebSocketResponse(
             timeout=settings.close_wait_s,
             heartbeat=settings.ping_interval_s,
@@ -84,7 +88,12 @@ class Socket:
         return self._response
 
     async def _read(self, hear: Callable[[bytes], None], refuse_binary: Callable[[], None]) -> None:
+        frames = 0
         async for frame in self._response:
+            frames += 1
+            if frames % self._frames_per_turn == 0:
+                # Frames that are there already are handed out without waiting: one who sends too many takes turns.
+                await asyncio.sleep(0)
             if frame.type is WSMsgType.TEXT:
                 hear(frame.data)
             elif frame.type is WSMsgType.BINARY:

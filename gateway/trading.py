@@ -12,6 +12,7 @@ from gateway.errors import ApiError
 from gateway.fields import order_id_of
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, body_of, page_of, query_of, read_query, signed_by
+from gateway.limits.weights import ANALYSIS
 from gateway.requests import (
     CancelTerms,
     NoQuery,
@@ -44,10 +45,13 @@ def add_trading_routes(router: web.UrlDispatcher) -> None:
 
 async def place_order(request: web.Request) -> web.Response:
     """A new order; the answer comes when its outcome is durable."""
-    account_id = await _trader(request)
+    key = await signed_by(request, Role.TRADER, Role.PROVIDER)
+    account_id = key.account_id
     query_of(request, NoQuery)
     order = await body_of(request, PlaceRequest)
     gateway = request.app[GATEWAY]
+    if order.alternatives:
+        gateway.rates.charge(key, ANALYSIS)
     view = gateway.exchange.view
     reply = await run(gateway.exchange, codec.place_command(view, account_id, order))
     tell = partial(codec.place_answer, view, order, reply)

@@ -5,7 +5,8 @@ a frame never waits, so frames are handled in the order in which they came.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -24,7 +25,10 @@ from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY, Gateway
 from gateway.guard_table import GuardRow
 from gateway.json_text import decode_object, encode
+from gateway.key_terms import Scope, require_scope
 from gateway.keys import ApiKey
+from gateway.limits.budgets import remaining_row
+from gateway.limits.weights import ANALYSIS, ATTEMPT, CANCEL, MESSAGE, PLACE, Operation, operation_on_socket
 from gateway.messages import shutdown_notice
 from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
@@ -43,7 +47,7 @@ from gateway.requests import (
 )
 from gateway.rows import Row, stamp
 from gateway.scopes import scope_of
-from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
+from gateway.sockets import FRAME_TOO_LARGE, KEY_EXPIRED, KEY_REVOKED, SHUTDOWN, Ending, Socket
 from gateway.submission import submit_many
 from gateway.subscriptions import Following, Subscriptions, following_row
 from gateway.topics import Topic, topic_of, topic_row
@@ -58,12 +62,12 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
     """Open a connection, and serve it until it ends."""
     gateway = request.app[GATEWAY]
     _check_origin(request)
-    if not web.WebSocketResponse().can_prepare(request):
+    if request.body_exists or not web.WebSocketResponse().can_prepare(request):
         raise ApiError(DoorError.BAD_REQUEST, "open this path as a WebSocket")
     if gateway.is_closing:
         raise ApiError(DoorError.SHUTTING_DOWN)
     with gateway.limits.admit(request.remote or ""):
-        return await Session(gateway).run(request)
+        return await Session(gateway, request.remote or "").run(request)
 
 
 def _check_origin(request: web.Request) -> None:
@@ -76,11 +80,13 @@ def _check_origin(request: web.Request) -> None:
 class Session:
     """What one connection has asked for: its account, its topics, its requests under way."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, address: str) -> None:
         self._gateway = gateway
+        self._address = address
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
+        self._expiry: asyncio.TimerHandle | None = None
         self._guard: GuardRow | None = None
         """What goes with the connection when it ends."""
         topics_max = gateway.settings.subscriptions_per_connection_max
@@ -112,6 +118,7 @@ class Session:
         finally:
             self._subscriptions.end()
             self._unguard(is_cancelling=True)
+            self._forget_key()
             gateway.sessions.discard(self)
 
     @property
@@ -122,6 +129,11 @@ class Session:
     def offer(self, message: bytes) -> None:
         """Take a message of the feed."""
         self._socket.offer(message)
+
+    def drop(self, key_ids: Collection[str]) -> None:
+        """Close at once if it is one of these keys with which the connection has logged in."""
+        if self._key is not None and self._key.key_id in key_ids:
+            self._lose_key(KEY_REVOKED)
 
     async def shut_down(self, wait_s: float) -> None:
         """Tell the client that the gateway closes, answer what is under way, and close."""
@@ -134,11 +146,9 @@ class Session:
         """One frame: the one place where whatever goes wrong becomes an answer."""
         name: RequestName = None
         try:
-            if len(payload) > self._gateway.settings.frame_bytes_max:
-                raise ApiError(DoorError.FRAME_TOO_LARGE)
-            fields = decode_object(payload)
-            head = parse(RequestHead, {key: fields.pop(key) for key in ("id", "op") if key in fields})
+            head, fields = self._read(payload)
             name = head.id
+            self._charge(operation_on_socket(head.op))
             if head.op not in self._operations:
                 raise ApiError(DoorError.UNKNOWN_OPERATION)
             if self._gateway.is_closing:
@@ -150,21 +160,66 @@ class Session:
             log.exception("request_failed")
             self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
 
+    def _read(self, payload: bytes) -> tuple[RequestHead, dict[str, Any]]:
+        """The head of a request and its other fields. Who sends what cannot be read pays for it. Raises ApiError."""
+        try:
+            if len(payload) > self._gateway.settings.frame_bytes_max:
+                raise ApiError(DoorError.FRAME_TOO_LARGE)
+            fields = decode_object(payload)
+            return parse(RequestHead, {key: fields.pop(key) for key in ("id", "op") if key in fields}), fields
+        except ApiError as error:
+            if error.error is not DoorError.FRAME_TOO_LARGE:
+                self._charge(MESSAGE)
+            raise
+
+    def _charge(self, operation: Operation) -> None:
+        rates = self._gateway.rates
+        if operation is ATTEMPT:
+            rates.charge_attempt(self._address)
+        elif self._key is None:
+            rates.charge_address(self._address, operation)
+        else:
+            rates.charge(self._key, operation)
+
     def _refuse_binary(self) -> None:
         self._refuse(None, ApiError(DoorError.BINARY_FRAME))
 
     def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(LoginRequest, fields)
-        key = self._gateway.authenticator.verify_login(request)
+        key = self._gateway.authenticator.verify_login(request, self._address)
+        require_scope(key.terms, Scope.READ)
         if self._key is not None and self._key.account_id != key.account_id:
             raise ApiError(DoorError.OTHER_ACCOUNT)
-        self._key = key
+        self._hold(key)
         account = self._view.accounts.get(key.account_id)
         told: Row = {"account": account.name if account else None, "roles": sorted(key.roles)}
         if request.cancel_on_disconnect is None:
             self._answer(name, told)
         else:
             self._put_guard(name, told, request.cancel_on_disconnect, request.session)
+
+    def _hold(self, key: ApiKey) -> None:
+        """Count the connection under the key with which it logged in last. Raises ApiError."""
+        if self._key is None or self._key.key_id != key.key_id:
+            self._gateway.limits.hold(key.key_id)
+            self._forget_key()
+        self._key = key
+        if key.terms.expires_ns:
+            left_s = (key.terms.expires_ns - time.time_ns()) / 1e9
+            self._expiry = asyncio.get_running_loop().call_later(left_s, self._lose_key, KEY_EXPIRED)
+
+    def _forget_key(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if self._key is not None:
+            self._gateway.limits.release(self._key.key_id)
+            self._key = None
+
+    def _lose_key(self, ending: Ending) -> None:
+        """Frames that are there already are not served any more."""
+        self._forget_key()
+        self._socket.end(ending)
 
     def _set(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(SetRequest, fields)
@@ -179,7 +234,7 @@ class Session:
         parse(LogoutRequest, fields)
         self._unguard(is_cancelling=False)
         self._subscriptions.drop_private()
-        self._key = None
+        self._forget_key()
         self._answer(name, {})
 
     def _put_guard(self, name: RequestName, told: Row, mode: str, session_id: int | None) -> None:
@@ -197,7 +252,7 @@ class Session:
             await self._gateway.guards.enter(guard)
             return row
 
-        self._under_way.begin(1)
+        self._under_way.begin(PLACE, 1)
         self._tell_later(name, enter())
 
     def _unguard(self, *, is_cancelling: bool) -> None:
@@ -234,33 +289,34 @@ class Session:
         self._answer(name, topic_row(self._view, topic))
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self._ordering_account()
         request = parse(PlaceRequest, self._guarded(fields))
         group = codec.place_command(self._view, account_id, request)
         tell = one_reply(partial(codec.place_answer, self._view, request))
         if request.alternatives:
-            futures = self._queue([group])
+            self._charge(ANALYSIS)
+            futures = self._queue([group], PLACE)
             self._tell_later(name, self._with_alternatives(account_id, request, futures, tell))
         else:
-            self._submit(name, [group], tell)
+            self._submit(name, [group], tell, PLACE)
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self._ordering_account()
         request = parse(CancelRequest, fields)
         group = codec.cancel_command(account_id, request, request)
-        self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)))
+        self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)), CANCEL)
 
     def _replace(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self._ordering_account()
         request = parse(ReplaceRequest, fields)
         group = codec.replace_command(account_id, request, request)
-        self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)))
+        self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)), PLACE)
 
     def _enter(self, operation: OrderOperation, name: RequestName, fields: dict[str, Any]) -> None:
         """An operation on many orders."""
-        account_id = self._trading_account(*operation.roles)
+        account_id = self._ordering_account(*operation.roles)
         entry = operation.entry(self._view, account_id, self._guarded(fields) if operation.brings_orders else fields)
-        self._submit(name, entry.groups, entry.answer)
+        self._submit(name, entry.groups, entry.answer, PLACE if operation.brings_orders else CANCEL)
 
     def _guarded(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Terms of orders that go with the connection, if orders do and nothing else is said."""
@@ -288,6 +344,12 @@ class Session:
         require_role(self._key, *(roles or OWNERS))
         return self._key.account_id
 
+    def _ordering_account(self, *roles: Role) -> int:
+        account_id = self._trading_account(*roles)
+        assert self._key is not None, "whoever has an account has logged in"
+        require_scope(self._key.terms, Scope.TRADE)
+        return account_id
+
     def _own_account(self) -> int:
         """The account whose affairs may be heard. Raises ApiError."""
         account_id = self._trading_account()
@@ -295,32 +357,35 @@ class Session:
             raise ApiError(Reject.UNKNOWN_ACCOUNT)
         return account_id
 
-    def _submit(self, name: RequestName, groups: Sequence[np.ndarray], answer: Callable[[Replies], Row]) -> None:
+    def _submit(
+        self, name: RequestName, groups: Sequence[np.ndarray], answer: Callable[[Replies], Row], room: Operation
+    ) -> None:
         """Queue the commands of one request, and answer when the last of them is done."""
-        futures = self._queue(groups)
+        futures = self._queue(groups, room)
         if not futures:
             self._answer(name, answer(futures))
         waiting = set(futures)
         for future in futures:
-            future.add_done_callback(partial(self._settle, name, answer, futures, waiting))
+            future.add_done_callback(partial(self._settle, name, answer, room, futures, waiting))
 
-    def _queue(self, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
-        """Queue commands, each of which counts as a request under way. Raises ApiError."""
-        self._under_way.check(len(groups))
+    def _queue(self, groups: Sequence[np.ndarray], room: Operation) -> list[asyncio.Future[Reply]]:
+        """Queue commands, each of which counts as under way. Orders leave room for cancels. Raises ApiError."""
+        self._under_way.check(room, len(groups))
         futures = submit_many(self._gateway.exchange, groups) if groups else []
-        self._under_way.begin(len(futures))
+        self._under_way.begin(room, len(futures))
         return futures
 
     def _settle(
         self,
         name: RequestName,
         answer: Callable[[Replies], Row],
+        room: Operation,
         futures: Replies,
         waiting: set[asyncio.Future[Reply]],
         future: asyncio.Future[Reply],
     ) -> None:
         """One outcome is durable; with the last of them, answer."""
-        self._under_way.end()
+        self._under_way.end(room)
         waiting.discard(future)
         if not waiting:
             with self._refusing(name):
@@ -341,7 +406,7 @@ class Session:
                 with self._refusing(name):
                     self._answer(name, await row)
             finally:
-                self._under_way.end()
+                self._under_way.end(PLACE)
 
         task = asyncio.create_task(tell())
         self._tasks.add(task)
@@ -359,10 +424,14 @@ class Session:
             self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
 
     def _answer(self, name: RequestName, result: Row) -> None:
-        self.offer(encode({"id": name, "ok": True, "result": result}))
+        self.offer(encode({"id": name, "ok": True, "result": result} | self._rate_limit()))
+
+    def _rate_limit(self) -> Row:
+        """What is left of the account's budget, with every answer."""
+        return {} if self._key is None else {"rate_limit": remaining_row(self._gateway.rates.remaining(self._key))}
 
     def _refuse(self, name: RequestName, error: ApiError) -> None:
-        refusal: Row = {"id": name, "ok": False, "error": error.as_json()}
+        refusal: Row = {"id": name, "ok": False, "error": error.as_json()} | self._rate_limit()
         if error.is_repeated:
             refusal["repeated"] = True
         self.offer(encode(refusal))

@@ -15,6 +15,8 @@ import typer
 from exchange.cli.terminal import progress_bar, refuse
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from exchange.plan import MarketPlan
     from exchange.pricing import Pricer
     from exchange.service import Exchange
@@ -41,6 +43,12 @@ def serve(
     pricing: Annotated[
         bool, typer.Option("--pricing", help="Make marks and margin from trades and books, every ten seconds.")
     ] = False,
+    certificate: Annotated[
+        Path | None, typer.Option(envvar="BWX_CERTIFICATE", help="A PEM file: serve by TLS under this certificate.")
+    ] = None,
+    private_key: Annotated[
+        Path | None, typer.Option(envvar="BWX_PRIVATE_KEY", help="The PEM file with the certificate's private key.")
+    ] = None,
 ) -> None:
     """Open the exchange: recover the market in a directory, or begin one, and serve REST, WebSocket and the market
     page.
@@ -55,11 +63,24 @@ def serve(
     try:
         plan = read_plan(market) if market is not None else None
         chosen = directory or (DEMO_DIRECTORY if demo else DEFAULT_DIRECTORY)
-        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock, pricing))
-    except (PlanError, StoreError, OSError) as error:
+        tls = _tls(certificate, private_key, demo=demo)
+        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock, pricing, tls))
+    except (PlanError, StoreError, OSError, ValueError) as error:
         refuse(error)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _tls(certificate: Path | None, private_key: Path | None, *, demo: bool) -> "SSLContext | None":
+    if certificate is None and private_key is None:
+        return None
+    if certificate is None or private_key is None:
+        raise ValueError("TLS takes both --certificate and --private-key")
+    if demo:
+        raise ValueError("the bots of --demo come without TLS: leave the certificate out")
+    from gateway.tls import server_context
+
+    return server_context(certificate, private_key)
 
 
 def _run(main: "asyncio.coroutines.Coroutine[None, None, bool]") -> bool:  # type: ignore[name-defined]
@@ -78,6 +99,7 @@ async def _serve(
     demo: bool,
     accept_clock: bool,
     with_pricing: bool,
+    tls: "SSLContext | None",
 ) -> bool:
     """Serve until a signal or a failure of the store; True for a failure."""
     stopping = _stop_on_signals()
@@ -87,7 +109,7 @@ async def _serve(
         stack.push_async_callback(exchange.close)
         for notice in exchange.notices:
             _say(f"note: {notice}")
-        url = await _open_doors(stack, exchange, directory, host, port, plan, demo, with_pricing)
+        url = await _open_doors(stack, exchange, directory, host, port, plan, demo, with_pricing, tls)
         ready_s = (time.monotonic_ns() - STARTED_NS) / 1e9
         _say(f"open at {url} after {ready_s:.1f} s, {len(exchange.view.tranches)} tranches listed")
         if demo:
@@ -143,13 +165,15 @@ async def _open_doors(
     plan: "MarketPlan | None",
     demo: bool,
     with_pricing: bool,
+    tls: "SSLContext | None",
 ) -> str:
     """List what is planned, listen, and let the demo's bots in. Returns the address to open."""
     from aiohttp import web
 
     from exchange.control import serve_control
     from exchange.plan import apply_plan
-    from gateway.app import make_app
+    from gateway.app import make_app, make_runner
+    from gateway.audit import AuditLog
     from gateway.keys import KeyStore
     from gateway.reservation_key import ReservationKey
     from gateway.settings import GatewaySettings
@@ -157,10 +181,13 @@ async def _open_doors(
     keys = KeyStore.open(directory)
     stack.callback(keys.close)
     reservation_key = ReservationKey.open(directory)
+    audit = AuditLog.open(directory)
+    stack.callback(audit.close)
 
     def copy_keys(target: Path) -> None:
         keys.copy_to(target)
         reservation_key.copy_to(target)
+        audit.copy_to(target)
 
     await stack.enter_async_context(serve_control(exchange, directory, copy_keys))
     if plan is not None:
@@ -170,13 +197,13 @@ async def _open_doors(
 
         cast = await open_demo(exchange, keys, directory)
     pricer = _start_pricer(stack, exchange) if with_pricing else None
-    runner = web.AppRunner(make_app(exchange, keys, reservation_key, GatewaySettings(), pricer), access_log=None)
+    runner = make_runner(make_app(exchange, keys, reservation_key, GatewaySettings(), audit, pricer))
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, host, port)
+    site = web.TCPSite(runner, host, port, ssl_context=tls)
     await site.start()
     bound_port = runner.addresses[0][1]
-    url = f"http://{host}:{bound_port}"
+    url = f"{'http' if tls is None else 'https'}://{host}:{bound_port}"
     if demo:
         from gateway.demo.market import trade_demo
 

@@ -15,6 +15,7 @@ from exchange.cli.terminal import USAGE_ERROR
 if TYPE_CHECKING:
     from gateway.client import Alternatives, Client, Instrument, OrderAnswer
     from gateway.client.terms import Side
+    from gateway.signing import Secret
 
 trade_app = typer.Typer(no_args_is_help=True)
 
@@ -35,7 +36,7 @@ class Key(NamedTuple):
 
     url: str
     key_id: str | None
-    secret: str | None
+    secret: "Secret | None"
 
 
 KeyFile = Annotated[Path | None, typer.Option("--key", envvar="BWX_KEY_FILE", help=KEY_HELP)]
@@ -291,9 +292,18 @@ def _read_key(key_file: Path | None) -> Key:
         return Key(os.environ.get("BWX_URL", DEFAULT_URL), None, None)
     try:
         fields: dict[str, Any] = orjson.loads(path.read_bytes())
-        return Key(fields.get("url", DEFAULT_URL), fields["key_id"], fields["secret"])
+        return Key(fields.get("url", DEFAULT_URL), fields["key_id"], _secret_of(fields))
     except (OSError, ValueError, KeyError, AttributeError) as error:
         _fail(f"{path} is no key file: {error!r}", USAGE_ERROR)
+
+
+def _secret_of(fields: dict[str, Any]) -> "Secret":
+    """The secret in a key file, or 64 hexadecimal digits of the private half of a key of Ed25519 in its place."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    if "private_key" in fields:
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(fields["private_key"]))
+    return str(fields["secret"])
 
 
 def _fail(text: str, code: int) -> NoReturn:

@@ -35,6 +35,7 @@ from gateway.client.account_models import (
 from gateway.client.book import LocalBook
 from gateway.client.delivery_models import Delivery, DueAllocation, Provider, ReportAnswer, Slot, TrancheDelivery
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
+from gateway.client.keys import Key, NewKey
 from gateway.client.models import (
     Account,
     Allocation,
@@ -48,7 +49,6 @@ from gateway.client.models import (
     Instrument,
     InsuranceFund,
     Limits,
-    NewKey,
     Order,
     OrderAnswer,
     OrderBookUpdate,
@@ -127,6 +127,7 @@ __all__ = [
     "Interest",
     "Interruption",
     "InvalidReservationError",
+    "Key",
     "Leg",
     "LegAnswer",
     "Limits",

@@ -30,6 +30,7 @@ class RefusedError(ClientError):
         *,
         repeated: bool = False,
         alternatives: Alternatives | None = None,
+        retry_after_ms: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -38,6 +39,8 @@ class RefusedError(ClientError):
         self.param = param
         self.repeated = repeated
         self.alternatives = alternatives
+        self.retry_after_ms = retry_after_ms
+        """Of `rate_limited`: when there is enough of the budget for the same request."""
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Self:
@@ -47,7 +50,7 @@ class RefusedError(ClientError):
         other = error.get("alternatives")
         alternatives = None if other is None else Alternatives.model_validate(other)
         terms = (error["code"], error["number"], error["message"], error["param"])
-        return cls(*terms, repeated=repeated, alternatives=alternatives)
+        return cls(*terms, repeated=repeated, alternatives=alternatives, retry_after_ms=error.get("retry_after_ms"))
 
 
 class StreamClosedError(ClientError):

@@ -319,18 +319,6 @@ class InsuranceFund(Answer):
     sequence: int
 
 
-class NewKey(Answer):
-    """A key with its secret, told once."""
-
-    key_id: str
-    secret: str
-    account: str | None
-    roles: list[str]
-
-    def __repr__(self) -> str:
-        return f"NewKey({self.key_id}, {self.account}, {self.roles})"
-
-
 class Protection(Answer):
     """Market-maker protection in a region; None is no limit."""
 
@@ -351,6 +339,25 @@ class RegionLimits(Answer):
     protection: Protection | None
 
 
+class Budget(Answer):
+    """What is left of the budget of requests, and when it is full again."""
+
+    limit: int
+    remaining: int
+    reset_ms: int
+
+
+class Activity(Answer):
+    """What an account sent and traded in the last hour; `order_to_trade` is messages for each fill."""
+
+    window_s: int
+    orders: int
+    replaces: int
+    cancels: int
+    fills: int
+    order_to_trade: Decimal | None
+
+
 class Limits(Answer):
     """What an account may have at most, and whether it may have new orders; None is no limit."""
 
@@ -363,3 +370,5 @@ class Limits(Answer):
     open_orders_max: int | None
     open_orders_step: Decimal | None
     regions: list[RegionLimits]
+    budget: Budget
+    activity: Activity

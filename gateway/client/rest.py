@@ -15,6 +15,7 @@ from yarl import URL
 from gateway.client.deliveries import DeliveryCalls
 from gateway.client.errors import RefusedError
 from gateway.client.following import follow_fills
+from gateway.client.keys import KeyCalls
 from gateway.client.models import (
     Account,
     Allocation,
@@ -22,7 +23,6 @@ from gateway.client.models import (
     Instrument,
     InsuranceFund,
     Limits,
-    NewKey,
     Order,
     OrderAnswer,
     OwnFill,
@@ -54,7 +54,7 @@ from gateway.client.terms import (
     time_text,
     what_if_fields,
 )
-from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, canonical, sign
+from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret, canonical, sign
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.1
@@ -64,11 +64,14 @@ ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
 
 
-class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls):
-    """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager."""
+class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls):
+    """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager.
+
+    The secret is that of the key, or the private half of a key of Ed25519.
+    """
 
     def __init__(
-        self, url: str, key_id: str | None = None, secret: str | None = None, *, timeout_s: float = 10.0
+        self, url: str, key_id: str | None = None, secret: Secret | None = None, *, timeout_s: float = 10.0
     ) -> None:
         self._url = url.rstrip("/")
         self._key_id = key_id
@@ -254,11 +257,6 @@ class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls):
     async def endow_fund(self, account: str, amount: Price | int, *, client_id: str | None = None) -> int:
         """Money from an account to the insurance fund, in USD, by an administrator; the sequence at which it left."""
         return await self._move("/v1/admin/insurance-fund", account, amount, client_id)
-
-    async def create_key(self, account: str | None, roles: Iterable[str] = ("trader",)) -> NewKey:
-        """A new key, by an administrator. A retry after a lost answer makes another one."""
-        fields = {"account": account, "roles": list(roles)}
-        return NewKey.model_validate(await self.ask("POST", "/v1/admin/keys", fields))
 
     async def set_risk_parameters(
         self,

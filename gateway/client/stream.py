@@ -33,7 +33,7 @@ from gateway.client.terms import (
     replace_fields,
     target_fields,
 )
-from gateway.signing import LOGIN_METHOD, LOGIN_PATH, canonical, sign
+from gateway.signing import LOGIN_METHOD, LOGIN_PATH, Secret, canonical, sign
 
 PING_INTERVAL_S = 30.0
 
@@ -46,7 +46,7 @@ class Stream(ManyOrders):
         session: aiohttp.ClientSession,
         url: str,
         key_id: str | None,
-        secret: str | None,
+        secret: Secret | None,
         guard: Mapping[str, str | int],
     ) -> None:
         self._session = session
@@ -221,7 +221,7 @@ class Stream(ManyOrders):
             raise RefusedError.from_json(answer)
         return answer["result"]
 
-    async def _log_in(self, key_id: str, secret: str) -> None:
+    async def _log_in(self, key_id: str, secret: Secret) -> None:
         timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(16)
         signature = sign(secret, canonical(LOGIN_METHOD, LOGIN_PATH, timestamp, nonce, b""))
         signed = {"key": key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature}

@@ -1,7 +1,7 @@
 // One account in full: its figures, its ladder of scenarios as bars, and what contributes most.
 
 import { drawing, element } from "./dom.js";
-import { clock, count } from "./format.js";
+import { clock, count, NOTHING } from "./format.js";
 import { percent, standingName, usd } from "./risk_format.js";
 
 const $ = (id) => document.getElementById(id);
@@ -39,7 +39,10 @@ export class AccountDetail {
     $("stamp").textContent = `sequence ${count(account.sequence)}, ${clock(new Date(account.time))} UTC`;
     $("standing").textContent = standingName(account.standing);
     $("standing").className = `chip ${account.standing}`;
-    $("sums").replaceChildren(...SUMS.map(([label, name, format]) => sum(label, account[name], format)));
+    $("sums").replaceChildren(
+      ...SUMS.map(([label, name, format]) => sum(label, account[name], format)),
+      sum("Messages for each fill, last hour", account.activity.order_to_trade, (text) => text ?? NOTHING),
+    );
     this.#showRegions();
     this.#showLadder();
     $("contributors").replaceChildren(contributors(account.contributors));

@@ -19,7 +19,8 @@ from exchange.symbols import NANO_PER_S
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import TrancheView
-from gateway.app import make_app
+from gateway.app import make_app, make_runner
+from gateway.audit import AuditLog
 from gateway.keys import KeyStore
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
@@ -50,6 +51,7 @@ class Market:
         self._runner: web.AppRunner | None = None
         self.keys = KeyStore.open(directory)
         self._reservation_key = ReservationKey.open(directory)
+        self._audit = AuditLog.open(directory)
 
     @property
     def url(self) -> str:
@@ -59,8 +61,8 @@ class Market:
     async def open_doors(self) -> Self:
         """Listen, on the same port as before if there was one."""
         settings = GatewaySettings(heartbeat_interval_s=1.0, shutdown_wait_s=0.2)
-        application = make_app(self.exchange, self.keys, self._reservation_key, settings)
-        self._runner = web.AppRunner(application, access_log=None)
+        application = make_app(self.exchange, self.keys, self._reservation_key, settings, self._audit)
+        self._runner = make_runner(application)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self._port = self._runner.addresses[0][1]
@@ -75,6 +77,7 @@ class Market:
         """The end of it all."""
         await self.close_doors()
         self.keys.close()
+        self._audit.close()
         await self.exchange.close()
 
     async def submit(self, *groups: np.ndarray) -> list[int]:

@@ -18,6 +18,7 @@ from exchange.reserve import Reserve
 from exchange.sequencer import (
     BATCH_RECORDS_MAX,
     QUEUED_RECORDS_MAX,
+    QUEUED_TO_END_RISK_MAX,
     UNDELIVERED_BATCHES_MAX,
     Delivery,
     ExchangeStopped,
@@ -275,7 +276,7 @@ def test_new_orders_are_named_by_their_sequence() -> None:
 
 
 def test_a_full_queue_refuses_all_of_a_submission_and_takes_more_once_it_is_worked_off(line: Line) -> None:
-    group = commands.halt_market()
+    group = commands.resume_market()
     line.submit(*[group] * (QUEUED_RECORDS_MAX - 1))
     with pytest.raises(Overloaded, match=f"{QUEUED_RECORDS_MAX - 1} records are waiting"):
         line.submit(group, group)
@@ -287,6 +288,18 @@ def test_a_full_queue_refuses_all_of_a_submission_and_takes_more_once_it_is_work
     assert line.tickets()[-1] == "last"
     line.submit(group)
     line.wait(lambda: len(line.tickets()) == QUEUED_RECORDS_MAX + 1)
+
+
+def test_a_queue_that_is_full_has_room_for_cancels_and_halts_up_to_a_bound(line: Line) -> None:
+    line.submit(*[commands.resume_market()] * QUEUED_RECORDS_MAX)
+    with pytest.raises(Overloaded):
+        line.submit(commands.cancel(ALICE, order_id=1), commands.resume_market())
+    line.submit(*[commands.cancel(ALICE, order_id=1)] * (QUEUED_TO_END_RISK_MAX - QUEUED_RECORDS_MAX - 1))
+    line.submit(commands.halt_market())
+    with pytest.raises(Overloaded):
+        line.submit(commands.halt_market())
+    line.sequencer.start()
+    line.wait(lambda: len(line.tickets()) == QUEUED_TO_END_RISK_MAX)
 
 
 def test_the_sequencer_waits_for_a_reader_that_is_far_behind(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from exchange import commands
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
-from gateway.app import make_app
+from gateway.app import make_app, make_runner
+from gateway.audit import AuditLog
 from gateway.client import Client
 from gateway.keys import NO_ACCOUNT, KeyStore
 from gateway.reservation_key import ReservationKey
@@ -57,8 +58,10 @@ def serve(exchange: Exchange, tmp_path: Path) -> Serve:
     @asynccontextmanager
     async def serve_with(**settings: object) -> AsyncIterator[Doors]:
         keys = KeyStore.open(tmp_path / "exchange")
-        application = make_app(exchange, keys, ReservationKey.open(tmp_path / "exchange"), GatewaySettings(**settings))
-        runner = web.AppRunner(application, access_log=None)
+        audit = AuditLog.open(tmp_path / "exchange")
+        reservation_key = ReservationKey.open(tmp_path / "exchange")
+        application = make_app(exchange, keys, reservation_key, GatewaySettings(**settings), audit)
+        runner = make_runner(application)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -67,9 +70,10 @@ def serve(exchange: Exchange, tmp_path: Path) -> Serve:
         admin_key = keys.create(NO_ACCOUNT, ("admin",))
         symbols = [symbol for symbol in exchange.view.tranche_by_symbol if symbol.startswith("eu-fra.ef.")]
         async with ClientSession() as http, Client(url, admin_key.key_id, admin_key.secret) as admin:
-            yield Doors(exchange, keys, url, http, symbols[-1], symbols[-2], admin, runner)
+            yield Doors(exchange, keys, url, http, symbols[-1], symbols[-2], admin, runner, tmp_path / "exchange")
         await runner.cleanup()
         keys.close()
+        audit.close()
 
     return serve_with
 

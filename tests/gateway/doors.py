@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from yarl import URL
 from exchange.service import Exchange
 from gateway.accounts import ensure_account
 from gateway.client import Client
+from gateway.gateway import GATEWAY, Gateway
 from gateway.keys import ApiKey, KeyStore
 from gateway.signing import canonical, sign
 
@@ -37,6 +39,12 @@ class Doors:
     other_symbol: str
     admin: Client
     runner: web.AppRunner
+    directory: Path
+
+    @property
+    def gateway(self) -> Gateway:
+        """What the handlers share."""
+        return self.runner.app[GATEWAY]
 
     async def stop(self) -> None:
         """Close the doors, as on Ctrl-C."""

@@ -1,10 +1,12 @@
 import time
 
 import pytest
+from multidict import CIMultiDict
 
 from gateway.auth import Authenticator, Credentials, NonceMemory, require_role
 from gateway.errors import ApiError
-from gateway.keys import ApiKey, KeyStore
+from gateway.key_terms import ApiKey, KeyTerms
+from gateway.keys import KeyStore
 from gateway.requests import LoginRequest, Role
 from gateway.settings import GatewaySettings
 from gateway.signing import canonical, sign
@@ -166,20 +168,20 @@ def test_a_nonce_is_short_printable_text(authenticator, key, nonce):
 @pytest.mark.parametrize("missing", ["BWX-KEY", "BWX-TIMESTAMP", "BWX-NONCE", "BWX-SIGNATURE"])
 def test_the_header_that_is_missing_is_named(missing):
     headers = {name: "x" for name in ("BWX-KEY", "BWX-TIMESTAMP", "BWX-NONCE", "BWX-SIGNATURE") if name != missing}
-    refusal = refusal_of(Credentials.from_headers, headers)
+    refusal = refusal_of(Credentials.from_headers, CIMultiDict(headers))
     assert (refusal.code, refusal.param) == ("not_signed", missing)
 
 
 def test_a_login_is_a_signed_request_of_its_own(authenticator, key):
     login = signed(key, method="LOGIN", path="/v1/ws", body=b"")
     request = LoginRequest(key=login.key_id, timestamp=login.timestamp, nonce=login.nonce, signature=login.signature)
-    assert authenticator.verify_login(request) == key
+    assert authenticator.verify_login(request, "127.0.0.1") == key
 
 
 def test_the_signature_of_a_request_does_not_log_in(authenticator, key):
     other = signed(key, method="GET", path="/v1/ws", body=b"")
     request = LoginRequest(key=other.key_id, timestamp=other.timestamp, nonce=other.nonce, signature=other.signature)
-    refusal = refusal_of(authenticator.verify_login, request)
+    refusal = refusal_of(authenticator.verify_login, request, "127.0.0.1")
     assert (refusal.code, refusal.param) == ("bad_signature", "signature")
 
 
@@ -199,6 +201,6 @@ def test_nonces_are_refused_rather_than_forgotten_when_there_is_no_room():
 
 
 def test_a_key_does_what_its_roles_cover():
-    provider = ApiKey("id", "secret", 7, frozenset({Role.PROVIDER}), 0)
+    provider = ApiKey("id", "secret", KeyTerms(7, frozenset({Role.PROVIDER})), 0)
     require_role(provider, Role.TRADER, Role.PROVIDER)
     assert refusal_of(require_role, provider, Role.ADMIN).code == "role_missing"
