@@ -15,7 +15,7 @@ from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
 from exchange.venue.state import State, allocate
-from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX
+from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
 from tests.exchange.venue.market import (
     ALICE,
     BOB,
@@ -150,6 +150,47 @@ def test_a_closing_auction_of_two_persons_leaves_what_others_traded_before() -> 
     assert close_gate(market) == HONEST_TICKS
 
 
+def test_a_closing_auction_makes_the_final_price_whatever_was_traded_before() -> None:
+    market = marked_market(closing_auction_s=30)
+    for number in range(PRINTS_KEPT - 3):
+        cross(market, (ALICE, BOB, DAVE)[number % 3], EVE, 900, 500)
+    market.tick_to(GATE_NS - 30 * NANO_PER_S)
+    market.place(ALICE, SELL, 1_060, 12)
+    for buyer in (BOB, DAVE, FRANK):
+        market.place(buyer, BUY, 1_060, 4)
+    assert close_gate(market) == 1_060, "with all that is kept it would be 900"
+
+
+def test_a_closing_auction_within_which_too_little_was_traded_counts_among_all_prints() -> None:
+    market = marked_market(closing_auction_s=30)
+    trade_honestly(market)
+    market.tick_to(GATE_NS - 30 * NANO_PER_S)
+    market.place(ALICE, SELL, 1_060, 9)
+    for buyer in (BOB, DAVE, FRANK):
+        market.place(buyer, BUY, 1_060, 3)
+    assert close_gate(market) == HONEST_TICKS
+
+
+def test_the_price_of_a_closing_auction_is_no_further_from_the_mark_than_half_of_the_worst_shock() -> None:
+    market = marked_market(closing_auction_s=30)
+    market.tick_to(GATE_NS - 30 * NANO_PER_S)
+    market.place(ALICE, SELL, 1_400, 30)
+    for buyer in (BOB, DAVE, EVE):
+        market.place(buyer, BUY, 1_400, 10)
+    assert close_gate(market) == REFERENCE_TICKS + REACH_TICKS
+
+
+def test_an_opening_auction_at_whose_end_the_gate_is_not_near_speaks_among_all_prints() -> None:
+    market = marked_market(opening_auction_s=20)
+    market.place(ALICE, SELL, 1_060, 30)
+    for buyer in (BOB, DAVE, EVE):
+        market.place(buyer, BUY, 1_060, 10)
+    market.tick(30)
+    for seller, buyer in ((ALICE, BOB), (BOB, DAVE), (ALICE, DAVE)):
+        cross(market, seller, buyer, HONEST_TICKS, 100)
+    assert close_gate(market) == HONEST_TICKS
+
+
 def test_only_the_last_prints_are_kept() -> None:
     market = marked_market()
     for _ in range(PRINTS_KEPT):
@@ -230,6 +271,39 @@ def test_an_account_that_trades_with_itself_says_nothing() -> None:
     for _ in range(PRINTS_KEPT):
         cross(market, EVE, EVE, 1_500, 40)
     assert close_gate(market) == HONEST_TICKS
+
+
+@pytest.mark.parametrize(("attack_ticks", "lots"), [(700, 300), (1_400, 300), (1_400, 1)])
+def test_two_who_collude_cannot_make_the_final_price_through_the_closing_auction(attack_ticks: int, lots: int) -> None:
+    """They have two accounts and a fellow in the group of one; the auction is theirs alone."""
+    market = marked_market(closing_auction_s=30)
+    trade_honestly(market)
+    market.tick_to(GATE_NS - 30 * NANO_PER_S)
+    for _ in range(3):
+        market.place(BOB, SELL, attack_ticks, lots)
+        market.place(CAROL, SELL, attack_ticks, lots)
+        market.place(EVE, BUY, attack_ticks, 2 * lots)
+    final_ticks = close_gate(market)
+    assert min(REFERENCE_TICKS, HONEST_TICKS) <= final_ticks <= max(REFERENCE_TICKS, HONEST_TICKS)
+
+
+def test_two_who_collude_move_an_auction_with_a_third_person_no_further_than_to_where_it_traded() -> None:
+    """What they trade with each other counts for no more than what the third traded, at the one price of all."""
+    market = marked_market(closing_auction_s=30)
+    market.tick_to(GATE_NS - 30 * NANO_PER_S)
+    market.place(ALICE, SELL, 1_100, 4)
+    market.place(EVE, SELL, 1_100, 900)
+    market.place(FRANK, BUY, 1_100, 904)
+    assert close_gate(market) == REFERENCE_TICKS, "four and four lots are no ten steps"
+
+
+def test_three_who_wash_small_lots_in_the_closing_auction_do_not_make_the_final_price() -> None:
+    market = marked_market(closing_auction_s=30)
+    market.tick_to(GATE_NS - 30 * NANO_PER_S)
+    for seller, buyer in ((DAVE, EVE), (EVE, FRANK), (FRANK, DAVE)):
+        market.place(seller, SELL, 1_400, 3)
+        market.place(buyer, BUY, 1_400, 3, self_trade=SelfTrade.NONE)
+    assert close_gate(market) == REFERENCE_TICKS
 
 
 def test_one_lot_between_two_persons_moves_neither_the_mark_nor_what_others_agreed_on() -> None:
@@ -333,14 +407,18 @@ Trade = tuple[int, int, int, int]
 SLOT = 3
 
 
-def state_after(trades: list[Trade], groups: list[int], bounds: Bounds) -> State:
-    """A state whose tranche has noted these trades."""
+def state_after(trades: list[Trade], groups: list[int], bounds: Bounds, in_auction: int = 0) -> State:
+    """A state whose tranche has noted these trades, the last so many in the auction at its gate."""
     state = allocate(LIMITS)
     state.book.groups[: len(groups)] = groups
     state.book.instruments[SLOT]["quantity_step_lots"] = bounds.step_lots
     for name in ("mark_ticks", "worst_shock_ticks", "price_max_ticks"):
         state.ledger.contracts[SLOT][name] = getattr(bounds, name)
+    state.tranches[SLOT]["instrument_id"] = SLOT
     state.tranches[SLOT]["prints"] = len(trades)
+    if in_auction:
+        state.clearing.gate["auction_id"] = SLOT
+        state.clearing.gate["first_print"] = len(trades) - in_auction
     for number, (price_ticks, lots, account_id, counter_id) in enumerate(trades):
         place = SLOT * PRINTS_KEPT + number % PRINTS_KEPT
         state.prints[place] = (lots, SLOT, account_id, counter_id, price_ticks)
@@ -358,11 +436,14 @@ def between_persons(trades: list[Trade], groups: list[int]) -> list[Trade]:
     return [trade for trade, each in zip(trades, as_prints(trades, groups), strict=True) if len(each.pair) == 2]
 
 
-@given(TRADES, GROUPS, BOUNDS)
-def test_the_rule_finds_what_its_twin_finds(trades: list[Trade], groups: list[int], bounds: Bounds) -> None:
+@given(TRADES, GROUPS, BOUNDS, st.integers(0, 12))
+def test_the_rule_finds_what_its_twin_finds(
+    trades: list[Trade], groups: list[int], bounds: Bounds, in_auction: int
+) -> None:
     trades = between_persons(trades, groups)
-    found = int(find_final_ticks(state_after(trades, groups, bounds), SLOT))
-    assert found == final_price(as_prints(trades, groups), bounds)
+    in_auction = min(in_auction, len(trades))
+    found = int(find_final_ticks(state_after(trades, groups, bounds, in_auction), SLOT))
+    assert found == final_price(as_prints(trades, groups), bounds, in_auction)
     assert 1 <= found <= bounds.price_max_ticks
     assert abs(found - bounds.mark_ticks) <= max(bounds.worst_shock_ticks // 2, 1)
 

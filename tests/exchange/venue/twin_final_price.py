@@ -35,13 +35,19 @@ def party(account_id: int, group: int) -> int:
     return group or -account_id
 
 
-def final_price(prints: Sequence[Print], bounds: Bounds) -> int:
-    """The median of what the last prints say, near the mark; or the mark, if too few say too little."""
-    kept = prints[-KEPT:]
+def final_price(prints: Sequence[Print], bounds: Bounds, in_auction: int = 0) -> int:
+    """What the prints of the auction at the gate say, the last so many; else what all kept ones say; else the mark."""
+    kept = list(prints[-KEPT:])
+    for speaking in (kept[len(kept) - min(in_auction, len(kept)) :], kept):
+        parties = {each for a_print in speaking for each in a_print.parties}
+        if len(parties) >= 3 and sum(weights_of(speaking)) >= 10 * bounds.step_lots:
+            return median_near_mark(speaking, bounds)
+    return bounds.mark_ticks
+
+
+def median_near_mark(kept: Sequence[Print], bounds: Bounds) -> int:
+    """The median, or what is nearest to it within half of the worst shock."""
     weights = weights_of(kept)
-    parties = {each for a_print in kept for each in a_print.parties}
-    if len(parties) < 3 or sum(weights) < 10 * bounds.step_lots:
-        return bounds.mark_ticks
     half = Fraction(sum(weights), 2)
     prices = [each.price_ticks for each in kept]
     medians = [
