@@ -153,7 +153,7 @@ def test_a_closing_auction_of_two_persons_leaves_what_others_traded_before() -> 
 def test_a_closing_auction_makes_the_final_price_whatever_was_traded_before() -> None:
     market = marked_market(closing_auction_s=30)
     for number in range(PRINTS_KEPT - 3):
-        cross(market, (ALICE, BOB, DAVE)[number % 3], EVE, 900, 500)
+        cross(market, (ALICE, BOB, DAVE)[number % 3], EVE, 900, 40)
     market.tick_to(GATE_NS - 30 * NANO_PER_S)
     market.place(ALICE, SELL, 1_060, 12)
     for buyer in (BOB, DAVE, FRANK):

@@ -28,18 +28,22 @@ from tests.exchange.venue.twin_final_price import Bounds, Print, final_price, pa
 AUCTION_S = 30
 PARTS = (Event.CANCELLED, Event.FORCED_ORDER, Event.RESTED)
 orders = st.tuples(
-    traders, st.sampled_from([BUY, SELL]), st.integers(860, 1_180), st.integers(1, 15), st.sampled_from([0, 0, 0, 2])
+    traders,
+    st.sampled_from([BUY, SELL]),
+    st.one_of(st.integers(-3, 9), st.integers(-3, 9), st.integers(-150, 150)),
+    st.integers(1, 15),
+    st.sampled_from([0, 0, 0, 2]),
 )
-"""Account, side, price, lots and what an iceberg shows of them."""
+"""Account, side, by how much the other side is welcome, lots, and what an iceberg shows of them."""
 AUCTIONS = st.fixed_dictionaries(
     {
-        "market": markets(st.one_of(st.just(100_000_000), st.integers(100_000, 600_000))),
-        "orders": st.lists(orders, max_size=14),
-        "groups": st.dictionaries(traders, st.sampled_from([1, 1, 2]), max_size=4),
+        "market": markets(st.sampled_from([100_000_000, 100_000_000, 300_000]), providers_min=1),
+        "orders": st.one_of(st.just([]), st.lists(orders, min_size=6, max_size=16)),
+        "groups": st.one_of(st.just({}), st.dictionaries(traders, st.sampled_from([1, 2]), max_size=4)),
         "step_ticks": st.sampled_from([1, 1, 2]),
         "band_bps": st.sampled_from([600, 5_000]),
         "last_mark": st.integers(950, 1_050),
-        "restores": st.booleans(),
+        "restores": st.sampled_from([False, False, True]),
         "is_halted": st.sampled_from([False, False, False, True]),
     }
 )
@@ -63,7 +67,8 @@ def floor_before_gate(drawn: dict[str, Any]) -> Floor:
         if buyer != seller:
             floor.trade(buyer, seller, lots, price_ticks, instrument_id)
     floor.tick(GATE_S - AUCTION_S - (floor.time_ns - START_NS) // NANO_PER_S)
-    for number, side, price_ticks, lots, display_lots in drawn["orders"]:
+    for number, side, welcome_ticks, lots, display_lots in drawn["orders"]:
+        price_ticks = 1_000 + (welcome_ticks if side == BUY else -welcome_ticks)
         terms = {"display_lots": min(display_lots, lots), "self_trade": SelfTrade.CANCEL_OLDEST}
         floor.send(commands.place(number, 1, side, price_ticks - price_ticks % drawn["step_ticks"], lots, **terms))
     floor.mark(drawn["last_mark"])
@@ -111,10 +116,10 @@ def joiners_of(image: dict[str, np.ndarray], frame: Frame, terms: dict[str, int]
         terms["shortfall_fee_ppm"],
         terms["penalty_ppm"],
     )
+    limits = {is_buyer: limit_ticks(is_buyer, prices, frame) for is_buyer in (False, True)}
     found = []
     for holder in holders_of(image, mark_ticks):
-        lots = bare_lots(holder, prices)
-        ticks = limit_ticks(holder.lots < 0, prices, frame)
+        lots, ticks = bare_lots(holder, prices), limits[holder.lots < 0]
         if lots and ticks:
             found.append((holder.account_id, lots if holder.lots < 0 else -lots, ticks))
     return found

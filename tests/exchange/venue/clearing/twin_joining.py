@@ -110,16 +110,18 @@ class LastAuction:
     def uncross(self, frame: Frame) -> tuple[int, int]:
         """The price that trades most, leaves least and is nearest to the reference; and how much it trades."""
         bids, asks = self.sides
+        if not bids or not asks:
+            return 0, 0
         ranked = []
-        for ticks in range(frame.step_ticks, frame.price_max_ticks + 1, frame.step_ticks):
+        for ticks in range(asks[0].price_ticks, bids[0].price_ticks + 1, frame.step_ticks):
             demand = sum(each.lots for each in bids if each.price_ticks >= ticks)
             supply = sum(each.lots for each in asks if each.price_ticks <= ticks)
             preference = -ticks if demand > supply else ticks
             rank = -min(demand, supply), abs(demand - supply), abs(ticks - frame.reference_ticks), preference
             ranked.append((rank, ticks))
-        (traded, *_), ticks = min(ranked)
-        if traded == 0:
+        if not ranked:
             return 0, 0
+        (traded, *_), ticks = min(ranked)
         self.trade(ticks, -traded)
         return ticks, -traded
 
