@@ -15,7 +15,7 @@ from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
 from exchange.venue.state import State, allocate
-from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
+from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade, Side
 from tests.exchange.venue.market import (
     ALICE,
     BOB,
@@ -34,7 +34,7 @@ from tests.exchange.venue.market import (
     open_market,
 )
 from tests.exchange.venue.test_supervision import parameters
-from tests.exchange.venue.told import Told
+from tests.exchange.venue.told import Told, told
 from tests.exchange.venue.twin_final_price import Bounds, Print, final_price, party
 
 DAVE, EVE, FRANK = 4, 5, 6
@@ -161,7 +161,7 @@ def test_a_closing_auction_makes_the_final_price_whatever_was_traded_before() ->
     assert close_gate(market) == 1_060, "with all that is kept it would be 900"
 
 
-def test_a_closing_auction_within_which_too_little_was_traded_counts_among_all_prints() -> None:
+def test_a_closing_auction_within_which_too_little_was_traded_leaves_what_was_traded_before() -> None:
     market = marked_market(closing_auction_s=30)
     trade_honestly(market)
     market.tick_to(GATE_NS - 30 * NANO_PER_S)
@@ -180,7 +180,7 @@ def test_the_price_of_a_closing_auction_is_no_further_from_the_mark_than_half_of
     assert close_gate(market) == REFERENCE_TICKS + REACH_TICKS
 
 
-def test_an_opening_auction_at_whose_end_the_gate_is_not_near_speaks_among_all_prints() -> None:
+def test_an_opening_auction_is_not_the_last_and_speaks_among_all_prints() -> None:
     market = marked_market(opening_auction_s=20)
     market.place(ALICE, SELL, 1_060, 30)
     for buyer in (BOB, DAVE, EVE):
@@ -287,14 +287,35 @@ def test_two_who_collude_cannot_make_the_final_price_through_the_closing_auction
     assert min(REFERENCE_TICKS, HONEST_TICKS) <= final_ticks <= max(REFERENCE_TICKS, HONEST_TICKS)
 
 
-def test_two_who_collude_move_an_auction_with_a_third_person_no_further_than_to_where_it_traded() -> None:
-    """What they trade with each other counts for no more than what the third traded, at the one price of all."""
+@pytest.mark.parametrize(("attack_ticks", "side"), [(1_100, SELL), (900, BUY)])
+@pytest.mark.parametrize("honest_lots", [4, 12, 200])
+def test_two_who_collude_cannot_drag_a_third_along_who_would_trade_at_the_mark(
+    attack_ticks: int, side: Side, honest_lots: int
+) -> None:
+    """All have one price in an auction: Alice gets what the two made, though she asked for less, or offered more."""
     market = marked_market(closing_auction_s=30)
     market.tick_to(GATE_NS - 30 * NANO_PER_S)
-    market.place(ALICE, SELL, 1_100, 4)
-    market.place(EVE, SELL, 1_100, 900)
-    market.place(FRANK, BUY, 1_100, 904)
-    assert close_gate(market) == REFERENCE_TICKS, "four and four lots are no ten steps"
+    market.place(ALICE, side, REFERENCE_TICKS, honest_lots)
+    opposite = BUY if side == SELL else SELL
+    market.place(EVE, side, attack_ticks, 300)
+    market.place(FRANK, opposite, attack_ticks, 300)
+    assert close_gate(market) == REFERENCE_TICKS
+    traded = [event["price_ticks"] for event in told(market.events[-1]) if event["kind"] == Event.AUCTION_TRADE]
+    assert traded
+    assert set(traded) == {attack_ticks}
+
+
+@pytest.mark.parametrize(("honest_lots", "final_ticks"), [(4, REFERENCE_TICKS), (5, 1_100)])
+def test_two_who_collude_need_a_third_who_pays_as_much_and_count_for_no_more(
+    honest_lots: int, final_ticks: int
+) -> None:
+    market = marked_market(closing_auction_s=30)
+    market.tick_to(GATE_NS - 30 * NANO_PER_S)
+    market.place(ALICE, SELL, 1_000, 100)
+    for buyer, lots in ((EVE, 200), (FRANK, 100), (DAVE, honest_lots)):
+        market.place(buyer, BUY, 1_100, lots)
+    market.place(BOB, SELL, 1_100, 300)
+    assert close_gate(market) == final_ticks
 
 
 def test_three_who_wash_small_lots_in_the_closing_auction_do_not_make_the_final_price() -> None:
