@@ -155,9 +155,9 @@ def test_a_closing_auction_makes_the_final_price_whatever_was_traded_before() ->
     for number in range(PRINTS_KEPT - 3):
         cross(market, (ALICE, BOB, DAVE)[number % 3], EVE, 900, 40)
     market.tick_to(GATE_NS - 30 * NANO_PER_S)
-    market.place(ALICE, SELL, 1_060, 12)
+    market.place(ALICE, SELL, 1_060, 18)
     for buyer in (BOB, DAVE, FRANK):
-        market.place(buyer, BUY, 1_060, 4)
+        market.place(buyer, BUY, 1_060, 6)
     assert close_gate(market) == 1_060, "with all that is kept it would be 900"
 
 

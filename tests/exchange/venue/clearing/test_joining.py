@@ -291,6 +291,21 @@ def test_both_sides_of_a_forced_trade_pay_the_fee_of_an_auction_and_the_fund_get
     assert of_kind(events, Event.FUND_MOVED) == []
 
 
+@pytest.mark.parametrize(("free_lots", "final_ticks"), [(0, 1_000), (10, 1_040)])
+def test_what_is_forced_moves_no_final_price_and_what_is_not_does(free_lots: int, final_ticks: int):
+    """Three must buy; three others bid as much beside them, or do not."""
+    floor = auction_floor(*[RICH] * 8, providers={8: ONCE})
+    for seller in (2, 3, 4):
+        assert floor.trade(1, seller, 10) == 10
+    call(floor)
+    place(floor, 8, SELL, 1_040, 100)
+    for buyer in (5, 6, 7) if free_lots else ():
+        place(floor, buyer, BUY, 1_040, free_lots)
+    events = floor.close_gate()
+    assert sum(lots for _, _, price_ticks, lots in trades(events) if price_ticks == 1_040) == 30 + 3 * free_lots
+    assert of_kind(events, Event.STATE_CHANGED)[-1]["final_ticks"] == final_ticks
+
+
 # However it is led.
 
 
