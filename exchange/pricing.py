@@ -127,7 +127,7 @@ class Pricer:
             if event.side == Side.SELL:
                 buyer, seller = seller, buyer
             # Within a group nothing counts, nor what somebody was forced to, nor may it crowd out what does.
-            is_free = buyer != seller and not is_forced(event.order_id)
+            is_free = buyer != seller and not (is_forced(event.order_id) or is_forced(event.counter_order_id))
             if is_free and event.instrument_id in self._view.tranches:
                 trade = TradeInput(event.price_ticks, event.quantity_lots, batch.time_ns, buyer, seller)
                 self._memory(event.instrument_id).trades.append(trade)

@@ -1,12 +1,14 @@
 """Call auctions in the life of a tranche: they begin, tell what they would give, and are uncrossed.
 
 Orders collect while the book's phase is AUCTION. Every second the venue tells the indicative price and volume, if they
-changed. An opening auction ends by itself; a closing one at the gate, where its price becomes the final one.
+changed. An opening auction ends by itself; a closing one at the gate, where who must close joins it first, and where
+its price becomes the final one if it has volume.
 """
 
 import numpy as np
 
 from exchange.venue.agenda import INDICATIVE_DUE, TRANCHE_DUE, add_entry, drop_first
+from exchange.venue.clearing.joining import has_joined, join_step
 from exchange.venue.lifecycle import LifeState, Trigger
 from exchange.venue.schema import NANO_PER_S
 from exchange.venue.state import slot_of
@@ -74,7 +76,7 @@ def ends_auction(state, tranche, trigger):
 
 @outlined
 def uncross_step(state, tranche, trigger, events, count):
-    """Uncross, or go on with it; then the book is closed, and the tranche can move on.
+    """Uncross, or go on with it; then the book is closed, and the tranche can move on. Whoever joins comes first.
 
     Nothing trades while the market is halted: an opening auction then lasts longer, a closing one ends without trades.
     """
@@ -86,6 +88,8 @@ def uncross_step(state, tranche, trigger, events, count):
         add_entry(state, due_ns, TRANCHE_DUE, tranche["instrument_id"])
         return count
     if not state.clock[0]["is_halted"]:
+        if trigger == Trigger.GATE and not has_joined(state, tranche):
+            return join_step(state, tranche, events, count)
         first = count
         count = uncross(
             state.book, np.int64(tranche["instrument_id"]), np.int64(tranche["reference_ticks"]), events, count

@@ -153,35 +153,42 @@ def on_grid(contract, instrument, lots, limit_ticks):
 
 @outlined
 def send_order(state, account_id, slot, events, count):
-    """Bring a forced order, and tell of it."""
-    position = state.ledger.positions[slot]
+    """Bring a forced order for a part of a position, and carry it on."""
+    position, forced = state.ledger.positions[slot], state.forced[0]
     lots = part_lots(position["lots"], equity_nano(state.ledger, account_id) < 0)
     relief = relief_with_bond(state, slot, slot_of(state, position["instrument_id"]), lots)
     limit_ticks, bankrupt_ticks = limits(state, slot, lots, relief)
-    state.clock[0]["forced_orders"] += 1
-    forced = state.forced[0]
+    instrument_id = np.int64(position["instrument_id"])
+    time_in_force, self_trade = np.int64(TimeInForce.IOC), np.int64(SelfTrade.CANCEL_OLDEST)
+    count = bring_order(state, account_id, instrument_id, lots, limit_ticks, time_in_force, self_trade, events, count)
     forced["stage"] = WORKING
-    forced["order_id"] = np.uint64(FORCED_ID_BIT) | np.uint64(state.clock[0]["forced_orders"])
-    forced["lots"] = lots
     forced["bankruptcy_ticks"] = bankrupt_ticks
     forced["owed_nano"] = 0
-    forced["instrument_id"] = position["instrument_id"]
-    load(state, account_id, limit_ticks)
-    instrument_id = np.int64(position["instrument_id"])
-    count = write_forced(
-        state, Event.FORCED_ORDER, instrument_id, account_id, np.int64(0), lots, limit_ticks, events, count
-    )
     return work_on(state, events, count)
 
 
+@outlined
+def bring_order(state, account_id, instrument_id, lots, limit_ticks, time_in_force, self_trade, events, count):
+    """Put a forced order to work, and tell of it."""
+    state.clock[0]["forced_orders"] += 1
+    forced = state.forced[0]
+    forced["order_id"] = np.uint64(FORCED_ID_BIT) | np.uint64(state.clock[0]["forced_orders"])
+    forced["lots"] = lots
+    forced["instrument_id"] = instrument_id
+    load(state, account_id, limit_ticks, time_in_force, self_trade)
+    return write_forced(
+        state, Event.FORCED_ORDER, instrument_id, account_id, np.int64(0), lots, limit_ticks, events, count
+    )
+
+
 @inlined
-def load(state, account_id, limit_ticks):
-    """Put a forced order to work."""
+def load(state, account_id, limit_ticks, time_in_force, self_trade):
+    """Fill the order at work with what is known of a forced one."""
     working, forced = state.book.working[0], state.forced[0]
     working["kind"] = Command.PLACE
     working["continuations"] = 0
     working["side"] = side_of(forced["lots"])
-    working["time_in_force"] = TimeInForce.IOC
+    working["time_in_force"] = time_in_force
     working["instrument_id"] = forced["instrument_id"]
     working["account_id"] = account_id
     working["price_ticks"] = limit_ticks
@@ -193,7 +200,7 @@ def load(state, account_id, limit_ticks):
     working["label"] = 0
     working["session_id"] = 0
     working["flags"] = 0
-    working["self_trade"] = SelfTrade.CANCEL_OLDEST
+    working["self_trade"] = self_trade
     start(state.book, np.int64(NIL), abs(forced["lots"]))
 
 

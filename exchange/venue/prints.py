@@ -34,8 +34,10 @@ def note_trade(state, slot, event):
 
 @inlined
 def is_countable(state, event):
-    """Whether a trade says anything of a price. Only who takes may be forced to."""
-    is_free = event["order_id"] >> np.uint64(FORCED_ID_SHIFT) != 1
+    """Whether a trade says anything of a price. In an auction either side may be forced to it, or both."""
+    is_free = (event["order_id"] >> np.uint64(FORCED_ID_SHIFT) != 1) & (
+        event["counter_order_id"] >> np.uint64(FORCED_ID_SHIFT) != 1
+    )
     account_id, counter_id = event["account_id"], event["counter_account_id"]
     group = state.book.groups[account_id]
     is_one_person = (account_id == counter_id) | ((group != 0) & (group == state.book.groups[counter_id]))
@@ -52,6 +54,12 @@ def place_of(slot, number):
 def kept_prints(tranche):
     """How many prints a tranche has kept."""
     return min(tranche["prints"], np.int64(PRINTS_KEPT))
+
+
+@inlined
+def oldest_print(tranche):
+    """The number of the oldest print that a tranche has kept."""
+    return tranche["prints"] - kept_prints(tranche)
 
 
 def export_prints(state: State) -> np.ndarray:
@@ -73,8 +81,7 @@ def restore_prints(state, rows):
             first = at
         slot = slot_of(state, rows[at]["instrument_id"])
         tranche = state.tranches[slot]
-        oldest = tranche["prints"] - kept_prints(tranche)
-        state.prints[place_of(slot, oldest + (at - first))] = rows[at]
+        state.prints[place_of(slot, oldest_print(tranche) + (at - first))] = rows[at]
 
 
 assert PRINTS_KEPT & (PRINTS_KEPT - 1) == 0, "a ring is as long as a power of two"

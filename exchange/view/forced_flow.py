@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exchange.venue.leverage_schema import FINANCING_EVENT
+from exchange.venue.lifecycle import AUCTION_STATES
 from exchange.venue.schema import FUND_EVENT, Event
 from exchange.view.order_flow import entered_order, move_position
 from matching.schema import ORDER_EVENT, Side, TimeInForce
@@ -19,10 +20,15 @@ Fields = dict[str, int]
 
 
 def _send_forced_order(view: MarketView, event: Fields) -> None:
-    """The venue brings an order of an account's; its trades and its end follow like those of any other."""
+    """The venue brings an order of an account's; its trades and its end follow like those of any other.
+
+    One that joins an auction waits there for the others.
+    """
+    is_collecting = view.tranches[event["instrument_id"]].state in AUCTION_STATES
+    time_in_force = int(TimeInForce.GTC if is_collecting else TimeInForce.IOC)
     terms = (event["order_id"], event["account_id"], event["instrument_id"], event["side"])
     price = (event["price_ticks"], event["quantity_lots"])
-    view.orders.add(entered_order(view, event["sequence"], (*terms, *price, int(TimeInForce.IOC), 0, 0, 0)))
+    view.orders.add(entered_order(view, event["sequence"], (*terms, *price, time_in_force, 0, 0, 0)))
 
 
 def _deleverage(view: MarketView, event: Fields) -> None:

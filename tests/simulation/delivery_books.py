@@ -28,6 +28,8 @@ class DeliveryBooks:
         """How many allocations each provider's reputation followed from."""
         self.states: Counter[AllocationState] = Counter()
         self.kinds: Counter[Event] = Counter()
+        self.cashed_out: list[tuple[int, int]] = []
+        """Cause and lots of each."""
 
     def take(self, events: np.ndarray) -> None:
         """What a batch brought."""
@@ -36,6 +38,7 @@ class DeliveryBooks:
         for kind in (Event.POSITION_SETTLED, Event.ESCROWED, Event.CASHED_OUT):
             rows = of_kind(events, kind, ACCOUNT_EVENT if kind == Event.POSITION_SETTLED else GATE_EVENT)
             self._add(rows["account_id"], rows["amount_nano"])
+        self.cashed_out += of_kind(events, Event.CASHED_OUT, GATE_EVENT)[["cause", "lots"]].tolist()
         self.fund_nano += int(of_kind(events, Event.FUND_MOVED, FUND_EVENT)["amount_nano"].sum())
         self._take_allocations(of_kind(events, Event.ALLOCATED, ALLOCATED_EVENT))
         self._take_slots(of_kind(events, Event.SLOT_SETTLED, SLOT_EVENT))

@@ -4,6 +4,7 @@ All of it is a function of a plan, so that the same day can be led again with ot
 image. The hour is led quarter by quarter:
 
     time ─▶ windows are listed, gates close, slots end ─▶ marks and trades ─▶ reports ─▶ grace over ─▶ late reports
+         ─▶ closing auctions of the windows whose gates are next: who sold what it does not have must join
 """
 
 import random
@@ -25,7 +26,7 @@ from tests.exchange.venue.market import NANO_PER_S, START_NS
 
 LIMITS = VenueLimits(instruments=128, orders=4_096, nodes=8_192, accounts=1_024, positions=8_192, client_ids=4_096)
 HOUR_S, QUARTER_S = 3_600, 900
-HORIZON_S, GATE_LEAD_S = 2 * HOUR_S, QUARTER_S
+HORIZON_S, GATE_LEAD_S, AUCTION_S = 2 * HOUR_S, QUARTER_S, 300
 AHEAD_HOURS = 2
 """A window is listed, and everything in it is traded, so long before it begins."""
 SLOTS = HOUR_S // QUARTER_S
@@ -182,6 +183,8 @@ class Day:
         self.send([tick(begins_s + TERMS["grace_s"])])
         self.send(list(self.reports(window, slot, are_late=True)))
         self.send(list(self.disputes(quarter)))
+        self.send([tick(begins_s + QUARTER_S - AUCTION_S)])
+        self.send(list(self.offers(quarter)))
 
     def send(self, groups: list[np.ndarray]) -> None:
         """One batch, if there is anything in it; learn from its events what there is to trade and to report."""
@@ -231,9 +234,8 @@ class Day:
             for tier in TIERS[: self.plan.tiers]:
                 series_id += 1
                 terms = {"duration_s": HOUR_S, "gate_lead_s": GATE_LEAD_S, "horizon_s": HORIZON_S}
-                series = commands.define_series(
-                    series_id, region, tier, first_start_ns=start_ns(0), reference_ticks=REFERENCE_TICKS, **terms
-                )
+                terms |= {"closing_auction_s": AUCTION_S, "reference_ticks": REFERENCE_TICKS}
+                series = commands.define_series(series_id, region, tier, first_start_ns=start_ns(0), **terms)
                 yield [series, clearing_commands.set_delivery_terms(series_id, **TERMS)]
 
     def marks(self, window: int) -> Iterator[np.ndarray]:
@@ -252,6 +254,15 @@ class Day:
                     for account_id, side in ((sale.seller_id, Side.SELL), (sale.buyer_id, Side.BUY)):
                         terms = (instrument_id, side, sale.price_ticks, sale.lots)
                         yield commands.place(account_id, *terms, client_id=f"{instrument_id}-{number}")
+
+    def offers(self, quarter: int) -> Iterator[np.ndarray]:
+        """In every other window where somebody sold what it does not have, a provider offers it before the gate."""
+        window, part = divmod(quarter + 2, SLOTS)
+        for place, sales in self.sales.items():
+            last, instrument_id = sales[-1], self.instruments.get(place, 0)
+            is_uncovered = last.seller_id in self.plan.buyer_ids
+            if part == 0 and place[2] == window - AHEAD_HOURS and is_uncovered and instrument_id % 2:
+                yield commands.place(sales[0].seller_id, instrument_id, Side.SELL, last.price_ticks, last.lots)
 
     def preparations(self, quarter: int) -> Iterator[np.ndarray]:
         """Providers say of every other allocation that they are ready, between its gate and its window."""

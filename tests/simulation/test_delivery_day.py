@@ -14,6 +14,7 @@ import pytest
 from exchange import commands
 from exchange.sequencer import stamp_order_ids
 from exchange.venue.clearing.capacity_schema import STAKE_NANO_PER_LOT
+from exchange.venue.clearing.gate_schema import Cause
 from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.clearing.reputation import after_forgetting, multiplier_of
 from exchange.venue.clearing.schema import MULTIPLIER_PPM_MAX
@@ -98,6 +99,17 @@ def test_the_day_has_all_that_a_day_can_have(as_it_was: Result) -> None:
     assert set(books.states) == set(AllocationState) - {AllocationState.NONE, AllocationState.RESERVED}
     met = {Event.CASHED_OUT, Event.FUND_MOVED, Event.SLOT_SHORT, Event.DISPUTED, Event.DELIVERY_CORRECTED}
     assert set(books.kinds) >= met | {Event.REPORTED, Event.REPUTATION_SET}
+
+
+def test_who_sold_what_it_does_not_have_joins_the_closing_auction_and_buys_it_where_it_is_offered(
+    as_it_was: Result,
+) -> None:
+    kinds = as_it_was.books.kinds
+    uncovered = [sale for sales in as_it_was.day.sales.values() for sale in sales if sale.seller_id in PLAN.buyer_ids]
+    assert kinds[Event.FORCED_ORDER] == len(uncovered)
+    assert 0 < kinds[Event.AUCTION_TRADE] < len(uncovered)
+    cashed_out = [lots for cause, lots in as_it_was.books.cashed_out if cause == Cause.UNCOVERED]
+    assert len(cashed_out) == len(uncovered) - kinds[Event.AUCTION_TRADE]
 
 
 def test_every_allocation_is_settled_and_nothing_is_held_any_more(as_it_was: Result) -> None:

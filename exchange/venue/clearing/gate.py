@@ -64,11 +64,17 @@ def is_gate_done(state, tranche_slot):
 @inlined
 def begin_gate(state, slot, final_ticks):
     """The two prices that hold from now on."""
+    set_prices(state, slot, final_ticks)
+    state.clearing.deliveries[slot]["stage"] = GateStage.SETTLING
+    state.clearing.gate[0]["rows"] = 0
+
+
+@inlined
+def set_prices(state, slot, final_ticks):
+    """What lots are paid for with, and what a missing one costs elsewhere, when a tranche is settled at a price."""
     delivery = state.clearing.deliveries[slot]
     delivery["final_ticks"] = final_ticks
     delivery["replacement_ticks"] = bonds.replacement_ticks(state.ledger.contracts[slot], final_ticks)
-    delivery["stage"] = GateStage.SETTLING
-    state.clearing.gate[0]["rows"] = 0
 
 
 @inlined

@@ -115,6 +115,9 @@ GATE = record(
     ("uncovered_lots", "i8"),
     ("cut_lots", "i8"),  # of funded buyers, or of covered sellers, who go without
     ("unit_nano", "i8"),  # what those are owed for each lot
+    ("auction_id", "u4"),  # the instrument whose auction is, or was last, uncrossed at its gate
+    ("joining", "u4"),  # how far those have come who join that auction by force
+    ("first_print", "i8"),  # how many prints the tranche had before the uncrossing
 )
 """The gate closure at work."""
 
@@ -128,4 +131,5 @@ GATE_ROW = record(
     ("weight", "i8"),  # by which something is shared out,
     ("share", "i8"),  # and what of it falls to this row
 )
-"""A position at the gate closure at work."""
+"""A position at the gate closure at work; before an uncrossing whoever joins it, with the lots of its order, which are
+negative to sell."""

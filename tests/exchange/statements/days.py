@@ -13,6 +13,7 @@ from exchange.recovery import snapshot_of
 from exchange.sequencer import stamp_order_ids
 from exchange.snapshots import SnapshotStore
 from exchange.statements.replay import DAY_NS
+from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
 from exchange.venue.state import VenueLimits
@@ -43,6 +44,7 @@ POOR = "tim"
 REPORTERS = tuple(f"r{number}" for number in range(4))
 NAMES = (*TRADERS, *PROVIDERS, POOR, *REPORTERS)
 NUMBERS = {name: number for number, name in enumerate(NAMES, start=1)}
+TAKING_ORDERS = AUCTION_STATES | {LifeState.OPEN}
 REFERENCE_TICKS, WINDOW_S, LOTS = 1_009, 180, 60
 CASH_NANO, POOR_NANO = 40_000_000_000, 700_000
 
@@ -122,7 +124,7 @@ class Days:
                 )
                 for name in PROVIDERS
             ),
-            *self.series(1, Tier.BE, is_delivered=True),
+            *self.series(1, Tier.BE, is_delivered=True, closing_auction_s=20),
             *self.series(2, Tier.EF, is_delivered=False, opening_auction_s=20),
             staff_commands.set_financing(base_ppm=1, slope_1_ppm=48_000, slope_2_ppm=900_000, optimum_ppm=800_000),
         )
@@ -148,7 +150,7 @@ class Days:
 
     def tranches(self) -> list[int]:
         """Those that take orders."""
-        return [number for number, each in self.view.tranches.items() if each.state.name in ("OPEN", "AUCTION")]
+        return [number for number, each in self.view.tranches.items() if each.state in TAKING_ORDERS]
 
 
 def live(days: Days, random: Random, steps: int, *, saves: bool = True) -> None:

@@ -17,6 +17,7 @@ from exchange.statements.replay import DAY_NS, work_out
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
 from exchange.view import MarketView
+from matching.schema import Side
 from tests.exchange.statements.days import LIMITS, MIDNIGHT_NS, NAMES, NUMBERS, RULES, Days, live
 
 DAY_BEFORE_NS = MIDNIGHT_NS - DAY_NS
@@ -63,6 +64,21 @@ def check(days: Days, name: str, day_ns: int) -> set[Kind]:
     if day_ns in days.at_midnight:
         assert found.opening_nano == days.at_midnight[day_ns][name].cash_nano
     return {line.entry.kind for line in found.lines}
+
+
+def test_what_somebody_was_forced_to_buy_in_a_closing_auction_is_a_trade_at_its_fee(days: Days) -> None:
+    days.open()
+    window = min(number for number, each in days.view.tranches.items() if ".be." in each.symbol)
+    gate_ns = days.view.tranches[window].gate_ns
+    ann, ben, pat = (NUMBERS[name] for name in ("ann", "ben", "pat"))
+    days.send(commands.place(ann, window, Side.SELL, 1_000, 7), commands.place(ben, window, Side.BUY, 1_000, 7))
+    days.send(commands.place(pat, window, Side.SELL, 1_010, 4), seconds=(gate_ns - days.time_ns) / 10**9 - 5)
+    days.send(seconds=5)
+    days.send(seconds=DAY_NS // 10**9)
+    for name in ("ann", "ben", "pat"):
+        check(days, name, DAY_BEFORE_NS)
+    forced = [line.entry for line in state(days, "ann").lines if line.entry.detail == "forced"]
+    assert [(each.kind, each.side, each.lots, each.price_ticks) for each in forced] == [(Kind.TRADE, "buy", 4, 1_010)]
 
 
 def test_a_statement_is_the_same_from_a_snapshot_and_from_the_first_row(days: Days) -> None:

@@ -41,7 +41,7 @@ from tests.exchange.venue.market import (
 from tests.exchange.venue.streams import BUSY, Session, rehearse, sessions
 from tests.exchange.venue.told import Told
 
-DAVE = 4
+DAVE, EVE = 4, 5
 
 # The life of a tranche.
 
@@ -81,16 +81,17 @@ def test_an_auction_without_a_crossing_ends_all_the_same() -> None:
 
 def test_a_closing_auction_sets_the_final_price() -> None:
     market = auction_market()
-    market.send(commands.open_account(DAVE, "dave"), commands.deposit(DAVE, CASH_NANO))
+    for account_id in (DAVE, EVE):
+        market.send(commands.open_account(account_id, f"a{account_id}"), commands.deposit(account_id, CASH_NANO))
     market.tick_to(OPENING_END_NS)
     market.place(ALICE, SELL, 1_000, 20)
     market.place(BOB, BUY, 1_000, 20)
     market.tick_to(LAST_CALL_NS)
     market.place(ALICE, SELL, 1_200, 30)
-    market.place(CAROL, BUY, 1_200, 15)
-    market.place(DAVE, BUY, 1_200, 16)
+    for buyer, lots in ((CAROL, 12), (DAVE, 10), (EVE, 9)):
+        market.place(buyer, BUY, 1_200, lots)
     events = of_first(market.tick_to(GATE_NS))
-    assert trades(events) == [(CAROL, ALICE, 1_200, 15), (DAVE, ALICE, 1_200, 15)]
+    assert trades(events) == [(CAROL, ALICE, 1_200, 12), (DAVE, ALICE, 1_200, 10), (EVE, ALICE, 1_200, 8)]
     kinds = [event["kind"] for event in events]
     assert kinds.index(Event.UNCROSSED) < kinds.index(Event.CANCELLED) < kinds.index(Event.POSITION_SETTLED)
     assert {event["price_ticks"] for event in events if event["kind"] == Event.POSITION_SETTLED} == {1_200}

@@ -132,24 +132,6 @@ def test_where_two_halves_meet_the_price_is_the_nearest_to_the_mark() -> None:
     assert prices == {950: 1_000, 1_000: 1_000, 1_015: 1_015, 1_050: 1_030}
 
 
-def test_a_closing_auction_with_enough_volume_of_several_makes_the_final_price() -> None:
-    market = marked_market(closing_auction_s=30)
-    market.tick_to(GATE_NS - 30 * NANO_PER_S)
-    market.place(ALICE, SELL, 1_060, 30)
-    for buyer in (BOB, DAVE, EVE):
-        market.place(buyer, BUY, 1_060, 10)
-    assert close_gate(market) == 1_060
-
-
-def test_a_closing_auction_of_two_persons_leaves_what_others_traded_before() -> None:
-    market = marked_market(closing_auction_s=30)
-    trade_honestly(market)
-    market.tick_to(GATE_NS - 30 * NANO_PER_S)
-    market.place(EVE, SELL, 1_100, 500)
-    market.place(FRANK, BUY, 1_100, 500)
-    assert close_gate(market) == HONEST_TICKS
-
-
 def test_only_the_last_prints_are_kept() -> None:
     market = marked_market()
     for _ in range(PRINTS_KEPT):
@@ -333,14 +315,18 @@ Trade = tuple[int, int, int, int]
 SLOT = 3
 
 
-def state_after(trades: list[Trade], groups: list[int], bounds: Bounds) -> State:
-    """A state whose tranche has noted these trades."""
+def state_after(trades: list[Trade], groups: list[int], bounds: Bounds, in_auction: int = 0) -> State:
+    """A state whose tranche has noted these trades, the last so many in the auction at its gate."""
     state = allocate(LIMITS)
     state.book.groups[: len(groups)] = groups
     state.book.instruments[SLOT]["quantity_step_lots"] = bounds.step_lots
     for name in ("mark_ticks", "worst_shock_ticks", "price_max_ticks"):
         state.ledger.contracts[SLOT][name] = getattr(bounds, name)
+    state.tranches[SLOT]["instrument_id"] = SLOT
     state.tranches[SLOT]["prints"] = len(trades)
+    if in_auction:
+        state.clearing.gate["auction_id"] = SLOT
+        state.clearing.gate["first_print"] = len(trades) - in_auction
     for number, (price_ticks, lots, account_id, counter_id) in enumerate(trades):
         place = SLOT * PRINTS_KEPT + number % PRINTS_KEPT
         state.prints[place] = (lots, SLOT, account_id, counter_id, price_ticks)
@@ -358,11 +344,14 @@ def between_persons(trades: list[Trade], groups: list[int]) -> list[Trade]:
     return [trade for trade, each in zip(trades, as_prints(trades, groups), strict=True) if len(each.pair) == 2]
 
 
-@given(TRADES, GROUPS, BOUNDS)
-def test_the_rule_finds_what_its_twin_finds(trades: list[Trade], groups: list[int], bounds: Bounds) -> None:
+@given(TRADES, GROUPS, BOUNDS, st.integers(0, 12))
+def test_the_rule_finds_what_its_twin_finds(
+    trades: list[Trade], groups: list[int], bounds: Bounds, in_auction: int
+) -> None:
     trades = between_persons(trades, groups)
-    found = int(find_final_ticks(state_after(trades, groups, bounds), SLOT))
-    assert found == final_price(as_prints(trades, groups), bounds)
+    in_auction = min(in_auction, len(trades))
+    found = int(find_final_ticks(state_after(trades, groups, bounds, in_auction), SLOT))
+    assert found == final_price(as_prints(trades, groups), bounds, in_auction)
     assert 1 <= found <= bounds.price_max_ticks
     assert abs(found - bounds.mark_ticks) <= max(bounds.worst_shock_ticks // 2, 1)
 

@@ -112,7 +112,8 @@ class TwinBooks:
         self.trades += 1
         tranche = self.tranches[event["instrument_id"]]
         parties = tuple(self.party_of(event[name]) for name in ("account_id", "counter_account_id"))
-        if event["order_id"] >> 51 != 1 and parties[0] != parties[1]:  # nobody was forced, two persons
+        is_forced = 1 in (event["order_id"] >> 51, event["counter_order_id"] >> 51)
+        if not is_forced and parties[0] != parties[1]:
             tranche.prints.append(Print(event["price_ticks"], event["quantity_lots"], parties))
         tranche.traded_lots += event["quantity_lots"]
         pairs = [("order_id", "account_id"), ("counter_order_id", "counter_account_id")]
@@ -186,6 +187,7 @@ class TwinBooks:
         tranche = self.tranches[instrument_id]
         if tranche.uncrossing is None:
             tranche.uncrossing = Uncrossing(*self.call_price(instrument_id))
+            tranche.prints_before = len(tranche.prints)
         return tranche.uncrossing
 
     def call_price(self, instrument_id: int) -> tuple[int, int, int]:

@@ -11,7 +11,10 @@ LOTS_MAX = 1 << 28
 
 
 class Print(NamedTuple):
-    """A trade between two persons: the number of a group, or, negative, that of an account without one."""
+    """A trade between two persons: the number of a group, or, negative, that of an account without one.
+
+    Of one in an auction the buyer comes first.
+    """
 
     price_ticks: int
     lots: int
@@ -35,13 +38,33 @@ def party(account_id: int, group: int) -> int:
     return group or -account_id
 
 
-def final_price(prints: Sequence[Print], bounds: Bounds) -> int:
-    """The median of what the last prints say, near the mark; or the mark, if too few say too little."""
-    kept = prints[-KEPT:]
+def final_price(prints: Sequence[Print], bounds: Bounds, in_auction: int = 0) -> int:
+    """What the auction at the gate says, the last so many prints; else what was printed before; else the mark."""
+    kept = list(prints[-KEPT:])
+    before = kept[: max(len(kept) - in_auction, 0)]
+    auction = kept[len(before) :]
+    if auction and is_followed(auction, bounds):
+        return near_mark(auction[0].price_ticks, bounds)
+    parties = {each for a_print in before for each in a_print.parties}
+    if len(parties) >= 3 and sum(weights_of(before)) >= 10 * bounds.step_lots:
+        return near_mark(median(before, bounds), bounds)
+    return bounds.mark_ticks
+
+
+def is_followed(auction: Sequence[Print], bounds: Bounds) -> bool:
+    """Whether three persons or more take the price away from the mark, the first two for no more than all others."""
+    side = 0 if auction[0].price_ticks > bounds.mark_ticks else 1
+    lots: Counter[int] = Counter()
+    for each in auction:
+        lots[each.parties[side]] += min(each.lots, LOTS_MAX)
+    two_lots = sum(most for _, most in lots.most_common(2))
+    others = lots.total() - two_lots
+    return others + min(others, two_lots) >= 10 * bounds.step_lots
+
+
+def median(kept: Sequence[Print], bounds: Bounds) -> int:
+    """The median by weight; of several the one that is nearest to the mark."""
     weights = weights_of(kept)
-    parties = {each for a_print in kept for each in a_print.parties}
-    if len(parties) < 3 or sum(weights) < 10 * bounds.step_lots:
-        return bounds.mark_ticks
     half = Fraction(sum(weights), 2)
     prices = [each.price_ticks for each in kept]
     medians = [
@@ -50,11 +73,15 @@ def final_price(prints: Sequence[Print], bounds: Bounds) -> int:
         if sum(weight for weight, each in zip(weights, prices, strict=True) if each <= price) >= half
         if sum(weight for weight, each in zip(weights, prices, strict=True) if each >= price) >= half
     ]
-    final_ticks = sorted([medians[0], bounds.mark_ticks, medians[-1]])[1]
+    return sorted([medians[0], bounds.mark_ticks, medians[-1]])[1]
+
+
+def near_mark(ticks: int, bounds: Bounds) -> int:
+    """What is nearest to a price within half of the worst shock around the mark."""
     reach_ticks = max(bounds.worst_shock_ticks // 2, 1)
     low_ticks = max(bounds.mark_ticks - reach_ticks, 1)
     high_ticks = min(bounds.mark_ticks + reach_ticks, bounds.price_max_ticks)
-    return min(max(final_ticks, low_ticks), high_ticks)
+    return min(max(ticks, low_ticks), high_ticks)
 
 
 def weights_of(kept: Sequence[Print]) -> list[Fraction]:

@@ -96,7 +96,8 @@ class TwinMargin(TwinBooks):
         if not tranche.final_ticks:
             worst_ticks = max(abs(ticks) for ticks in self.shocks_ticks(tranche))
             bounds = Bounds(tranche.risk.mark_ticks, worst_ticks, tranche.price_max_ticks, tranche.quantity_step_lots)
-            tranche.final_ticks = final_price(tranche.prints, bounds)
+            in_auction = len(tranche.prints) - tranche.prints_before if tranche.was_uncrossed else 0
+            tranche.final_ticks = final_price(tranche.prints, bounds, in_auction)
         return tranche.final_ticks
 
     def figures(self, account_id: int, orders: Iterable[Open] | None = None) -> Figures:

@@ -113,6 +113,8 @@ class Tranche:
     uncrossing: Uncrossing | None = None
     was_uncrossed: bool = False
     prints: list[Print] = field(default_factory=list)
+    prints_before: int = 0
+    """How many there were before the last uncrossing."""
     final_ticks: int = 0
     """0 before the gate."""
     traded_lots: int = 0

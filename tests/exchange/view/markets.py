@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exchange import commands
+from exchange import clearing_commands, commands
 from exchange.published import Published
 from exchange.sequencer import stamp_order_ids
 from exchange.symbols import NANO_PER_S
@@ -65,14 +65,20 @@ class Market:
 
 
 def open_market(
-    horizon_s: int = 2 * HOUR_S - 1, fees_ppm: tuple[int, int] = (0, 0), price_step_ticks: int = 100, **auctions: int
+    horizon_s: int = 2 * HOUR_S - 1,
+    fees_ppm: tuple[int, int] = (0, 0),
+    price_step_ticks: int = 100,
+    terms: dict[str, int] | None = None,
+    **auctions: int,
 ) -> Market:
+    """Its windows are delivered if there are terms for it."""
     market = Market()
     accounts = [commands.open_account(ALICE, "alice"), commands.open_account(BOB, "bob", 7)]
     accounts.append(commands.open_account(CAROL, "carol", 7))
     market.send(commands.define_region(1, "eu-fra"), *accounts)
     market.send(*(commands.deposit(account_id, CASH_NANO) for account_id in (ALICE, BOB, CAROL)))
-    market.send(define_windows(horizon_s, price_step_ticks, **auctions), commands.set_fees(1, *fees_ppm))
+    delivery = [clearing_commands.set_delivery_terms(1, **terms)] if terms else []
+    market.send(define_windows(horizon_s, price_step_ticks, **auctions), commands.set_fees(1, *fees_ppm), *delivery)
     market.send()
     return market
 

@@ -23,7 +23,7 @@ from tests.exchange.view.markets import (
 )
 
 OPENING_S = 60
-DAVE = 4
+DAVE, EVE = 4, 5
 
 
 @pytest.fixture
@@ -92,10 +92,11 @@ def test_a_closing_auction_gives_the_final_price() -> None:
     market = open_market(closing_auction_s=OPENING_S)
     market.send(time_ns=FIRST_GATE_NS - 10 * NANO_PER_S)
     assert market.view.tranches[WINDOW].state == LifeState.CLOSING_AUCTION
-    market.send(commands.open_account(DAVE, "dave"), commands.deposit(DAVE, CASH_NANO))
-    market.place(ALICE, BUY, 45_000, 20)
-    market.place(BOB, SELL, 45_000, 10)
-    market.place(DAVE, SELL, 45_000, 10)
+    for account_id in (DAVE, EVE):
+        market.send(commands.open_account(account_id, f"a{account_id}"), commands.deposit(account_id, CASH_NANO))
+    market.place(ALICE, SELL, 45_000, 30)
+    for buyer in (BOB, DAVE, EVE):
+        market.place(buyer, BUY, 45_000, 10)
     market.send(time_ns=FIRST_GATE_NS)
     tranche = market.view.tranches[WINDOW]
     assert (tranche.state, tranche.final_ticks) == (LifeState.GATE_CLOSED, 45_000)

@@ -51,19 +51,29 @@ class Floor:
         limits: VenueLimits = LIMITS,
         event_capacity: int = 4_096,
         providers: dict[int, int] | None = None,
+        groups: dict[int, int] | None = None,
+        series: dict[str, int] | None = None,
+        fees_ppm: tuple[int, int] | None = None,
         **terms: int,
     ) -> None:
-        """`providers` says which traders have capacity of their own, and the multipliers of their bonds."""
+        """`providers` says which traders have capacity of their own, and the multipliers of their bonds; `groups` who
+        must not trade with whom, `series` what is otherwise than usual about the windows, and `fees_ppm` what makers
+        and takers pay.
+        """
         self.venue, self.narrow = Venue(limits, event_capacity=event_capacity), Venue(limits, event_capacity=4)
         self.next_sequence, self.time_ns = 1, START_NS
         self.restores = False
         self.send(
             commands.tick(START_NS),
             commands.define_region(1, "eu-fra"),
-            *(commands.open_account(number, f"trader-{number}") for number in range(1, len(cash_nano) + 1)),
+            *(
+                commands.open_account(number, f"trader-{number}", (groups or {}).get(number, 0))
+                for number in range(1, len(cash_nano) + 1)
+            ),
             *(commands.deposit(number, cash) for number, cash in enumerate(cash_nano, 1) if cash),
-            windows(),
+            windows(**(series or {})),
             clearing_commands.set_delivery_terms(1, slot_s, **(TERMS | terms)),
+            *(commands.set_fees(1, *rates_ppm) for rates_ppm in [fees_ppm] if rates_ppm),
         )
         self.tick(1)
         self.mark(1_000)
@@ -134,10 +144,10 @@ class Floor:
         return [tuple(row) for row in rows[["buyer_id", "provider_id", "lots"]].tolist()]
 
 
-def windows() -> np.ndarray:
+def windows(**series: int) -> np.ndarray:
     """The series of the first tranche, and of a few after it."""
     start_ns, horizon_s = START_NS + AHEAD_S * NANO_PER_S, AHEAD_S + 600
-    return define_series(1, quantity_max_lots=1_000_000, first_start_ns=start_ns, horizon_s=horizon_s)
+    return define_series(1, quantity_max_lots=1_000_000, first_start_ns=start_ns, horizon_s=horizon_s, **series)
 
 
 def check_held(image: dict[str, np.ndarray]) -> None:

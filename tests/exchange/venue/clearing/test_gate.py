@@ -250,7 +250,7 @@ def test_a_gate_with_thousands_of_positions_is_closed_by_one_tick():
     assert int(venue.state.ledger.totals[0]["escrow_nano"]) == covered * LOT_NANO
 
 
-def crowded_venue(traders: int, limits: VenueLimits, providers: dict[int, int]) -> Venue:
+def crowded_venue(traders: int, limits: VenueLimits, providers: dict[int, int], **series: int) -> Venue:
     """So many buyers, each of whom bought something from a seller of its own."""
     venue = Venue(limits)
     numbers = range(1, 2 * traders + 1)
@@ -259,7 +259,7 @@ def crowded_venue(traders: int, limits: VenueLimits, providers: dict[int, int]) 
         [commands.tick(START_NS), commands.define_region(1, "eu-fra")],
         [commands.open_account(number, f"trader-{number}") for number in numbers],
         [commands.deposit(number, 10 * LOT_NANO) for number in numbers],
-        [windows(), clearing_commands.set_delivery_terms(1, SLOT_S, **TERMS)],
+        [windows(**series), clearing_commands.set_delivery_terms(1, SLOT_S, **TERMS)],
         [commands.tick(START_NS + NANO_PER_S)],
         [
             order

@@ -47,7 +47,7 @@ def without_first(image: dict[str, np.ndarray]) -> Venue:
 def expected(told: list[Told], image: dict[str, np.ndarray], terms: dict[str, int]) -> list[tuple]:
     """What the twin makes of the positions, funding each right after it is settled."""
     figures = {int(row["account_id"]): row for row in without_first(image).figures_of_all()}
-    rows = {int(row["account_id"]): row for row in image["positions"] if row["instrument_id"] == 1}
+    rows = lots_and_since(told, image)
     multipliers = dict(image["providers"][["account_id", "multiplier_ppm"]].tolist())
     closed = told[-1]
     prices = Prices(
@@ -63,18 +63,31 @@ def expected(told: list[Told], image: dict[str, np.ndarray], terms: dict[str, in
         found.append(("settled", account_id, event["lots"]))
         if event["lots"]:
             unsettled_nano, margin_nano = (int(figures[account_id][name]) for name in ("unsettled_nano", "margin_nano"))
-            since, multiplier_ppm = int(rows[account_id]["since"]), multipliers.get(account_id)
+            since, multiplier_ppm = rows[account_id][1], multipliers.get(account_id)
             holder = Holder(
                 *(account_id, event["lots"], since, event["cash_nano"], unsettled_nano, margin_nano, multiplier_ppm)
             )
             holders.append(holder)
             found += fund_one(holder, prices)
     assert [each[1:] for each in found if each[0] == "settled"] == [
-        (account_id, int(row["lots"])) for account_id, row in rows.items()
+        (account_id, lots) for account_id, (lots, _) in rows.items()
     ]
     fund_nano = int(image["summary"][0]["fund_nano"])
     fund_nano += sum(event["amount_nano"] for event in of_kind(told, Event.SHORTFALL))
     return found + list(cash_out_and_assign(holders, prices, fund_nano))
+
+
+def lots_and_since(told: list[Told], image: dict[str, np.ndarray]) -> dict[int, tuple[int, int]]:
+    """By account what it held in the first tranche, and since when it was net long or short, after the last auction."""
+    own = image["positions"][image["positions"]["instrument_id"] == 1]
+    rows = {int(row["account_id"]): (int(row["lots"]), int(row["since"])) for row in own}
+    for event in of_kind(told, Event.AUCTION_TRADE):
+        for account_id, sign in ((event["account_id"], 1), (event["counter_account_id"], -1)):
+            before, since = rows.get(account_id, (0, 0))
+            lots = before + sign * event["quantity_lots"]
+            turns = lots != 0 and before * lots <= 0
+            rows[account_id] = lots, event["sequence"] if turns else since
+    return rows
 
 
 def as_tuple(event: Told) -> tuple[Any, ...]:
