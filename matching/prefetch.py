@@ -15,7 +15,7 @@ from kernels.compile import inlined, outlined
 from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit, prefetch, prefetch_once, rarely
 from matching.arena import FANOUT, NOTED
 from matching.identifiers import SLOTS, home_bucket
-from matching.prices import DIGIT_MASK, key_of
+from matching.prices import DIGIT_MASK, key_of, key_of_level
 from matching.schema import NIL, TREE_DIGIT_BITS, CommandKind
 from matching.sides import book_side_of, instrument_side_of
 
@@ -52,7 +52,7 @@ def run_stages(book, batch, at):
     ask_for_order(book, commands, at + np.uint32(3 * STEP))
     ask_for_levels(book, commands[at + np.uint32(3 * STEP)])
     ask_for_neighbours(book, commands, at + np.uint32(2 * STEP))
-    ask_for_queue(book, commands[at + np.uint32(STEP)])
+    ask_for_queue(book, commands, at + np.uint32(STEP))
 
 
 @inlined
@@ -101,13 +101,21 @@ def ask_for_neighbours(book, commands, at):
 
 
 @inlined
-def ask_for_queue(book, command):
-    """The order that a new one joins; the id's bucket of one that it meets."""
+def ask_for_queue(book, commands, at):
+    """The order that a new one joins; the id's bucket of one that it meets; where a level hangs that may be left
+    empty."""
+    command = commands[at]
     own = likely_side(book, command)
     level = likely_level(book, command, own)
     prefetch(book.orders, np.int64(book.levels[level]["newest"]))
-    maker = book.levels[likely_best(book, command, own)]["head"]
+    best = likely_best(book, command, own)
+    maker = book.levels[best]["head"]
     ask_for_entry(book, book.orders[maker]["order_id"])
+    named = np.int64(book.orders[noted_slot(book, at)]["level"])
+    leaving = book.levels[best if command["kind"] == CommandKind.PLACE else named]
+    leaf = np.int64(leaving["leaf"])
+    prefetch(book.nodes, leaf)
+    prefetch(book.children, leaf * FANOUT + (key_of_level(leaving) & DIGIT_MASK))
 
 
 @inlined

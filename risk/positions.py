@@ -25,14 +25,16 @@ def pair_tag(first, second):
 @inlined
 def find_position(ledger, account_id, instrument_id):
     """The slot of a position, or NIL."""
-    at = home(ledger.position_table, pair_tag(account_id, instrument_id))
+    tag = pair_tag(account_id, instrument_id)
+    at = home(ledger.position_table, tag)
     while True:
         slot = np.int64(ledger.position_table[at]["slot"])
         if slot == NIL:
             return slot
-        position = ledger.positions[slot]
-        if position["account_id"] == account_id and position["instrument_id"] == instrument_id:
-            return slot
+        if np.int64(ledger.position_table[at]["tag"]) == tag:
+            position = ledger.positions[slot]
+            if position["account_id"] == account_id and position["instrument_id"] == instrument_id:
+                return slot
         at = following(ledger.position_table, at)
 
 
@@ -162,14 +164,16 @@ def join_class(ledger, account_id, region_id):
 @inlined
 def find_class(ledger, account_id, region_id):
     """The slot of an account in a margin class, or NIL."""
-    at = home(ledger.class_table, pair_tag(account_id, region_id))
+    tag = pair_tag(account_id, region_id)
+    at = home(ledger.class_table, tag)
     while True:
         slot = np.int64(ledger.class_table[at]["slot"])
         if slot == NIL:
             return slot
-        found = ledger.classes[slot]
-        if found["account_id"] == account_id and found["region_id"] == region_id:
-            return slot
+        if np.int64(ledger.class_table[at]["tag"]) == tag:
+            found = ledger.classes[slot]
+            if found["account_id"] == account_id and found["region_id"] == region_id:
+                return slot
         at = following(ledger.class_table, at)
 
 

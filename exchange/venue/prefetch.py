@@ -52,15 +52,16 @@ def ask_for_entry(state, batch, at):
 
 @inlined
 def ask_for_position(state, batch, at):
-    """The position that the entry names."""
+    """The position that the entry names, and the entry of its margin class."""
     prefetch(state.ledger.positions, likely_position(state, batch, at))
+    prefetch(state.ledger.class_table, home_of_class(state, batch, at))
 
 
 @inlined
 def ask_for_losses(state, batch, at):
-    """The losses of the position's margin class."""
+    """The margin class and its losses, whether or not there is a position yet."""
     ledger = state.ledger
-    class_slot = np.int64(ledger.positions[likely_position(state, batch, at)]["class_slot"])
+    class_slot = np.int64(ledger.class_table[home_of_class(state, batch, at)]["slot"])
     prefetch(ledger.classes, class_slot)
     prefetch(ledger.losses, class_slot * SCENARIOS)
     prefetch(ledger.losses, class_slot * SCENARIOS + LOSSES_PER_LINE)
@@ -72,6 +73,15 @@ def likely_position(state, batch, at):
     table = state.ledger.position_table
     tag = pair_tag(np.int64(batch.orders[at]["account_id"]), likely_instrument(state, batch, at))
     return np.int64(table[home(table, tag)]["slot"])
+
+
+@inlined
+def home_of_class(state, batch, at):
+    """Where the entry of the margin class should be."""
+    ledger = state.ledger
+    slot = likely_instrument(state, batch, at) & np.int64(len(ledger.contracts) - 1)
+    tag = pair_tag(np.int64(batch.orders[at]["account_id"]), np.int64(ledger.contracts[slot]["region_id"]))
+    return home(ledger.class_table, tag)
 
 
 @inlined
