@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from aiohttp import web
 
 from exchange.service import Exchange
-from gateway.app import make_app
+from gateway.app import make_app, make_runner
+from gateway.audit import AuditLog
 from gateway.guard_table import GuardRow
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
@@ -145,19 +145,20 @@ async def test_what_a_lost_process_guarded_is_cancelled_before_the_next_one_open
     doors.keys.guards.put(GuardRow(other.account_id, 9, of_account=True))
     reopened = await Exchange.open(tmp_path / "exchange", limits=LIMITS, synchronous="OFF")
     assert reopened.view.resting_orders == 3
-    runner = await open_doors(reopened, doors.keys, tmp_path / "exchange")
+    runner, audit = await open_doors(reopened, doors.keys, tmp_path / "exchange")
     assert [each.session_id for each in reopened.view.open_orders(key.account_id)] == [0]
     assert reopened.view.open_orders(other.account_id) == []
     assert doors.keys.guards.rows() == []
     await runner.cleanup()
+    audit.close()
     await reopened.close()
 
 
 async def open_doors(exchange, keys, directory):
-    application = make_app(exchange, keys, ReservationKey.open(directory), GatewaySettings())
-    runner = web.AppRunner(application, access_log=None)
+    audit = AuditLog.open(directory)
+    runner = make_runner(make_app(exchange, keys, ReservationKey.open(directory), GatewaySettings(), audit))
     await runner.setup()
-    return runner
+    return runner, audit
 
 
 async def test_a_guard_needs_a_login_with_a_role_that_trades(doors):

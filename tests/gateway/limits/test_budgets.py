@@ -35,7 +35,7 @@ async def test_rest_and_sockets_share_one_budget_under_all_keys_of_an_account(se
                 assert (await peer.ask("place", **order(doors)))["ok"]
             refused = await peer.ask("place", **order(doors))
             status, answer = await doors.ask("POST", "/v1/orders", keys[1], order(doors))
-        assert (status, answer["error"]["code"], answer["error"]["number"]) == (429, "rate_limited", 445)
+        assert (status, answer["error"]["code"], answer["error"]["number"]) == (429, "rate_limited", 447)
         assert refused["error"]["code"] == "rate_limited"
         for error in (refused["error"], answer["error"]):
             assert 3_000 < error["retry_after_ms"] <= 4_000
