@@ -19,6 +19,7 @@ from exchange.service import Reply
 from exchange.venue.schema import Reject
 from gateway import codec
 from gateway.auth import require_role
+from gateway.binary_lane import BinaryLane
 from gateway.errors import ApiError, DoorError
 from gateway.feeds import CHANNELS
 from gateway.gateway import GATEWAY, Gateway
@@ -75,6 +76,7 @@ class Session:
         self._in_flight = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
+        self._lane = BinaryLane(self)
         self._operations: dict[str, Callable[[RequestName, dict[str, Any]], None]] = {
             "login": self._login,
             "subscribe": self._subscribe,
@@ -91,7 +93,7 @@ class Session:
         gateway.sessions.add(self)
         gateway.feed.join(self)
         try:
-            return await self._socket.run(request, self._hear, self._refuse_binary)
+            return await self._socket.run(request, self._hear, self._lane.hear)
         finally:
             gateway.feed.leave(self, self._topics)
             gateway.sessions.discard(self)
@@ -127,9 +129,6 @@ class Session:
             log.exception("request_failed")
             self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
 
-    def _refuse_binary(self) -> None:
-        self._refuse(None, ApiError(DoorError.BINARY_FRAME))
-
     def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
         key = self._gateway.authenticator.verify_login(parse(LoginRequest, fields))
         if self._key is not None and self._key.account_id != key.account_id:
@@ -160,19 +159,19 @@ class Session:
         self._answer(name, {"channel": request.channel, "symbol": request.symbol})
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self.trading_account()
         request = parse(PlaceRequest, fields)
         group = codec.place_command(self._view, account_id, request)
         self._submit(name, group, partial(codec.place_answer, self._view, request))
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self.trading_account()
         request = parse(CancelRequest, fields)
         group = codec.cancel_command(account_id, request, request)
         self._submit(name, group, partial(codec.change_answer, self._view))
 
     def _replace(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._trading_account()
+        account_id = self.trading_account()
         request = parse(ReplaceRequest, fields)
         group = codec.replace_command(account_id, request, request)
         self._submit(name, group, partial(codec.change_answer, self._view))
@@ -188,32 +187,42 @@ class Session:
         if request.channel in ("ticker", "orders", "account"):
             if request.symbol is not None:
                 raise ApiError(DoorError.UNKNOWN_FIELD, f"symbol: the channel {request.channel} takes none", "symbol")
-            return Topic(request.channel, EVERYTHING if request.channel == "ticker" else self._trading_account())
+            return Topic(request.channel, EVERYTHING if request.channel == "ticker" else self.trading_account())
         if request.symbol is not None:
             return Topic(request.channel, codec.instrument_id_of(self._view, request.symbol))
         if request.channel == "book":
             raise ApiError(DoorError.MISSING_FIELD, "symbol: a book is that of one tranche", "symbol")
         return Topic(request.channel)
 
-    def _trading_account(self) -> int:
+    def trading_account(self) -> int:
+        """Whose key logged in, with a role that trades. Raises ApiError."""
         if self._key is None:
             raise ApiError(DoorError.NOT_LOGGED_IN)
         require_role(self._key, Role.TRADER, Role.PROVIDER)
         return self._key.account_id
 
     def _submit(self, name: RequestName, group: np.ndarray, answer: Callable[[Reply], Row]) -> None:
+        self.send(group, partial(self._settle, name, answer))
+
+    def send(self, records: np.ndarray, settle: Callable[[asyncio.Future[Reply]], None]) -> None:
+        """Queue a command, or a block of them; `settle` is called when it is durable. Raises ApiError."""
+        if self._gateway.is_closing:
+            raise ApiError(DoorError.SHUTTING_DOWN)
         if self._in_flight >= self._gateway.settings.requests_in_flight_max:
             raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
-        future = submit(self._gateway.exchange, group)
+        future = submit(self._gateway.exchange, records)
         self._in_flight += 1
         self._is_idle.clear()
-        future.add_done_callback(partial(self._settle, name, answer))
+        future.add_done_callback(self._land)
+        future.add_done_callback(settle)
 
-    def _settle(self, name: RequestName, answer: Callable[[Reply], Row], future: asyncio.Future[Reply]) -> None:
-        """The outcome is durable: answer."""
+    def _land(self, _: asyncio.Future[Reply]) -> None:
         self._in_flight -= 1
         if not self._in_flight:
             self._is_idle.set()
+
+    def _settle(self, name: RequestName, answer: Callable[[Reply], Row], future: asyncio.Future[Reply]) -> None:
+        """The outcome is durable: answer."""
         try:
             self._answer(name, answer(reply_of(future)))
         except ApiError as error:
