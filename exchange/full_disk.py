@@ -18,6 +18,8 @@ LOOK_EVERY_S = 5.0
 ENDS_RISK = ("CANCEL", "MASS_CANCEL", "HALT", "KILL")
 """How the names of commands begin that are taken on a full disk."""
 TAKEN_WHEN_FULL = frozenset(kind for kind in Command if kind.name.startswith(ENDS_RISK))
+_TAKEN_RECORDS = np.array([*TAKEN_WHEN_FULL, Command.CONTINUATION], np.uint8)
+"""With the texts of their client ids."""
 
 
 class StorageFull(Exception):  # noqa: N818 - named for what is wrong
@@ -48,10 +50,12 @@ class DiskGuard:
             self.is_full = not self._reserve.acquire(leaves_as_much=True)
 
     def takes(self, group: np.ndarray) -> bool:
-        """Whether a command is taken now."""
+        """Whether a command, or a block of them, is taken now."""
         return not self.is_full or ends_risk(group)
 
 
 def ends_risk(group: np.ndarray) -> bool:
-    """Whether a command cancels or halts."""
-    return int(group["kind"][0]) in TAKEN_WHEN_FULL
+    """Whether a command cancels or halts; of a block, whether all of them do."""
+    if len(group) == 1:
+        return int(group["kind"][0]) in TAKEN_WHEN_FULL
+    return bool(np.isin(group["kind"], _TAKEN_RECORDS).all())

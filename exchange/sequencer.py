@@ -32,6 +32,8 @@ from exchange.venue.schema import CONTINUATIONS_MAX, Command
 from matching.schema import ORDER_COMMAND
 
 BATCH_RECORDS_MAX = 4_096
+BLOCK_RECORDS_MAX = 2_048
+"""A block of commands is never split between batches, so it is no longer than half of one."""
 QUEUED_RECORDS_MAX = 1 << 17
 QUEUED_TO_END_RISK_MAX = QUEUED_RECORDS_MAX + (1 << 14)
 """A queue that is full of other commands has room for cancels and halts."""
@@ -51,7 +53,7 @@ class ExchangeStopped(Exception):  # noqa: N818 - named for what is wrong
 
 
 class Request(NamedTuple):
-    """One command, with what the caller wants back."""
+    """One command, or a block of whole ones that stay together, with what the caller wants back."""
 
     group: np.ndarray
     ticket: Any
@@ -66,11 +68,12 @@ class Look(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A durable batch, with the tickets of its commands and the sequence of each one's head."""
+    """A durable batch, with the tickets of its requests and the sequences of the first and the last record of each."""
 
     published: Published
     tickets: list[Any]
     sequences: np.ndarray
+    last_sequences: np.ndarray
     capture: Capture | None
     chain_hash: bytes
 
@@ -130,7 +133,7 @@ class Sequencer:
 
     def submit(self, requests: list[Request]) -> None:
         """Queue commands, all or none. Raises Overloaded or ExchangeStopped."""
-        assert all(1 <= len(request.group) <= 1 + CONTINUATIONS_MAX for request in requests), "a request is one command"
+        assert all(1 <= len(request.group) <= BLOCK_RECORDS_MAX for request in requests), "a block is too long"
         records = sum(len(request.group) for request in requests)
         with self._wake:
             if self._stopping or self._failed:
@@ -249,6 +252,7 @@ class Sequencer:
             Published(first_sequence, time_ns, records, events, self._venue.figures_after(events)),
             [request.ticket for request in batch],
             sequences.astype(np.uint64),
+            (sequences + lengths - 1).astype(np.uint64),
             self._capture_if_due(is_last),
             self._journal.last_hash,
         )
@@ -288,3 +292,6 @@ def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:
     brings_order = (records["kind"] == Command.PLACE) | (records["kind"] == Command.LEG)
     unnamed = np.flatnonzero(brings_order & (records["order_id"] == 0))
     records["order_id"][unnamed] = first_sequence + unnamed
+
+
+assert 1 + CONTINUATIONS_MAX <= BLOCK_RECORDS_MAX, "a single command is too long for a request"

@@ -44,7 +44,7 @@ TakenT = TypeVar("TakenT")
 
 
 class Reply(NamedTuple):
-    """What became of one command: its events, the outcome last."""
+    """What became of one command: its events, the outcome last; of a block, those of each command in their order."""
 
     sequence: int
     time_ns: int
@@ -229,7 +229,7 @@ class Exchange:
     def _reply(self, delivery: Delivery) -> None:
         events = delivery.published.events
         firsts = np.searchsorted(events["sequence"], delivery.sequences, "left").tolist()
-        ends = np.searchsorted(events["sequence"], delivery.sequences, "right").tolist()
+        ends = np.searchsorted(events["sequence"], delivery.last_sequences, "right").tolist()
         time_ns = delivery.published.time_ns
         for future, sequence, first, end in zip(
             delivery.tickets, delivery.sequences.tolist(), firsts, ends, strict=True

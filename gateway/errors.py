@@ -32,7 +32,7 @@ class DoorError(IntEnum):
     MALFORMED_CURSOR = 414
     BODY_TOO_LARGE = 415
     FRAME_TOO_LARGE = 416
-    BINARY_FRAME = 417
+    INVALID_FRAME = 417
     NOT_FOUND = 420
     METHOD_NOT_ALLOWED = 421
     BAD_REQUEST = 422
@@ -101,7 +101,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.MALFORMED_CURSOR: Answer(422, "send a cursor as an earlier answer gave it", "cursor"),
     DoorError.BODY_TOO_LARGE: Answer(413, "send a smaller body"),
     DoorError.FRAME_TOO_LARGE: Answer(413, "send smaller frames"),
-    DoorError.BINARY_FRAME: Answer(400, "send JSON in text frames"),
+    DoorError.INVALID_FRAME: Answer(400, "a binary frame is a header and records, of 64 bytes each: docs/binary.md"),
     DoorError.NOT_FOUND: Answer(404, "there is nothing at this path; docs/api.md lists what there is"),
     DoorError.METHOD_NOT_ALLOWED: Answer(405, "use a method that the Allow header names"),
     DoorError.BAD_REQUEST: Answer(400, "the request does not follow HTTP"),

@@ -47,6 +47,7 @@ def instrument_row(tranche: TrancheView) -> Row:
     bid_ticks, ask_ticks = book.best_bid_ticks, book.best_ask_ticks
     return {
         "symbol": tranche.symbol,
+        "instrument_id": tranche.instrument_id,
         "region": tranche.region,
         "tier": Tier(tranche.tier).name.lower(),
         "start": _second_text(tranche.start_ns),

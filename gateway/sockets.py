@@ -21,6 +21,10 @@ FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
 """A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
 
 
+class BinaryMessage(bytes):
+    """A message that goes out as a binary frame."""
+
+
 class Ending(NamedTuple):
     """Why a connection ends, as the close frame tells it."""
 
@@ -70,11 +74,11 @@ class Socket:
             self._ending.set_result(ending)
 
     async def run(
-        self, request: web.Request, hear: Callable[[bytes], None], refuse_binary: Callable[[], None]
+        self, request: web.Request, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]
     ) -> web.WebSocketResponse:
-        """Serve the connection: `hear` is called with each text frame."""
+        """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one."""
         await self._response.prepare(request)
-        reader = asyncio.create_task(self._read(hear, refuse_binary))
+        reader = asyncio.create_task(self._read(hear, hear_binary))
         writer = asyncio.create_task(self._outbox.send_all(self._send))
         try:
             ends: list[asyncio.Future[Any]] = [reader, writer, self._ending]
@@ -87,7 +91,7 @@ class Socket:
             await self._close(request, self._ending.result() if self._ending.done() else SHUTDOWN)
         return self._response
 
-    async def _read(self, hear: Callable[[bytes], None], refuse_binary: Callable[[], None]) -> None:
+    async def _read(self, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]) -> None:
         frames = 0
         async for frame in self._response:
             frames += 1
@@ -97,10 +101,11 @@ class Socket:
             if frame.type is WSMsgType.TEXT:
                 hear(frame.data)
             elif frame.type is WSMsgType.BINARY:
-                refuse_binary()
+                hear_binary(frame.data)
 
     async def _send(self, message: bytes) -> None:
-        await self._response.send_frame(message, WSMsgType.TEXT)
+        kind = WSMsgType.BINARY if isinstance(message, BinaryMessage) else WSMsgType.TEXT
+        await self._response.send_frame(message, kind)
 
     async def _flush(self, writer: asyncio.Task[None]) -> None:
         sent = asyncio.create_task(self._outbox.sent())

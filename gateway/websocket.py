@@ -21,6 +21,7 @@ from exchange.venue.schema import Reject
 from gateway import codec
 from gateway.alternatives import with_alternatives
 from gateway.auth import require_role
+from gateway.binary_lane import BinaryLane
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY, Gateway
 from gateway.guard_table import GuardRow
@@ -94,6 +95,7 @@ class Session:
         self._under_way = UnderWay(gateway.settings.requests_in_flight_max)
         self._tasks: set[asyncio.Task[None]] = set()
         """Answers that take a further look; the loop itself would not keep them."""
+        self._lane = BinaryLane(self)
         self._operations: dict[str, Handling] = {
             "login": self._login,
             "logout": self._logout,
@@ -114,7 +116,7 @@ class Session:
         gateway.sessions.add(self)
         self._subscriptions.begin()
         try:
-            return await self._socket.run(request, self._hear, self._refuse_binary)
+            return await self._socket.run(request, self._hear, self._lane.hear)
         finally:
             self._subscriptions.end()
             self._unguard(is_cancelling=True)
@@ -148,11 +150,9 @@ class Session:
         try:
             head, fields = self._read(payload)
             name = head.id
-            self._charge(operation_on_socket(head.op))
+            self.charge(operation_on_socket(head.op))
             if head.op not in self._operations:
                 raise ApiError(DoorError.UNKNOWN_OPERATION)
-            if self._gateway.is_closing:
-                raise ApiError(DoorError.SHUTTING_DOWN)
             self._operations[head.op](name, fields)
         except ApiError as error:
             self._refuse(name, error)
@@ -169,10 +169,13 @@ class Session:
             return parse(RequestHead, {key: fields.pop(key) for key in ("id", "op") if key in fields}), fields
         except ApiError as error:
             if error.error is not DoorError.FRAME_TOO_LARGE:
-                self._charge(MESSAGE)
+                self.charge(MESSAGE)
             raise
 
-    def _charge(self, operation: Operation) -> None:
+    def charge(self, operation: Operation) -> None:
+        """Let the account pay for a request, or before a login the address. Raises ApiError."""
+        if self._gateway.is_closing:
+            raise ApiError(DoorError.SHUTTING_DOWN)
         rates = self._gateway.rates
         if operation is ATTEMPT:
             rates.charge_attempt(self._address)
@@ -180,9 +183,6 @@ class Session:
             rates.charge_address(self._address, operation)
         else:
             rates.charge(self._key, operation)
-
-    def _refuse_binary(self) -> None:
-        self._refuse(None, ApiError(DoorError.BINARY_FRAME))
 
     def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(LoginRequest, fields)
@@ -289,40 +289,45 @@ class Session:
         self._answer(name, topic_row(self._view, topic))
 
     def _place(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._ordering_account()
+        account_id = self.ordering_account()
         request = parse(PlaceRequest, self._guarded(fields))
         group = codec.place_command(self._view, account_id, request)
         tell = one_reply(partial(codec.place_answer, self._view, request))
         if request.alternatives:
-            self._charge(ANALYSIS)
+            self.charge(ANALYSIS)
             futures = self._queue([group], PLACE)
             self._tell_later(name, self._with_alternatives(account_id, request, futures, tell))
         else:
             self._submit(name, [group], tell, PLACE)
 
     def _cancel(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._ordering_account()
+        account_id = self.ordering_account()
         request = parse(CancelRequest, fields)
         group = codec.cancel_command(account_id, request, request)
         self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)), CANCEL)
 
     def _replace(self, name: RequestName, fields: dict[str, Any]) -> None:
-        account_id = self._ordering_account()
+        account_id = self.ordering_account()
         request = parse(ReplaceRequest, fields)
         group = codec.replace_command(account_id, request, request)
         self._submit(name, [group], one_reply(partial(codec.change_answer, self._view)), PLACE)
 
     def _enter(self, operation: OrderOperation, name: RequestName, fields: dict[str, Any]) -> None:
         """An operation on many orders."""
-        account_id = self._ordering_account(*operation.roles)
+        account_id = self.ordering_account(*operation.roles)
         entry = operation.entry(self._view, account_id, self._guarded(fields) if operation.brings_orders else fields)
         self._submit(name, entry.groups, entry.answer, PLACE if operation.brings_orders else CANCEL)
 
+    @property
+    def session_id(self) -> int:
+        """Under which number orders go with the connection; 0 if they do not."""
+        return 0 if self._guard is None or self._guard.of_account else self._guard.session_id
+
     def _guarded(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Terms of orders that go with the connection, if orders do and nothing else is said."""
-        if self._guard is None or self._guard.of_account:
+        if not self.session_id:
             return fields
-        session = {"session": self._guard.session_id}
+        session = {"session": self.session_id}
         if "orders" not in fields:
             return session | fields
         orders = fields["orders"]
@@ -344,7 +349,8 @@ class Session:
         require_role(self._key, *(roles or OWNERS))
         return self._key.account_id
 
-    def _ordering_account(self, *roles: Role) -> int:
+    def ordering_account(self, *roles: Role) -> int:
+        """The account that orders over the connection, by a key with one of these roles. Raises ApiError."""
         account_id = self._trading_account(*roles)
         assert self._key is not None, "whoever has an account has logged in"
         require_scope(self._key.terms, Scope.TRADE)
@@ -367,6 +373,12 @@ class Session:
         waiting = set(futures)
         for future in futures:
             future.add_done_callback(partial(self._settle, name, answer, room, futures, waiting))
+
+    def send(self, block: np.ndarray, room: Operation, settle: Callable[[asyncio.Future[Reply]], None]) -> None:
+        """Queue a block of commands; `settle` is called when it is durable. Raises ApiError."""
+        (future,) = self._queue([block], room)
+        future.add_done_callback(lambda _: self._under_way.end(room))
+        future.add_done_callback(settle)
 
     def _queue(self, groups: Sequence[np.ndarray], room: Operation) -> list[asyncio.Future[Reply]]:
         """Queue commands, each of which counts as under way. Orders leave room for cancels. Raises ApiError."""

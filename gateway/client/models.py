@@ -35,6 +35,7 @@ class Instrument(Answer):
     """One tranche. Prices in USD per Mbps-hour, quantities in lots."""
 
     symbol: str
+    instrument_id: int
     region: str
     tier: str
     start: datetime

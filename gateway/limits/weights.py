@@ -36,6 +36,9 @@ PLACE_MANY = Operation(
 )
 QUOTE = Operation("quote", 40, Payer.ACCOUNT, ("PUT /v1/quotes", "quote"), "a mass quote of up to 64 tranches")
 BASKET = Operation("basket", 16, Payer.ACCOUNT, ("POST /v1/baskets", "basket"), "a basket of up to 16 legs")
+FRAME = Operation(
+    "frame", 16, Payer.ACCOUNT, (), "a binary frame of up to 1,023 records; one of cancels alone is a cancel"
+)
 CANCEL = Operation(
     "cancel",
     1,
@@ -112,6 +115,7 @@ OPERATIONS = (
         PLACE_MANY,
         QUOTE,
         BASKET,
+        FRAME,
         CANCEL,
         KILL_SWITCH,
         BATCH,

@@ -168,13 +168,6 @@ async def test_a_frame_far_too_large_to_be_read_ends_only_its_connection(doors):
         assert (await bystander.ask("ping"))["ok"]
 
 
-async def test_a_binary_frame_is_refused_by_name(doors):
-    async with connect(doors) as peer:
-        await peer.socket.send_bytes(b'{"op": "ping", "id": 1}')
-        assert (await peer.message())["error"]["code"] == "binary_frame"
-        assert (await peer.ask("ping"))["ok"]
-
-
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
 async def test_a_page_of_another_site_cannot_open_a_socket(doors, origin):
     with pytest.raises(WSServerHandshakeError) as refused:
