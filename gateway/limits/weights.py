@@ -109,23 +109,8 @@ ATTEMPT = Operation(
 )
 
 OPERATIONS = (
-    *(
-        PLACE,
-        REPLACE,
-        PLACE_MANY,
-        QUOTE,
-        BASKET,
-        FRAME,
-        CANCEL,
-        KILL_SWITCH,
-        BATCH,
-        ANALYSIS,
-        KEY,
-        SUBSCRIBE,
-        READ,
-        COMMAND,
-        MESSAGE,
-    ),
+    *(PLACE, REPLACE, PLACE_MANY, QUOTE, BASKET, FRAME, CANCEL, KILL_SWITCH),
+    *(BATCH, ANALYSIS, KEY, SUBSCRIBE, READ, COMMAND, MESSAGE),
     *(LOOK, LIST, ATTEMPT),
 )
 _BY_REQUEST = {request: operation for operation in OPERATIONS for request in operation.requests}
