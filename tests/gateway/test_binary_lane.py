@@ -92,7 +92,7 @@ async def test_a_fill_tells_the_taker_its_price_and_nothing_of_the_other(doors):
 
 
 async def test_quotes_baskets_icebergs_and_mass_cancels_go_the_same_way(doors):
-    alice, bob = await doors.account("alice"), await doors.account("bob")
+    alice, bob = await doors.account("alice", ("trader", "market_maker")), await doors.account("bob")
     one, other = instrument_of(doors), instrument_of(doors, doors.other_symbol)
     quotes = [Quote(each, PRICE - 1_000, 4, PRICE, 5) for each in (one, other)]
     iceberg = commands.place(0, one, Side.SELL, PRICE + 1_000, 50, display_lots=10)
@@ -107,6 +107,27 @@ async def test_quotes_baskets_icebergs_and_mass_cancels_go_the_same_way(doors):
         assert answer.records["kind"].tolist()[-1] == EventKind.MASS_CANCELLED
         assert answer.records["counter_order_id"].tolist()[-1] == 5
     assert doors.exchange.view.open_orders(alice.account_id) == []
+
+
+async def test_quotes_need_the_role_of_a_market_maker(doors):
+    key, instrument = await doors.account("alice"), instrument_of(doors)
+    async with connect(doors, key) as peer:
+        answer = await exchange_frames(
+            peer, orders(commands.mass_quote(0, [Quote(instrument, PRICE, 1, PRICE + 10, 1)]))
+        )
+    assert (answer.kind, answer.code) == (FrameKind.REFUSED, DoorError.ROLE_MISSING)
+    assert doors.exchange.view.open_orders(key.account_id) == []
+
+
+async def test_orders_of_the_lane_go_with_a_connection_that_guards_them(doors):
+    key, instrument = await doors.account("alice"), instrument_of(doors)
+    async with connect(doors, key) as peer:
+        assert (await peer.ask("set", cancel_on_disconnect="connection"))["ok"]
+        await exchange_frames(peer, orders(commands.place(0, instrument, Side.BUY, PRICE, 5)))
+        assert len(doors.exchange.view.open_orders(key.account_id)) == 1
+    async with asyncio.timeout(PATIENCE_S):
+        while doors.exchange.view.open_orders(key.account_id):
+            await asyncio.sleep(0.01)
 
 
 async def test_nobody_orders_cancels_or_sees_for_another_account(doors):
@@ -169,35 +190,41 @@ async def test_who_has_not_logged_in_is_refused_by_number_and_may_then_log_in(do
         assert (await exchange_frames(peer, payload)).kind == FrameKind.OUTCOMES
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b"",
-        b'{"op": "ping", "id": 1}',
-        bytes(64),
-        orders(commands.cancel(0, order_id=1))[:-1],
-        orders(commands.cancel(0, order_id=1)) + bytes(64),
-        write_frame(FrameKind.ORDERS, 1),
-        write_frame(FrameKind.OUTCOMES, 1, commands.cancel(0, order_id=1)),
-        orders(commands.tick(1 << 60)),
-        orders(commands.deposit(1, 10**9)),
-        orders(commands.halt_market()),
-        orders(commands.place(0, 1, Side.BUY, PRICE, 5, client_id="a-text")),
-        orders(commands.place(0, 1, Side.BUY, PRICE, 5, display_lots=2)[:1]),
-        orders(commands.mass_quote(0, [Quote(1, 1, 1, 2, 1)])[1:]),
-        orders(commands.mass_quote(0, [Quote(1, 1, 1, 2, 1)])[:1], commands.cancel(0, order_id=1)),
-    ],
-    ids=lambda payload: f"{len(payload)}-{hash(payload) & 0xFFFF}",
-)
-async def test_what_is_no_frame_of_orders_is_refused_by_number_and_changes_nothing(doors, payload):
-    key = await doors.account("alice")
+NO_FRAMES = {
+    "nothing": b"",
+    "json": b'{"op": "ping", "id": 1}',
+    "zeros": bytes(64),
+    "cut off": orders(commands.cancel(0, order_id=1))[:-1],
+    "more than announced": orders(commands.cancel(0, order_id=1)) + bytes(64),
+    "without orders": write_frame(FrameKind.ORDERS, 1),
+    "outcomes": write_frame(FrameKind.OUTCOMES, 1, commands.cancel(0, order_id=1)),
+    "time": orders(commands.tick(1 << 60)),
+    "a deposit": orders(commands.deposit(1, 10**9)),
+    "a halt": orders(commands.halt_market()),
+    "a text": orders(commands.place(0, 1, Side.BUY, PRICE, 5, client_id="a-text")),
+    "terms cut off": orders(commands.place(0, 1, Side.BUY, PRICE, 5, display_lots=2)[:1]),
+    "an entry without a head": orders(commands.mass_quote(0, [Quote(1, 1, 1, 2, 1)])[1:]),
+    "a head with others behind": orders(
+        commands.mass_quote(0, [Quote(1, 1, 1, 2, 1)])[:1], commands.cancel(0, order_id=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_FRAMES)
+async def test_what_is_no_frame_of_orders_is_refused_by_number_and_changes_nothing(doors, name):
+    key = await doors.account("alice", ("trader", "market_maker"))
+    view = doors.exchange.view
+
+    def state():
+        cash = view.balances(key.account_id).cash_nano
+        return cash, view.resting_orders, view.trades, view.market_halted, view.time_ns < 1 << 60
+
     async with connect(doors, key) as peer:
-        before = doors.exchange.view.orders, doors.exchange.view.trades, doors.exchange.view.market_halted
-        answer = await exchange_frames(peer, payload)
+        before = state()
+        answer = await exchange_frames(peer, NO_FRAMES[name])
         assert (answer.kind, answer.code) == (FrameKind.REFUSED, DoorError.INVALID_FRAME)
         assert (await peer.ask("ping"))["ok"]
-    view = doors.exchange.view
-    assert (view.orders, view.trades, view.market_halted) == before
+    assert state() == before
 
 
 def taken_from(payload: bytes) -> np.ndarray | None:
