@@ -132,7 +132,7 @@ def block_of(frame: Frame, account_id: int, session_id: int) -> np.ndarray:
     block["order_id"][np.isin(block["kind"], NUMBERED)] = 0
     block["session_id"][heads[np.isin(block["kind"][heads], BRINGS_ORDERS)]] = session_id
     mass_cancels = block.view(MASS_CANCEL_COMMAND)
-    mass_cancels["flags"][block["kind"] == Command.MASS_CANCEL] |= MassFlag.BY_ACCOUNT
+    mass_cancels["flags"][block["kind"] == Command.MASS_CANCEL] |= np.uint8(MassFlag.BY_ACCOUNT)
     return block
 
 

@@ -24,7 +24,7 @@ from gateway.binary_frames import (
 )
 from gateway.errors import ApiError, DoorError
 from matching.schema import MASS_CANCEL_COMMAND, ORDER_COMMAND, ORDER_EVENT, EventKind, MassFlag, OrderFlag, Side
-from tests.gateway.doors import PATIENCE_S
+from tests.gateway.doors import PATIENCE_S, until
 from tests.gateway.peer import connect
 
 PRICE = 40_000
@@ -125,9 +125,7 @@ async def test_orders_of_the_lane_go_with_a_connection_that_guards_them(doors):
         assert (await peer.ask("set", cancel_on_disconnect="connection"))["ok"]
         await exchange_frames(peer, orders(commands.place(0, instrument, Side.BUY, PRICE, 5)))
         assert len(doors.exchange.view.open_orders(key.account_id)) == 1
-    async with asyncio.timeout(PATIENCE_S):
-        while doors.exchange.view.open_orders(key.account_id):
-            await asyncio.sleep(0.01)
+    await until(lambda: not doors.exchange.view.open_orders(key.account_id))
 
 
 async def test_nobody_orders_cancels_or_sees_for_another_account(doors):

@@ -8,7 +8,8 @@ from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Event, Reason
 from exchange.view import OrderView
 from exchange.view.records import CANCELLED, FILLED
-from gateway.messages import account_updates, orders_updates
+from gateway.account_events import account_events
+from gateway.own_orders import orders_updates
 from matching.schema import TimeInForce
 from tests.exchange.view.markets import (
     ALICE,
@@ -92,10 +93,10 @@ def test_the_owner_is_told_of_the_order_of_its_fill_and_of_its_end_and_nobody_el
     market.place(DAVE, SELL, 41_000, 6)
     batch = market.send(time_ns=FIRST_GATE_NS)
     forced = forced_order(market)
-    events = account_updates(market.view, batch, (ALICE, BOB, DAVE))
-    (told,) = [row for row in events[BOB]["events"] if row["kind"] == "forced_order"]
+    events = account_events(market.view, batch, (ALICE, BOB, DAVE))
+    (told,) = [row for row in events[BOB] if row["kind"] == "forced_order"]
     assert (told["order_id"], told["side"], told["quantity"]) == (forced.order_id, "buy", str(SOLD_LOTS))
-    assert not any(row["kind"] == "forced_order" for each in (ALICE, DAVE) for row in events[each]["events"])
+    assert not any(row["kind"] == "forced_order" for each in (ALICE, DAVE) for row in events[each])
     orders = orders_updates(market.view, batch, (ALICE, BOB, DAVE))
     (row,) = orders[BOB]["orders"]
     assert (row["forced"], row["status"], row["reason"]) == (True, "cancelled", "gate_closed")
