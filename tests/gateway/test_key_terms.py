@@ -89,7 +89,19 @@ GIVER = KeyTerms(7, frozenset({Role.TRADER}), frozenset({Scope.READ, Scope.KEYS}
         ({"expires_ns": 0}, "expires_time"),
         ({"expires_ns": 901}, "expires_time"),
     ],
-    ids=str,
+    ids=[
+        *(
+            "an administrator",
+            "a market maker",
+            "trade",
+            "everywhere",
+            "wider",
+            "beside",
+            "all of the sixth",
+            "never",
+            "later",
+        )
+    ],
 )
 def test_a_key_gives_no_more_than_it_has(change, param):
     refusal = refusal_of(check_gift, GIVER, GIVER._replace(**change))
