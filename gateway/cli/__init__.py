@@ -9,6 +9,7 @@ from exchange.cli.bench import bench_app
 from exchange.cli.replay import replay_app
 from exchange.cli.upgrade import upgrade
 from exchange.cli.verify import verify
+from gateway.cli.bench import feed, gateway
 from gateway.cli.delivery import delivery_app
 from gateway.cli.doctor import doctor
 from gateway.cli.keys import keys_app
@@ -41,6 +42,8 @@ app.command()(verify)
 app.command()(backup)
 app.command()(restore)
 app.command()(upgrade)
+bench_app.command()(gateway)
+bench_app.command()(feed)
 app.add_typer(bench_app, name="bench", help="Measure the parts that serve.")
 app.add_typer(replay_app, name="replay", help="Drive matching with recorded markets.")
 app.command()(doctor)

@@ -6,11 +6,15 @@ from itertools import count
 
 import numpy as np
 
+from exchange.venue.schema import Reject
 from gateway.binary_frames import Frame, FrameKind, read_frame, write_frame
 from gateway.client.errors import RefusedError, StreamClosedError
-from gateway.errors import CORE_ANSWERS, DOOR_ANSWERS, ApiError
+from gateway.errors import CORE_ANSWERS, DOOR_ANSWERS, ApiError, DoorError
 
-_ERRORS = {int(error): error for error in (*DOOR_ANSWERS, *CORE_ANSWERS)}
+_ERRORS: dict[int, DoorError | Reject] = {
+    **{int(error): error for error in DOOR_ANSWERS},
+    **{int(error): error for error in CORE_ANSWERS},
+}
 
 
 class FramesUnderWay:

@@ -1,0 +1,1 @@
+"""What the doors cost: the exchange as it serves, beside bare aiohttp in the same run."""

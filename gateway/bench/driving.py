@@ -1,0 +1,117 @@
+"""Sending messages on a socket: so many under way at a time, or by the clock. Answers come in the order of requests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from time import perf_counter_ns
+from typing import NamedTuple
+
+import numpy as np
+
+from exchange.bench.rates import per_second
+from gateway.bench.processes import BenchError
+from gateway.bench.wire import HttpWire, SocketWire, Wire
+
+PATIENCE_S = 60.0
+"""Longer than any round may take beyond its time."""
+
+
+class Driven(NamedTuple):
+    """When each message was sent and answered, and the answers."""
+
+    sent_ns: np.ndarray
+    answered_ns: np.ndarray
+    answers: list[bytes]
+
+    @property
+    def rate(self) -> float:
+        """Answers a second, from the first message to the last answer."""
+        return per_second(len(self.answers), float(self.answered_ns[-1] - self.sent_ns[0]))
+
+    @property
+    def latency_ns(self) -> np.ndarray:
+        """How long each answer took."""
+        return self.answered_ns - self.sent_ns
+
+
+async def drive(wire: Wire, messages: Sequence[bytes], window: int) -> Driven:
+    """Send messages with at most `window` of them under way; half a window is written at once.
+
+    Raises ConnectionError or BenchError.
+    """
+    sent_ns: list[int] = []
+    answered_ns: list[int] = []
+    answers: list[bytes] = []
+    finished: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def send_more() -> None:
+        first = len(sent_ns)
+        more = messages[first : len(answers) + window]
+        if more:
+            sent_ns.extend([perf_counter_ns()] * len(more))
+            wire.write(b"".join(more))
+
+    def hear(answer: bytes) -> None:
+        answers.append(answer)
+        answered_ns.append(perf_counter_ns())
+        if len(answers) == len(messages):
+            finished.set_result(answer)
+        elif 2 * (len(sent_ns) - len(answers)) <= window:
+            send_more()
+
+    wire.hear = hear
+    send_more()
+    async with in_time():
+        await wire.answered(finished)
+    return Driven(np.array(sent_ns), np.array(answered_ns), answers)
+
+
+async def drive_by_the_clock(wire: SocketWire, messages: Sequence[bytes], rate: float) -> Driven:
+    """Send so many messages a second, however slowly they are answered. Raises ConnectionError.
+
+    `sent_ns` is when each was meant to be sent: a message that had to wait here has waited all the same.
+    """
+    answered_ns: list[int] = []
+    answers: list[bytes] = []
+    finished: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def hear(answer: bytes) -> None:
+        answers.append(answer)
+        answered_ns.append(perf_counter_ns())
+        if len(answers) == len(messages):
+            finished.set_result(answer)
+
+    wire.hear = hear
+    start_ns = perf_counter_ns()
+    due_ns = start_ns + (np.arange(len(messages)) * (1e9 / rate)).astype(np.int64)
+    sent = 0
+    async with in_time():
+        while sent < len(messages) and not wire.lost.done():
+            due = int((perf_counter_ns() - start_ns) * rate / 1e9) + 1
+            if due > sent:
+                wire.write(b"".join(messages[sent:due]))
+                sent = min(due, len(messages))
+            # A sleep of any length would be late; this core has nothing else to do.
+            await asyncio.sleep(0)
+        await wire.answered(finished)
+    return Driven(due_ns, np.array(answered_ns), answers)
+
+
+async def drive_many(wires: Sequence[HttpWire], requests: Sequence[bytes]) -> Driven:
+    """Send requests over many connections, one at a time on each, in turn. Raises ConnectionError."""
+    shares = [requests[at :: len(wires)] for at in range(len(wires))]
+    driven = await asyncio.gather(*(drive(wire, share, 1) for wire, share in zip(wires, shares, strict=True)))
+    first_ns = min(int(each.sent_ns[0]) for each in driven)
+    last_ns = max(int(each.answered_ns[-1]) for each in driven)
+    answers = [answer for each in driven for answer in each.answers]
+    return Driven(np.array([first_ns]), np.array([last_ns]), answers)
+
+
+@asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """Whatever is waited for within must come. Raises BenchError."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            yield
+    except TimeoutError:
+        raise BenchError(f"answers did not come within {PATIENCE_S:g} s") from None

@@ -1,0 +1,103 @@
+"""The process that serves the exchange: the doors as `bwx serve` opens them, on a store that syncs each commit.
+
+Budgets are raised so far that they never bind, heartbeats and pings so far apart that none falls into a measurement.
+Everything else is as an installation starts with.
+"""
+
+import gc
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+
+from exchange import commands
+from exchange.service import Exchange
+from exchange.venue.schema import Tier
+from exchange.warm_up import warm_up
+from gateway.accounts import ensure_account
+from gateway.app import make_app, make_runner
+from gateway.audit import AuditLog
+from gateway.bench.processes import HOST, until_closed
+from gateway.keys import KeyStore
+from gateway.reservation_key import ReservationKey
+from gateway.settings import GatewaySettings
+
+NANO_PER_S = 1_000_000_000
+HOUR_S = 3_600
+HOURS_TO_START = 48
+WINDOWS = 4
+MIDDLE_TICKS = 30_000
+CASH_NANO = 10**17
+WEIGHT = 10**9
+NEVER_S = 86_400.0
+
+
+class Door(NamedTuple):
+    """Where the exchange is served, for whom, and what is traded."""
+
+    url: str
+    key_id: str
+    secret: str
+    symbol: str
+    instrument_id: int
+
+
+def settings_to_measure(connections: int) -> GatewaySettings:
+    """Doors that stop nobody."""
+    return GatewaySettings(
+        connections_max=2 * connections + 64,
+        connections_per_address_max=2 * connections + 64,
+        account_weight_per_s=WEIGHT,
+        account_weight_burst=WEIGHT,
+        market_maker_weight_per_s=WEIGHT,
+        market_maker_weight_burst=WEIGHT,
+        address_weight_per_s=WEIGHT,
+        address_weight_burst=WEIGHT,
+        attempts_per_address_per_s=WEIGHT,
+        attempts_per_address_burst=WEIGHT,
+        nonces_max=100_000_000,
+        heartbeat_interval_s=NEVER_S,
+        ping_interval_s=NEVER_S,
+    )
+
+
+async def serve_exchange(pipe: Connection, directory: Path, connections: int) -> None:
+    """Serve until the pipe is closed."""
+    warm_up()
+    exchange = await Exchange.open(directory, synchronous="FULL")
+    gc.freeze()
+    keys, audit = KeyStore.open(directory), AuditLog.open(directory)
+    await _list_windows(exchange)
+    account_id = await ensure_account(exchange, "bench", deposit_nano=CASH_NANO)
+    key = keys.create(account_id, ("trader", "market_maker"))
+    reservation_key = ReservationKey.open(directory)
+    runner = make_runner(make_app(exchange, keys, reservation_key, settings_to_measure(connections), audit))
+    await runner.setup()
+    await web.TCPSite(runner, HOST, 0).start()
+    symbol, instrument_id = max(exchange.view.tranche_by_symbol.items(), key=lambda entry: entry[1])
+    url = f"http://{HOST}:{runner.addresses[0][1]}"
+    pipe.send(Door(url, key.key_id, key.secret, symbol, instrument_id))
+    await until_closed(pipe)
+    await runner.cleanup()
+    await exchange.close()
+    keys.close()
+    audit.close()
+
+
+async def _list_windows(exchange: Exchange) -> None:
+    first_start_s = (time.time_ns() // NANO_PER_S // HOUR_S + HOURS_TO_START) * HOUR_S
+    calendar = commands.define_series(
+        1,
+        1,
+        Tier.EF,
+        first_start_ns=first_start_s * NANO_PER_S,
+        duration_s=HOUR_S,
+        gate_lead_s=60,
+        horizon_s=(HOURS_TO_START + WINDOWS) * HOUR_S,
+        reference_ticks=MIDDLE_TICKS,
+    )
+    # A calendar lists its windows when time passes next, which it does with any command.
+    for command in (commands.define_region(1, "bench"), calendar, commands.resume_market()):
+        await exchange.submit(command)
