@@ -19,18 +19,23 @@ AUDIENCE: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("audience")
 
 async def serve_bare(pipe: Connection) -> None:
     """Serve until the pipe is closed."""
+    runner = web.AppRunner(make_bare_app(), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, 0).start()
+    pipe.send(f"http://{HOST}:{runner.addresses[0][1]}")
+    await until_closed(pipe)
+    await runner.cleanup()
+
+
+def make_bare_app() -> web.Application:
+    """The baselines as an application."""
     app = web.Application()
     app[AUDIENCE] = set()
     app.router.add_post("/v1/orders", echo)
     app.router.add_get("/v1/ws", echo_messages)
     app.router.add_get("/feed", hear)
     app.router.add_get("/publish", publish)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, 0).start()
-    pipe.send(f"http://{HOST}:{runner.addresses[0][1]}")
-    await until_closed(pipe)
-    await runner.cleanup()
+    return app
 
 
 async def echo(request: web.Request) -> web.Response:

@@ -200,7 +200,7 @@ class Measurement:
         _check_all([await socket.ask(self._orders.cancel_all())])
 
     async def _send_frames(self, stream: Stream) -> float:
-        count = min(FRAMES_MAX, max(FRAMES_UNDER_WAY, round(FRAMES_MAX * self._seconds)))
+        count = min(FRAMES_MAX, max(1, round(FRAMES_MAX * self._seconds)))
         frames = [self._orders.records(FRAME_RECORDS) for _ in range(count)]
         deadline_ns = perf_counter_ns() + round(self._seconds * 1e9)
         sent = 0

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from exchange.cli.bench import bench_app
 from gateway import cli
+from gateway.bench import feed, gateway
 
 GATEWAY_KEYS = [
     "seconds",
@@ -47,13 +48,16 @@ def run(*arguments: str):
     return CliRunner().invoke(bench_app, arguments)
 
 
-def test_the_bench_of_the_gateway_prints_one_line_of_json_and_leaves_no_file(tmp_path: Path) -> None:
+def test_the_bench_of_the_gateway_prints_one_line_of_json_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "ROUNDS", 2)
     outcome = run("gateway", "--directory", str(tmp_path), "--seconds", "0.01")
     assert outcome.exit_code == 0, outcome.output
     (line,) = outcome.stdout.splitlines()
     result = orjson.loads(line)
     assert list(result) == GATEWAY_KEYS
-    assert (result["seconds"], result["rounds"]) == (0.01, 5)
+    assert (result["seconds"], result["rounds"]) == (0.01, 2)
     assert min(result[name] for name in GATEWAY_KEYS if name != "ack_extra_us") > 0
     assert result["half_orders_per_second"] == pytest.approx(result["json_orders_per_second"] / 2, abs=1)
     apart_us = result["ack_us_p50"] - result["echo_us_p50"] - result["commit_us_p50"]
@@ -61,13 +65,16 @@ def test_the_bench_of_the_gateway_prints_one_line_of_json_and_leaves_no_file(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_bench_of_the_feed_prints_one_line_of_json_and_leaves_no_file(tmp_path: Path) -> None:
+def test_the_bench_of_the_feed_prints_one_line_of_json_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "ROUNDS", 2)
     outcome = run("feed", "--directory", str(tmp_path), "--seconds", "0.01", "--subscribers", "20")
     assert outcome.exit_code == 0, outcome.output
     (line,) = outcome.stdout.splitlines()
     result = orjson.loads(line)
     assert list(result) == FEED_KEYS
-    assert (result["seconds"], result["rounds"], result["subscribers"]) == (0.01, 5, 20)
+    assert (result["seconds"], result["rounds"], result["subscribers"]) == (0.01, 2, 20)
     # Twenty connections may fit into pages that a server has already.
     assert min(result[name] for name in FEED_KEYS if "idle" not in name) > 0
     assert result["messages_per_second"] == pytest.approx(20 * result["deltas_per_second"], rel=0.01)
