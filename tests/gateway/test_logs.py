@@ -9,6 +9,7 @@ import structlog
 from gateway.logs import configure_logs
 from tests.gateway.doors import signed_headers
 from tests.gateway.peer import connect
+from tests.gateway.wire import dial
 
 
 async def test_no_secret_signature_or_nonce_is_logged_whatever_goes_wrong(doors, caplog, monkeypatch):
@@ -27,8 +28,7 @@ async def test_no_secret_signature_or_nonce_is_logged_whatever_goes_wrong(doors,
             # A real fault, deep within requests on both doors: the view is taken away under them.
             monkeypatch.setattr(type(doors.exchange.view), "open_orders", None)
             assert (await doors.ask("GET", "/v1/orders", key))[0] == 500
-            await peer.ask("subscribe", channel="orders")
-            assert (await peer.message())["error"]["code"] == "internal_error"
+            assert (await peer.ask("subscribe", channel="orders"))["error"]["code"] == "internal_error"
     logged = printed.getvalue() + caplog.text
     assert "request_failed" in logged
     assert "TypeError" in logged
@@ -43,6 +43,13 @@ def test_a_fault_is_logged_with_its_lines_and_without_the_values_of_variables():
     assert "_fail_with" in printed.getvalue()
     assert "ZeroDivisionError" in printed.getvalue()
     assert "correct-horse" not in printed.getvalue()
+
+
+async def test_bytes_that_are_no_http_are_refused_and_fill_no_log(doors, caplog):
+    async with dial(doors) as wire:
+        wire.send(b"GET /v1/time HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        assert b" 400 " in (await wire.rest()).split(b"\r\n")[0]
+    assert caplog.records == []
 
 
 def _fail_with(secret):
