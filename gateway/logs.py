@@ -4,6 +4,7 @@ import logging
 
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 
 def configure_logs() -> None:
@@ -24,6 +25,7 @@ def configure_logs() -> None:
 def is_fault(record: logging.LogRecord) -> bool:
     """Whether a record of the HTTP server tells of a fault of ours.
 
-    Bytes that are no HTTP are none: their sender is answered, and with a traceback for each anybody could fill the log.
+    Bytes that are no HTTP, or not encoded as they say, are none: their sender is answered, and with a traceback for
+    each anybody could fill the log.
     """
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError | RequestPayloadError)

@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 
+import pytest
 import structlog
 
 from gateway.logs import configure_logs
@@ -45,11 +46,21 @@ def test_a_fault_is_logged_with_its_lines_and_without_the_values_of_variables():
     assert "correct-horse" not in printed.getvalue()
 
 
-async def test_bytes_that_are_no_http_are_refused_and_fill_no_log(doors, caplog):
-    async with dial(doors) as wire:
-        wire.send(b"GET /v1/time HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
-        assert b" 400 " in (await wire.rest()).split(b"\r\n")[0]
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /v1/time HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        b"GET /v1/ws HTTP/1.1\r\nHost: a\r\nOrigin: http://[\r\n\r\n",
+    ],
+    ids=["host-twice", "not-gzip", "no-origin"],
+)
+async def test_a_request_that_is_none_fills_no_log(serve, caplog, capsys, request_bytes):
+    async with serve(head_wait_s=0.2) as doors, dial(doors) as wire:
+        wire.send(request_bytes)
+        assert (await wire.rest()).split(b" ")[1] in (b"400", b"401", b"403")
     assert caplog.records == []
+    assert "request_failed" not in capsys.readouterr().out
 
 
 def _fail_with(secret):
