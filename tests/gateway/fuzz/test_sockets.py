@@ -67,7 +67,7 @@ async def fuzz(doors: Doors, effects: Effects, count: int, seed: int) -> set[int
                 assert done <= told, f"commands {done - told} did something that no answer tells of"
             except Exception as error:
                 lines = "\n".join(f"{kind.name} {payload!r}" for kind, payload in sent)
-                raise AssertionError(f"among inputs {at} to {at + AT_ONCE} of seed {seed}:\n{lines}") from error
+                raise AssertionError(f"among inputs {at} to {at + AT_ONCE} of seed {SEED}:\n{lines}") from error
             answered |= numbers
             if LOGGED_OUT in told:
                 assert (await peer.log_in(key))["ok"]
