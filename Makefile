@@ -26,11 +26,11 @@ check: $(VENV)/.dev  ## Format, lint, types
 bench: $(VENV)/.dev  ## Measure matching on generated flows of all shapes; with REFERENCE=path beside another book
 	@$(BIN)/python -m load_tests.match --charts docs $(if $(REFERENCE),--reference $(REFERENCE))
 
-sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of a disk, every bit, generated markets; with MINUTES=60 (SEED=7) a hunt in fresh worlds for so long
+sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of a disk, every bit, generated markets, a million wrong inputs; with MINUTES=60 (SEED=7) a hunt in fresh worlds for so long
 ifdef MINUTES
 	@$(BIN)/python -m tests.simulation.hunt --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 else
-	@BWX_SIM_KILLS=1000 BWX_SIM_SEEDS=200 BWX_SIM_FLIPS=all BWX_SIM_FAULTS=all BWX_SIM_STREAM_S=600 BWX_SIM_CUTS=1000 BWX_HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q tests/simulation tests/matching tests/exchange/venue tests/gateway/test_streams.py
+	@BWX_SIM_KILLS=1000 BWX_SIM_SEEDS=200 BWX_SIM_FLIPS=all BWX_SIM_FAULTS=all BWX_SIM_STREAM_S=600 BWX_SIM_CUTS=1000 BWX_SIM_FUZZ=1000000 BWX_HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q tests/simulation tests/matching tests/exchange/venue tests/gateway/test_streams.py tests/gateway/fuzz
 endif
 
 docs: $(VENV)/.dev  ## Write the reference of the command line again

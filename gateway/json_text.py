@@ -22,9 +22,10 @@ def encode(value: object) -> bytes:
 def decode_object(payload: bytes) -> dict[str, Any]:
     """The fields of one JSON object. Raises ApiError."""
     try:
-        value = _DECODER.decode(payload.decode())
+        text = payload.decode()
         if b"\\u" in payload:
-            orjson.loads(payload)  # refuses half a surrogate pair, which no answer could quote
+            orjson.loads(payload)  # refuses half a surrogate pair, which no answer, and no refusal, could quote
+        value = _DECODER.decode(text)
     except RecursionError:
         raise ApiError(DoorError.MALFORMED_JSON, "the JSON is nested too deeply") from None
     except ValueError as error:

@@ -74,8 +74,16 @@ async def websocket(request: web.Request) -> web.WebSocketResponse:
 def _check_origin(request: web.Request) -> None:
     """A browser names the site whose page opens a socket; only our own pages may. Other programs send no origin."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
+    if origin is not None and _site_of(origin) != request.host.lower():
         raise ApiError(DoorError.FOREIGN_ORIGIN)
+
+
+def _site_of(origin: str) -> str | None:
+    """Host and port of an origin, or None of what is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 class Session:

@@ -54,10 +54,14 @@ class Peer:
 
     async def log_in(self, api_key: ApiKey, **changes: str) -> dict[str, Any]:
         """Sign and send a login, with some fields changed after signing."""
-        timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(8)
-        signature = sign(api_key.secret, canonical("LOGIN", "/v1/ws", timestamp, nonce, b""))
-        fields = {"key": api_key.key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature}
-        return await self.ask("login", **(fields | changes))
+        return await self.ask("login", **(signed_login(api_key) | changes))
+
+
+def signed_login(api_key: ApiKey) -> dict[str, str]:
+    """The fields of a login now."""
+    timestamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(8)
+    signature = sign(api_key.secret, canonical("LOGIN", "/v1/ws", timestamp, nonce, b""))
+    return {"key": api_key.key_id, "timestamp": timestamp, "nonce": nonce, "signature": signature}
 
 
 @asynccontextmanager

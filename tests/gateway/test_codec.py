@@ -74,6 +74,10 @@ def test_a_key_that_comes_twice_is_named():
     assert refusal_of(decode_object, b'{"price": "1", "price": "2"}') == ("duplicate_key", "price")
 
 
+def test_a_name_that_no_answer_could_quote_is_refused_before_it_is_counted():
+    assert refusal_of(decode_object, rb'{"\ud800": 1, "\ud800": 2}')[0] == "malformed_json"
+
+
 def test_a_json_object_is_read_as_it_stands():
     assert decode_object(b'{"a": "\\u00e9\\ud83d\\ude00", "b": [1, -2.5, null, true]}') == {
         "a": "é😀",

@@ -168,7 +168,7 @@ async def test_a_frame_far_too_large_to_be_read_ends_only_its_connection(doors):
         assert (await bystander.ask("ping"))["ok"]
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null", "http://["])
 async def test_a_page_of_another_site_cannot_open_a_socket(doors, origin):
     with pytest.raises(WSServerHandshakeError) as refused:
         async with connect(doors, headers={"Origin": origin}):
