@@ -25,7 +25,8 @@ ORDER_ID_MAX = (1 << 64) - 1
 NANO_PER_S = 1_000_000_000
 
 _PLAIN_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_SCIENTIFIC = re.compile(r"[+-]?[0-9]*\.?[0-9]+[eE][+-]?[0-9]+")
+# Written so that each text is read once: digits that two parts of a pattern could share are tried in every way.
+_SCIENTIFIC = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)[eE][+-]?[0-9]+")
 _CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
 _ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9._-]{0,47}")
 _DIGITS = re.compile(r"[0-9]{1,20}")

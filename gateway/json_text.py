@@ -5,6 +5,7 @@ on which one counts are how a signed request gets a second meaning. Its scanner 
 """
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 import orjson
@@ -38,8 +39,8 @@ def decode_object(payload: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ApiError(DoorError.DUPLICATE_KEY, param=twice[:64])
     return fields
 

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,14 @@ def test_what_is_not_one_plain_json_object_is_refused_by_name(payload, code):
 
 def test_a_key_that_comes_twice_is_named():
     assert refusal_of(decode_object, b'{"price": "1", "price": "2"}') == ("duplicate_key", "price")
+
+
+def test_long_texts_and_many_names_are_read_in_one_go():
+    started_s = time.thread_time()
+    assert refusal_of(parse, PlaceRequest, ORDER | {"price": "9" * 60_000})[0] == "price_out_of_range"
+    names = ",".join(f'"{at}":0' for at in range(20_000))
+    assert refusal_of(decode_object, f'{{{names},"x":0,"x":0}}'.encode()) == ("duplicate_key", "x")
+    assert time.thread_time() - started_s < 1
 
 
 def test_a_name_that_no_answer_could_quote_is_refused_before_it_is_counted():
