@@ -9,6 +9,10 @@ from typing import Any
 DEPTH_MAX = 20_000
 """Deeper than any parser goes on its stack, and within the limit of a frame."""
 FRAME_BYTES_MAX = 64 * 1024
+LONG = ("9", "0", "1.", "-", "a", "e", "é", " ", "PT1H")
+LONG_TIMES = 15_000
+NAMES = 5_000
+"""So many fields of a request make reading them in more than one go felt."""
 RAW = re.compile(r'"@([^"@]*)@"')
 """Text between these signs is written into the JSON as it stands."""
 
@@ -49,6 +53,9 @@ class Mutator:
             return self.dice.randbytes(self.dice.randrange(200))
         if chance < 0.06:
             return self._deep(fields)
+        if chance < 0.065:
+            names = "".join(f'"{at:x}":0,' for at in range(NAMES))
+            return ("{" + names + '"x":0,"x":0}').encode()
         changed = fields if chance < 0.2 else self.changed(fields)
         text = self._text(changed)
         if chance > 0.92:
@@ -80,7 +87,9 @@ class Mutator:
         return payload[:at] + self.dice.randbytes(to - at) + payload[to:]
 
     def value(self) -> Any:
-        """A value of any type, seldom a usual one."""
+        """A value of any type, seldom a usual one, and at times as long as a frame lets it be."""
+        if self.dice.random() < 0.01:
+            return self.dice.choice(LONG) * LONG_TIMES
         kind = self.dice.randrange(6)
         if kind == 0:
             return copy.deepcopy(self.dice.choice(ODD))

@@ -4,6 +4,7 @@
 """
 
 import random
+import time
 from collections.abc import Callable
 
 from gateway.errors import ApiError
@@ -17,6 +18,8 @@ from tests.gateway.fuzz.shares import SEED, inputs
 from tests.gateway.fuzz.valid import Names, Route, Valid
 
 CHECKED_EVERY = 500
+STALL_S = 0.5
+"""Hundreds of times what an input takes: only one that is read again and again comes near it."""
 STEPS_NS = (0, 0, 0, 1_000, NANO_PER_S // 100, NANO_PER_S, 100 * NANO_PER_S)
 
 
@@ -72,7 +75,9 @@ def test_any_body_of_any_route_is_a_request_or_refused_by_name() -> None:
 def take(market: Market, hear: Callable[[bytes], None], payload: bytes, at: int) -> None:
     """One input; what goes wrong names it."""
     try:
+        started_s = time.thread_time()
         hear(payload)
+        assert time.thread_time() - started_s < STALL_S, "everybody waited for this one input"
         if at % CHECKED_EVERY == CHECKED_EVERY - 1:
             market.check()
     except Exception as error:

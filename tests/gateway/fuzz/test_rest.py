@@ -63,7 +63,7 @@ async def test_bytes_that_are_nearly_http_end_in_a_refusal_or_a_closed_connectio
             sent = [nearly_http(valid, mutator, key) for _ in range(AT_ONCE)]
             answers = await asyncio.gather(*(answered(doors, payload) for payload in sent))
             for payload, answer in zip(sent, answers, strict=True):
-                assert not answer or answer.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")), f"seed {SEED}: {payload!r}"
+                assert not answer or answer.startswith(b"HTTP/"), f"seed {SEED}: {payload!r}"
                 assert b" 500 " not in answer.split(b"\r\n")[0], f"seed {SEED}: {payload!r}"
                 statuses.add(answer[9:12])
             await resume(doors.exchange)
