@@ -54,7 +54,7 @@ async def test_every_request_is_answered_by_name_and_what_is_refused_changes_not
 
 async def test_bytes_that_are_nearly_http_end_in_a_refusal_or_a_closed_connection(serve: Any, caplog: Any) -> None:
     dice = random.Random(SEED + 7)
-    waits = {"head_wait_s": 0.2, "body_wait_s": 0.2}
+    waits = dict.fromkeys(("head_wait_s", "body_wait_s", "close_wait_s"), 0.2)
     async with serve(**(NO_LIMITS | waits)) as doors, watched(doors, caplog):
         key = await doors.account("fuzzer", ROLES)
         valid, mutator = Valid(names_of(doors), dice), Mutator(dice)
@@ -120,7 +120,10 @@ async def answered(doors: Doors, payload: bytes) -> bytes:
     """All that comes back for bytes on a connection of their own, until it is closed."""
     async with dial(doors) as wire:
         wire.send(payload)
-        return await wire.rest()
+        try:
+            return await wire.rest()
+        except TimeoutError:
+            raise AssertionError(f"seed {SEED}: the connection stays open after {payload!r}") from None
 
 
 async def ask(doors: Doors, key: ApiKey, method: str, path: str, body: bytes) -> int:
