@@ -146,4 +146,5 @@ def names_of(doors: Doors) -> Names:
 
 
 def _quoted(value: object) -> str:
-    return quote(str(value)[:2_000], safe="", errors="replace")
+    """In a query, and so short that the line of a request has room for several."""
+    return quote(str(value)[:200], safe="", errors="replace")
