@@ -39,6 +39,7 @@ async def drive(wire: Wire, messages: Sequence[bytes], window: int) -> Driven:
 
     Raises ConnectionError or BenchError.
     """
+    assert messages, "nothing would ever be answered"
     sent_ns: list[int] = []
     answered_ns: list[int] = []
     answers: list[bytes] = []
@@ -99,8 +100,8 @@ async def drive_by_the_clock(wire: SocketWire, messages: Sequence[bytes], rate: 
 
 async def drive_many(wires: Sequence[HttpWire], requests: Sequence[bytes]) -> Driven:
     """Send requests over many connections, one at a time on each, in turn. Raises ConnectionError."""
-    shares = [requests[at :: len(wires)] for at in range(len(wires))]
-    driven = await asyncio.gather(*(drive(wire, share, 1) for wire, share in zip(wires, shares, strict=True)))
+    used = wires[: len(requests)]
+    driven = await asyncio.gather(*(drive(wire, requests[at :: len(used)], 1) for at, wire in enumerate(used)))
     first_ns = min(int(each.sent_ns[0]) for each in driven)
     last_ns = max(int(each.answered_ns[-1]) for each in driven)
     answers = [answer for each in driven for answer in each.answers]

@@ -35,8 +35,8 @@ SECONDS_MAX = 10.0
 WINDOW = 512
 """Messages under way on one socket: half of what the doors take."""
 PILOT = 512
-PILOT_ALONE = 64
-LEAST = 64
+PILOT_ALONE = 32
+LEAST = 16
 CONNECTIONS = 32
 FRAME_RECORDS = 1_000
 FRAMES_UNDER_WAY = 16
