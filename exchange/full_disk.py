@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from exchange.kinds import Kinds
 from exchange.reserve import Reserve
 from exchange.venue.schema import Command
 
@@ -18,7 +19,7 @@ LOOK_EVERY_S = 5.0
 ENDS_RISK = ("CANCEL", "MASS_CANCEL", "HALT", "KILL")
 """How the names of commands begin that are taken on a full disk."""
 TAKEN_WHEN_FULL = frozenset(kind for kind in Command if kind.name.startswith(ENDS_RISK))
-_TAKEN_RECORDS = np.array([*TAKEN_WHEN_FULL, Command.CONTINUATION], np.uint8)
+_TAKEN_RECORDS = Kinds((*TAKEN_WHEN_FULL, Command.CONTINUATION))
 """With the texts of their client ids."""
 
 
@@ -58,4 +59,4 @@ def ends_risk(group: np.ndarray) -> bool:
     """Whether a command cancels or halts; of a block, whether all of them do."""
     if len(group) == 1:
         return int(group["kind"][0]) in TAKEN_WHEN_FULL
-    return bool(np.isin(group["kind"], _TAKEN_RECORDS).all())
+    return bool(_TAKEN_RECORDS.among(group["kind"]).all())

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import numpy as np
 import structlog
 
+from exchange.kinds import Kinds
 from exchange.parameters import (
     Parameters,
     ParameterSettings,
@@ -38,7 +38,7 @@ from exchange.view.records import is_forced
 from matching.schema import Side
 
 log = structlog.get_logger()
-TRADE_KINDS = (int(Event.TRADE), int(Event.AUCTION_TRADE))
+TRADE_KINDS = Kinds((Event.TRADE, Event.AUCTION_TRADE))
 PRICED_STATES = AUCTION_STATES | {LifeState.OPEN}
 
 
@@ -122,7 +122,7 @@ class Pricer:
     def _hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
         events = batch.events
-        for event in map(OrderEvent._make, events[np.isin(events["kind"], TRADE_KINDS)].tolist()):
+        for event in map(OrderEvent._make, events[TRADE_KINDS.among(events["kind"])].tolist()):
             buyer, seller = self._group(event.account_id), self._group(event.counter_account_id)
             if event.side == Side.SELL:
                 buyer, seller = seller, buyer

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.units import format_nano, format_ticks
 from exchange.venue.clearing.delivery_schema import (
@@ -46,9 +47,10 @@ _LAYOUTS: dict[int, np.dtype] = {
     Event.INTERRUPTED: INTERRUPTION_EVENT,
     Event.REPUTATION_SET: REPUTATION_EVENT,
 }
-_OF_PAIRS = np.array([kind for kind, layout in _LAYOUTS.items() if "buyer_id" in (layout.names or ())], np.uint8)
+_OF_DELIVERY = Kinds(kind for kind, layout in _LAYOUTS.items() if "buyer_id" in (layout.names or ()))
 """What buyer and provider see alike; they stand where other events name an account and its counterparty."""
-_KINDS = np.array(list(_LAYOUTS), np.uint8)
+_OF_PAIRS = Kinds((Event.DELEVERAGED, Event.ALLOCATED, *_OF_DELIVERY))
+_KINDS = Kinds(_LAYOUTS)
 
 
 def account_events(view: MarketView, batch: Published, account_ids: Collection[int]) -> dict[int, list[Row]]:
@@ -60,7 +62,7 @@ def account_events(view: MarketView, batch: Published, account_ids: Collection[i
         assert reader is not None
         kind = int(batch.events[place]["kind"])
         event = reader.event(place, _LAYOUTS[kind])
-        if kind in _OF_PAIRS:
+        if kind in _OF_DELIVERY:
             for account_id in {event["buyer_id"], event["provider_id"]}.intersection(account_ids):
                 rows[account_id].append(delivery_event_row(view, kind, event))
             continue
@@ -75,12 +77,14 @@ def account_events(view: MarketView, batch: Published, account_ids: Collection[i
 
 def _places(batch: Published, account_ids: Collection[int]) -> list[int]:
     """Where the events of these accounts stand, picked out before any becomes a Python value."""
-    events = batch.events
+    places = np.flatnonzero(_KINDS.among(batch.events["kind"]))
+    if not len(places):
+        return []
+    events = batch.events[places]
     wanted = np.fromiter(account_ids, np.uint32, len(account_ids))
-    is_pair = np.isin(events["kind"], (Event.DELEVERAGED, Event.ALLOCATED)) | np.isin(events["kind"], _OF_PAIRS)
+    is_pair = _OF_PAIRS.among(events["kind"])
     is_other = is_pair & np.isin(events["counter_account_id"], wanted)  # the provider's id has the same place
-    is_own = np.isin(events["kind"], _KINDS) & np.isin(events["account_id"], wanted)
-    return np.flatnonzero(is_own | is_other).tolist()
+    return places[np.isin(events["account_id"], wanted) | is_other].tolist()
 
 
 def _row(view: MarketView, kind: int, event: Fields) -> Row:

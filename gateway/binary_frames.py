@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exchange.kinds import Kinds
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.venue.schema import CONTINUATIONS_MAX, Command, Event
 from gateway.errors import ApiError, DoorError
@@ -51,11 +52,9 @@ FRAME = record(
 assert FRAME.itemsize == RECORD_BYTES
 assert RECORDS_MAX <= BLOCK_RECORDS_MAX
 
-HEADS = np.array(
-    [Command.PLACE, Command.CANCEL, Command.REPLACE, Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET], np.uint8
-)
-BRINGS_ORDERS = np.array([Command.PLACE, Command.MASS_QUOTE, Command.BASKET], np.uint8)
-NUMBERED = np.array([Command.PLACE, Command.LEG], np.uint8)
+HEADS = Kinds((Command.PLACE, Command.CANCEL, Command.REPLACE, Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET))
+BRINGS_ORDERS = Kinds((Command.PLACE, Command.MASS_QUOTE, Command.BASKET))
+NUMBERED = Kinds((Command.PLACE, Command.LEG))
 """The records that the sequencer gives an order id."""
 ENTRIES = {
     Command.PLACE: Command.EXTRA,
@@ -63,8 +62,8 @@ ENTRIES = {
     Command.BASKET: Command.LEG,
 }
 """The one kind of record that may stand behind a head."""
-OWN_KINDS = np.array([*EventKind, Event.REPEATED], np.uint8)
-PAIRS = np.array([EventKind.TRADE, EventKind.AUCTION_TRADE, EventKind.PREVENTED], np.uint8)
+OWN_KINDS = Kinds((*EventKind, Event.REPEATED))
+PAIRS = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE, EventKind.PREVENTED))
 """Events with the id of somebody else's order."""
 
 
@@ -129,8 +128,8 @@ def block_of(frame: Frame, account_id: int, session_id: int) -> np.ndarray:
     block = frame.records.copy()
     heads = heads_of(block)
     block["account_id"][heads] = account_id
-    block["order_id"][np.isin(block["kind"], NUMBERED)] = 0
-    block["session_id"][heads[np.isin(block["kind"][heads], BRINGS_ORDERS)]] = session_id
+    block["order_id"][NUMBERED.among(block["kind"])] = 0
+    block["session_id"][heads[BRINGS_ORDERS.among(block["kind"][heads])]] = session_id
     mass_cancels = block.view(MASS_CANCEL_COMMAND)
     mass_cancels["flags"][block["kind"] == Command.MASS_CANCEL] |= np.uint8(MassFlag.BY_ACCOUNT)
     return block
@@ -142,7 +141,7 @@ def heads_of(block: np.ndarray) -> np.ndarray:
         heads = np.arange(len(block))
     else:
         heads = np.array(_walk(block["kind"].tolist(), block["continuations"].tolist()), np.int64)
-    known = np.isin(block["kind"][heads], HEADS)
+    known = HEADS.among(block["kind"][heads])
     if not known.all():
         raise _wrong(int(heads[np.argmin(known)]), "no command that the lane takes")
     return heads
@@ -174,8 +173,8 @@ def _wrong(at: int, what: str) -> ApiError:
 
 def own_events(events: np.ndarray, account_id: int) -> np.ndarray:
     """A copy of what an account may see of the events of its commands: whom it traded with is left out."""
-    shown = events[(events["account_id"] == account_id) & np.isin(events["kind"], OWN_KINDS)]
-    pairs = np.isin(shown["kind"], PAIRS)
+    shown = events[(events["account_id"] == account_id) & OWN_KINDS.among(events["kind"])]
+    pairs = PAIRS.among(shown["kind"])
     shown["counter_account_id"][pairs] = 0
     shown["counter_order_id"][pairs] = 0
     return shown

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import structlog
 
+from exchange.kinds import Kinds
 from exchange.service import Reply
 from exchange.venue.schema import Command
 from gateway.binary_frames import Frame, FrameKind, block_of, own_events, read_frame, request_id_of, write_frame
@@ -18,7 +19,7 @@ from gateway.sockets import BinaryMessage
 from gateway.submission import reply_of
 
 log = structlog.get_logger()
-_CANCELS = np.array([Command.CANCEL, Command.MASS_CANCEL], np.uint8)
+_CANCELS = Kinds((Command.CANCEL, Command.MASS_CANCEL))
 
 
 class Connection(Protocol):
@@ -52,7 +53,7 @@ class BinaryLane:
         request_id = request_id_of(payload)
         try:
             frame = self._read(payload)
-            is_of_cancels = bool(np.isin(frame.records["kind"], _CANCELS).all())
+            is_of_cancels = bool(_CANCELS.among(frame.records["kind"]).all())
             self._connection.charge(CANCEL if is_of_cancels else FRAME)
             has_quotes = bool((frame.records["kind"] == Command.MASS_QUOTE).any())
             account_id = self._connection.ordering_account(*((Role.MARKET_MAKER,) if has_quotes else ()))

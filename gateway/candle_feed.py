@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 
-import numpy as np
-
 from exchange.published import Published
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_ticks
@@ -48,7 +46,7 @@ class CandleFeed:
         """A batch is durable, and the view has it."""
         if not self._told_s:
             return
-        traded = set(batch.events["instrument_id"][np.isin(batch.events["kind"], TRADE_KINDS)].tolist())
+        traded = set(batch.events["instrument_id"][TRADE_KINDS.among(batch.events["kind"])].tolist())
         for topic, told_s in self._told_s.items():
             if topic.subject in traded:
                 changed = [each for each in self._candles(topic) if each.start_s >= told_s]

@@ -4,8 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 
-import numpy as np
-
+from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, LifeState
 from exchange.view import MarketView, RegionStrain, TradeView, TrancheView
@@ -23,7 +22,7 @@ from matching.schema import EventKind
 
 RECENT_TRADES = 100
 _TRADABLE_STATES = AUCTION_STATES | {LifeState.OPEN, LifeState.HALTED}
-TRADE_KINDS = (EventKind.TRADE, EventKind.AUCTION_TRADE)
+TRADE_KINDS = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE))
 
 
 def snapshot(view: MarketView, topic: Topic) -> Row:
@@ -33,7 +32,7 @@ def snapshot(view: MarketView, topic: Topic) -> Row:
 
 def trades_updates(view: MarketView, batch: Published) -> dict[int, Row]:
     """The trades of a batch for each tranche that traded, and all of them under EVERYTHING; empty without trades."""
-    events = batch.events[np.isin(batch.events["kind"], TRADE_KINDS)]
+    events = batch.events[TRADE_KINDS.among(batch.events["kind"])]
     rows: defaultdict[int, list[Row]] = defaultdict(list)
     for event in map(OrderEvent._make, events.tolist()):
         row = trade_row(trade_of(view, event, batch.time_ns))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import structlog
 
+from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.service import Exchange, ExchangeStopped, Overloaded
 from exchange.units import format_ticks
@@ -28,7 +29,7 @@ from matching.schema import LEVEL_EFFECT, QUOTE_ID_BIT, EventKind, Side
 log = structlog.get_logger()
 RETRY_S = 0.1
 QUOTE_NUMBERS_FROM = 1 << 51
-_KINDS = np.array(list(LEVEL_EFFECT), np.uint8)
+_KINDS = Kinds(LEVEL_EFFECT)
 
 
 class Shown(NamedTuple):
@@ -75,7 +76,7 @@ class OrderBookFeed:
         if not self._books:
             return
         wanted = np.fromiter(self._books, np.uint32, len(self._books))
-        events = batch.events[np.isin(batch.events["kind"], _KINDS)]
+        events = batch.events[_KINDS.among(batch.events["kind"])]
         for event in map(OrderEvent._make, events[np.isin(events["instrument_id"], wanted)].tolist()):
             self._books[event.instrument_id].apply(event)
         for book in self._books.values():

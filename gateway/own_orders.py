@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.view import FillView, MarketView, TradeView
 from exchange.view.batches import OrderEvent
@@ -27,7 +28,7 @@ _ABOUT_NO_ORDER = frozenset(
     }
 )
 _FEES = {"taker": taker_fee_nano, "maker": maker_fee_nano, "auction": auction_fee_nano}
-_ORDER_KINDS = np.array([kind for kind in EventKind if kind not in _ABOUT_NO_ORDER], np.uint8)
+_ORDER_KINDS = Kinds(kind for kind in EventKind if kind not in _ABOUT_NO_ORDER)
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ def _order_events(batch: Published, account_ids: Collection[int]) -> Iterable[Or
 
 def order_events(batch: Published) -> np.ndarray:
     """The events of a batch that tell of orders."""
-    return batch.events[np.isin(batch.events["kind"], _ORDER_KINDS)]
+    return batch.events[_ORDER_KINDS.among(batch.events["kind"])]
 
 
 def is_named(events: np.ndarray, account_ids: Collection[int]) -> np.ndarray:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-
+from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.venue.schema import Event, Reject, Tier
@@ -19,7 +18,7 @@ from gateway.requests import ScopeRequest
 from gateway.rows import Row
 
 _BEFORE_THE_GATE = AUCTION_STATES | {LifeState.LISTED, LifeState.OPEN, LifeState.HALTED}
-_CALENDAR_KINDS = (Event.TRANCHE_LISTED, Event.STATE_CHANGED)
+_CALENDAR_KINDS = Kinds((Event.TRANCHE_LISTED, Event.STATE_CHANGED))
 
 
 class Scope(NamedTuple):
@@ -49,7 +48,7 @@ def scope_of(view: MarketView, request: ScopeRequest) -> Scope:
 
 def moves_calendar(batch: Published) -> bool:
     """Whether a batch may change what scopes have."""
-    return bool(np.isin(batch.events["kind"], _CALENDAR_KINDS).any())
+    return bool(_CALENDAR_KINDS.among(batch.events["kind"]).any())
 
 
 class Calendar:

@@ -4,12 +4,13 @@ Counted from the journaled batches, so that it makes no difference through which
 is given back once, with the batch of its first trade. The count begins anew with the process.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.venue.schema import Command
 from exchange.view import MarketView
@@ -20,7 +21,7 @@ SLICE_NS = 60_000_000_000
 SLICES = 60
 WINDOW_S = SLICES * SLICE_NS // 1_000_000_000
 
-_TRADES = (EventKind.TRADE, EventKind.AUCTION_TRADE)
+_TRADES = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE))
 _COUNTED = {
     Command.PLACE: "orders",
     Command.LEG: "orders",
@@ -30,7 +31,7 @@ _COUNTED = {
     Command.MASS_CANCEL: "cancels",
 }
 """Commands of one account's orders, and records behind the head of a group that bring an order each."""
-_HEADS = np.array(sorted({*_COUNTED, Command.BASKET, Command.MASS_QUOTE} - {Command.LEG, Command.QUOTE}), np.uint8)
+_HEADS = Kinds({*_COUNTED, Command.BASKET, Command.MASS_QUOTE} - {Command.LEG, Command.QUOTE})
 
 
 class Activity(NamedTuple):
@@ -59,16 +60,20 @@ class OrderActivity:
         """A batch is durable, and the view has it."""
         at = batch.time_ns // SLICE_NS
         commands = batch.commands
-        is_head = np.isin(commands["kind"], _HEADS)
+        is_head = _HEADS.among(commands["kind"])
         if is_head.any():
             # A record behind a head has no account of its own.
             heads = np.maximum.accumulate(np.where(is_head, np.arange(len(commands)), 0))
             account_ids = commands["account_id"][heads]
-            for kind, name in _COUNTED.items():
-                self._count(account_ids[commands["kind"] == kind], name, at)
-        trades = batch.events[np.isin(batch.events["kind"], _TRADES)]
+            sent = Counter(zip(account_ids.tolist(), commands["kind"].tolist(), strict=True))
+            for (account_id, kind), count in sent.items():
+                if kind in _COUNTED:
+                    self._count(account_id, _COUNTED[kind], count, at)
+        trades = batch.events[_TRADES.among(batch.events["kind"])]
         if len(trades):
-            self._count(np.concatenate([trades["account_id"], trades["counter_account_id"]]), "fills", at)
+            parties = Counter(trades["account_id"].tolist() + trades["counter_account_id"].tolist())
+            for account_id, count in parties.items():
+                self._count(account_id, "fills", count, at)
             self._refund(trades)
 
     def of_account(self, account_id: int) -> Activity:
@@ -79,23 +84,19 @@ class OrderActivity:
                 total = total.plus(counted)
         return total
 
-    def _count(self, account_ids: np.ndarray, name: str, at: int) -> None:
-        if not len(account_ids):
-            return
-        for account_id, count in zip(*map(np.ndarray.tolist, np.unique(account_ids, return_counts=True)), strict=True):
-            slices = self._by_account.setdefault(account_id, deque(maxlen=SLICES))
-            counted = slices.pop()[1] if slices and slices[-1][0] == at else Activity()
-            slices.append((at, counted._replace(**{name: getattr(counted, name) + count})))
+    def _count(self, account_id: int, name: str, count: int, at: int) -> None:
+        slices = self._by_account.setdefault(account_id, deque(maxlen=SLICES))
+        counted = slices.pop()[1] if slices and slices[-1][0] == at else Activity()
+        slices.append((at, counted._replace(**{name: getattr(counted, name) + count})))
 
     def _refund(self, trades: np.ndarray) -> None:
-        order_ids = np.concatenate([trades["order_id"], trades["counter_order_id"]])
-        lots = np.tile(trades["quantity_lots"], 2)
-        unique, places = np.unique(order_ids, return_inverse=True)
-        traded = np.zeros(len(unique), np.int64)
-        np.add.at(traded, places, lots)
-        for order_id, traded_lots in zip(unique.tolist(), traded.tolist(), strict=True):
+        traded_lots: Counter[int] = Counter()
+        for place in ("order_id", "counter_order_id"):
+            for order_id, lots in zip(trades[place].tolist(), trades["quantity_lots"].tolist(), strict=True):
+                traded_lots[order_id] += lots
+        for order_id, lots in traded_lots.items():
             order = self._view.order(order_id)
-            if order is not None and not order.is_forced and order.filled_lots == traded_lots:
+            if order is not None and not order.is_forced and order.filled_lots == lots:
                 self._give_back(order.account_id)
 
 
