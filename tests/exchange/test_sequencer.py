@@ -17,6 +17,7 @@ from exchange.journal import Journal
 from exchange.reserve import Reserve
 from exchange.sequencer import (
     BATCH_RECORDS_MAX,
+    BLOCK_RECORDS_MAX,
     QUEUED_RECORDS_MAX,
     QUEUED_TO_END_RISK_MAX,
     UNDELIVERED_BATCHES_MAX,
@@ -32,7 +33,7 @@ from exchange.store_errors import JournalFailed
 from exchange.venue.clearing.delivery_schema import DOWNTIME_EVENT
 from exchange.venue.image import Image, digest
 from exchange.venue.machine import Venue
-from exchange.venue.schema import CLOCK_COMMAND, CONTINUATIONS_MAX, Command, Event
+from exchange.venue.schema import CLOCK_COMMAND, Command, Event
 from tests.exchange.stores import RULES
 from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
@@ -319,11 +320,28 @@ def test_the_sequencer_waits_for_a_reader_that_is_far_behind(tmp_path: Path) -> 
     line.close()
 
 
-@pytest.mark.parametrize("records", [0, CONTINUATIONS_MAX + 2])
-def test_a_request_that_is_no_command_is_a_bug(line: Line, records: int) -> None:
-    with pytest.raises(AssertionError, match="one command"):
+@pytest.mark.parametrize("records", [0, BLOCK_RECORDS_MAX + 1])
+def test_a_request_of_nothing_or_of_too_much_is_a_bug(line: Line, records: int) -> None:
+    with pytest.raises(AssertionError, match="a block is too long"):
         line.submit(np.concatenate([commands.halt_market()[:0], *[commands.halt_market()] * records]))
     line.sequencer.start()
+
+
+def test_a_block_of_commands_stays_together_and_its_events_are_told_as_one(line: Line) -> None:
+    line.submit(*opening(), np.concatenate([commands.halt_market(), commands.resume_market()] * 900))
+    line.submit(np.concatenate([commands.halt_market()] * BLOCK_RECORDS_MAX), commands.resume_market())
+    line.sequencer.start()
+    line.sequencer.stop()
+    blocks = [
+        (delivery.published, first, last)
+        for delivery in line.deliveries
+        for first, last in zip(delivery.sequences.tolist(), delivery.last_sequences.tolist(), strict=True)
+        if last > first
+    ]
+    assert [last - first + 1 for _, first, last in blocks if last - first > 100] == [1_800, BLOCK_RECORDS_MAX]
+    for published, first, last in blocks:
+        assert published.first_sequence <= first
+        assert last < published.first_sequence + len(published.commands)
 
 
 # Ends.

@@ -263,7 +263,7 @@ async def ask_for_snapshots(peer, symbol, count, pause_s=0.2):
 
 
 async def read_to_the_end(peer):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             frame = await peer.socket.receive()
             if frame.type is not WSMsgType.TEXT:

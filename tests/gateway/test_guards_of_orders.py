@@ -155,7 +155,7 @@ async def test_what_a_lost_process_guarded_is_cancelled_before_the_next_one_open
 
 
 async def open_doors(exchange, keys, directory):
-    audit = AuditLog.open(directory)
+    audit = AuditLog.open(directory / "second")  # that of the doors before is still open
     runner = make_runner(make_app(exchange, keys, ReservationKey.open(directory), GatewaySettings(), audit))
     await runner.setup()
     return runner, audit

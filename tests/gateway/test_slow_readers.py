@@ -14,7 +14,12 @@ from tests.gateway.test_feeds import deaf, fill_book, read_to_the_end
 
 LEVELS = 700
 READERS = 200
-BACKLOG = {"outbox_messages_max": 10_000, "outbox_bytes_max": 1 << 28, "heartbeat_interval_s": 60.0}
+BACKLOG = {
+    "address_weight_burst": 1_000_000,
+    "outbox_messages_max": 10_000,
+    "outbox_bytes_max": 1 << 28,
+    "heartbeat_interval_s": 60.0,
+}
 
 
 async def pile_up(doors, peer, **way):
