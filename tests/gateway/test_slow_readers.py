@@ -9,7 +9,7 @@ from exchange import commands
 from gateway.client import LocalBook
 from matching.schema import Side
 from tests.gateway.doors import PATIENCE_S, until
-from tests.gateway.peer import Peer, connect
+from tests.gateway.peer import Peer
 from tests.gateway.test_feeds import deaf, fill_book, read_to_the_end
 
 LEVELS = 700
@@ -73,13 +73,14 @@ async def test_a_raw_reader_that_does_not_read_is_cut_off_and_two_hundred_others
         readers = [Peer(await stack.enter_async_context(http.ws_connect(url))) for _ in range(READERS)]
         for reader in readers:
             await reader.ask("subscribe", channel="book", symbol=doors.symbol, depth=10)
-        sleeper = await stack.enter_async_context(connect(doors))
+        deaf_http = await stack.enter_async_context(ClientSession(connector=TCPConnector(socket_factory=deaf)))
+        sleeper = Peer(await stack.enter_async_context(deaf_http.ws_connect(url, max_msg_size=0)))
         await pile_up(doors, sleeper)
         await change_book(doors, 30)
         async with asyncio.timeout(PATIENCE_S):
             told = await asyncio.gather(*(read_changes(reader, 30) for reader in readers))
         assert all(each == told[0] for each in told)
-        for name in range(400):
+        for name in range(1_200):
             await sleeper.send({"op": "resync", "id": name, "channel": "book", "symbol": doors.symbol})
         frame = await read_to_the_end(sleeper)
         assert (frame.type, frame.data, frame.extra) == (WSMsgType.CLOSE, 4008, "slow_consumer")
