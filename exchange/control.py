@@ -18,12 +18,12 @@ from typing import Any
 import orjson
 
 from exchange.backup import Progress
+from exchange.database import OWNER_ONLY
 from exchange.service import Exchange
 from exchange.store_errors import CopyRefused, StoreError
 
 CONTROL_FILE = "control"
 LOOPBACK = "127.0.0.1"
-OWNER_ONLY = 0o600
 REQUEST_S_MAX = 10.0
 REPORTS = 200
 """How often progress is told, at most."""

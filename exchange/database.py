@@ -11,6 +11,9 @@ import apsw
 
 from exchange.store_errors import StoreLocked, StoreMissing, StoreUnreadable
 
+OWNER_ONLY = 0o600
+"""The rights of files that hold secrets."""
+
 # What SQLite answers when a file's contents make no sense, and when the system did not give them.
 DAMAGE_ERRORS = (
     *(apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.TooBigError, apsw.SQLError),
@@ -206,3 +209,14 @@ def _read_whole(log: apsw.VFSFile, amount: int, offset: int) -> bytes:
     if len(content) != amount:
         raise apsw.IOError(f"a read of {amount} bytes gave {len(content)}")
     return content
+
+
+def copy_for_owner(connection: apsw.Connection, path: Path) -> None:
+    """Write a small database to a new file that its owner alone can read. Raises FileExistsError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+    copy = apsw.Connection(str(path))
+    try:
+        with copy.backup("main", connection, "main") as backup:
+            backup.step()
+    finally:
+        copy.close()

@@ -15,11 +15,10 @@ from typing import NamedTuple, Self
 import apsw
 import orjson
 
-from exchange.database import make_directory, open_database
+from exchange.database import OWNER_ONLY, copy_for_owner, make_directory, open_database
 from exchange.store_errors import StoreUnreadable
 
 FILE_NAME = "audit.db"
-OWNER_ONLY = 0o600
 BODY_CHARACTERS_MAX = 4_096
 FIRST_HASH = bytes(32)
 
@@ -106,14 +105,8 @@ class AuditLog:
 
     def copy_to(self, directory: Path) -> None:
         """Write the table to a file of the same name in another folder, for its owner alone."""
-        path = directory / FILE_NAME
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
-        copy = apsw.Connection(str(path))
-        try:
-            with self._lock, copy.backup("main", self._connection, "main") as backup:
-                backup.step()
-        finally:
-            copy.close()
+        with self._lock:
+            copy_for_owner(self._connection, directory / FILE_NAME)
 
     def close(self) -> None:
         """Release the file."""

@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 import apsw
 import orjson
 
-from exchange.database import make_directory, open_database, transaction
+from exchange.database import OWNER_ONLY, copy_for_owner, make_directory, open_database, transaction
 from exchange.store_errors import StoreUnreadable
 from gateway.guard_table import GuardTable
 from gateway.key_terms import ApiKey, KeyTerms, Scope, networks_of
@@ -25,7 +25,6 @@ from gateway.sealing import SealBroken, SealingKey
 __all__ = ["NO_ACCOUNT", "ApiKey", "KeyStore"]
 
 FILE_NAME = "keys.db"
-OWNER_ONLY = 0o600
 KEY_ID_BYTES = 8
 SECRET_BYTES = 32
 NO_ACCOUNT = 0
@@ -128,14 +127,8 @@ class KeyStore:
 
     def copy_to(self, directory: Path) -> None:
         """Write all keys, and the key that seals them, to files of the same names in another folder, for its owner."""
-        path = directory / FILE_NAME
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
-        copy = apsw.Connection(str(path))
-        try:
-            with self._lock, copy.backup("main", self._connection, "main") as backup:
-                backup.step()
-        finally:
-            copy.close()
+        with self._lock:
+            copy_for_owner(self._connection, directory / FILE_NAME)
         self._sealing.copy_to(directory)
 
     def find(self, key_id: str) -> ApiKey | None:

@@ -16,12 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import OKPAlgorithm
 
-from exchange.database import make_directory, sync_directory
+from exchange.database import OWNER_ONLY, make_directory, sync_directory
 from exchange.store_errors import StoreUnreadable
 from gateway.client.reservations import ALGORITHM, Reservation
 
 FILE_NAME = "reservations.pem"
-OWNER_ONLY = 0o600
 KEY_ID_CHARACTERS = 16
 
 

@@ -13,12 +13,11 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from exchange.database import make_directory, sync_directory
+from exchange.database import OWNER_ONLY, make_directory, sync_directory
 from exchange.store_errors import StoreUnreadable
 
 FILE_NAME = "sealing.key"
 ENVIRONMENT = "BWX_SEALING_KEY"
-OWNER_ONLY = 0o600
 OTHERS = 0o077
 KEY_BYTES = 32
 NONCE_BYTES = 12

@@ -21,7 +21,6 @@ REPORTER_KEY_HELP = "A JSON file with url, key_id and secret of a key with the r
 SIGNING_KEY_HELP = "The file with the private key: `reporter-key` makes one."
 REPORT_COLUMNS = ("allocation", "slot", "quantity", "latency_us", "loss_ppm")
 REPORTS_AT_ONCE = 256
-OWNER_ONLY = 0o600
 SECRET_BYTES = 32
 
 ReporterKeyFile = Annotated[Path | None, typer.Option("--key", envvar="BWX_KEY_FILE", help=REPORTER_KEY_HELP)]
@@ -100,6 +99,7 @@ def reporter_key(
     import os
     import secrets
 
+    from exchange.database import OWNER_ONLY
     from gateway.report_signing import public_key_of
 
     private_key = secrets.token_bytes(SECRET_BYTES)

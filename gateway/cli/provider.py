@@ -104,9 +104,7 @@ def capacity(
         _table(("id", "region", "tier", "Mbps", "from", "until"), rows)
         if told.slots is not None:
             by_tier = [(each.start, each.registered, each.committed, each.free) for each in told.slots]
-            lines = [
-                (f"{start:%F %H:%M}", *("/".join(map(str, each.values())) for each in lots)) for start, *lots in by_tier
-            ]
+            lines = [(f"{start:%F %H:%M}", *map(_by_tier, lots)) for start, *lots in by_tier]
             _table(("slot", "registered", "committed", "free"), lines)
 
     _with_client(key, show)
