@@ -70,7 +70,7 @@ async def open_account(request: web.Request) -> web.Response:
 
 async def get_account(request: web.Request) -> web.Response:
     """Any account's money and positions."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     await read_query(request, ReadQuery)
     view = gateway.exchange.view
     return answer(account_row(view, account_id_of(view, request.match_info["name"])) | stamp(view))
@@ -153,6 +153,12 @@ async def administrator(request: web.Request) -> Gateway:
     return request.app[GATEWAY]
 
 
+async def risk_staff(request: web.Request) -> Gateway:
+    """The exchange, for risk staff or an administrator. Raises ApiError for anybody else."""
+    await signed_by(request, Role.ADMIN, Role.RISK)
+    return request.app[GATEWAY]
+
+
 async def _move_money(request: web.Request, command: Callable[..., np.ndarray]) -> web.Response:
     gateway = await administrator(request)
     query_of(request, NoQuery)
@@ -167,7 +173,7 @@ async def _move_money(request: web.Request, command: Callable[..., np.ndarray]) 
 async def _switch(
     request: web.Request, one: Callable[[int], np.ndarray], everything: Callable[[], np.ndarray]
 ) -> web.Response:
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     symbol = (await body_of(request, HaltRequest)).symbol
     view = gateway.exchange.view

@@ -5,11 +5,8 @@ errors as JSON ─▶ handler: decode ─▶ exchange.submit ─▶ encode
 
 import asyncio
 from collections.abc import AsyncIterator
-from importlib import resources
-from mimetypes import guess_type
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
@@ -36,20 +33,19 @@ from gateway.limits.routes import add_rate_routes
 from gateway.limits.weights import PLACE
 from gateway.logs import configure_logs
 from gateway.order_routes import add_order_routes
+from gateway.page_routes import add_page_routes
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
 from gateway.reservation_key import ReservationKey
 from gateway.reservations import add_reservation_routes
 from gateway.risk import add_risk_routes
 from gateway.risk_staff import add_risk_staff_routes
+from gateway.session_routes import add_session_routes
 from gateway.settings import GatewaySettings
+from gateway.sign_ins import SignIns
 from gateway.statements import add_statement_routes
 from gateway.trading import add_trading_routes
 from gateway.websocket import websocket
-
-PAGE_SUFFIXES = (".html", ".css", ".js", ".svg")
-PLACES = {"index.html": "/", "risk.html": "/risk"}
-"""Of pages that are not found under their own name."""
 
 
 def make_app(
@@ -71,6 +67,7 @@ def make_app(
         keys=keys,
         settings=settings,
         authenticator=Authenticator(keys, settings),
+        sign_ins=SignIns(keys, settings),
         feed=Feed(exchange, settings),
         limits=ConnectionLimits(settings),
         rates=rates,
@@ -101,8 +98,9 @@ def make_app(
     add_overview_routes(app.router)
     add_reservation_routes(app.router)
     add_rate_routes(app.router)
+    add_session_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
-    _add_pages(app.router)
+    add_page_routes(app.router)
     return app
 
 
@@ -136,20 +134,4 @@ async def _close_sessions(app: web.Application) -> None:
     gateway.is_closing = True
     sessions = tuple(gateway.sessions)
     await asyncio.gather(*(session.shut_down(gateway.settings.shutdown_wait_s) for session in sessions))
-
-
-def _add_pages(router: web.UrlDispatcher) -> None:
-    """The files of the pages, read once: they are few and small."""
-    for file in (resources.files("gateway") / "pages").iterdir():
-        if file.name.endswith(PAGE_SUFFIXES):
-            handler = _page(file.read_bytes(), guess_type(file.name)[0] or "application/octet-stream")
-            router.add_get(PLACES.get(file.name, f"/{file.name}"), handler)
-
-
-def _page(body: bytes, content_type: str) -> Handler:
-    async def get_page(_: web.Request) -> web.Response:
-        return web.Response(
-            body=body, content_type=content_type, charset="utf-8", headers={"Cache-Control": "no-cache"}
-        )
-
-    return get_page
+    gateway.sign_ins.close()

@@ -1,4 +1,4 @@
-"""The audit log at the doors: each administrative request becomes an entry, and administrators read them."""
+"""The audit log at the doors: each administrative request becomes an entry, and risk staff read them."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.admin import administrator
+from gateway.admin import risk_staff
 from gateway.audit import Deed, Entry
 from gateway.errors import DoorError
 from gateway.fields import SEQUENCE_MAX, PageLimit, query_integer, time_text
@@ -41,7 +41,7 @@ def add_audit_routes(router: web.UrlDispatcher) -> None:
 
 async def get_audit(request: web.Request) -> web.Response:
     """What administrators did and tried, the newest first, a page at a time."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query = query_of(request, AuditQuery)
     found = await asyncio.to_thread(gateway.audit.page, query.cursor, query.limit + 1)
     page, next_cursor = page_of(found, query.limit, lambda each: each.entry)

@@ -73,6 +73,9 @@ class DoorError(IntEnum):
     WEAK_PUBLIC_KEY = 465
     TOO_SLOW = 466
     FILLS_NOT_KEPT = 470
+    NOT_SIGNED_IN = 480
+    CSRF_REFUSED = 481
+    TOO_MANY_SIGN_INS = 482
     INTERNAL_ERROR = 499
 
 
@@ -117,7 +120,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.NONCE_REUSED: Answer(401, "sign every request anew, with a nonce of its own", "BWX-NONCE"),
     DoorError.TOO_MANY_NONCES: Answer(429, "too many signed requests within the window; slow down"),
     DoorError.ROLE_MISSING: Answer(403, "this key's roles do not cover the request"),
-    DoorError.FOREIGN_ORIGIN: Answer(403, "a page of another site cannot open this socket", "Origin"),
+    DoorError.FOREIGN_ORIGIN: Answer(403, "a page of another site cannot ask for this", "Origin"),
     DoorError.NOT_LOGGED_IN: Answer(401, "log in on this connection first"),
     DoorError.OTHER_ACCOUNT: Answer(409, "one connection serves one account; open another", "key"),
     DoorError.TOO_MANY_CONNECTIONS: Answer(429, "close another connection first"),
@@ -162,6 +165,11 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
         "some fills behind this are not kept any more: ask for later ones, and a statement for these",
         "cursor",
     ),
+    DoorError.NOT_SIGNED_IN: Answer(401, "nobody is signed in here, or no more; sign in with a key"),
+    DoorError.CSRF_REFUSED: Answer(
+        403, "by a cookie alone nothing is changed: send the csrf of GET /v1/session along", "BWX-CSRF"
+    ),
+    DoorError.TOO_MANY_SIGN_INS: Answer(429, "too many browsers are signed in; try later"),
     DoorError.INTERNAL_ERROR: Answer(500, "a fault of ours, and it is logged; retry with the same client id"),
 }
 

@@ -19,6 +19,7 @@ from gateway.limits.budgets import RateLimits
 from gateway.limits.connections import ConnectionLimits
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
+from gateway.sign_ins import SignIns
 
 if TYPE_CHECKING:
     from gateway.websocket import Session
@@ -32,6 +33,7 @@ class Gateway:
     keys: KeyStore
     settings: GatewaySettings
     authenticator: Authenticator
+    sign_ins: SignIns
     feed: Feed
     limits: ConnectionLimits
     rates: RateLimits

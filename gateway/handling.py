@@ -21,6 +21,7 @@ from gateway.limits.buckets import NANO_PER_S, Remaining
 from gateway.limits.weights import operation_of_route
 from gateway.requests import TEXT_LENGTH_MAX, ReadQuery, Role, parse
 from gateway.rows import Row
+from gateway.session_cookie import is_by_cookie, signed_in
 
 log = structlog.get_logger()
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -34,12 +35,13 @@ TLS_ONLY = "max-age=31536000"
 SIGNER: web.RequestKey[ApiKey] = web.RequestKey("signer", ApiKey)
 """The key that signed a request, once that is proved."""
 
+POLICY = "Content-Security-Policy"
+STRICT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 HEADERS = {
     "Server": "bwx",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -78,6 +80,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers["Strict-Transport-Security"] = TLS_ONLY
     if SIGNER in request:
         response.headers.update(_budget_headers(request.app[GATEWAY].rates.remaining(request[SIGNER])))
+    response.headers.setdefault(POLICY, STRICT_POLICY)
     response.headers.setdefault("Cache-Control", "no-store")
 
 
@@ -110,13 +113,10 @@ async def body_of(request: web.Request, model: type[ModelT]) -> ModelT:
 
 
 async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
-    """The key that signed a request, with one of these roles. Raises ApiError."""
-    authenticator = request.app[GATEWAY].authenticator
+    """The key that signed a request, or by which its browser is signed in, with one of these roles. Raises ApiError."""
     rates = request.app[GATEWAY].rates
     try:
-        credentials = Credentials.from_headers(request.headers)
-        body = await _read_body(request)
-        key = authenticator.verify(credentials, request.method, request.raw_path, body, request.remote or "")
+        key = signed_in(request).key if is_by_cookie(request) else await _verified(request)
     except ApiError:
         rates.charge_attempt(request.remote or "")
         raise
@@ -130,6 +130,14 @@ async def signed_by(request: web.Request, *roles: Role) -> ApiKey:
         rates.charge_attempt(request.remote or "")
         raise
     return key
+
+
+async def _verified(request: web.Request) -> ApiKey:
+    """The key whose signature a request carries. Raises ApiError."""
+    credentials = Credentials.from_headers(request.headers)
+    body = await _read_body(request)
+    authenticator = request.app[GATEWAY].authenticator
+    return authenticator.verify(credentials, request.method, request.raw_path, body, request.remote or "")
 
 
 async def _read_body(request: web.Request) -> bytes:

@@ -10,7 +10,7 @@ from gateway.requests import NoQuery, Role, ShortText
 NETWORKS_MAX = 16
 PUBLIC_KEY_TEXT = r"^[0-9a-f]{64}$"
 
-RoleName = Literal["trader", "provider", "market_maker", "reporter", "admin"]
+RoleName = Literal["trader", "provider", "market_maker", "reporter", "admin", "risk"]
 ScopeName = Literal["read", "trade", "keys"]
 Roles = Annotated[list[RoleName], Field(min_length=1, max_length=len(Role))]
 

@@ -82,7 +82,7 @@ async def create_key(request: web.Request) -> web.Response:
     gateway = request.app[GATEWAY]
     query_of(request, NoQuery)
     wanted = await body_of(request, KeyRequest)
-    is_trading = set(wanted.roles) != {Role.ADMIN}
+    is_trading = not set(wanted.roles) <= {Role.ADMIN, Role.RISK}
     if wanted.account is None and is_trading:
         raise ApiError(DoorError.MISSING_FIELD, "account: a key that trades needs one", "account")
     terms = KeyTerms(
@@ -92,7 +92,7 @@ async def create_key(request: web.Request) -> web.Response:
         () if wanted.networks is None else _networks(wanted),
         0 if wanted.expires_time is None else _expiry(wanted),
     )
-    if Role.ADMIN in terms.roles:
+    if not terms.roles.isdisjoint({Role.ADMIN, Role.RISK}):
         check_gift(maker.terms._replace(roles=frozenset(Role)), terms)
     return await _create(gateway, terms, wanted.public_key)
 
@@ -125,6 +125,7 @@ async def _revoke(gateway: Gateway, key: ApiKey, query: RevokeQuery) -> web.Resp
     keys = [key, *gateway.keys.made_with(key.key_id)] if query.with_made == "true" else [key]
     key_ids = [each.key_id for each in keys]
     await asyncio.to_thread(gateway.keys.revoke, key_ids)
+    gateway.sign_ins.end_of_keys(key_ids)
     _close_connections(gateway, key_ids)
     return answer({"revoked": key_ids})
 

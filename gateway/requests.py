@@ -73,6 +73,8 @@ class Role(StrEnum):
     REPORTER = "reporter"
     """Reports what was delivered, and nothing else."""
     ADMIN = "admin"
+    RISK = "risk"
+    """Watches over accounts and does what ends risk: margin, limits, the kill switch, halts."""
     MARKET_MAKER = "market_maker"
     """Sends mass quotes, and has a larger budget of requests, beside what the key's other roles let it do."""
 

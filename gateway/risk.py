@@ -67,7 +67,7 @@ async def think_for(request: web.Request) -> web.Response:
 
 async def get_accounts(request: web.Request) -> web.Response:
     """All accounts, the nearest to liquidation first, a page at a time."""
-    await signed_by(request, Role.ADMIN)
+    await signed_by(request, Role.ADMIN, Role.RISK)
     query = await read_query(request, RiskQuery)
     gateway = request.app[GATEWAY]
     place = None if query.cursor is None else place_of(query.cursor)
@@ -149,8 +149,8 @@ async def _owner(request: web.Request) -> int:
 
 
 async def _named_account(request: web.Request) -> int:
-    """The account that the path names, for an administrator."""
-    await signed_by(request, Role.ADMIN)
+    """The account that the path names, for risk staff."""
+    await signed_by(request, Role.ADMIN, Role.RISK)
     account_id = request.app[GATEWAY].exchange.view.account_by_name.get(request.match_info["name"])
     if account_id is None:
         raise ApiError(Reject.UNKNOWN_ACCOUNT)

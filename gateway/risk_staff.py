@@ -7,7 +7,7 @@ from exchange import staff_commands
 from exchange.units import format_nano
 from exchange.venue.schema import SUMMARY_EVENT
 from exchange.view import MarketView, RegionRule
-from gateway.admin import account_id_of, administrator
+from gateway.admin import account_id_of, risk_staff
 from gateway.codec import instrument_id_of, region_id_of, told
 from gateway.fields import time_text
 from gateway.gateway import GATEWAY, Gateway
@@ -45,7 +45,7 @@ def add_risk_staff_routes(router: web.UrlDispatcher) -> None:
 
 async def pull_kill_switch(request: web.Request) -> web.Response:
     """No new orders of an account, or of anybody, and those there are go; to pull it again is no mistake."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     name = (await body_of(request, KillSwitchRequest)).account
     view = gateway.exchange.view
@@ -59,7 +59,7 @@ async def pull_kill_switch(request: web.Request) -> web.Response:
 
 async def lift_kill_switch(request: web.Request) -> web.Response:
     """Take new orders of an account again."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     name = request.match_info["name"]
     command = staff_commands.lift_kill_switch(account_id_of(gateway.exchange.view, name))
@@ -68,7 +68,7 @@ async def lift_kill_switch(request: web.Request) -> web.Response:
 
 async def get_limits(request: web.Request) -> web.Response:
     """Any account's limits, its protection, and whether it is blocked."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     await read_query(request, ReadQuery)
     view = gateway.exchange.view
     account_id = account_id_of(view, request.match_info["name"])
@@ -86,7 +86,7 @@ async def get_own_limits(request: web.Request) -> web.Response:
 
 async def set_account_limits(request: web.Request) -> web.Response:
     """What an account may have at most, in place of all that it was allowed before."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, AccountLimitsRequest)
     command = staff_commands.set_account_limits(
@@ -103,7 +103,7 @@ async def set_account_limits(request: web.Request) -> web.Response:
 
 async def set_region_limit(request: web.Request) -> web.Response:
     """How many lots an account may come to have in a region."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, RegionLimitRequest)
     view = gateway.exchange.view
@@ -114,7 +114,7 @@ async def set_region_limit(request: web.Request) -> web.Response:
 
 async def set_instrument_limits(request: web.Request) -> web.Response:
     """What each account may have at most in a tranche."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, InstrumentLimitsRequest)
     command = staff_commands.set_instrument_limits(
@@ -128,7 +128,7 @@ async def set_instrument_limits(request: web.Request) -> web.Response:
 
 async def set_protection(request: web.Request) -> web.Response:
     """Protect a market maker in a region, or no longer."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, ProtectionRequest)
     view = gateway.exchange.view
@@ -146,7 +146,7 @@ async def set_protection(request: web.Request) -> web.Response:
 
 async def reset_protection(request: web.Request) -> web.Response:
     """Take orders again after protection went off."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, ResetRequest)
     view = gateway.exchange.view

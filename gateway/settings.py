@@ -1,6 +1,6 @@
 """What an operator may set about the doors, each with the limit that a new installation starts with."""
 
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 KIBI = 1024
@@ -40,6 +40,12 @@ class GatewaySettings(BaseSettings):
     outbox_behind_messages: int = 64
     signature_window_ms: int = 30_000
     nonces_max: int = 1_000_000
+    # How long a browser stays signed in: in all, and without being used.
+    sign_in_s: PositiveFloat = 43_200.0
+    sign_in_idle_s: PositiveFloat = 1_800.0
+    # The oldest sign-in of a key makes room for one too many.
+    sign_ins_per_key_max: PositiveInt = 16
+    sign_ins_max: PositiveInt = 16_384
     sequence_wait_s: float = 2.0
     # Who asks for a statement that takes longer is told how far it is, and asks again.
     statement_wait_s: float = 2.0

@@ -39,6 +39,7 @@ SHUTDOWN = Ending(WSCloseCode.GOING_AWAY, "shutdown")
 FRAME_TOO_LARGE = Ending(WSCloseCode.MESSAGE_TOO_BIG, "frame_too_large")
 KEY_REVOKED = Ending(KEY_ENDED_CODE, "key_revoked", is_flushed=False)
 KEY_EXPIRED = Ending(KEY_ENDED_CODE, "key_expired", is_flushed=False)
+SIGN_IN_ENDED = Ending(KEY_ENDED_CODE, "signed_out", is_flushed=False)
 PEER_LEFT = Ending(WSCloseCode.OK, "", is_flushed=False)
 
 

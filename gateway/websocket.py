@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import structlog
@@ -33,6 +32,7 @@ from gateway.limits.weights import ANALYSIS, ATTEMPT, CANCEL, MESSAGE, PLACE, Op
 from gateway.messages import shutdown_notice
 from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
+from gateway.origins import check_origin
 from gateway.requests import (
     CancelRequest,
     ChannelRequest,
@@ -48,7 +48,9 @@ from gateway.requests import (
 )
 from gateway.rows import Row, stamp
 from gateway.scopes import scope_of
-from gateway.sockets import FRAME_TOO_LARGE, KEY_EXPIRED, KEY_REVOKED, SHUTDOWN, Ending, Socket
+from gateway.session_cookie import opener
+from gateway.sign_ins import SignIn
+from gateway.sockets import FRAME_TOO_LARGE, KEY_EXPIRED, KEY_REVOKED, SHUTDOWN, SIGN_IN_ENDED, Ending, Socket
 from gateway.submission import submit_many
 from gateway.subscriptions import Following, Subscriptions, following_row
 from gateway.topics import Topic, topic_of, topic_row
@@ -62,40 +64,27 @@ Handling = Callable[[RequestName, dict[str, Any]], None]
 async def websocket(request: web.Request) -> web.WebSocketResponse:
     """Open a connection, and serve it until it ends."""
     gateway = request.app[GATEWAY]
-    _check_origin(request)
+    check_origin(request)
     if request.body_exists or not web.WebSocketResponse().can_prepare(request):
         raise ApiError(DoorError.BAD_REQUEST, "open this path as a WebSocket")
     if gateway.is_closing:
         raise ApiError(DoorError.SHUTTING_DOWN)
     with gateway.limits.admit(request.remote or ""):
-        return await Session(gateway, request.remote or "").run(request)
-
-
-def _check_origin(request: web.Request) -> None:
-    """A browser names the site whose page opens a socket; only our own pages may. Other programs send no origin."""
-    origin = request.headers.get("Origin")
-    if origin is not None and _site_of(origin) != request.host.lower():
-        raise ApiError(DoorError.FOREIGN_ORIGIN)
-
-
-def _site_of(origin: str) -> str | None:
-    """Host and port of an origin, or None of what is none."""
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return None
+        return await Session(gateway, request.remote or "", opener(request)).run(request)
 
 
 class Session:
     """What one connection has asked for: its account, its topics, its requests under way."""
 
-    def __init__(self, gateway: Gateway, address: str) -> None:
+    def __init__(self, gateway: Gateway, address: str, sign_in: SignIn | None) -> None:
         self._gateway = gateway
         self._address = address
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._sign_in = sign_in
+        """By which it was opened, until it logs in by another key."""
         self._guard: GuardRow | None = None
         """What goes with the connection when it ends."""
         topics_max = gateway.settings.subscriptions_per_connection_max
@@ -121,6 +110,7 @@ class Session:
     async def run(self, request: web.Request) -> web.WebSocketResponse:
         """Serve the connection to its end."""
         gateway = self._gateway
+        self._take_up_sign_in()
         gateway.sessions.add(self)
         self._subscriptions.begin()
         try:
@@ -206,6 +196,17 @@ class Session:
         else:
             self._put_guard(name, told, request.cancel_on_disconnect, request.session)
 
+    def _take_up_sign_in(self) -> None:
+        """A browser that has signed in is logged in, for as long as it is signed in. Raises ApiError."""
+        sign_in = self._sign_in
+        if sign_in is not None and Scope.READ in sign_in.key.terms.scopes:
+            self._hold(sign_in.key)
+            self._sign_in = sign_in
+            sign_in.follow(self._lose_sign_in)
+
+    def _lose_sign_in(self) -> None:
+        self._lose_key(SIGN_IN_ENDED)
+
     def _hold(self, key: ApiKey) -> None:
         """Count the connection under the key with which it logged in last. Raises ApiError."""
         if self._key is None or self._key.key_id != key.key_id:
@@ -223,6 +224,9 @@ class Session:
         if self._key is not None:
             self._gateway.limits.release(self._key.key_id)
             self._key = None
+        if self._sign_in is not None:
+            self._sign_in.leave(self._lose_sign_in)
+            self._sign_in = None
 
     def _lose_key(self, ending: Ending) -> None:
         """Frames that are there already are not served any more."""

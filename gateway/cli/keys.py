@@ -32,7 +32,7 @@ def create(
     ],
     directory: Directory = DEFAULT_DIRECTORY,
     role: Annotated[
-        list[str] | None, typer.Option(help="trader, provider, market_maker, reporter or admin; may be repeated.")
+        list[str] | None, typer.Option(help="trader, provider, market_maker, reporter, risk or admin; may be repeated.")
     ] = None,
     scope: Annotated[
         list[str] | None, typer.Option(help="read, trade or keys; may be repeated. Default: all of them.")

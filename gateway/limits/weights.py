@@ -82,6 +82,7 @@ KEY = Operation(
     ("POST /v1/keys", "DELETE /v1/keys/{key_id}", "POST /v1/admin/keys", "DELETE /v1/admin/keys/{key_id}"),
     "a key that is made or revoked",
 )
+SIGN_IN = Operation("sign_in", 20, Payer.ACCOUNT, ("POST /v1/session",), "a browser that signs in")
 SUBSCRIBE = Operation(
     "subscribe", 5, Payer.ACCOUNT, ("subscribe", "resync"), "a subscription, which begins with a snapshot; another one"
 )
@@ -98,6 +99,7 @@ LOOK = Operation(
         *("GET /v1/time", "GET /v1/status", "GET /v1/regions", "GET /v1/insurance-fund", "GET /v1/limits/weights"),
         *("GET /v1/instruments/{symbol}", "GET /v1/trades", "GET /v1/book", "GET /v1/reservation-keys"),
         *("GET /v1/providers", "GET /v1/deliveries/summary", "GET /v1/ticker/{symbol}", "GET /v1/candles"),
+        *("GET /v1/session", "DELETE /v1/session"),
     ),
     "an unsigned read, a page, a path that leads nowhere",
 )
@@ -110,7 +112,7 @@ ATTEMPT = Operation(
 
 OPERATIONS = (
     *(PLACE, REPLACE, PLACE_MANY, QUOTE, BASKET, FRAME, CANCEL, KILL_SWITCH),
-    *(BATCH, ANALYSIS, KEY, SUBSCRIBE, READ, COMMAND, MESSAGE),
+    *(BATCH, ANALYSIS, KEY, SIGN_IN, SUBSCRIBE, READ, COMMAND, MESSAGE),
     *(LOOK, LIST, ATTEMPT),
 )
 _BY_REQUEST = {request: operation for operation in OPERATIONS for request in operation.requests}

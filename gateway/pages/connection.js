@@ -37,14 +37,21 @@ export class Connection {
     this.#heardAt = performance.now();
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    socket.onopen = () => this.#onOpen();
-    socket.onmessage = (event) => this.#onMessage(JSON.parse(event.data));
+    socket.onopen = () => socket === this.#socket && this.#onOpen();
+    socket.onmessage = (event) => socket === this.#socket && this.#onMessage(JSON.parse(event.data));
     socket.onclose = () => socket === this.#socket && this.#retryLater();
   }
 
   /** Try at once if the link is waiting to try again. */
   retryNow() {
     if (this.#state === "waiting") this.open();
+  }
+
+  /** Open the link anew: it is logged in as whoever is signed in when it opens. */
+  reopen() {
+    this.#socket.onclose = null;
+    this.#socket.close();
+    this.open();
   }
 
   /** Hear a channel: `handler(message)` for what it says, `handler({ error })` when the exchange refuses. */

@@ -4,6 +4,7 @@ export const NOTHING = "–";
 
 const TIER_NAMES = { ef: "guaranteed", af: "assured", be: "interruptible" };
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+const LOCAL = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 const GROUPED = new Intl.NumberFormat("en-US");
 const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
@@ -51,6 +52,11 @@ export function hourMinute(time) {
 /** 14:05:09 in UTC. */
 export function clock(time) {
   return time.toISOString().slice(11, 19);
+}
+
+/** The same instant where the reader is, for those who hover over a time. */
+export function localTime(time) {
+  return `${LOCAL.format(time)} here`;
 }
 
 /** 14:05:09.250 in UTC. */

@@ -5,8 +5,10 @@ import { Connection } from "./connection.js";
 import { Curve } from "./curve.js";
 import { Deliveries } from "./deliveries.js";
 import { Detail } from "./detail.js";
-import { Head } from "./head.js";
+import { showBeat, showStatus } from "./head.js";
 import { Ladder } from "./ladder.js";
+import { session } from "./session.js";
+import { shell } from "./shell.js";
 import { Tape } from "./tape.js";
 
 const STATUS_MS = 2_000;
@@ -16,7 +18,6 @@ const CLOCK_MS = 250;
 const WIDE = matchMedia("(min-width: 960px)");
 const $ = (id) => document.getElementById(id);
 
-const head = new Head();
 const board = new Board($("board"), $("lengths"), chooseByHand);
 const detail = new Detail();
 const curve = new Curve($("curve"), $("curve-range"));
@@ -26,8 +27,8 @@ const deliveries = new Deliveries($("deliveries-panel"), $("deliveries"), $("del
   board.instruments.values(),
 );
 const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/v1/ws`, {
-  onState: (state, retryAt) => head.showLink(state, retryAt),
-  onHeartbeat: (message) => head.beat(message),
+  onState: (state, retryAt) => shell.showLink(state, retryAt),
+  onHeartbeat: showBeat,
 });
 
 let chosen = "";
@@ -44,7 +45,8 @@ function start() {
   pollStatus();
   deliveries.poll();
   setInterval(onClock, CLOCK_MS);
-  $("retry").addEventListener("click", () => connection.retryNow());
+  shell.addEventListener("retry", () => connection.retryNow());
+  session.addEventListener("change", () => connection.reopen());
   $("filter").addEventListener("input", (event) => board.showRegions(event.target.value));
   $("tape-one").addEventListener("click", () => showTape(chosen));
   $("tape-all").addEventListener("click", () => showTape(undefined));
@@ -56,8 +58,8 @@ function start() {
 // What the board shows
 
 function onTicker(message) {
-  if (message.error) return head.complain(message.error.message);
-  head.beat(message);
+  if (message.error) return shell.complain(message.error.message);
+  showBeat(message);
   if (message.type === "snapshot") return showMarket(message.tickers);
   board.update(message.tickers);
   chooseAtFirst();
@@ -66,7 +68,7 @@ function onTicker(message) {
 
 function showMarket(instruments) {
   board.load(instruments);
-  board.tick(head.now());
+  board.tick(shell.now());
   $("hint").textContent = "Choose a window to see its book and its trades.";
   chooseAtFirst();
   showDetail();
@@ -116,7 +118,7 @@ function showDetail() {
   if (!chosen) return;
   const instrument = board.instruments.get(chosen);
   if (!instrument && !isChosenByHand && board.instruments.size) return choose(board.liveliest());
-  detail.show(instrument, board.decimals, head.now());
+  detail.show(instrument, board.decimals, shell.now());
   if (instrument) curve.show(board.curve(instrument), chosen, board.decimals);
 }
 
@@ -145,14 +147,13 @@ function onTrades(message) {
 async function pollStatus() {
   const sent = performance.now();
   const status = document.hidden ? null : await readStatus();
-  if (status) head.showStatus(status, performance.now() - sent);
+  if (status) showStatus(status, performance.now() - sent);
   setTimeout(pollStatus, STATUS_MS);
 }
 
 function onClock() {
-  head.tick();
-  board.tick(head.now());
-  detail.tick(head.now());
+  board.tick(shell.now());
+  detail.tick(shell.now());
 }
 
 async function readStatus() {

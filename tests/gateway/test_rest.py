@@ -135,13 +135,26 @@ async def test_a_wrong_method_is_told_the_right_ones(doors):
         assert code_of(await response.json()) == "method_not_allowed"
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/status", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/shell.js", "/v1/status", "/v1/nothing"])
 async def test_every_answer_says_what_a_browser_may_load(doors, path):
     async with doors.http.get(doors.url + path) as response:
         policy = response.headers["Content-Security-Policy"]
         assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/risk"])
+async def test_a_page_with_libraries_may_do_what_they_need_and_load_from_nowhere_else(doors, path):
+    async with doors.http.get(doors.url + path) as response:
+        policy = response.headers["Content-Security-Policy"]
+    directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
+    assert directives["script-src"] == "'self' 'wasm-unsafe-eval' blob:"
+    assert (directives["default-src"], directives["connect-src"], directives["frame-ancestors"]) == (
+        *("'none'", "'self'"),
+        "'none'",
+    )
+    assert "http" not in policy
 
 
 async def test_the_front_page_and_its_files_are_served(doors):
