@@ -31,6 +31,8 @@ LIBRARY_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Perspective compiles what it brings and works beside the page; both libraries write styles into it."""
+UNKNOWN, KNOWN = b"<html ", b"<html data-signed-in "
+"""How a page tells its scripts that it is worth asking who is signed in."""
 FORBIDDEN = 403
 
 
@@ -63,8 +65,9 @@ def _file(name: str, body: bytes) -> Handler:
     content_type = guess_type(name)[0] or "application/octet-stream"
     headers = {hdrs.CACHE_CONTROL: "no-cache"} | ({POLICY: LIBRARY_POLICY} if name in USES_LIBRARIES else {})
 
-    async def get_page(_: web.Request) -> web.Response:
-        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+    async def get_page(request: web.Request) -> web.Response:
+        told = body if visitor(request) is None else body.replace(UNKNOWN, KNOWN, 1)
+        return web.Response(body=told, content_type=content_type, charset="utf-8", headers=headers)
 
     return get_page
 

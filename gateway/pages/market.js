@@ -46,7 +46,8 @@ function start() {
   deliveries.poll();
   setInterval(onClock, CLOCK_MS);
   shell.addEventListener("retry", () => connection.retryNow());
-  session.addEventListener("change", () => connection.reopen());
+  // The link was opened with the sign-in that there is; another one needs another link.
+  session.load().then(() => session.addEventListener("change", () => connection.reopen()));
   $("filter").addEventListener("input", (event) => board.showRegions(event.target.value));
   $("tape-one").addEventListener("click", () => showTape(chosen));
   $("tape-all").addEventListener("click", () => showTape(undefined));

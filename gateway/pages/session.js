@@ -31,18 +31,18 @@ class Session extends EventTarget {
 
   constructor() {
     super();
-    this.#windows.onmessage = () => this.#read();
+    this.#windows.onmessage = ({ data }) => (data === "in" ? this.#read() : this.#become(null));
     setInterval(() => this.#current && !document.hidden && this.#read(), ALIVE_MS);
-    addEventListener("pageshow", (event) => event.persisted && this.#read());
+    addEventListener("pageshow", (event) => event.persisted && this.#current && this.#read());
   }
 
   get current() {
     return this.#current;
   }
 
-  /** Whoever is signed in; asks the exchange once. */
+  /** Whoever is signed in; asks the exchange once, and only if it said with the page that somebody is. */
   load() {
-    this.#loading ??= this.#read();
+    this.#loading ??= "signedIn" in document.documentElement.dataset ? this.#read() : Promise.resolve(null);
     return this.#loading;
   }
 
@@ -51,8 +51,7 @@ class Session extends EventTarget {
     const sign = await signer(keyId, secret);
     const body = JSON.stringify({ remember });
     this.#become(await request("POST", "/v1/session", await sign("POST", "/v1/session", body), body));
-    this.#loading = Promise.resolve(this.#current);
-    this.#windows.postMessage("changed");
+    this.#windows.postMessage("in");
     return this.#current;
   }
 
@@ -63,7 +62,7 @@ class Session extends EventTarget {
       if (!(error instanceof Refusal)) throw error; // an unreachable exchange has not signed anybody out
     }
     this.#become(null);
-    this.#windows.postMessage("changed");
+    this.#windows.postMessage("out");
   }
 
   /** The JSON at a path with its query. Throws a Refusal, or what `fetch` throws. */
