@@ -132,7 +132,7 @@ class Sequencer:
         self._thread.join()
 
     def submit(self, requests: list[Request]) -> None:
-        """Queue commands, all or none. Raises Overloaded or ExchangeStopped."""
+        """Queue commands, all or none; `wake` tells of them. Raises Overloaded or ExchangeStopped."""
         assert all(1 <= len(request.group) <= BLOCK_RECORDS_MAX for request in requests), "a block is too long"
         records = sum(len(request.group) for request in requests)
         with self._wake:
@@ -142,6 +142,10 @@ class Sequencer:
                 raise Overloaded(f"{self._queued_records} records are waiting; send again later")
             self._requests.extend(requests)
             self._queued_records += records
+
+    def wake(self) -> None:
+        """Commands were queued: a sequencer at rest takes them."""
+        with self._wake:
             self._wake.notify()
 
     def look(self, look: Look) -> None:

@@ -10,8 +10,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import structlog
@@ -33,6 +34,7 @@ from exchange.venue.balances import find_imbalance
 from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
 from exchange.view import FrozenView, MarketView
+from exchange.view.batches import order_events
 
 __all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply", "StorageFull"]
 
@@ -43,12 +45,52 @@ FoundT = TypeVar("FoundT")
 TakenT = TypeVar("TakenT")
 
 
-class Reply(NamedTuple):
-    """What became of one command: its events, the outcome last; of a block, those of each command in their order."""
+class Happened:
+    """The events of a batch, as an array, and as tuples once somebody asks."""
 
-    sequence: int
-    time_ns: int
-    events: np.ndarray
+    def __init__(self, events: np.ndarray) -> None:
+        self.events = events
+
+    @cached_property
+    def rows(self) -> list[tuple]:
+        """The fields of ORDER_EVENT, whatever the layout of an event."""
+        return list(order_events(self.events))
+
+
+class Reply:
+    """What became of one command, or of a block of them."""
+
+    __slots__ = ("_end", "_first", "_happened", "sequence", "time_ns")
+
+    def __init__(self, sequence: int, time_ns: int, happened: Happened, first: int, end: int) -> None:
+        self.sequence = sequence
+        self.time_ns = time_ns
+        self._happened = happened
+        self._first = first
+        self._end = end
+
+    @property
+    def events(self) -> np.ndarray:
+        """Its events, the outcome last; of a block, those of each command in their order."""
+        return self._happened.events[self._first : self._end]
+
+    @property
+    def rows(self) -> list[tuple]:
+        """The same as tuples with the fields of an OrderEvent: to read a few takes less than to read an array."""
+        return self._happened.rows[self._first : self._end]
+
+
+class Ticket(Protocol):
+    """Who waits for a reply; a future is one. It is told in the loop's thread, and must not raise."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+
+    def set_result(self, reply: Reply, /) -> None:
+        """The command is durable."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """It was not taken, or the exchange stopped."""
 
 
 class Exchange:
@@ -88,6 +130,8 @@ class Exchange:
         self._copying: set[asyncio.Future[Copied]] = set()
         self.statements = StatementDesk(journal, snapshots, limits)
         self._listeners: list[Listener] = []
+        self._is_waking = False
+        """Whether the sequencer is about to be told of commands."""
         self._loop = asyncio.get_running_loop()
         self._sequencer = Sequencer(
             recovered.venue,
@@ -164,8 +208,18 @@ class Exchange:
         Raises Overloaded or ExchangeStopped.
         """
         futures = [self._loop.create_future() for _ in groups]
-        self._sequencer.submit([Request(group, future) for group, future in zip(groups, futures, strict=True)])
+        self.enter(groups, futures)
         return futures
+
+    def enter(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket]) -> None:
+        """Queue commands, all or none, each with who waits for its reply. Raises Overloaded or ExchangeStopped.
+
+        The sequencer is woken when this turn of the loop is over: what comes in one turn is one batch.
+        """
+        self._sequencer.submit([Request(group, ticket) for group, ticket in zip(groups, tickets, strict=True)])
+        if not self._is_waking:
+            self._is_waking = True
+            self._loop.call_soon(self._wake)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear of every durable batch, in the loop's thread; call what is returned to stop."""
@@ -209,6 +263,10 @@ class Exchange:
         await asyncio.to_thread(self._snapshots.close)
         await asyncio.to_thread(self._journal.close)
 
+    def _wake(self) -> None:
+        self._is_waking = False
+        self._sequencer.wake()
+
     def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)
 
@@ -231,11 +289,12 @@ class Exchange:
         firsts = np.searchsorted(events["sequence"], delivery.sequences, "left").tolist()
         ends = np.searchsorted(events["sequence"], delivery.last_sequences, "right").tolist()
         time_ns = delivery.published.time_ns
-        for future, sequence, first, end in zip(
+        happened = Happened(events)
+        for ticket, sequence, first, end in zip(
             delivery.tickets, delivery.sequences.tolist(), firsts, ends, strict=True
         ):
-            if not future.done():
-                future.set_result(Reply(sequence, time_ns, events[first:end]))
+            if not ticket.done():
+                ticket.set_result(Reply(sequence, time_ns, happened, first, end))
 
     def _show(self, look: Look, found: Any) -> None:
         if look.ticket.done():
@@ -285,20 +344,20 @@ class Exchange:
         if not self._closing and self._halting is None:
             self._halting = self._loop.create_task(self.submit(commands.halt_market()))
 
-    def _stop_on(self, error: BaseException, tickets: list[asyncio.Future[Reply]]) -> None:
+    def _stop_on(self, error: BaseException, tickets: list[Ticket]) -> None:
         self.failure = error
         log.error("exchange_stopped", reason=str(error))
         stopped = ExchangeStopped(f"the exchange stopped: {error}")
-        for future in tickets:
-            if not future.done():
-                future.set_exception(stopped)
+        for ticket in tickets:
+            if not ticket.done():
+                ticket.set_exception(stopped)
         self.failed.set()
 
-    def _refuse(self, error: StorageFull, tickets: list[asyncio.Future[Reply]]) -> None:
+    def _refuse(self, error: StorageFull, tickets: list[Ticket]) -> None:
         self._watch_disk()
-        for future in tickets:
-            if not future.done():
-                future.set_exception(error)
+        for ticket in tickets:
+            if not ticket.done():
+                ticket.set_exception(error)
 
     def _watch_disk(self) -> None:
         """Tell the operator when the disk is full, and when there is room again."""

@@ -44,7 +44,7 @@ BASKET = OrderOperation(BasketRequest, basket)
 def _answer(view: MarketView, request: BasketRequest, instrument_ids: Sequence[int], reply: Reply) -> Row:
     """All legs with their fills, or the leg that could not be filled. Raises ApiError when it was refused."""
     happened = codec.told(reply)
-    outcome = codec.outcome_of(reply.events)
+    outcome = codec.outcome_of(reply)
     is_filled = outcome.kind == Event.BASKET_FILLED
     fills = _fills(view, outcome, reply, instrument_ids) if is_filled else [[] for _ in instrument_ids]
     legs = zip(request.legs, fills, strict=True)
@@ -74,7 +74,7 @@ def _fills(view: MarketView, outcome: Outcome, reply: Reply, instrument_ids: Seq
     if outcome.is_repeated:
         return [_remembered(view, instrument_id, outcome.sequence) for instrument_id in instrument_ids]
     found: defaultdict[int, list[Fill] | None] = defaultdict(list)
-    for event in map(OrderEvent._make, reply.events.tolist()):
+    for event in map(OrderEvent._make, reply.rows):
         if event.kind == Event.TRADE:
             fill = fill_of(view, f"{event.sequence}-{event.index}", event)
             found[event.instrument_id] = [*(found[event.instrument_id] or ()), fill]

@@ -1,6 +1,5 @@
 """What one connection does with binary frames: orders in, their outcomes back, each frame answered by one."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -9,14 +8,13 @@ import numpy as np
 import structlog
 
 from exchange.kinds import Kinds
-from exchange.service import Reply
 from exchange.venue.schema import Command
 from gateway.binary_frames import Frame, FrameKind, block_of, own_events, read_frame, request_id_of, write_frame
 from gateway.errors import ApiError, DoorError
 from gateway.limits.weights import CANCEL, FRAME, MESSAGE, PLACE, Operation
 from gateway.requests import Role
 from gateway.sockets import BinaryMessage
-from gateway.submission import reply_of
+from gateway.submission import Replied, reply_of
 
 log = structlog.get_logger()
 _CANCELS = Kinds((Command.CANCEL, Command.MASS_CANCEL))
@@ -38,7 +36,7 @@ class Connection(Protocol):
     def ordering_account(self, *roles: Role) -> int:
         """The account that orders over the connection. Raises ApiError."""
 
-    def send(self, block: np.ndarray, room: Operation, settle: Callable[[asyncio.Future[Reply]], None]) -> None:
+    def send(self, block: np.ndarray, room: Operation, settle: Callable[[Replied], None]) -> None:
         """Queue a block of commands. Raises ApiError."""
 
 
@@ -74,10 +72,10 @@ class BinaryLane:
             self._connection.charge(MESSAGE)
             raise
 
-    def _settle(self, request_id: int, account_id: int, future: asyncio.Future[Reply]) -> None:
+    def _settle(self, request_id: int, account_id: int, replied: Replied) -> None:
         """The outcomes are durable: tell them."""
         try:
-            reply = reply_of(future)
+            reply = reply_of(replied)
         except ApiError as error:
             self._refuse(request_id, error)
             return

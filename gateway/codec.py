@@ -15,30 +15,36 @@ from exchange.service import Reply
 from exchange.units import PRICE_DECIMALS, format_nano, format_ticks
 from exchange.venue.schema import REPEAT_EVENT, Event, Reject
 from exchange.view import MarketView, TradeView
-from exchange.view.batches import OrderEvent
+from exchange.view.batches import KIND, OrderEvent
 from exchange.view.fees import taker_fee_nano
 from exchange.view.records import TRADES_KEPT
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
 from gateway.requests import CancelTerms, OrderTerms, ReplaceTerms, Target
 from gateway.rows import SIDE_NAMES, Row, reason_name
-from matching.schema import ORDER_EVENT, ChangeFlag, OrderFlag, SelfTrade, Side, TimeInForce
+from matching.schema import ChangeFlag, OrderFlag, SelfTrade, Side, TimeInForce
 
 AVERAGE_PLACE = Decimal("0.000000001")
 
 STATUS_OF_OUTCOME: dict[int, str] = {
-    Event.RESTED: "open",
-    Event.REPLACED: "open",
-    Event.REDUCED: "open",
-    Event.FILLED: "filled",
-    Event.KILLED: "killed",
-    Event.CANCELLED: "cancelled",
+    int(Event.RESTED): "open",
+    int(Event.REPLACED): "open",
+    int(Event.REDUCED): "open",
+    int(Event.FILLED): "filled",
+    int(Event.KILLED): "killed",
+    int(Event.CANCELLED): "cancelled",
 }
-POST_ONLY_FLAGS: dict[bool | str, OrderFlag] = {
-    False: OrderFlag(0),
-    "reject": OrderFlag.POST_ONLY,
-    "slide": OrderFlag.POST_ONLY_SLIDE,
+_REJECTED, _REPEATED, _TRADE, _KILLED = map(int, (Event.REJECTED, Event.REPEATED, Event.TRADE, Event.KILLED))
+# Plain numbers: to add flags of an enumeration takes as long as to match an order.
+POST_ONLY_FLAGS: dict[bool | str, int] = {
+    False: 0,
+    "reject": int(OrderFlag.POST_ONLY),
+    "slide": int(OrderFlag.POST_ONLY_SLIDE),
 }
+_MARKET, _REDUCE_ONLY = int(OrderFlag.MARKET), int(OrderFlag.REDUCE_ONLY)
+SIDES = {side.name.lower(): int(side) for side in Side}
+LIFETIMES = {lifetime.name.lower(): int(lifetime) for lifetime in TimeInForce}
+SELF_TRADES = {each.name.lower(): int(each) for each in SelfTrade}
 
 
 class Outcome(NamedTuple):
@@ -77,15 +83,15 @@ def place_command(view: MarketView, account_id: int, request: OrderTerms) -> np.
     return commands.place(
         account_id,
         instrument_id_of(view, request.symbol),
-        Side[request.side.upper()],
+        SIDES[request.side],
         request.price or 0,
         request.quantity,
         client_id=request.client_id or "",
-        time_in_force=TimeInForce[lifetime.upper()],
+        time_in_force=LIFETIMES[lifetime],
         flags=POST_ONLY_FLAGS[request.post_only]
-        | (OrderFlag.MARKET if is_market else 0)
-        | (OrderFlag.REDUCE_ONLY if request.reduce_only else 0),
-        self_trade=SelfTrade[request.self_trade.upper()],
+        | (_MARKET if is_market else 0)
+        | (_REDUCE_ONLY if request.reduce_only else 0),
+        self_trade=SELF_TRADES[request.self_trade],
         expires_ns=request.expires_time or 0,
         display_lots=request.display_quantity or 0,
         minimum_lots=request.minimum_quantity or 0,
@@ -138,32 +144,49 @@ def region_id_of(view: MarketView, code: str) -> int:
     raise ApiError(Reject.UNKNOWN_REGION)
 
 
-def outcome_of(events: np.ndarray) -> Outcome:
+def outcome_of(reply: Reply) -> Outcome:
     """What became of a command. Raises ApiError for a refusal, also for one that is told again."""
-    kind = int(events[-1]["kind"])
-    is_repeated = kind == Event.REPEATED
-    last = events[-1:].view(REPEAT_EVENT if is_repeated else ORDER_EVENT)[0]
-    outcome = Outcome(
-        kind=int(last["original_kind"]) if is_repeated else kind,
-        sequence=int(last["original_sequence"] if is_repeated else last["sequence"]),
+    last = OrderEvent._make(reply.rows[-1])
+    outcome = _outcome_again(reply) if last.kind == _REPEATED else _outcome(last)
+    if outcome.kind == _REJECTED:
+        refusal = ApiError(Reject(outcome.reason))
+        refusal.is_repeated = outcome.is_repeated
+        raise refusal
+    return outcome
+
+
+def _outcome(last: OrderEvent) -> Outcome:
+    return Outcome(
+        last.kind,
+        last.sequence,
+        last.reason,
+        last.order_id,
+        last.instrument_id,
+        last.price_ticks,
+        last.quantity_lots,
+        last.leaves_lots,
+        False,
+    )
+
+
+def _outcome_again(reply: Reply) -> Outcome:
+    last = reply.events[-1:].view(REPEAT_EVENT)[0]
+    return Outcome(
+        kind=int(last["original_kind"]),
+        sequence=int(last["original_sequence"]),
         reason=int(last["reason"]),
         order_id=int(last["order_id"]),
         instrument_id=int(last["instrument_id"]),
         price_ticks=int(last["price_ticks"]),
         quantity_lots=int(last["quantity_lots"]),
         leaves_lots=int(last["leaves_lots"]),
-        is_repeated=is_repeated,
+        is_repeated=True,
     )
-    if outcome.kind == Event.REJECTED:
-        refusal = ApiError(Reject(outcome.reason))
-        refusal.is_repeated = is_repeated
-        raise refusal
-    return outcome
 
 
 def told(reply: Reply) -> Row:
     """When and where in the sequence it happened. Raises ApiError when it was refused."""
-    outcome = outcome_of(reply.events)
+    outcome = outcome_of(reply)
     row: Row = {"sequence": outcome.sequence, "time": time_text(reply.time_ns), "time_ns": reply.time_ns}
     if outcome.is_repeated:
         row["repeated"] = True
@@ -172,7 +195,7 @@ def told(reply: Reply) -> Row:
 
 def place_answer(view: MarketView, request: OrderTerms, reply: Reply) -> Row:
     """What became of a new order. Raises ApiError when it was refused."""
-    outcome = outcome_of(reply.events)
+    outcome = outcome_of(reply)
     fills = _fills(view, outcome, reply)
     quantity_lots = _quantity_lots(request, outcome, fills)
     filled_lots = quantity_lots - _unfilled_lots(outcome) if fills is None else sum_lots(fills)
@@ -187,7 +210,7 @@ def place_answer(view: MarketView, request: OrderTerms, reply: Reply) -> Row:
 
 def change_answer(view: MarketView, reply: Reply) -> Row:
     """What became of a cancel or a replace. Raises ApiError when it was refused."""
-    outcome = outcome_of(reply.events)
+    outcome = outcome_of(reply)
     answer = _answer(reply, outcome, _fills(view, outcome, reply))
     order = view.order(outcome.order_id)
     if order is None:  # told again after the read model has forgotten the order
@@ -245,8 +268,7 @@ def _answer(reply: Reply, outcome: Outcome, fills: list[Fill] | None) -> Row:
 def _fills(view: MarketView, outcome: Outcome, reply: Reply) -> list[Fill] | None:
     """All trades of the command, or None when it is told again and they are no longer remembered."""
     if not outcome.is_repeated:
-        events = map(OrderEvent._make, reply.events.tolist())
-        trades = (event for event in events if event.kind == Event.TRADE)
+        trades = [OrderEvent._make(row) for row in reply.rows if row[KIND] == _TRADE]
         return [fill_of(view, f"{trade.sequence}-{trade.index}", trade) for trade in trades]
     tranche = view.tranches.get(outcome.instrument_id)
     if tranche is None or not reaches_back_to(tranche.trades, outcome.sequence):
@@ -267,7 +289,7 @@ def reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:
 
 def _unfilled_lots(outcome: Outcome) -> int:
     """What an order had not filled when it was first answered, unless self-trade prevention decremented it."""
-    return outcome.leaves_lots + (outcome.quantity_lots if outcome.kind == Event.KILLED else 0)
+    return outcome.leaves_lots + (outcome.quantity_lots if outcome.kind == _KILLED else 0)
 
 
 def _quantity_lots(request: OrderTerms, outcome: Outcome, fills: list[Fill] | None) -> int:

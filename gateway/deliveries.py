@@ -7,6 +7,7 @@ from aiohttp import web
 
 from exchange import delivery_commands
 from exchange.units import format_nano
+from exchange.service import Reply
 from exchange.venue.clearing.delivery_schema import REPORT_EVENT, ReportOutcome
 from exchange.venue.schema import Event, Reject
 from exchange.view import AllocationView, CorrectionView, MarketView, Reputation
@@ -65,7 +66,7 @@ async def report(request: web.Request) -> web.Response:
             name = f"reports[{place}].signature"
             raise ApiError(DoorError.BAD_SIGNATURE, f"{name}: the report is not signed by the registered key", name)
     replies = await run_many(gateway.exchange, [_command(reporter_id, each) for each in reports])
-    rows = [_report_row(reply.events) for reply in replies]
+    rows = [_report_row(reply) for reply in replies]
     return answer({"reports": rows} | stamp(gateway.exchange.view))
 
 
@@ -87,13 +88,13 @@ def _command(reporter_id: int, report: Report) -> np.ndarray:
     )
 
 
-def _report_row(events: np.ndarray) -> Row:
+def _report_row(reply: Reply) -> Row:
     """What became of a report; a refusal is told in its place, for the others may count."""
     try:
-        sequence = outcome_of(events).sequence
+        sequence = outcome_of(reply).sequence
     except ApiError as error:
         return {"outcome": "refused", "error": error.as_json()}
-    outcome = ReportOutcome(int(events[-1:].view(REPORT_EVENT)["outcome"][0]))
+    outcome = ReportOutcome(int(reply.events[-1:].view(REPORT_EVENT)["outcome"][0]))
     return {"outcome": outcome.name.lower(), "sequence": sequence}
 
 

@@ -5,7 +5,6 @@
 An operation is the same on REST and on a socket; each door only carries it.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,10 +21,10 @@ from gateway.errors import ApiError, DoorError
 from gateway.order_requests import BatchRequest, CancelAllTerms
 from gateway.requests import CancelRequest, OrderTerms, Role, parse
 from gateway.rows import Row
-from gateway.submission import reply_of
+from gateway.submission import Replied, reply_of
 from matching.schema import Side
 
-Replies = Sequence[asyncio.Future[Reply]]
+Replies = Sequence[Replied]
 OWNERS = (Role.TRADER, Role.PROVIDER)
 
 
@@ -140,9 +139,7 @@ def _each(request: BatchRequest, enter: Callable[[Any], tuple[np.ndarray, Callab
     return Entry(groups, answer_all)
 
 
-def _results(
-    told: Sequence[Callable[[Reply], Row] | ApiError], replies: Iterator[asyncio.Future[Reply]]
-) -> Iterator[Row]:
+def _results(told: Sequence[Callable[[Reply], Row] | ApiError], replies: Iterator[Replied]) -> Iterator[Row]:
     for each in told:
         try:
             if isinstance(each, ApiError):
@@ -162,6 +159,6 @@ def _object(fields: Any) -> dict[str, Any]:
 def _cancelled(reply: Reply) -> Row:
     """How many orders went, which a repeated answer has forgotten, and how many lots."""
     happened = codec.told(reply)
-    outcome = codec.outcome_of(reply.events)
+    outcome = codec.outcome_of(reply)
     count = None if outcome.is_repeated else int(reply.events.view(SUMMARY_EVENT)["order_count"][-1])
     return {"cancelled": count, "quantity": str(outcome.quantity_lots)} | happened

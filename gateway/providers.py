@@ -82,7 +82,7 @@ async def register_capacity(request: web.Request) -> web.Response:
         client_id=wanted.client_id or "",
     )
     reply = await run(exchange, command)
-    return answer({"capacity_id": outcome_of(reply.events).order_id} | told(reply), CREATED)
+    return answer({"capacity_id": outcome_of(reply).order_id} | told(reply), CREATED)
 
 
 async def withdraw_capacity(request: web.Request) -> web.Response:

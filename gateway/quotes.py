@@ -96,7 +96,7 @@ class _SideTeller:
         self._view = view
         self._is_repeated = is_repeated
         self._events: defaultdict[int, list[OrderEvent]] = defaultdict(list)
-        for event in map(OrderEvent._make, reply.events.tolist()):
+        for event in map(OrderEvent._make, reply.rows):
             self._events[event.order_id].append(event)
 
     def side(self, order_id: int, price_ticks: int | None, lots: int | None) -> Row | None:

@@ -1,11 +1,11 @@
 """Handing commands to the exchange, with its failures under the names that the doors use."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply, StorageFull
+from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply, StorageFull, Ticket
 from gateway.errors import ApiError, DoorError
 
 
@@ -27,7 +27,42 @@ async def run(exchange: Exchange, group: np.ndarray) -> Reply:
     return (await run_many(exchange, [group]))[0]
 
 
-def reply_of(future: asyncio.Future[Reply]) -> Reply:
+class Pending:
+    """A reply to come, for one who wants to be told of it in the same turn of the loop: a future tells a turn later."""
+
+    __slots__ = ("_reply", "_tell")
+
+    def __init__(self, tell: Callable[["Pending"], None]) -> None:
+        """`tell` must not raise."""
+        self._tell = tell
+        self._reply: Reply | Exception | None = None
+
+    def done(self) -> bool:
+        """Whether the reply, or why there is none, is there."""
+        return self._reply is not None
+
+    def set_result(self, reply: Reply, /) -> None:
+        """The command is durable."""
+        self._reply = reply
+        self._tell(self)
+
+    def set_exception(self, error: Exception, /) -> None:
+        """It was not taken, or the exchange stopped."""
+        self._reply = error
+        self._tell(self)
+
+    def result(self) -> Reply:
+        """The reply. Raises what the exchange raised."""
+        assert self._reply is not None, "nobody has told yet"
+        if isinstance(self._reply, Exception):
+            raise self._reply
+        return self._reply
+
+
+Replied = asyncio.Future[Reply] | Pending
+
+
+def reply_of(future: Replied) -> Reply:
     """The reply of a command that is done. Raises ApiError when the exchange did not run it, or stopped before."""
     try:
         return future.result()
@@ -39,8 +74,15 @@ def reply_of(future: asyncio.Future[Reply]) -> Reply:
 
 def submit_many(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
     """Queue commands, all or none; `reply_of` reads a future. Raises ApiError when they are not taken."""
+    futures = [asyncio.get_running_loop().create_future() for _ in groups]
+    enter(exchange, groups, futures)
+    return futures
+
+
+def enter(exchange: Exchange, groups: Sequence[np.ndarray], tickets: Sequence[Ticket]) -> None:
+    """Queue commands, all or none, each with who waits for it. Raises ApiError when they are not taken."""
     try:
-        return exchange.submit_many(groups)
+        exchange.enter(groups, tickets)
     except Overloaded:
         raise ApiError(DoorError.OVERLOADED) from None
     except ExchangeStopped:

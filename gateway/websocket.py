@@ -15,7 +15,7 @@ import numpy as np
 import structlog
 from aiohttp import web
 
-from exchange.service import Reply
+from exchange.service import Reply, Ticket
 from exchange.venue.schema import Reject
 from gateway import codec
 from gateway.alternatives import with_alternatives
@@ -51,7 +51,7 @@ from gateway.scopes import scope_of
 from gateway.session_cookie import opener
 from gateway.sign_ins import SignIn
 from gateway.sockets import FRAME_TOO_LARGE, KEY_EXPIRED, KEY_REVOKED, SHUTDOWN, SIGN_IN_ENDED, Ending, Socket
-from gateway.submission import submit_many
+from gateway.submission import Pending, Replied, enter
 from gateway.subscriptions import Following, Subscriptions, following_row
 from gateway.topics import Topic, topic_of, topic_row
 from gateway.under_way import UnderWay
@@ -307,8 +307,9 @@ class Session:
         tell = one_reply(partial(codec.place_answer, self._view, request))
         if request.alternatives:
             self.charge(ANALYSIS)
-            futures = self._queue([group], PLACE)
-            self._tell_later(name, self._with_alternatives(account_id, request, futures, tell))
+            future = asyncio.get_running_loop().create_future()
+            self._queue([group], [future], PLACE)
+            self._tell_later(name, self._with_alternatives(account_id, request, future, tell))
         else:
             self._submit(name, [group], tell, PLACE)
 
@@ -379,48 +380,47 @@ class Session:
         self, name: RequestName, groups: Sequence[np.ndarray], answer: Callable[[Replies], Row], room: Operation
     ) -> None:
         """Queue the commands of one request, and answer when the last of them is done."""
-        futures = self._queue(groups, room)
-        if not futures:
-            self._answer(name, answer(futures))
-        waiting = set(futures)
-        for future in futures:
-            future.add_done_callback(partial(self._settle, name, answer, room, futures, waiting))
+        told = 0
 
-    def send(self, block: np.ndarray, room: Operation, settle: Callable[[asyncio.Future[Reply]], None]) -> None:
-        """Queue a block of commands; `settle` is called when it is durable. Raises ApiError."""
-        (future,) = self._queue([block], room)
-        future.add_done_callback(lambda _: self._under_way.end(room))
-        future.add_done_callback(settle)
+        def tell(_: Replied) -> None:
+            nonlocal told
+            told += 1
+            self._under_way.end(room)
+            if told == len(pending):
+                self._settle(name, answer, pending)
 
-    def _queue(self, groups: Sequence[np.ndarray], room: Operation) -> list[asyncio.Future[Reply]]:
+        pending = [Pending(tell) for _ in groups]
+        if pending:
+            self._queue(groups, pending, room)
+        else:
+            self._answer(name, answer(pending))
+
+    def send(self, block: np.ndarray, room: Operation, settle: Callable[[Replied], None]) -> None:
+        """Queue a block of commands; `settle` is called when it is durable, and must not raise. Raises ApiError."""
+
+        def tell(pending: Replied) -> None:
+            self._under_way.end(room)
+            settle(pending)
+
+        self._queue([block], [Pending(tell)], room)
+
+    def _queue(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket], room: Operation) -> None:
         """Queue commands, each of which counts as under way. Orders leave room for cancels. Raises ApiError."""
         self._under_way.check(room, len(groups))
-        futures = submit_many(self._gateway.exchange, groups) if groups else []
-        self._under_way.begin(room, len(futures))
-        return futures
+        enter(self._gateway.exchange, groups, tickets)
+        self._under_way.begin(room, len(groups))
 
-    def _settle(
-        self,
-        name: RequestName,
-        answer: Callable[[Replies], Row],
-        room: Operation,
-        futures: Replies,
-        waiting: set[asyncio.Future[Reply]],
-        future: asyncio.Future[Reply],
-    ) -> None:
-        """One outcome is durable; with the last of them, answer."""
-        self._under_way.end(room)
-        waiting.discard(future)
-        if not waiting:
-            with self._refusing(name):
-                self._answer(name, answer(futures))
+    def _settle(self, name: RequestName, answer: Callable[[Replies], Row], replies: Replies) -> None:
+        """All outcomes of a request are durable."""
+        with self._refusing(name):
+            self._answer(name, answer(replies))
 
     async def _with_alternatives(
-        self, account_id: int, order: PlaceRequest, futures: Replies, tell: Callable[[Replies], Row]
+        self, account_id: int, order: PlaceRequest, future: asyncio.Future[Reply], tell: Callable[[Replies], Row]
     ) -> Row:
         """The outcome when it is durable; of a refusal for lack of margin when it is known what would have passed."""
-        await asyncio.wait(futures)
-        return await with_alternatives(self._gateway, account_id, order, lambda: tell(futures))
+        await asyncio.wait([future])
+        return await with_alternatives(self._gateway, account_id, order, lambda: tell([future]))
 
     def _tell_later(self, name: RequestName, row: Coroutine[Any, Any, Row]) -> None:
         """Answer with what a coroutine finds; it counts as under way already."""

@@ -74,6 +74,11 @@ assert OrderEvent._fields[KIND] == "kind"
 _unpack_order = _reader(ORDER_COMMAND).unpack_from
 
 
+def order_events(events: np.ndarray | bytes) -> Iterator[tuple]:
+    """Plain tuples with the fields of an OrderEvent."""
+    return _reader(ORDER_EVENT).iter_unpack(events)
+
+
 class BatchReader:
     """The commands and events of one batch, in any layout. Only what is asked for is read."""
 
@@ -84,7 +89,7 @@ class BatchReader:
 
     def events(self) -> Iterator[tuple]:
         """Plain tuples with the fields of an OrderEvent."""
-        return _reader(ORDER_EVENT).iter_unpack(self._events)
+        return order_events(self._events)
 
     def kind(self, sequence: int) -> int:
         """The kind of the command at a sequence."""

@@ -102,6 +102,7 @@ class Line:
         """Each command's ticket is its number among all so far."""
         count = sum(len(delivery.tickets) for delivery in self.deliveries)
         self.sequencer.submit([Request(group, count + at) for at, group in enumerate(groups)])
+        self.sequencer.wake()
 
     def write(self, *groups: np.ndarray) -> None:
         """A row from before the start."""
