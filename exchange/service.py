@@ -54,7 +54,7 @@ class Happened:
     @cached_property
     def rows(self) -> list[tuple]:
         """The fields of ORDER_EVENT, whatever the layout of an event."""
-        return list(order_events(self.events))
+        return list(order_events(self.events.data))
 
 
 class Reply:
@@ -78,6 +78,10 @@ class Reply:
     def rows(self) -> list[tuple]:
         """The same as tuples with the fields of an OrderEvent: to read a few takes less than to read an array."""
         return self._happened.rows[self._first : self._end]
+
+    def part(self, sequence: int, first: int, end: int) -> "Reply":
+        """What became of one command of a block, whose events are these of it."""
+        return Reply(sequence, self.time_ns, self._happened, self._first + first, self._first + end)
 
 
 class Ticket(Protocol):

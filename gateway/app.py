@@ -34,6 +34,7 @@ from gateway.limits.weights import PLACE
 from gateway.logs import configure_logs
 from gateway.order_routes import add_order_routes
 from gateway.page_routes import add_page_routes
+from gateway.plain_orders import PlainOrders
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
 from gateway.reservation_key import ReservationKey
@@ -76,6 +77,7 @@ def make_app(
         reservation_key=reservation_key,
         guards=Guards(exchange, keys.guards),
         audit=audit,
+        plain=PlainOrders(exchange),
         pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)

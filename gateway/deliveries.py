@@ -6,8 +6,8 @@ import numpy as np
 from aiohttp import web
 
 from exchange import delivery_commands
-from exchange.units import format_nano
 from exchange.service import Reply
+from exchange.units import format_nano
 from exchange.venue.clearing.delivery_schema import REPORT_EVENT, ReportOutcome
 from exchange.venue.schema import Event, Reject
 from exchange.view import AllocationView, CorrectionView, MarketView, Reputation

@@ -72,12 +72,14 @@ def query_integer(lowest: int, highest: int) -> BeforeValidator:
     return BeforeValidator(_query_integer(lowest, highest))
 
 
-def _price(value: Any) -> int:
+def price_of(value: Any) -> int:
+    """A price in ticks from its text. Raises PydanticCustomError, which names what is wrong."""
     price_ticks = _decimal(value, parse_ticks, PRICE_DECIMALS, Reject.PRICE_OUT_OF_RANGE)
     return _within(price_ticks, PRICE_TICKS_MAX, Reject.PRICE_OUT_OF_RANGE)
 
 
-def _quantity(value: Any) -> int:
+def quantity_of(value: Any) -> int:
+    """A quantity in lots from its text. Raises PydanticCustomError, which names what is wrong."""
     quantity_lots = _decimal(value, parse_lots, 0, Reject.QUANTITY_OUT_OF_RANGE)
     return _within(quantity_lots, QUANTITY_LOTS_MAX, Reject.QUANTITY_OUT_OF_RANGE)
 
@@ -142,7 +144,8 @@ def _within(value: int, highest: int, error: Reject, lowest: int = 1) -> int:
     return value
 
 
-def _client_id(value: Any) -> str:
+def client_id_of(value: Any) -> str:
+    """A client id. Raises PydanticCustomError, which names what is wrong."""
     text = _text(value)
     if not _CLIENT_ID.fullmatch(text):
         raise refusal(DoorError.MALFORMED_CLIENT_ID)
@@ -198,15 +201,15 @@ def _text(value: Any) -> str:
     return value
 
 
-PriceTicks = Annotated[int, BeforeValidator(_price)]
-QuantityLots = Annotated[int, BeforeValidator(_quantity)]
+PriceTicks = Annotated[int, BeforeValidator(price_of)]
+QuantityLots = Annotated[int, BeforeValidator(quantity_of)]
 ChargeTicks = Annotated[int, BeforeValidator(_charge)]
 ShockTicks = Annotated[int, BeforeValidator(_shock)]
 LotsFromNone = Annotated[int, BeforeValidator(_lots_from_none)]
 LotsLimit = Annotated[int, BeforeValidator(_lots_limit)]
 NanoLimit = Annotated[int, BeforeValidator(_nano_limit)]
 AmountNano = Annotated[int, BeforeValidator(_amount)]
-ClientId = Annotated[str, BeforeValidator(_client_id)]
+ClientId = Annotated[str, BeforeValidator(client_id_of)]
 UtcTimeNs = Annotated[int, BeforeValidator(_time)]
 AccountName = Annotated[str, BeforeValidator(_account_name)]
 PostOnly = Annotated[Literal[False, "reject", "slide"], BeforeValidator(_post_only)]

@@ -17,6 +17,7 @@ from gateway.keys import KeyStore
 from gateway.limits.activity import OrderActivity
 from gateway.limits.budgets import RateLimits
 from gateway.limits.connections import ConnectionLimits
+from gateway.plain_orders import PlainOrders
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
 from gateway.sign_ins import SignIns
@@ -42,6 +43,7 @@ class Gateway:
     reservation_key: ReservationKey
     guards: Guards
     audit: AuditLog
+    plain: PlainOrders
     pricer: Pricer | None = None
     """Of an exchange that makes its marks itself."""
     sessions: set["Session"] = field(default_factory=set)

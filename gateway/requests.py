@@ -62,7 +62,8 @@ SharePpm = Annotated[int, Field(ge=0, lt=PPM_END)]
 SmallNumber = Annotated[int, Field(ge=0, lt=1 << 32)]
 PartsPerMillion = Annotated[int, Field(ge=-PPM_END, lt=PPM_END)]
 SessionNumber = Annotated[int, Field(ge=1, lt=1 << 16)]
-RequestId = Annotated[int, Field(ge=0, lt=1 << 53)] | ShortText
+PLAIN_REQUEST_ID_END = 1 << 53
+RequestId = Annotated[int, Field(ge=0, lt=PLAIN_REQUEST_ID_END)] | ShortText
 
 
 class Role(StrEnum):

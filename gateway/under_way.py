@@ -1,7 +1,6 @@
 """The requests of a connection that are not answered yet: a bounded number of orders, and of cancels beside them."""
 
 import asyncio
-from collections import Counter
 
 from gateway.errors import ApiError, DoorError
 from gateway.limits.weights import Operation
@@ -12,25 +11,32 @@ class UnderWay:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._counts: Counter[Operation] = Counter()
+        self._counts: dict[Operation, int] = {}
+        self._total = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
+    def has_room(self, room: Operation, more: int = 1) -> bool:
+        """Whether so many more may be under way."""
+        return self._counts.get(room, 0) + more <= self._most
+
     def check(self, room: Operation, more: int) -> None:
         """Raises ApiError when there is no room for so many more."""
-        if self._counts[room] + more > self._most:
+        if not self.has_room(room, more):
             raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
 
     def begin(self, room: Operation, count: int) -> None:
         """So many more are under way."""
-        self._counts[room] += count
-        if self._counts.total():
+        self._counts[room] = self._counts.get(room, 0) + count
+        if not self._total and count:
             self._is_idle.clear()
+        self._total += count
 
-    def end(self, room: Operation) -> None:
-        """One of them is done."""
-        self._counts[room] -= 1
-        if not self._counts.total():
+    def end(self, room: Operation, count: int = 1) -> None:
+        """So many of them are done."""
+        self._counts[room] -= count
+        self._total -= count
+        if not self._total:
             self._is_idle.set()
 
     async def ended(self) -> None:

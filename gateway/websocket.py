@@ -27,12 +27,14 @@ from gateway.guard_table import GuardRow
 from gateway.json_text import decode_object, encode
 from gateway.key_terms import Scope, require_scope
 from gateway.keys import ApiKey
+from gateway.limits.buckets import TokenBucket
 from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import ANALYSIS, ATTEMPT, CANCEL, MESSAGE, PLACE, Operation, operation_on_socket
 from gateway.messages import shutdown_notice
 from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
 from gateway.origins import check_origin
+from gateway.plain_orders import read_plain
 from gateway.requests import (
     CancelRequest,
     ChannelRequest,
@@ -82,6 +84,8 @@ class Session:
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
+        self.plain_account_id = 0
+        """Whose orders go the plain road; 0 when nobody has logged in who may order."""
         self._expiry: asyncio.TimerHandle | None = None
         self._sign_in = sign_in
         """By which it was opened, until it logs in by another key."""
@@ -117,6 +121,7 @@ class Session:
             return await self._socket.run(request, self._hear, self._lane.hear)
         finally:
             self._subscriptions.end()
+            gateway.plain.hand_over()
             self._unguard(is_cancelling=True)
             self._forget_key()
             gateway.sessions.discard(self)
@@ -145,6 +150,9 @@ class Session:
     def _hear(self, payload: bytes) -> None:
         """One frame: the one place where whatever goes wrong becomes an answer."""
         name: RequestName = None
+        plain = read_plain(payload)
+        if plain is not None and plain.get("op") == "place" and self._gateway.plain.take(self, plain):
+            return
         try:
             head, fields = self._read(payload)
             name = head.id
@@ -153,10 +161,28 @@ class Session:
                 raise ApiError(DoorError.UNKNOWN_OPERATION)
             self._operations[head.op](name, fields)
         except ApiError as error:
-            self._refuse(name, error)
+            self.refuse(name, error)
         except Exception:
             log.exception("request_failed")
-            self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
+            self.refuse(name, ApiError(DoorError.INTERNAL_ERROR))
+
+    # What the plain road asks of a session.
+
+    def plain_bucket(self) -> TokenBucket:
+        """The budget that pays for the orders of this turn."""
+        assert self._key is not None, "whoever has an account has logged in"
+        return self._gateway.rates.bucket_of(self._key)
+
+    def takes_plain(self) -> bool:
+        """Whether one more order may be under way; it counts as that from now on."""
+        has_room = self._under_way.has_room(PLACE) and not self._gateway.is_closing
+        if has_room:
+            self._under_way.begin(PLACE, 1)
+        return has_room
+
+    def end_plain(self, count: int) -> None:
+        """So many are done."""
+        self._under_way.end(PLACE, count)
 
     def _read(self, payload: bytes) -> tuple[RequestHead, dict[str, Any]]:
         """The head of a request and its other fields. Who sends what cannot be read pays for it. Raises ApiError."""
@@ -213,6 +239,8 @@ class Session:
             self._gateway.limits.hold(key.key_id)
             self._forget_key()
         self._key = key
+        may_order = not key.roles.isdisjoint(OWNERS) and Scope.TRADE in key.terms.scopes
+        self.plain_account_id = key.account_id if may_order else 0
         if key.terms.expires_ns:
             left_s = (key.terms.expires_ns - time.time_ns()) / 1e9
             self._expiry = asyncio.get_running_loop().call_later(left_s, self._lose_key, KEY_EXPIRED)
@@ -227,6 +255,7 @@ class Session:
         if self._sign_in is not None:
             self._sign_in.leave(self._lose_sign_in)
             self._sign_in = None
+            self.plain_account_id = 0
 
     def _lose_key(self, ending: Ending) -> None:
         """Frames that are there already are not served any more."""
@@ -407,6 +436,7 @@ class Session:
     def _queue(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket], room: Operation) -> None:
         """Queue commands, each of which counts as under way. Orders leave room for cancels. Raises ApiError."""
         self._under_way.check(room, len(groups))
+        self._gateway.plain.hand_over()
         enter(self._gateway.exchange, groups, tickets)
         self._under_way.begin(room, len(groups))
 
@@ -442,20 +472,21 @@ class Session:
         try:
             yield
         except ApiError as error:
-            self._refuse(name, error)
+            self.refuse(name, error)
         except Exception:
             log.exception("answer_failed")
-            self._refuse(name, ApiError(DoorError.INTERNAL_ERROR))
+            self.refuse(name, ApiError(DoorError.INTERNAL_ERROR))
 
     def _answer(self, name: RequestName, result: Row) -> None:
-        self.offer(encode({"id": name, "ok": True, "result": result} | self._rate_limit()))
+        self.offer(encode({"id": name, "ok": True, "result": result} | self.rate_limit()))
 
-    def _rate_limit(self) -> Row:
-        """What is left of the account's budget, with every answer."""
+    def rate_limit(self) -> Row:
+        """What is left of the account's budget, with every answer to who has logged in."""
         return {} if self._key is None else {"rate_limit": remaining_row(self._gateway.rates.remaining(self._key))}
 
-    def _refuse(self, name: RequestName, error: ApiError) -> None:
-        refusal: Row = {"id": name, "ok": False, "error": error.as_json()} | self._rate_limit()
+    def refuse(self, name: RequestName, error: ApiError) -> None:
+        """Answer with a refusal."""
+        refusal: Row = {"id": name, "ok": False, "error": error.as_json()} | self.rate_limit()
         if error.is_repeated:
             refusal["repeated"] = True
         self.offer(encode(refusal))

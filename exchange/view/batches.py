@@ -74,7 +74,7 @@ assert OrderEvent._fields[KIND] == "kind"
 _unpack_order = _reader(ORDER_COMMAND).unpack_from
 
 
-def order_events(events: np.ndarray | bytes) -> Iterator[tuple]:
+def order_events(events: bytes | memoryview) -> Iterator[tuple]:
     """Plain tuples with the fields of an OrderEvent."""
     return _reader(ORDER_EVENT).iter_unpack(events)
 

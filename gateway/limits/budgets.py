@@ -37,7 +37,7 @@ class RateLimits:
 
     def charge(self, key: ApiKey, operation: Operation) -> None:
         """Let the account of a key pay. Raises ApiError."""
-        _charge(self._bucket_of(key), operation)
+        _charge(self.bucket_of(key), operation)
 
     def charge_address(self, address: str, operation: Operation) -> None:
         """Let an address pay for what nobody signed. Raises ApiError."""
@@ -56,7 +56,7 @@ class RateLimits:
 
     def remaining(self, key: ApiKey) -> Remaining:
         """What is left of the budget of a key's account."""
-        return self._bucket_of(key).remaining(time.monotonic_ns())
+        return self.bucket_of(key).remaining(time.monotonic_ns())
 
     def remaining_of(self, account_id: int) -> Remaining:
         """What is left of the budget of an account."""
@@ -67,8 +67,10 @@ class RateLimits:
         """Market makers have a larger budget, whichever of their keys they use."""
         return self._market_maker if self._keys.has_role(account_id, Role.MARKET_MAKER) else self._account
 
-    def _bucket_of(self, key: ApiKey) -> TokenBucket:
-        """Keys that trade for nobody have a budget each: one administrator's tools do not use up another's."""
+    def bucket_of(self, key: ApiKey) -> TokenBucket:
+        """The budget that pays for what a key signs.
+
+        Keys that trade for nobody have a budget each: one administrator's tools do not use up another's."""
         subject: Hashable = key.account_id or key.key_id
         return self._accounts.of(subject, self.rate_of(key.account_id), time.monotonic_ns())
 
