@@ -1,7 +1,7 @@
 """Commands that say no more than most do, as bytes: for whoever makes very many, and joins them."""
 
-import hashlib
 import struct
+from hashlib import blake2b
 
 from exchange.packing import packer_of
 from exchange.venue.schema import CLIENT_ID_LENGTH_MAX, TEXT_BYTES_MAX, Command
@@ -17,21 +17,22 @@ _CONTINUATION = int(Command.CONTINUATION)
 _CANCEL_NEWEST = int(SelfTrade.CANCEL_NEWEST)
 
 
-def plain_place(
-    account_id: int,
-    instrument_id: int,
-    side: int,
-    price_ticks: int,
-    quantity_lots: int,
-    time_in_force: int,
-    session_id: int,
-    client_id: str,
-) -> bytes:
+Terms = tuple[int, int, int, int, int, int, int]
+"""Account, instrument, side, price in ticks, quantity in lots, time in force, session."""
+
+
+def plain_place(terms: Terms, client_id: str | None) -> bytes:
     """The records of a new order that says no more than this: those of `commands.place`."""
-    terms = side, time_in_force, instrument_id, account_id, price_ticks, quantity_lots, 0
-    if not client_id:
-        return _ORDER.pack(_PLACE, 0, *terms, 0, 0, 0, 0, session_id, 0, _CANCEL_NEWEST)
+    account_id, instrument_id, side, price_ticks, quantity_lots, time_in_force, session_id = terms
+    if client_id is None:
+        return _ORDER.pack(
+            *(_PLACE, 0, side, time_in_force, instrument_id, account_id, price_ticks, quantity_lots),
+            *(0, 0, 0, 0, 0, session_id, 0, _CANCEL_NEWEST),
+        )
     text = client_id.encode()
-    key = hashlib.blake2b(text, digest_size=16).digest()
-    said = _CONTINUATION, 0, len(text), 0, text
-    return _NAMED_ORDER.pack(_PLACE, 1, *terms, key, 0, 0, session_id, 0, _CANCEL_NEWEST, *said)
+    key = blake2b(text, digest_size=16).digest()
+    return _NAMED_ORDER.pack(
+        *(_PLACE, 1, side, time_in_force, instrument_id, account_id, price_ticks, quantity_lots),
+        *(0, key, 0, 0, session_id, 0, _CANCEL_NEWEST),
+        *(_CONTINUATION, 0, len(text), 0, text),
+    )

@@ -12,8 +12,8 @@ from exchange.venue.schema import Command
 from gateway.binary_frames import Frame, FrameKind, block_of, own_events, read_frame, request_id_of, write_frame
 from gateway.errors import ApiError, DoorError
 from gateway.limits.weights import CANCEL, FRAME, MESSAGE, PLACE, Operation
+from gateway.outbox import BinaryMessage
 from gateway.requests import Role
-from gateway.sockets import BinaryMessage
 from gateway.submission import Replied, reply_of
 
 log = structlog.get_logger()

@@ -27,7 +27,7 @@ NANO_PER_S = 1_000_000_000
 _PLAIN_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 # Written so that each text is read once: digits that two parts of a pattern could share are tried in every way.
 _SCIENTIFIC = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)[eE][+-]?[0-9]+")
-_CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
+CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
 _ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9._-]{0,47}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _UTC_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z")
@@ -147,7 +147,7 @@ def _within(value: int, highest: int, error: Reject, lowest: int = 1) -> int:
 def client_id_of(value: Any) -> str:
     """A client id. Raises PydanticCustomError, which names what is wrong."""
     text = _text(value)
-    if not _CLIENT_ID.fullmatch(text):
+    if not CLIENT_ID.fullmatch(text):
         raise refusal(DoorError.MALFORMED_CLIENT_ID)
     return text
 

@@ -2,7 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+
+from aiohttp import WSMsgType
+
+
+class BinaryMessage(bytes):
+    """A message that goes out as a binary frame."""
 
 
 class Outbox:
@@ -28,20 +34,25 @@ class Outbox:
         is_full = len(self._messages) >= self._messages_max or self._bytes + len(message) > self._bytes_max
         if is_full and self._messages:
             return False
+        if not self._messages:
+            self._has_messages.set()
+            self._is_sent.clear()
         self._messages.append(message)
         self._bytes += len(message)
-        self._has_messages.set()
-        self._is_sent.clear()
         return True
 
-    async def send_all(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+    def put_all(self, messages: Iterable[bytes]) -> bool:
+        """Take messages; false at the first for which there is no room."""
+        return all(map(self.put, messages))
+
+    async def send_all(self, send: Callable[[bytes, WSMsgType], Awaitable[None]]) -> None:
         """Send what comes, in order, until cancelled."""
         while True:
             await self._has_messages.wait()
             while self._messages:
                 message = self._messages.popleft()
                 self._bytes -= len(message)
-                await send(message)
+                await send(message, WSMsgType.BINARY if type(message) is BinaryMessage else WSMsgType.TEXT)
             self._has_messages.clear()
             self._is_sent.set()
 

@@ -9,9 +9,8 @@ nothing here is done for an order that can be done for a turn.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -24,7 +23,7 @@ from exchange.units import format_ticks
 from exchange.view.batches import KIND, SEQUENCE, OrderEvent
 from gateway import codec
 from gateway.errors import ApiError
-from gateway.fields import client_id_of, price_of, quantity_of, time_text
+from gateway.fields import CLIENT_ID, price_of, quantity_of, time_text
 from gateway.json_text import encode
 from gateway.limits.buckets import TokenBucket
 from gateway.limits.weights import PLACE
@@ -45,6 +44,8 @@ _RESTED = int(EventKind.RESTED)
 _ORDER_ID = OrderEvent._fields.index("order_id")
 _PRICE = OrderEvent._fields.index("price_ticks")
 _LEAVES = OrderEvent._fields.index("leaves_lots")
+_NO_EVENT = (0,) * len(OrderEvent._fields)
+"""Behind the last event of a block."""
 
 
 class Texts(dict[str, int]):
@@ -66,21 +67,43 @@ class Texts(dict[str, int]):
         return value
 
 
+class Answers(dict[int, str]):
+    """How prices are told, kept for the same reason."""
+
+    def __missing__(self, price_ticks: int) -> str:
+        """Write a new one."""
+        if len(self) >= TEXTS_KEPT_MAX:
+            self.clear()
+        text = self[price_ticks] = format_ticks(price_ticks)
+        return text
+
+
+class Turn:
+    """What holds for all orders of one sender in one turn of the loop, so that it is asked for once."""
+
+    __slots__ = ("account_id", "bucket", "count", "room", "session_id")
+
+    def __init__(self, account_id: int, session_id: int, bucket: TokenBucket, room: int) -> None:
+        self.account_id = account_id
+        """Whose orders go the plain road; 0 when nobody has logged in who may order."""
+        self.session_id = session_id
+        """Under which number orders go with the connection; 0 if they do not."""
+        self.bucket = bucket
+        """The budget that pays for them."""
+        self.room = room
+        """How many of them may be under way."""
+        self.count = 0
+        """How many there are."""
+
+
 class Sender(Protocol):
     """The session whose order it is."""
 
-    plain_account_id: int
-    """Whose orders go the plain road; 0 when nobody has logged in who may order."""
+    def plain_turn(self) -> Turn | None:
+        """What holds for orders in this turn; None when nobody has logged in who may order."""
 
-    @property
-    def session_id(self) -> int:
-        """Under which number orders go with the connection; 0 if they do not."""
-
-    def plain_bucket(self) -> TokenBucket:
-        """The budget that pays for the orders of this turn."""
-
-    def takes_plain(self) -> bool:
-        """Whether one more order may be under way; it counts as that from now on."""
+    def begin_plain(self, count: int) -> None:
+        """So many are under way."""
 
     def end_plain(self, count: int) -> None:
         """So many are done."""
@@ -88,21 +111,15 @@ class Sender(Protocol):
     def rate_limit(self) -> Row:
         """What is left of the budget, with every answer; empty before a login."""
 
-    def offer(self, message: bytes) -> None:
-        """Send a message."""
+    def refusal(self, name: int, error: ApiError) -> bytes:
+        """The answer that is a refusal."""
 
-    def refuse(self, name: int, error: ApiError) -> None:
-        """Answer with a refusal."""
+    def offer_all(self, messages: list[bytes]) -> None:
+        """Send messages."""
 
 
-class Entered(NamedTuple):
-    """One order of a block."""
-
-    sender: Sender
-    name: int
-    fields: dict[str, Any]
-    at: int
-    """The place of its record in the block."""
+Entered = tuple[Sender, int, dict[str, Any], int]
+"""One order of a block: whose it is, the name of its request, its fields, and the place of its record."""
 
 
 def read_plain(payload: bytes) -> dict[str, Any] | None:
@@ -127,37 +144,43 @@ class PlainOrders:
         self._symbols = exchange.view.tranche_by_symbol
         self._prices = Texts(price_of)
         self._quantities = Texts(quantity_of)
+        self._told_prices = Answers()
         self._records: list[bytes] = []
         self._count = 0
         self._entered: list[Entered] = []
-        self._buckets: dict[Sender, TokenBucket] = {}
+        self._turns: dict[Sender, Turn | None] = {}
+        self._now_ns = 0
+        self._is_due = False
 
     def take(self, sender: Sender, fields: dict[str, Any]) -> bool:
         """Enter an order, or leave it to the general road, as if nothing had been asked."""
-        account_id = sender.plain_account_id
+        turn = self._turns[sender] if sender in self._turns else self._begin(sender)
         client_id = fields.get("client_id")
         lifetime = fields.get("time_in_force")
-        said = _NEEDED + (client_id is not None) + (lifetime is not None)
         name = fields.get("id")
-        if len(fields) != said or not account_id or type(name) is not int or not 0 <= name < PLAIN_REQUEST_ID_END:
+        said = _NEEDED + (client_id is not None) + (lifetime is not None)
+        if turn is None or len(fields) != said or type(name) is not int or not 0 <= name < PLAIN_REQUEST_ID_END:
             return False
         try:
-            record = plain_place(
-                account_id,
+            terms = (
+                turn.account_id,
                 self._symbols[fields["symbol"]],
                 _SIDES[fields["side"]],
                 self._prices[fields["price"]],
                 self._quantities[fields["quantity"]],
                 _GTC if lifetime is None else _LIFETIMES[lifetime],
-                sender.session_id,
-                "" if client_id is None else client_id_of(client_id),
+                turn.session_id,
             )
-        except (KeyError, TypeError, PydanticCustomError):
+            if client_id is not None and not CLIENT_ID.fullmatch(client_id):
+                return False
+        except (KeyError, TypeError):
             return False
-        if not self._is_paid(sender):
+        # What there is no budget or no room for, the general road names.
+        if turn.count >= turn.room or turn.bucket.take(PLACE.weight, self._now_ns):
             return False
-        self._records.append(record)
-        self._entered.append(Entered(sender, name, fields, self._count))
+        turn.count += 1
+        self._entered.append((sender, name, fields, self._count))
+        self._records.append(plain_place(terms, client_id))
         self._count += 1 if client_id is None else 2
         if self._count >= BLOCK_RECORDS_MAX - 1:
             self.hand_over()
@@ -165,89 +188,92 @@ class PlainOrders:
 
     def hand_over(self) -> None:
         """Queue what was collected: whoever queues something else of the same connection does so first."""
+        turns, self._turns = self._turns, {}
         if not self._entered:
             return
         block = np.frombuffer(b"".join(self._records), ORDER_COMMAND)
         entered, self._entered = self._entered, []
         self._records, self._count = [], 0
-        self._buckets.clear()
-        pending = Pending(lambda told: self._tell(entered, told))
+        counts = {sender: turn.count for sender, turn in turns.items() if turn is not None and turn.count}
+        for sender, count in counts.items():
+            sender.begin_plain(count)
+        pending = Pending(lambda told: self._tell(entered, counts, told))
         try:
             enter(self._exchange, [block], [pending])
         except ApiError as error:
-            _refuse_all(entered, error)
+            _refuse_all(entered, counts, error)
 
-    def _is_paid(self, sender: Sender) -> bool:
-        """Whether there is budget and room for one more; what there is not, the general road names."""
-        bucket = self._buckets.get(sender)
-        if bucket is None:
-            bucket = self._buckets[sender] = sender.plain_bucket()
-        if not sender.takes_plain():
-            return False
-        if bucket.take(PLACE.weight, time.monotonic_ns()):
-            sender.end_plain(1)
-            return False
-        if not self._entered:
-            asyncio.get_running_loop().call_soon(self.hand_over)
-        return True
+    def _begin(self, sender: Sender) -> Turn | None:
+        """The first frame of a sender in a turn."""
+        if not self._turns:
+            self._now_ns = time.monotonic_ns()
+            if not self._is_due:
+                self._is_due = True
+                asyncio.get_running_loop().call_soon(self._end)
+        turn = self._turns[sender] = sender.plain_turn()
+        return turn
 
-    def _tell(self, entered: list[Entered], told: Replied) -> None:
+    def _end(self) -> None:
+        """The turn is over."""
+        self._is_due = False
+        self.hand_over()
+
+    def _tell(self, entered: list[Entered], counts: dict[Sender, int], told: Replied) -> None:
         """The block is durable: answer each order."""
         try:
             reply = reply_of(told)
         except ApiError as error:
-            _refuse_all(entered, error)
+            _refuse_all(entered, counts, error)
             return
-        rows = reply.rows
-        time_row = time_text(reply.time_ns), reply.time_ns
-        done = Counter(each.sender for each in entered)
-        for sender, count in done.items():
+        for sender, count in counts.items():
             sender.end_plain(count)
-        limits = {sender: _encoded(sender.rate_limit()) for sender in done}
+        limits = {sender: _encoded(sender.rate_limit()) for sender in counts}
+        messages: dict[Sender, list[bytes]] = {sender: [] for sender in counts}
+        rows = [*reply.rows, _NO_EVENT]
+        of_turn = {"time": time_text(reply.time_ns), "time_ns": reply.time_ns}
         at = 0
         for sender, name, fields, place in entered:
             sequence = reply.sequence + place
             first = at
-            while at < len(rows) and rows[at][SEQUENCE] == sequence:
+            while rows[at][SEQUENCE] == sequence:
                 at += 1
-            result: Row | None
             if at - first == 1 and rows[first][KIND] == _RESTED:
-                result = _rested_answer(fields, rows[first], *time_row)
+                result = self._rested_answer(fields, rows[first], of_turn)
+                message = orjson.dumps({"id": name, "ok": True, "result": result} | limits[sender])
             else:
-                result = self._general_answer(sender, name, fields, reply.part(sequence, first, at))
-            if result is not None:
-                sender.offer(encode({"id": name, "ok": True, "result": result} | limits[sender]))
+                message = self._answer(sender, name, fields, reply.part(sequence, first, at), limits[sender])
+            messages[sender].append(message)
+        for sender, all_of_them in messages.items():
+            sender.offer_all(all_of_them)
 
-    def _general_answer(self, sender: Sender, name: int, fields: dict[str, Any], reply: Reply) -> Row | None:
-        """What the general road would say, or None when it was refused, which is told here."""
+    def _answer(self, sender: Sender, name: int, fields: dict[str, Any], reply: Reply, limit: Row) -> bytes:
+        """What the general road would say."""
         request = parse(PlaceRequest, {key: value for key, value in fields.items() if key not in ("id", "op")})
         try:
-            return codec.place_answer(self._exchange.view, request, reply)
+            result = codec.place_answer(self._exchange.view, request, reply)
         except ApiError as error:
-            sender.refuse(name, error)
-            return None
+            return sender.refusal(name, error)
+        return orjson.dumps({"id": name, "ok": True, "result": result} | limit)
 
-
-def _rested_answer(fields: dict[str, Any], row: tuple, time: str, time_ns: int) -> Row:
-    """The answer to an order that rests whole, as `codec.place_answer` gives it."""
-    leaves = str(row[_LEAVES])
-    return {
-        "sequence": row[SEQUENCE],
-        "time": time,
-        "time_ns": time_ns,
-        "order_id": row[_ORDER_ID],
-        "status": "open",
-        "reason": None,
-        "price": format_ticks(row[_PRICE]),
-        "remaining_quantity": leaves,
-        "average_price": None,
-        "trades": [],
-        "client_id": fields.get("client_id"),
-        "symbol": fields["symbol"],
-        "side": fields["side"],
-        "quantity": leaves,
-        "filled_quantity": "0",
-    }
+    def _rested_answer(self, fields: dict[str, Any], row: tuple, of_turn: Row) -> Row:
+        """The answer to an order that rests whole, as `codec.place_answer` gives it."""
+        leaves = str(row[_LEAVES])
+        return {
+            "sequence": row[SEQUENCE],
+            **of_turn,
+            "order_id": row[_ORDER_ID],
+            "status": "open",
+            "reason": None,
+            "price": self._told_prices[row[_PRICE]],
+            "remaining_quantity": leaves,
+            "average_price": None,
+            "trades": [],
+            "client_id": fields.get("client_id"),
+            "symbol": fields["symbol"],
+            "side": fields["side"],
+            "quantity": leaves,
+            "filled_quantity": "0",
+        }
 
 
 def _encoded(limit: Row) -> Row:
@@ -255,7 +281,8 @@ def _encoded(limit: Row) -> Row:
     return {name: orjson.Fragment(encode(value)) for name, value in limit.items()}
 
 
-def _refuse_all(entered: list[Entered], error: ApiError) -> None:
-    for each in entered:
-        each.sender.end_plain(1)
-        each.sender.refuse(each.name, error)
+def _refuse_all(entered: list[Entered], counts: dict[Sender, int], error: ApiError) -> None:
+    for sender, count in counts.items():
+        sender.end_plain(count)
+    for sender, name, _, _ in entered:
+        sender.offer_all([sender.refusal(name, error)])

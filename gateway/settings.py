@@ -30,7 +30,7 @@ class GatewaySettings(BaseSettings):
     # Whose budgets are remembered; beyond that the one longest unused is forgotten.
     budgets_max: PositiveInt = 65_536
     # Frames of one connection that are handled before the others have their turn.
-    frames_per_turn: PositiveInt = 32
+    frames_per_turn: PositiveInt = 64
     subscriptions_per_connection_max: int = 1_024
     requests_in_flight_max: int = 1_000
     # A reader that falls this far behind is cut off: it would see the past, and its backlog is our memory.

@@ -21,10 +21,6 @@ FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
 """A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
 
 
-class BinaryMessage(bytes):
-    """A message that goes out as a binary frame."""
-
-
 class Ending(NamedTuple):
     """Why a connection ends, as the close frame tells it."""
 
@@ -69,6 +65,11 @@ class Socket:
         if not self._ending.done() and not self._outbox.put(message):
             self.end(SLOW_CONSUMER)
 
+    def offer_all(self, messages: list[bytes]) -> None:
+        """The same for several messages."""
+        if not self._ending.done() and not self._outbox.put_all(messages):
+            self.end(SLOW_CONSUMER)
+
     def end(self, ending: Ending) -> None:
         """Close the connection soon; the first reason given is the one told."""
         if not self._ending.done():
@@ -80,7 +81,7 @@ class Socket:
         """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one."""
         await self._response.prepare(request)
         reader = asyncio.create_task(self._read(hear, hear_binary))
-        writer = asyncio.create_task(self._outbox.send_all(self._send))
+        writer = asyncio.create_task(self._outbox.send_all(self._response.send_frame))
         try:
             ends: list[asyncio.Future[Any]] = [reader, writer, self._ending]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -103,10 +104,6 @@ class Socket:
                 hear(frame.data)
             elif frame.type is WSMsgType.BINARY:
                 hear_binary(frame.data)
-
-    async def _send(self, message: bytes) -> None:
-        kind = WSMsgType.BINARY if isinstance(message, BinaryMessage) else WSMsgType.TEXT
-        await self._response.send_frame(message, kind)
 
     async def _flush(self, writer: asyncio.Task[None]) -> None:
         sent = asyncio.create_task(self._outbox.sent())

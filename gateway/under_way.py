@@ -16,13 +16,13 @@ class UnderWay:
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
-    def has_room(self, room: Operation, more: int = 1) -> bool:
-        """Whether so many more may be under way."""
-        return self._counts.get(room, 0) + more <= self._most
+    def room_for(self, room: Operation) -> int:
+        """How many more may be under way."""
+        return self._most - self._counts.get(room, 0)
 
     def check(self, room: Operation, more: int) -> None:
         """Raises ApiError when there is no room for so many more."""
-        if not self.has_room(room, more):
+        if more > self.room_for(room):
             raise ApiError(DoorError.TOO_MANY_IN_FLIGHT)
 
     def begin(self, room: Operation, count: int) -> None:

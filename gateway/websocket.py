@@ -27,14 +27,13 @@ from gateway.guard_table import GuardRow
 from gateway.json_text import decode_object, encode
 from gateway.key_terms import Scope, require_scope
 from gateway.keys import ApiKey
-from gateway.limits.buckets import TokenBucket
 from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import ANALYSIS, ATTEMPT, CANCEL, MESSAGE, PLACE, Operation, operation_on_socket
 from gateway.messages import shutdown_notice
 from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
 from gateway.origins import check_origin
-from gateway.plain_orders import read_plain
+from gateway.plain_orders import Turn, read_plain
 from gateway.requests import (
     CancelRequest,
     ChannelRequest,
@@ -84,8 +83,6 @@ class Session:
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
         self._key: ApiKey | None = None
-        self.plain_account_id = 0
-        """Whose orders go the plain road; 0 when nobody has logged in who may order."""
         self._expiry: asyncio.TimerHandle | None = None
         self._sign_in = sign_in
         """By which it was opened, until it logs in by another key."""
@@ -153,6 +150,8 @@ class Session:
         plain = read_plain(payload)
         if plain is not None and plain.get("op") == "place" and self._gateway.plain.take(self, plain):
             return
+        # What follows may depend on the orders before it, or change on what terms the next ones are taken.
+        self._gateway.plain.hand_over()
         try:
             head, fields = self._read(payload)
             name = head.id
@@ -168,21 +167,27 @@ class Session:
 
     # What the plain road asks of a session.
 
-    def plain_bucket(self) -> TokenBucket:
-        """The budget that pays for the orders of this turn."""
-        assert self._key is not None, "whoever has an account has logged in"
-        return self._gateway.rates.bucket_of(self._key)
+    def plain_turn(self) -> Turn | None:
+        """What holds for plain orders in this turn of the loop."""
+        key = self._key
+        if key is None or self._gateway.is_closing:
+            return None
+        if key.roles.isdisjoint(OWNERS) or Scope.TRADE not in key.terms.scopes:
+            return None
+        bucket = self._gateway.rates.bucket_of(key)
+        return Turn(key.account_id, self.session_id, bucket, self._under_way.room_for(PLACE))
 
-    def takes_plain(self) -> bool:
-        """Whether one more order may be under way; it counts as that from now on."""
-        has_room = self._under_way.has_room(PLACE) and not self._gateway.is_closing
-        if has_room:
-            self._under_way.begin(PLACE, 1)
-        return has_room
+    def begin_plain(self, count: int) -> None:
+        """So many are under way."""
+        self._under_way.begin(PLACE, count)
 
     def end_plain(self, count: int) -> None:
         """So many are done."""
         self._under_way.end(PLACE, count)
+
+    def offer_all(self, messages: list[bytes]) -> None:
+        """Send messages."""
+        self._socket.offer_all(messages)
 
     def _read(self, payload: bytes) -> tuple[RequestHead, dict[str, Any]]:
         """The head of a request and its other fields. Who sends what cannot be read pays for it. Raises ApiError."""
@@ -239,13 +244,12 @@ class Session:
             self._gateway.limits.hold(key.key_id)
             self._forget_key()
         self._key = key
-        may_order = not key.roles.isdisjoint(OWNERS) and Scope.TRADE in key.terms.scopes
-        self.plain_account_id = key.account_id if may_order else 0
         if key.terms.expires_ns:
             left_s = (key.terms.expires_ns - time.time_ns()) / 1e9
             self._expiry = asyncio.get_running_loop().call_later(left_s, self._lose_key, KEY_EXPIRED)
 
     def _forget_key(self) -> None:
+        self._gateway.plain.hand_over()
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
@@ -255,7 +259,6 @@ class Session:
         if self._sign_in is not None:
             self._sign_in.leave(self._lose_sign_in)
             self._sign_in = None
-            self.plain_account_id = 0
 
     def _lose_key(self, ending: Ending) -> None:
         """Frames that are there already are not served any more."""
@@ -431,12 +434,12 @@ class Session:
             self._under_way.end(room)
             settle(pending)
 
+        self._gateway.plain.hand_over()
         self._queue([block], [Pending(tell)], room)
 
     def _queue(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket], room: Operation) -> None:
         """Queue commands, each of which counts as under way. Orders leave room for cancels. Raises ApiError."""
         self._under_way.check(room, len(groups))
-        self._gateway.plain.hand_over()
         enter(self._gateway.exchange, groups, tickets)
         self._under_way.begin(room, len(groups))
 
@@ -486,9 +489,13 @@ class Session:
 
     def refuse(self, name: RequestName, error: ApiError) -> None:
         """Answer with a refusal."""
-        refusal: Row = {"id": name, "ok": False, "error": error.as_json()} | self.rate_limit()
-        if error.is_repeated:
-            refusal["repeated"] = True
-        self.offer(encode(refusal))
+        self.offer(self.refusal(name, error))
         if error.error is DoorError.FRAME_TOO_LARGE:
             self._socket.end(FRAME_TOO_LARGE)
+
+    def refusal(self, name: RequestName, error: ApiError) -> bytes:
+        """The answer that is a refusal."""
+        row: Row = {"id": name, "ok": False, "error": error.as_json()} | self.rate_limit()
+        if error.is_repeated:
+            row["repeated"] = True
+        return encode(row)

@@ -59,6 +59,8 @@ class TokenBucket:
         return Remaining(self.rate.burst, self._level_nano // NANO_PER_S, -(-missing_nano // self.rate.per_s))
 
     def _refill(self, now_ns: int) -> None:
+        if now_ns == self._at_ns:
+            return
         gained_nano = (now_ns - self._at_ns) * self.rate.per_s
         self._level_nano = min(self._level_nano + gained_nano, self.rate.burst * NANO_PER_S)
         self._at_ns = now_ns

@@ -276,7 +276,7 @@ async def test_an_outbox_takes_so_many_messages_and_bytes_and_one_of_any_size():
     assert not outbox.put(b"y")
     sent = []
 
-    async def send(message):
+    async def send(message, _):
         sent.append(message)
 
     emptying = asyncio.create_task(outbox.send_all(send))
