@@ -1,6 +1,7 @@
 """Decimals become integers at one door, and integers become decimal strings again: exactly, or with a named error."""
 
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 
 from exchange.venue.schema import NANO_PER_TICK_PER_3_MINUTES, WINDOW_STEP_S
 from risk.schema import PPM
@@ -8,6 +9,8 @@ from risk.schema import PPM
 PRICE_DECIMALS = 6
 AMOUNT_DECIMALS = 9
 DECIMAL_LENGTH_MAX = 40
+TEXTS_KEPT = 1 << 16
+"""The same prices are read and told again and again."""
 _EXACT = Context(prec=2 * DECIMAL_LENGTH_MAX)
 """Enough digits to scale any text of that length without rounding, which the default context would do from 28 on."""
 
@@ -31,6 +34,7 @@ def parse_lots(text: str) -> int:
     return _scaled(text, 0, "quantity")
 
 
+@lru_cache(maxsize=TEXTS_KEPT)
 def format_ticks(price_ticks: int) -> str:
     """A price in ticks as a decimal string in USD per Mbps-hour, with all its places."""
     return _fixed(price_ticks, PRICE_DECIMALS)

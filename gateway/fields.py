@@ -6,12 +6,13 @@ Ranges that the core refuses under a name of its own carry the core's name, so t
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from exchange.units import AMOUNT_DECIMALS, PRICE_DECIMALS, UnitError, parse_lots, parse_nano, parse_ticks
+from exchange.units import AMOUNT_DECIMALS, PRICE_DECIMALS, TEXTS_KEPT, UnitError, parse_lots, parse_nano, parse_ticks
 from exchange.venue.schema import CLIENT_ID_LENGTH_MAX, TIME_NS_MAX, Reject
 from gateway.errors import CORE_ANSWERS, DOOR_ANSWERS, DoorError
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX
@@ -72,15 +73,25 @@ def query_integer(lowest: int, highest: int) -> BeforeValidator:
     return BeforeValidator(_query_integer(lowest, highest))
 
 
-def price_of(value: Any) -> int:
-    """A price in ticks from its text. Raises PydanticCustomError, which names what is wrong."""
-    price_ticks = _decimal(value, parse_ticks, PRICE_DECIMALS, Reject.PRICE_OUT_OF_RANGE)
+def _price(value: Any) -> int:
+    return price_of_text(_decimal_text(value))
+
+
+def _quantity(value: Any) -> int:
+    return quantity_of_text(_decimal_text(value))
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def price_of_text(text: str) -> int:
+    """A price in ticks. Raises PydanticCustomError, which names what is wrong."""
+    price_ticks = _decimal(text, parse_ticks, PRICE_DECIMALS, Reject.PRICE_OUT_OF_RANGE)
     return _within(price_ticks, PRICE_TICKS_MAX, Reject.PRICE_OUT_OF_RANGE)
 
 
-def quantity_of(value: Any) -> int:
-    """A quantity in lots from its text. Raises PydanticCustomError, which names what is wrong."""
-    quantity_lots = _decimal(value, parse_lots, 0, Reject.QUANTITY_OUT_OF_RANGE)
+@lru_cache(maxsize=TEXTS_KEPT)
+def quantity_of_text(text: str) -> int:
+    """A quantity in lots. Raises PydanticCustomError, which names what is wrong."""
+    quantity_lots = _decimal(text, parse_lots, 0, Reject.QUANTITY_OUT_OF_RANGE)
     return _within(quantity_lots, QUANTITY_LOTS_MAX, Reject.QUANTITY_OUT_OF_RANGE)
 
 
@@ -122,9 +133,7 @@ def _nano_limit(value: Any) -> int:
 
 
 def _decimal(value: Any, parse: Callable[[str], int], decimals: int, out_of_range: Reject) -> int:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise refusal(DoorError.NUMBER_NOT_STRING)
-    text = _text(value)
+    text = _decimal_text(value)
     if _SCIENTIFIC.fullmatch(text):
         raise refusal(DoorError.SCIENTIFIC_NOTATION)
     if not _PLAIN_DECIMAL.fullmatch(text):
@@ -136,6 +145,12 @@ def _decimal(value: Any, parse: Callable[[str], int], decimals: int, out_of_rang
         return parse(text)
     except UnitError:
         raise refusal(out_of_range if len(whole) > 1 else DoorError.TOO_MANY_DECIMALS) from None
+
+
+def _decimal_text(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise refusal(DoorError.NUMBER_NOT_STRING)
+    return _text(value)
 
 
 def _within(value: int, highest: int, error: Reject, lowest: int = 1) -> int:
@@ -201,8 +216,8 @@ def _text(value: Any) -> str:
     return value
 
 
-PriceTicks = Annotated[int, BeforeValidator(price_of)]
-QuantityLots = Annotated[int, BeforeValidator(quantity_of)]
+PriceTicks = Annotated[int, BeforeValidator(_price)]
+QuantityLots = Annotated[int, BeforeValidator(_quantity)]
 ChargeTicks = Annotated[int, BeforeValidator(_charge)]
 ShockTicks = Annotated[int, BeforeValidator(_shock)]
 LotsFromNone = Annotated[int, BeforeValidator(_lots_from_none)]

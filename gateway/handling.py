@@ -142,6 +142,8 @@ async def _verified(request: web.Request) -> ApiKey:
 
 async def _read_body(request: web.Request) -> bytes:
     """All of the body, however slowly it is sent, up to a deadline. Raises ApiError."""
+    if request.content.is_eof():
+        return await request.read()  # it is there already: nothing is waited for
     try:
         async with asyncio.timeout(request.app[GATEWAY].settings.body_wait_s):
             return await request.read()

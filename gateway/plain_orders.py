@@ -9,7 +9,6 @@ nothing here is done for an order that can be done for a turn.
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +22,7 @@ from exchange.units import format_ticks
 from exchange.view.batches import KIND, SEQUENCE, OrderEvent
 from gateway import codec
 from gateway.errors import ApiError
-from gateway.fields import CLIENT_ID, price_of, quantity_of, time_text
+from gateway.fields import CLIENT_ID, price_of_text, quantity_of_text, time_text
 from gateway.json_text import encode
 from gateway.limits.buckets import TokenBucket
 from gateway.limits.weights import PLACE
@@ -34,7 +33,6 @@ from matching.schema import ORDER_COMMAND, EventKind, TimeInForce
 
 FRAME_BYTES_MAX = 512
 """A longer frame is no plain order."""
-TEXTS_KEPT_MAX = 1 << 16
 _SIDES = codec.SIDES
 _LIFETIMES = {name: codec.LIFETIMES[name] for name in ("gtc", "ioc", "fok")}
 _GTC = int(TimeInForce.GTC)
@@ -46,36 +44,6 @@ _PRICE = OrderEvent._fields.index("price_ticks")
 _LEAVES = OrderEvent._fields.index("leaves_lots")
 _NO_EVENT = (0,) * len(OrderEvent._fields)
 """Behind the last event of a block."""
-
-
-class Texts(dict[str, int]):
-    """What decimal texts say, kept because the same prices and quantities come again and again."""
-
-    def __init__(self, read: Callable[[Any], int]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, text: str) -> int:
-        """Read a new one. Raises KeyError for what is wrong."""
-        try:
-            value = self._read(text)
-        except PydanticCustomError:
-            raise KeyError(text) from None
-        if len(self) >= TEXTS_KEPT_MAX:
-            self.clear()
-        self[text] = value
-        return value
-
-
-class Answers(dict[int, str]):
-    """How prices are told, kept for the same reason."""
-
-    def __missing__(self, price_ticks: int) -> str:
-        """Write a new one."""
-        if len(self) >= TEXTS_KEPT_MAX:
-            self.clear()
-        text = self[price_ticks] = format_ticks(price_ticks)
-        return text
 
 
 class Turn:
@@ -142,9 +110,6 @@ class PlainOrders:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._symbols = exchange.view.tranche_by_symbol
-        self._prices = Texts(price_of)
-        self._quantities = Texts(quantity_of)
-        self._told_prices = Answers()
         self._records: list[bytes] = []
         self._count = 0
         self._entered: list[Entered] = []
@@ -166,14 +131,14 @@ class PlainOrders:
                 turn.account_id,
                 self._symbols[fields["symbol"]],
                 _SIDES[fields["side"]],
-                self._prices[fields["price"]],
-                self._quantities[fields["quantity"]],
+                price_of_text(fields["price"]),
+                quantity_of_text(fields["quantity"]),
                 _GTC if lifetime is None else _LIFETIMES[lifetime],
                 turn.session_id,
             )
             if client_id is not None and not CLIENT_ID.fullmatch(client_id):
                 return False
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, PydanticCustomError):
             return False
         # What there is no budget or no room for, the general road names.
         if turn.count >= turn.room or turn.bucket.take(PLACE.weight, self._now_ns):
@@ -238,7 +203,7 @@ class PlainOrders:
             while rows[at][SEQUENCE] == sequence:
                 at += 1
             if at - first == 1 and rows[first][KIND] == _RESTED:
-                result = self._rested_answer(fields, rows[first], of_turn)
+                result = _rested_answer(fields, rows[first], of_turn)
                 message = orjson.dumps({"id": name, "ok": True, "result": result} | limits[sender])
             else:
                 message = self._answer(sender, name, fields, reply.part(sequence, first, at), limits[sender])
@@ -255,25 +220,26 @@ class PlainOrders:
             return sender.refusal(name, error)
         return orjson.dumps({"id": name, "ok": True, "result": result} | limit)
 
-    def _rested_answer(self, fields: dict[str, Any], row: tuple, of_turn: Row) -> Row:
-        """The answer to an order that rests whole, as `codec.place_answer` gives it."""
-        leaves = str(row[_LEAVES])
-        return {
-            "sequence": row[SEQUENCE],
-            **of_turn,
-            "order_id": row[_ORDER_ID],
-            "status": "open",
-            "reason": None,
-            "price": self._told_prices[row[_PRICE]],
-            "remaining_quantity": leaves,
-            "average_price": None,
-            "trades": [],
-            "client_id": fields.get("client_id"),
-            "symbol": fields["symbol"],
-            "side": fields["side"],
-            "quantity": leaves,
-            "filled_quantity": "0",
-        }
+
+def _rested_answer(fields: dict[str, Any], row: tuple, of_turn: Row) -> Row:
+    """The answer to an order that rests whole, as `codec.place_answer` gives it."""
+    leaves = str(row[_LEAVES])
+    return {
+        "sequence": row[SEQUENCE],
+        **of_turn,
+        "order_id": row[_ORDER_ID],
+        "status": "open",
+        "reason": None,
+        "price": format_ticks(row[_PRICE]),
+        "remaining_quantity": leaves,
+        "average_price": None,
+        "trades": [],
+        "client_id": fields.get("client_id"),
+        "symbol": fields["symbol"],
+        "side": fields["side"],
+        "quantity": leaves,
+        "filled_quantity": "0",
+    }
 
 
 def _encoded(limit: Row) -> Row:

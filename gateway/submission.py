@@ -8,6 +8,13 @@ import numpy as np
 from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply, StorageFull, Ticket
 from gateway.errors import ApiError, DoorError
 
+_NAMES: dict[type[Exception], DoorError] = {
+    StorageFull: DoorError.STORAGE_FULL,
+    ExchangeStopped: DoorError.EXCHANGE_STOPPED,
+    Overloaded: DoorError.OVERLOADED,
+}
+_FAILURES = tuple(_NAMES)
+
 
 async def run_many(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[Reply]:
     """Run commands that are queued side by side, and return once all are durable. Raises ApiError."""
@@ -24,7 +31,11 @@ async def run_all(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[asyn
 
 async def run(exchange: Exchange, group: np.ndarray) -> Reply:
     """Run a command, and return once it is durable. Raises ApiError."""
-    return (await run_many(exchange, [group]))[0]
+    (future,) = submit_many(exchange, [group])
+    try:
+        return await future
+    except _FAILURES as error:
+        raise ApiError(_NAMES[type(error)]) from None
 
 
 class Pending:
@@ -66,10 +77,8 @@ def reply_of(future: Replied) -> Reply:
     """The reply of a command that is done. Raises ApiError when the exchange did not run it, or stopped before."""
     try:
         return future.result()
-    except StorageFull:
-        raise ApiError(DoorError.STORAGE_FULL) from None
-    except ExchangeStopped:
-        raise ApiError(DoorError.EXCHANGE_STOPPED) from None
+    except _FAILURES as error:
+        raise ApiError(_NAMES[type(error)]) from None
 
 
 def submit_many(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[asyncio.Future[Reply]]:
@@ -83,7 +92,5 @@ def enter(exchange: Exchange, groups: Sequence[np.ndarray], tickets: Sequence[Ti
     """Queue commands, all or none, each with who waits for it. Raises ApiError when they are not taken."""
     try:
         exchange.enter(groups, tickets)
-    except Overloaded:
-        raise ApiError(DoorError.OVERLOADED) from None
-    except ExchangeStopped:
-        raise ApiError(DoorError.EXCHANGE_STOPPED) from None
+    except _FAILURES as error:
+        raise ApiError(_NAMES[type(error)]) from None

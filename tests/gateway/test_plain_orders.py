@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from exchange import commands
 from exchange.plain_commands import plain_place
-from gateway import plain_orders
 from gateway.errors import ApiError
-from gateway.fields import price_of
 from gateway.json_text import decode_object
-from gateway.plain_orders import Texts, read_plain
+from gateway.plain_orders import read_plain
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
 from tests.gateway.doors import until
 from tests.gateway.peer import connect
@@ -88,17 +86,6 @@ def test_bytes_that_are_no_object_are_left_to_the_general_road(payload):
 )
 def test_what_could_mean_two_things_or_is_long_is_left_to_the_general_road(payload):
     assert read_plain(payload) is None
-
-
-def test_texts_are_kept_up_to_a_number_and_wrong_ones_never(monkeypatch):
-    monkeypatch.setattr(plain_orders, "TEXTS_KEPT_MAX", 2)
-    texts = Texts(price_of)
-    assert [texts[each] for each in ("0.01", "0.02", "0.03")] == [10_000, 20_000, 30_000]
-    assert dict(texts) == {"0.03": 30_000}
-    for wrong in ("1e3", "0", "x", "0.0000001"):
-        with pytest.raises(KeyError):
-            texts[wrong]
-    assert dict(texts) == {"0.03": 30_000}
 
 
 def order(doors, **changes):
