@@ -1,13 +1,12 @@
 """What the exchange tells its readers: one durable batch at a time."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Published(NamedTuple):
-    """A batch that is in the journal, and what came of it."""
-
+class _Batch(NamedTuple):
     first_sequence: int
     """Of `commands[0]`; every record counts one, continuations too."""
     time_ns: int
@@ -21,3 +20,12 @@ class Published(NamedTuple):
 
     None while rows are replayed: readers then get the figures of all accounts in the end.
     """
+
+
+class Published(_Batch):
+    """A batch that is in the journal, and what came of it."""
+
+    @cached_property
+    def event_kinds(self) -> frozenset[int]:
+        """The kinds of its events: who listens for something rare need look no further at most batches."""
+        return frozenset(self.events["kind"].tobytes())

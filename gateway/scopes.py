@@ -48,7 +48,7 @@ def scope_of(view: MarketView, request: ScopeRequest) -> Scope:
 
 def moves_calendar(batch: Published) -> bool:
     """Whether a batch may change what scopes have."""
-    return bool(_CALENDAR_KINDS.among(batch.events["kind"]).any())
+    return not _CALENDAR_KINDS.isdisjoint(batch.event_kinds)
 
 
 class Calendar:

@@ -31,6 +31,7 @@ _COUNTED = {
     Command.MASS_CANCEL: "cancels",
 }
 """Commands of one account's orders, and records behind the head of a group that bring an order each."""
+_KIND_BITS, _KINDS_MAX = 8, 255
 _HEADS = Kinds({*_COUNTED, Command.BASKET, Command.MASS_QUOTE} - {Command.LEG, Command.QUOTE})
 
 
@@ -64,13 +65,14 @@ class OrderActivity:
         if is_head.any():
             # A record behind a head has no account of its own.
             heads = np.maximum.accumulate(np.where(is_head, np.arange(len(commands)), 0))
-            account_ids = commands["account_id"][heads]
-            sent = Counter(zip(account_ids.tolist(), commands["kind"].tolist(), strict=True))
-            for (account_id, kind), count in sent.items():
-                if kind in _COUNTED:
-                    self._count(account_id, _COUNTED[kind], count, at)
-        trades = batch.events[_TRADES.among(batch.events["kind"])]
-        if len(trades):
+            account_ids = commands["account_id"][heads].astype(np.uint64)
+            sent, counts = np.unique(account_ids << _KIND_BITS | commands["kind"], return_counts=True)
+            for key, count in zip(sent.tolist(), counts.tolist(), strict=True):
+                name = _COUNTED.get(key & _KINDS_MAX)
+                if name is not None:
+                    self._count(key >> _KIND_BITS, name, count, at)
+        if not _TRADES.isdisjoint(batch.event_kinds):
+            trades = batch.events[_TRADES.among(batch.events["kind"])]
             parties = Counter(trades["account_id"].tolist() + trades["counter_account_id"].tolist())
             for account_id, count in parties.items():
                 self._count(account_id, "fills", count, at)

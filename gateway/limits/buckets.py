@@ -49,8 +49,8 @@ class TokenBucket:
 
     def give_back(self, weight: int, now_ns: int) -> None:
         """Put back what was taken, up to the burst."""
-        self._level_nano += weight * NANO_PER_S
         self._refill(now_ns)
+        self._level_nano = min(self._level_nano + weight * NANO_PER_S, self.rate.burst * NANO_PER_S)
 
     def remaining(self, now_ns: int) -> Remaining:
         """How much there is, and when it is full again."""
