@@ -5,7 +5,6 @@ a frame never waits, so frames are handled in the order in which they came.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -26,9 +25,9 @@ from gateway.gateway import GATEWAY, Gateway
 from gateway.guard_table import GuardRow
 from gateway.json_text import decode_object, encode
 from gateway.key_terms import Scope, require_scope
-from gateway.keys import ApiKey
 from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import ANALYSIS, ATTEMPT, CANCEL, MESSAGE, PLACE, Operation, operation_on_socket
+from gateway.login import Login
 from gateway.messages import shutdown_notice
 from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
@@ -51,7 +50,7 @@ from gateway.rows import Row, stamp
 from gateway.scopes import scope_of
 from gateway.session_cookie import opener
 from gateway.sign_ins import SignIn
-from gateway.sockets import FRAME_TOO_LARGE, KEY_EXPIRED, KEY_REVOKED, SHUTDOWN, SIGN_IN_ENDED, Ending, Socket
+from gateway.sockets import FRAME_TOO_LARGE, SHUTDOWN, Socket
 from gateway.submission import Pending, Replied, enter
 from gateway.subscriptions import Following, Subscriptions, following_row
 from gateway.topics import Topic, topic_of, topic_row
@@ -82,10 +81,7 @@ class Session:
         self._address = address
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings)
-        self._key: ApiKey | None = None
-        self._expiry: asyncio.TimerHandle | None = None
-        self._sign_in = sign_in
-        """By which it was opened, until it logs in by another key."""
+        self._login = Login(gateway.limits, sign_in, gateway.plain.hand_over, self._socket.end)
         self._guard: GuardRow | None = None
         """What goes with the connection when it ends."""
         topics_max = gateway.settings.subscriptions_per_connection_max
@@ -95,8 +91,8 @@ class Session:
         """Answers that take a further look; the loop itself would not keep them."""
         self._lane = BinaryLane(self)
         self._operations: dict[str, Handling] = {
-            "login": self._login,
-            "logout": self._logout,
+            "login": self._log_in,
+            "logout": self._log_out,
             "set": self._set,
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
@@ -111,7 +107,7 @@ class Session:
     async def run(self, request: web.Request) -> web.WebSocketResponse:
         """Serve the connection to its end."""
         gateway = self._gateway
-        self._take_up_sign_in()
+        self._login.take_up_sign_in()
         gateway.sessions.add(self)
         self._subscriptions.begin()
         try:
@@ -120,7 +116,7 @@ class Session:
             self._subscriptions.end()
             gateway.plain.hand_over()
             self._unguard(is_cancelling=True)
-            self._forget_key()
+            self._login.forget()
             gateway.sessions.discard(self)
 
     @property
@@ -134,8 +130,7 @@ class Session:
 
     def drop(self, key_ids: Collection[str]) -> None:
         """Close at once if it is one of these keys with which the connection has logged in."""
-        if self._key is not None and self._key.key_id in key_ids:
-            self._lose_key(KEY_REVOKED)
+        self._login.drop(key_ids)
 
     async def shut_down(self, wait_s: float) -> None:
         """Tell the client that the gateway closes, answer what is under way, and close."""
@@ -169,7 +164,7 @@ class Session:
 
     def plain_turn(self) -> Turn | None:
         """What holds for plain orders in this turn of the loop."""
-        key = self._key
+        key = self._login.key
         if key is None or self._gateway.is_closing:
             return None
         if key.roles.isdisjoint(OWNERS) or Scope.TRADE not in key.terms.scopes:
@@ -208,62 +203,24 @@ class Session:
         rates = self._gateway.rates
         if operation is ATTEMPT:
             rates.charge_attempt(self._address)
-        elif self._key is None:
+        elif self._login.key is None:
             rates.charge_address(self._address, operation)
         else:
-            rates.charge(self._key, operation)
+            rates.charge(self._login.key, operation)
 
-    def _login(self, name: RequestName, fields: dict[str, Any]) -> None:
+    def _log_in(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(LoginRequest, fields)
         key = self._gateway.authenticator.verify_login(request, self._address)
         require_scope(key.terms, Scope.READ)
-        if self._key is not None and self._key.account_id != key.account_id:
+        if self._login.key is not None and self._login.key.account_id != key.account_id:
             raise ApiError(DoorError.OTHER_ACCOUNT)
-        self._hold(key)
+        self._login.hold(key)
         account = self._view.accounts.get(key.account_id)
         told: Row = {"account": account.name if account else None, "roles": sorted(key.roles)}
         if request.cancel_on_disconnect is None:
             self._answer(name, told)
         else:
             self._put_guard(name, told, request.cancel_on_disconnect, request.session)
-
-    def _take_up_sign_in(self) -> None:
-        """A browser that has signed in is logged in, for as long as it is signed in. Raises ApiError."""
-        sign_in = self._sign_in
-        if sign_in is not None and Scope.READ in sign_in.key.terms.scopes:
-            self._hold(sign_in.key)
-            self._sign_in = sign_in
-            sign_in.follow(self._lose_sign_in)
-
-    def _lose_sign_in(self) -> None:
-        self._lose_key(SIGN_IN_ENDED)
-
-    def _hold(self, key: ApiKey) -> None:
-        """Count the connection under the key with which it logged in last. Raises ApiError."""
-        if self._key is None or self._key.key_id != key.key_id:
-            self._gateway.limits.hold(key.key_id)
-            self._forget_key()
-        self._key = key
-        if key.terms.expires_ns:
-            left_s = (key.terms.expires_ns - time.time_ns()) / 1e9
-            self._expiry = asyncio.get_running_loop().call_later(left_s, self._lose_key, KEY_EXPIRED)
-
-    def _forget_key(self) -> None:
-        self._gateway.plain.hand_over()
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
-        if self._key is not None:
-            self._gateway.limits.release(self._key.key_id)
-            self._key = None
-        if self._sign_in is not None:
-            self._sign_in.leave(self._lose_sign_in)
-            self._sign_in = None
-
-    def _lose_key(self, ending: Ending) -> None:
-        """Frames that are there already are not served any more."""
-        self._forget_key()
-        self._socket.end(ending)
 
     def _set(self, name: RequestName, fields: dict[str, Any]) -> None:
         request = parse(SetRequest, fields)
@@ -274,11 +231,11 @@ class Session:
         else:
             self._put_guard(name, {}, request.cancel_on_disconnect, request.session)
 
-    def _logout(self, name: RequestName, fields: dict[str, Any]) -> None:
+    def _log_out(self, name: RequestName, fields: dict[str, Any]) -> None:
         parse(LogoutRequest, fields)
         self._unguard(is_cancelling=False)
         self._subscriptions.drop_private()
-        self._forget_key()
+        self._login.forget()
         self._answer(name, {})
 
     def _put_guard(self, name: RequestName, told: Row, mode: str, session_id: int | None) -> None:
@@ -389,16 +346,16 @@ class Session:
         return topic_of(self._view, request, self._own_account)
 
     def _trading_account(self, *roles: Role) -> int:
-        if self._key is None:
+        if self._login.key is None:
             raise ApiError(DoorError.NOT_LOGGED_IN)
-        require_role(self._key, *(roles or OWNERS))
-        return self._key.account_id
+        require_role(self._login.key, *(roles or OWNERS))
+        return self._login.key.account_id
 
     def ordering_account(self, *roles: Role) -> int:
         """The account that orders over the connection, by a key with one of these roles. Raises ApiError."""
         account_id = self._trading_account(*roles)
-        assert self._key is not None, "whoever has an account has logged in"
-        require_scope(self._key.terms, Scope.TRADE)
+        assert self._login.key is not None, "whoever has an account has logged in"
+        require_scope(self._login.key.terms, Scope.TRADE)
         return account_id
 
     def _own_account(self) -> int:
@@ -485,7 +442,11 @@ class Session:
 
     def rate_limit(self) -> Row:
         """What is left of the account's budget, with every answer to who has logged in."""
-        return {} if self._key is None else {"rate_limit": remaining_row(self._gateway.rates.remaining(self._key))}
+        return (
+            {}
+            if self._login.key is None
+            else {"rate_limit": remaining_row(self._gateway.rates.remaining(self._login.key))}
+        )
 
     def refuse(self, name: RequestName, error: ApiError) -> None:
         """Answer with a refusal."""
