@@ -271,6 +271,9 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.TOO_MANY_INSTRUMENTS: Answer(503, "the market lists as many tranches as it can"),
     Reject.TIME_OUT_OF_RANGE: Answer(422, "the time is outside what the exchange can hold"),
     Reject.ID_OUT_OF_ORDER: Answer(409, "ids are given in order without gaps; take the next free one"),
+    Reject.TOO_MANY_TIMERS: Answer(
+        409, "an account has up to 16 timers of cancels, and the exchange holds as many as it can; end one with 0"
+    ),
     Reject.NOT_A_PROVIDER: Answer(409, "the account has no capacity or stake; post a stake and register capacity"),
     Reject.CAPACITY_EXCEEDED: Answer(
         422, "the account's capacity does not cover this in every slot of the window; ask for less, or register more"

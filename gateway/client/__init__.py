@@ -67,6 +67,7 @@ from gateway.client.models import (
 from gateway.client.order_models import (
     BasketAnswer,
     BatchResult,
+    CancelTimer,
     Candle,
     Curve,
     CurvePoint,
@@ -103,6 +104,7 @@ __all__ = [
     "BasketAnswer",
     "BatchResult",
     "Book",
+    "CancelTimer",
     "Candle",
     "CashOut",
     "Client",

@@ -50,6 +50,9 @@ CANCEL = Operation(
     "a cancel, of one order or of many; never refused",
     is_always_taken=True,
 )
+CANCEL_AFTER = Operation(
+    "cancel_after", 1, Payer.ACCOUNT, ("POST /v1/orders/cancel-after", "cancel_after"), "a sign of life"
+)
 KILL_SWITCH = Operation(
     "kill_switch",
     0,
@@ -111,7 +114,7 @@ ATTEMPT = Operation(
 )
 
 OPERATIONS = (
-    *(PLACE, REPLACE, PLACE_MANY, QUOTE, BASKET, FRAME, CANCEL, KILL_SWITCH),
+    *(PLACE, REPLACE, PLACE_MANY, QUOTE, BASKET, FRAME, CANCEL, CANCEL_AFTER, KILL_SWITCH),
     *(BATCH, ANALYSIS, KEY, SIGN_IN, SUBSCRIBE, READ, COMMAND, MESSAGE),
     *(LOOK, LIST, ATTEMPT),
 )

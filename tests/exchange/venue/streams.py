@@ -270,6 +270,10 @@ def withdraw_all(market: Market, account_id: int, more_nano: int) -> np.ndarray:
     return commands.withdraw(account_id, withdrawable_nano + more_nano)
 
 
+def set_cancel_after(_: Market, account_id: int, session_id: int | None, after_ms: int) -> np.ndarray:
+    return commands.set_cancel_after(account_id, after_ms, session_id=session_id)
+
+
 def retry(market: Market, pick: int, lots_more: int) -> np.ndarray:
     """An earlier command with a client id once more, mostly as it was."""
     sent = [group for group in market.sent if client_key(group) is not None]
@@ -402,8 +406,24 @@ GROUPS = weighted(
         ): 1,
     }
 )
+SIGNS_OF_LIFE = step(
+    set_cancel_after,
+    ACCOUNTS,
+    st.sampled_from([None, 0, 1, 2]),
+    st.sampled_from([0, 1_000, 1_000, 7_000, 29_999, 60_000, 1, 86_400_000, 86_400_001, -1]),
+)
 SOUND = weighted(
-    {PLACES: 24, CHANGES: 8, GROUPS: 6, MONEY: 2, TICKS: 7, HALTS: 2, LISTINGS: 2, step(retry, PICKS, NEAR): 3}
+    {
+        PLACES: 24,
+        CHANGES: 8,
+        GROUPS: 6,
+        MONEY: 2,
+        TICKS: 7,
+        HALTS: 2,
+        LISTINGS: 2,
+        SIGNS_OF_LIFE: 2,
+        step(retry, PICKS, NEAR): 3,
+    }
 )
 BUSY_PLACES = step(
     place,
