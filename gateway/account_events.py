@@ -24,7 +24,7 @@ from exchange.venue.leverage_schema import FINANCING_EVENT
 from exchange.venue.schema import ACCOUNT_EVENT, FUND_EVENT, STANDING_EVENT, Event
 from exchange.view import MarketView
 from exchange.view.batches import BatchReader
-from gateway.cancel_after import cancelled_after_row
+from gateway.cancel_rows import cancelled_after_row
 from gateway.delivery_rows import delivery_event_row, reputation_row
 from gateway.rows import SIDE_NAMES, STANDING_NAMES, Row
 from matching.schema import ORDER_EVENT, Side

@@ -9,8 +9,8 @@ from exchange.venue.cancel_timers import timers_of
 from exchange.venue.machine import Venue
 from exchange.view import MarketView
 from gateway import codec
+from gateway.cancel_rows import timer_row
 from gateway.errors import ApiError, DoorError
-from gateway.fields import time_text
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, read_query, signed_by
 from gateway.order_entry import OWNERS, Entry, OrderOperation, one_reply
@@ -36,7 +36,7 @@ async def get_cancel_after(request: web.Request) -> web.Response:
 
     def read(venue: Venue) -> list[Row]:
         timers = timers_of(venue.state, account_id)
-        return [_timer_row(session - 1 if session else None, due_ns) for session, due_ns in timers]
+        return [timer_row(session - 1 if session else None, due_ns) for session, due_ns in timers]
 
     try:
         return answer(await exchange.look(read, lambda rows: {"timers": rows} | stamp(exchange.view)))
@@ -51,19 +51,4 @@ def _told(reply: Reply) -> Row:
     happened = codec.told(reply)
     event = reply.events.view(CANCEL_AFTER_EVENT)[-1]
     session = int(event["session_id"]) if event["by_session"] else None
-    return {"cancel_after_ms": int(event["after_ms"])} | _timer_row(session, int(event["due_ns"])) | happened
-
-
-def _timer_row(session: int | None, due_ns: int) -> Row:
-    return {
-        "session": session,
-        "cancels_at": time_text(due_ns) if due_ns else None,
-        "cancels_at_ns": due_ns or None,
-    }
-
-
-def cancelled_after_row(event: dict[str, int]) -> Row:
-    """What a timer that ran out did, as the account's channel tells it."""
-    row = _timer_row(event["session_id"] if event["by_session"] else None, event["due_ns"])
-    counted: Row = {"cancelled": event["order_count"], "quantity": str(event["quantity_lots"])}
-    return {"kind": "cancelled_after"} | row | counted
+    return {"cancel_after_ms": int(event["after_ms"])} | timer_row(session, int(event["due_ns"])) | happened
