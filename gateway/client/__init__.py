@@ -61,8 +61,11 @@ from gateway.client.models import (
     Region,
     RegionLimits,
     Regions,
+    RegionsUpdate,
     Status,
     Trade,
+    TrancheLife,
+    TranchesUpdate,
 )
 from gateway.client.order_models import (
     BasketAnswer,
@@ -86,6 +89,7 @@ from gateway.client.reservations import InvalidReservationError, Reservation, ve
 from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.scopes import ScopedBooks
+from gateway.client.staff import AuditEntry, CorrectionMade, Reporter, Weights
 from gateway.client.statements import Statement, StatementLine
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
@@ -100,6 +104,7 @@ __all__ = [
     "AllocationBegun",
     "AllocationChange",
     "Alternatives",
+    "AuditEntry",
     "Balances",
     "BasketAnswer",
     "BatchResult",
@@ -110,6 +115,7 @@ __all__ = [
     "Client",
     "ClientError",
     "Correction",
+    "CorrectionMade",
     "Curve",
     "CurvePoint",
     "Deleveraging",
@@ -161,7 +167,9 @@ __all__ = [
     "Region",
     "RegionLimits",
     "Regions",
+    "RegionsUpdate",
     "ReportAnswer",
+    "Reporter",
     "ReputationChange",
     "Reservation",
     "ScopedBooks",
@@ -181,6 +189,9 @@ __all__ = [
     "Ticker",
     "Trade",
     "TrancheDelivery",
+    "TrancheLife",
+    "TranchesUpdate",
+    "Weights",
     "WhatIf",
     "verify_reservation",
 ]

@@ -18,7 +18,16 @@ from gateway.client.account_models import AccountUpdate, DeliveriesUpdate, Margi
 from gateway.client.book import Depth, Interval, LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
-from gateway.client.models import FillsUpdate, Instrument, OrderAnswer, OrderBookUpdate, OrdersUpdate, Trade
+from gateway.client.models import (
+    FillsUpdate,
+    Instrument,
+    OrderAnswer,
+    OrderBookUpdate,
+    OrdersUpdate,
+    RegionsUpdate,
+    Trade,
+    TranchesUpdate,
+)
 from gateway.client.order_models import Candle
 from gateway.client.orders import ManyOrders
 from gateway.client.scopes import ScopedBooks
@@ -191,10 +200,20 @@ class Stream(ManyOrders):
         inbox = await self._subscribe("trades", symbol)
         return (Trade.model_validate(row) async for message in inbox for row in message["trades"])
 
-    async def subscribe_tickers(self) -> AsyncIterator[list[Instrument]]:
-        """Tranches that changed, beginning with all that trade now."""
-        inbox = await self._subscribe("ticker")
+    async def subscribe_tickers(self, symbol: str | None = None) -> AsyncIterator[list[Instrument]]:
+        """Tranches that changed, beginning with all that trade now; or one of them."""
+        inbox = await self._subscribe("ticker", symbol)
         return ([Instrument.model_validate(row) for row in message["tickers"]] async for message in inbox)
+
+    async def subscribe_instruments(self) -> AsyncIterator[TranchesUpdate]:
+        """What is listed, and how each tranche moves on, beginning with all that have not ended."""
+        inbox = await self._subscribe("instruments")
+        return (TranchesUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_strain(self) -> AsyncIterator[RegionsUpdate]:
+        """How regions are used and strained, whenever that is different."""
+        inbox = await self._subscribe("strain")
+        return (RegionsUpdate.model_validate(message) async for message in inbox)
 
     async def subscribe_orders(self, since_sequence: int | None = None) -> AsyncIterator[OrdersUpdate]:
         """What happens to own orders, beginning with those that are open, or with all that happened after a sequence.
