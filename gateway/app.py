@@ -19,6 +19,7 @@ from gateway.clearing import add_clearing_routes
 from gateway.curve import add_curve_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
+from gateway.description.doors import add_description_routes
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, Gateway
 from gateway.guards import Guards
@@ -99,6 +100,7 @@ def make_app(
     add_reservation_routes(app.router)
     add_rate_routes(app.router)
     add_session_routes(app.router)
+    add_description_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     add_page_routes(app.router)
     return app

@@ -63,6 +63,7 @@ def _handler(operation: OrderOperation, status: int) -> Handler:
         query_of(request, NoQuery)
         return await _run(request, operation, account_id, decode_object(await request.read()), status)
 
+    handle.__doc__ = operation.enter.__doc__
     return handle
 
 

@@ -107,7 +107,11 @@ LOOK = Operation(
     "an unsigned read, a page, a path that leads nowhere",
 )
 LIST = Operation(
-    "list", 5, Payer.ADDRESS, ("GET /v1/instruments", "GET /v1/curve"), "a page of tranches, a forward curve"
+    "list",
+    5,
+    Payer.ADDRESS,
+    ("GET /v1/instruments", "GET /v1/curve", "GET /v1/openapi.json", "GET /v1/asyncapi.json"),
+    "a page of tranches, a forward curve, a description of the doors",
 )
 ATTEMPT = Operation(
     "attempt", 1, Payer.ADDRESS, ("GET /v1/ws", "login"), "a connection, a login, a wrong signature, a missing role"
