@@ -20,6 +20,7 @@ from gateway.curve import add_curve_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
 from gateway.description.doors import add_description_routes
+from gateway.expectations import DoorsRunner
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, Gateway
 from gateway.guards import Guards
@@ -109,7 +110,7 @@ def make_app(
 def make_runner(app: web.Application) -> web.AppRunner:
     """Serve the doors. A connection on which no whole request head comes in time is closed, whatever trickles in."""
     settings = app[GATEWAY].settings
-    return web.AppRunner(
+    return DoorsRunner(
         app, access_log=None, keepalive_timeout=settings.head_wait_s, lingering_time=settings.close_wait_s
     )
 

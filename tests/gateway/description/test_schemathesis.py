@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.gateway.description.test_openapi import ALL_ROLES
 from tests.gateway.doors import signed_headers
 
-CASES = int(os.environ.get("BWX_SIM_CASES", "2"))
+CASES = int(os.environ.get("BWX_SIM_CASES", "1"))
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 UNHURRIED = {"account_weight_per_s": 10**6, "account_weight_burst": 10**6}
 UNHURRIED |= {"sequence_wait_s": 0.01}
