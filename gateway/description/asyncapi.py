@@ -78,7 +78,7 @@ class Notice(Answer):
     """What becomes of the connection."""
 
 
-MESSAGES: dict[str, type[BaseModel] | Rows] = {
+MESSAGES: dict[str, type[BaseModel] | Rows | None] = {
     "book": BookMessage,
     "book.l3": models.OrderBookUpdate,
     "trades": Rows("trades", models.Trade),
@@ -92,11 +92,12 @@ MESSAGES: dict[str, type[BaseModel] | Rows] = {
     "margin": account_models.MarginUpdate,
     "deliveries": account_models.DeliveriesUpdate,
     "account": account_models.AccountUpdate,
+    "events": None,
     "scope": ScopeMessage,
     "heartbeat": Heartbeat,
     "notice": Notice,
 }
-"""What the messages of each channel have beside their `channel` and `type`."""
+"""What the messages of each channel have beside their `channel` and `type`; of what comes in binary frames, none."""
 TYPES = ("snapshot", "update", "delta", "replay", "shutdown")
 
 
@@ -110,7 +111,7 @@ def asyncapi() -> Schema:
         messages[f"{op}.result"] = {"name": f"{op} done", "payload": _result(schemas.answer(result))}
         operations[op] = _operation(op, model)
     for channel, content in MESSAGES.items():
-        messages[channel] = {"name": channel, "payload": _message(schemas, channel, content)}
+        messages[channel] = _message(schemas, channel, content)
         operations[f"tell.{channel}"] = _telling(channel)
     names = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
     return {
@@ -131,7 +132,8 @@ def _models() -> Iterator[type[BaseModel]]:
         if result is not None:
             yield result
     for content in MESSAGES.values():
-        yield content.model if isinstance(content, Rows) else content
+        if content is not None:
+            yield content.model if isinstance(content, Rows) else content
 
 
 def _operation(op: str, model: type[BaseModel]) -> Schema:
@@ -183,13 +185,16 @@ def _refusal_message() -> Schema:
     return {"name": "refused", "payload": {"allOf": [named, {"$ref": PREFIX + "Refusal"}]}}
 
 
-def _message(schemas: Schemas, channel: str, content: type[BaseModel] | Rows) -> Schema:
+def _message(schemas: Schemas, channel: str, content: type[BaseModel] | Rows | None) -> Schema:
+    if content is None:
+        frame = {"type": "string", "format": "binary", "description": "a frame that docs/binary.md describes"}
+        return {"name": channel, "contentType": "application/octet-stream", "payload": frame}
     head: Schema = {
         "type": "object",
         "properties": {"channel": {"const": channel}, "type": {"enum": list(TYPES)}, "sequence": INTEGER},
         "required": ["channel"],
     }
-    return {"allOf": [head, schemas.answer(content)]}
+    return {"name": channel, "payload": {"allOf": [head, schemas.answer(content)]}}
 
 
 def _first_line(model: type[BaseModel]) -> str:

@@ -75,22 +75,22 @@ async def test_guarded_orders_are_gone_after_a_kill_and_all_others_stay(serve, t
     with closing(KeyStore.open(tmp_path / "store")) as keys:
         key = keys.create(NO_ACCOUNT, ("admin",))
     process, url = serve()
-    async with Client(url, key.key_id, key.secret) as admin:
-        async with await trader(admin, url, "alice") as alice, await trader(admin, url, "bob") as bob:
-            # Tranches are listed when time passes, as it does with any command.
-            instrument = (await admin.instruments(state="open"))[-1]
-            kept = [(await alice.place(instrument.symbol, "buy", 1, PRICE)).order_id]
-            await bob.place(instrument.symbol, "buy", 2, PRICE)
-            timer = await alice.cancel_after(3_600, session=9)
-            async with alice.stream("connection") as guarding, alice.stream() as plain, bob.stream("account"):
-                for _ in range(3):
-                    await guarding.place(instrument.symbol, "buy", 3, PRICE)
-                kept.append((await plain.place(instrument.symbol, "buy", 4, PRICE)).order_id)
-                assert len(await alice.orders()) == 5
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                with pytest.raises(StreamClosedError):
-                    await guarding.place(instrument.symbol, "buy", 5, PRICE)
+    admin = Client(url, key.key_id, key.secret)
+    async with admin, await trader(admin, url, "alice") as alice, await trader(admin, url, "bob") as bob:
+        # Tranches are listed when time passes, as it does with any command.
+        instrument = (await admin.instruments(state="open"))[-1]
+        kept = [(await alice.place(instrument.symbol, "buy", 1, PRICE)).order_id]
+        await bob.place(instrument.symbol, "buy", 2, PRICE)
+        timer = await alice.cancel_after(3_600, session=9)
+        async with alice.stream("connection") as guarding, alice.stream() as plain, bob.stream("account"):
+            for _ in range(3):
+                await guarding.place(instrument.symbol, "buy", 3, PRICE)
+            kept.append((await plain.place(instrument.symbol, "buy", 4, PRICE)).order_id)
+            assert len(await alice.orders()) == 5
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            with pytest.raises(StreamClosedError):
+                await guarding.place(instrument.symbol, "buy", 5, PRICE)
     process, url = serve()
     async with at(alice, url) as alice, at(bob, url) as bob:
         assert [order.order_id for order in await alice.orders()] == kept

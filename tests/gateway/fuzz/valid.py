@@ -90,10 +90,11 @@ class Valid:
             {"channel": "book", "symbol": symbol, "depth": 10, "interval": "100ms"},
             {"channel": "book", "scope": {"region": self.names.region, "tier": "ef", "duration": "PT1H", "windows": 2}},
             {"channel": "book.l3", "symbol": symbol},
+            {"channel": "book.l3", "symbol": symbol, "encoding": self.dice.choice(("json", "binary"))},
             {"channel": "candles", "symbol": symbol, "interval": "1m"},
             {"channel": "orders", "since_sequence": self.dice.choice((0, 1, 1 << 60))},
             *({"channel": name} for name in ("trades", "ticker", "instruments", "strain", "fills", "positions")),
-            *({"channel": name} for name in ("margin", "deliveries", "account")),
+            *({"channel": name} for name in ("margin", "deliveries", "account", "events")),
         ]
         return [
             ("login", {"key": "a" * 16, "timestamp": "1", "nonce": "b", "signature": "0" * 64}),
