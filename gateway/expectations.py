@@ -6,7 +6,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from gateway.errors import ApiError, DoorError
-from gateway.handling import HEADERS, refusal
+from gateway.handling import HEADERS, POLICY, STRICT_POLICY, refusal
 
 CONTINUE = "100-continue"
 
@@ -28,6 +28,6 @@ async def _expecting(handler: Handler, request: web.Request) -> web.StreamRespon
         return await handler(request)
     response = refusal(ApiError(DoorError.EXPECTATION_FAILED))
     response.headers.update(HEADERS)
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.update({POLICY: STRICT_POLICY, "Cache-Control": "no-store"})
     response.force_close()  # a body may follow, which nobody reads
     return response

@@ -14,6 +14,7 @@ from gateway.description.routes import ROUTES, SOCKET, Route
 from gateway.description.schemas import Rows, Schema, Schemas
 from gateway.limits.weights import operation_of_route
 from gateway.public import program_version
+from gateway.session_cookie import COOKIE, CSRF_HEADER, READS
 from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
 
 SIGNED = {
@@ -23,6 +24,10 @@ SIGNED = {
     "signature": (SIGNATURE_HEADER, "HMAC-SHA256 or Ed25519 of the canonical text that docs/api.md has"),
 }
 """The headers that sign a request; all of them are needed."""
+COOKIES = {
+    "cookie": ("cookie", COOKIE, "of a browser that signed in: it stands for a key"),
+    "csrf": ("header", CSRF_HEADER, "what GET /v1/session tells, beside the cookie, for whatever changes something"),
+}
 BUDGET_HEADERS = {
     "BWX-RateLimit-Limit": "the budget of the account",
     "BWX-RateLimit-Remaining": "what is left of it",
@@ -50,6 +55,10 @@ def openapi(router: web.UrlDispatcher) -> Schema:
             "securitySchemes": {
                 name: {"type": "apiKey", "in": "header", "name": header, "description": what}
                 for name, (header, what) in SIGNED.items()
+            }
+            | {
+                name: {"type": "apiKey", "in": place, "name": each, "description": what}
+                for name, (place, each, what) in COOKIES.items()
             },
         },
     }
@@ -92,13 +101,23 @@ def _operation(schemas: Schemas, method: str, path: str, route: Route) -> Schema
         "tags": [_tag(path)],
         "parameters": [*_path_parameters(path), *_query_parameters(schemas.whole(route.query))],
         "responses": {str(status): answer for status in route.statuses} | {"4XX": REFUSAL, "5XX": REFUSAL},
-        "security": [{name: [role.value for role in route.roles] for name in SIGNED}] if route.roles else [],
+        "security": _security(method, route),
         "x-weight": operation_of_route(method, path).weight,
     }
     if route.body is not None:
         body = {"application/json": {"schema": schemas.of(route.body)}}
         found["requestBody"] = {"required": True, "content": body}
     return found
+
+
+def _security(method: str, route: Route) -> list[Schema]:
+    """A signature by one of the roles, or the cookie of a browser that stands for such a key."""
+    roles = [role.value for role in route.roles]
+    names = COOKIES if method not in READS else ("cookie",)
+    by_cookie = dict.fromkeys(names, roles)
+    if route.is_by_cookie:
+        return [by_cookie]
+    return [dict.fromkeys(SIGNED, roles), by_cookie] if roles else []
 
 
 def _socket() -> Schema:

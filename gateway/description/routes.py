@@ -60,11 +60,13 @@ from gateway.requests import (
     UtilisationRequest,
 )
 from gateway.risk_requests import MarginQuery, RiskQuery, WhatIfRequest
+from gateway.session_routes import SignInRequest
 from gateway.statements import StatementQuery
 
 CREATED = 201
 SOME_REFUSED = 207
 ADMINS = (Role.ADMIN,)
+RISK_STAFF = (Role.ADMIN, Role.RISK)
 MAKERS = (Role.MARKET_MAKER,)
 OWNERS_AND_MAKERS = (*OWNERS, Role.MARKET_MAKER)
 BY_CLIENT_ID = "/v1/orders/by-client-id/{client_id}"
@@ -92,6 +94,8 @@ class Route(NamedTuple):
     """One of these must have signed; nobody need have where there is none."""
     statuses: tuple[int, ...] = (200,)
     has_csv: bool = False
+    is_by_cookie: bool = False
+    """Whether a cookie is needed, in the place of a signature."""
 
 
 def _read(query: type[BaseModel], answer: type[BaseModel] | Rows | None, roles: tuple[Role, ...] = ()) -> Route:
@@ -101,6 +105,11 @@ def _read(query: type[BaseModel], answer: type[BaseModel] | Rows | None, roles: 
 def _staff(body: type[BaseModel] | None, answer: type[BaseModel] | Rows | None = None, status: int = 200) -> Route:
     """What an administrator changes."""
     return Route(body=body, answer=answer, roles=ADMINS, statuses=(status,))
+
+
+def _risk(body: type[BaseModel] | None, answer: type[BaseModel] | Rows | None = None) -> Route:
+    """What risk staff change too."""
+    return Route(body=body, answer=answer, roles=RISK_STAFF)
 
 
 PUBLIC = {
@@ -156,6 +165,9 @@ OWN = {
     "GET /v1/keys": _read(NoQuery, Rows("keys", keys.Key, is_stamped=False), tuple(Role)),
     "POST /v1/keys": Route(body=OwnKeyRequest, answer=keys.NewKey, roles=tuple(Role), statuses=(CREATED,)),
     "DELETE /v1/keys/{key_id}": Route(query=RevokeQuery, roles=tuple(Role)),
+    "POST /v1/session": Route(body=SignInRequest, roles=tuple(Role), statuses=(CREATED,)),
+    "GET /v1/session": Route(is_by_cookie=True),
+    "DELETE /v1/session": Route(is_by_cookie=True),
 }
 PROVIDERS = {
     "POST /v1/providers/stake": Route(body=StakeRequest, roles=(Role.PROVIDER,)),
@@ -176,7 +188,7 @@ PROVIDERS = {
 }
 ADMINISTRATION = {
     "POST /v1/admin/accounts": _staff(AccountRequest, status=CREATED),
-    "GET /v1/admin/accounts/{name}": _read(ReadQuery, models.Account, ADMINS),
+    "GET /v1/admin/accounts/{name}": _read(ReadQuery, models.Account, RISK_STAFF),
     "POST /v1/admin/deposits": _staff(MoneyRequest, status=CREATED),
     "POST /v1/admin/withdrawals": _staff(MoneyRequest, status=CREATED),
     "POST /v1/admin/insurance-fund": _staff(MoneyRequest, status=CREATED),
@@ -187,24 +199,24 @@ ADMINISTRATION = {
     "POST /v1/admin/utilisation": _staff(UtilisationRequest),
     "POST /v1/admin/strain": _staff(StrainRequest),
     "POST /v1/admin/financing": _staff(FinancingRequest),
-    "POST /v1/admin/halt": _staff(HaltRequest),
-    "POST /v1/admin/resume": _staff(HaltRequest),
-    "POST /v1/admin/kill-switch": _staff(KillSwitchRequest),
-    "DELETE /v1/admin/kill-switch/{name}": _staff(None),
-    "GET /v1/admin/limits/{name}": _read(ReadQuery, models.Limits, ADMINS),
-    "POST /v1/admin/limits/accounts": _staff(AccountLimitsRequest),
-    "POST /v1/admin/limits/regions": _staff(RegionLimitRequest),
-    "POST /v1/admin/limits/instruments": _staff(InstrumentLimitsRequest),
-    "POST /v1/admin/protection": _staff(ProtectionRequest),
-    "POST /v1/admin/protection/reset": _staff(ResetRequest),
-    "GET /v1/admin/risk": _read(RiskQuery, Rows("accounts", risk_models.AccountRisk, is_paged=True), ADMINS),
-    "GET /v1/admin/risk/{name}": _read(MarginQuery, risk_models.Margin, ADMINS),
-    "POST /v1/admin/risk/{name}/what-if": _staff(WhatIfRequest, risk_models.WhatIf),
+    "POST /v1/admin/halt": _risk(HaltRequest),
+    "POST /v1/admin/resume": _risk(HaltRequest),
+    "POST /v1/admin/kill-switch": _risk(KillSwitchRequest),
+    "DELETE /v1/admin/kill-switch/{name}": _risk(None),
+    "GET /v1/admin/limits/{name}": _read(ReadQuery, models.Limits, RISK_STAFF),
+    "POST /v1/admin/limits/accounts": _risk(AccountLimitsRequest),
+    "POST /v1/admin/limits/regions": _risk(RegionLimitRequest),
+    "POST /v1/admin/limits/instruments": _risk(InstrumentLimitsRequest),
+    "POST /v1/admin/protection": _risk(ProtectionRequest),
+    "POST /v1/admin/protection/reset": _risk(ResetRequest),
+    "GET /v1/admin/risk": _read(RiskQuery, Rows("accounts", risk_models.AccountRisk, is_paged=True), RISK_STAFF),
+    "GET /v1/admin/risk/{name}": _read(MarginQuery, risk_models.Margin, RISK_STAFF),
+    "POST /v1/admin/risk/{name}/what-if": _risk(WhatIfRequest, risk_models.WhatIf),
     "GET /v1/admin/keys": _read(KeysQuery, Rows("keys", keys.Key, is_stamped=False), ADMINS),
     "POST /v1/admin/keys": _staff(KeyRequest, keys.NewKey, CREATED),
     "DELETE /v1/admin/keys/{key_id}": Route(query=RevokeQuery, roles=ADMINS),
     "GET /v1/admin/audit": _read(
-        AuditQuery, Rows("entries", staff.AuditEntry, is_paged=True, is_stamped=False), ADMINS
+        AuditQuery, Rows("entries", staff.AuditEntry, is_paged=True, is_stamped=False), RISK_STAFF
     ),
     "GET /v1/admin/allocations": _read(AllocationsQuery, Rows("allocations", models.Allocation, is_paged=True), ADMINS),
     "GET /v1/admin/deliveries": _read(

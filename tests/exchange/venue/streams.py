@@ -27,6 +27,7 @@ from tests.exchange.venue.stream_operators import (
     halt,
     halt_market,
     open_account,
+    set_cancel_after,
     set_fees,
     set_parameters,
     set_reference,
@@ -268,10 +269,6 @@ def withdraw_all(market: Market, account_id: int, more_nano: int) -> np.ndarray:
     figures = market.twin.figures(account_id) if account_id in market.twin.accounts else None
     withdrawable_nano = min(figures.free_nano, figures.cash_nano) if figures else 0
     return commands.withdraw(account_id, withdrawable_nano + more_nano)
-
-
-def set_cancel_after(_: Market, account_id: int, session_id: int | None, after_ms: int) -> np.ndarray:
-    return commands.set_cancel_after(account_id, after_ms, session_id=session_id)
 
 
 def retry(market: Market, pick: int, lots_more: int) -> np.ndarray:

@@ -3,17 +3,20 @@
 import ast
 import inspect
 import re
+import textwrap
 
 import jsonschema_rs
 import pytest
 
 from gateway.description.openapi import described, openapi
 from gateway.description.routes import ROUTES, SOCKET, Cancels, Orders
-from gateway.order_requests import BatchRequest
+from gateway.order_entry import OWNERS
+from gateway.order_requests import BatchRequest, CancelAllTerms
 from gateway.order_routes import ORDER_OPERATIONS
+from gateway.requests import Role
 
 READERS = {"query_of", "read_query", "body_of"}
-ALL_ROLES = ("trader", "provider", "market_maker", "reporter", "admin")
+ALL_ROLES = tuple(role.value for role in Role)
 CLOSURES = {"POST /v1/orders/batch", "POST /v1/orders/cancel-batch", "POST /v1/orders/cancel-after"}
 CLOSURES |= {"PUT /v1/quotes", "POST /v1/baskets"}
 """Routes of operations that a socket has too: their models are those of the operations."""
@@ -35,29 +38,40 @@ async def test_every_route_is_described_and_nothing_else(doors, document):
     assert [each["operationId"] for each in operations if not each["summary"]] == []
 
 
-def models_read_by(handler):
-    """The names of models that a handler reads, itself or through helpers of its own page."""
-    module = inspect.getmodule(handler)
-    found, waiting, seen = set(), [handler.__name__], set()
-    functions = {
-        node.name: node
-        for node in ast.parse(inspect.getsource(module)).body
-        if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
-    }
+def calls_of(handler):
+    """All calls that a handler makes, itself or through helpers that it hands its request."""
+    waiting, seen = [handler], set()
     while waiting:
-        name = waiting.pop()
-        if name in seen or name not in functions:
+        function = waiting.pop()
+        if function in seen:
             continue
-        seen.add(name)
-        for call in ast.walk(functions[name]):
+        seen.add(function)
+        module = inspect.getmodule(function)
+        for call in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
-                waiting.append(call.func.id)
-                if call.func.id in READERS:
-                    found.add(ast.unparse(call.args[1]))
-    return found
+                yield call
+                helper = getattr(module, call.func.id, None)
+                is_helper = inspect.isfunction(helper) and call.func.id not in READERS | {"signed_by"}
+                if is_helper and "request" in inspect.signature(helper).parameters:
+                    waiting.append(helper)
 
 
-async def test_each_route_is_described_with_the_models_that_its_handler_reads(doors):
+def models_read_by(handler):
+    """The names of the models that a handler reads."""
+    return {ast.unparse(call.args[1]) for call in calls_of(handler) if call.func.id in READERS}
+
+
+GROUPS_OF_ROLES = {"*Role": ALL_ROLES, "*OWNERS": OWNERS, "*CANCEL_ALL.roles": OWNERS}
+
+
+def roles_asked_by(handler):
+    """The roles one of which must have signed."""
+    asked = [ast.unparse(each) for call in calls_of(handler) if call.func.id == "signed_by" for each in call.args[1:]]
+    groups = [GROUPS_OF_ROLES.get(each) or (each.removeprefix("Role.").lower(),) for each in asked]
+    return {role for group in groups for role in group}
+
+
+async def test_each_route_is_described_with_the_models_that_its_handler_reads_and_the_roles_that_it_asks_for(doors):
     for method, path, handler in described(doors.runner.app.router):
         key = f"{method} {path}"
         if key == SOCKET or key in CLOSURES:
@@ -65,9 +79,12 @@ async def test_each_route_is_described_with_the_models_that_its_handler_reads(do
         route = ROUTES[key]
         named = {route.query.__name__} | ({route.body.__name__} if route.body else set())
         assert models_read_by(handler) - {"NoQuery"} == named - {"NoQuery"}, key
-    bodies = {ROUTES[key].body for key in CLOSURES}
-    operations = {each.model for each in ORDER_OPERATIONS.values()} - {BatchRequest}
-    assert bodies - operations == {Orders, Cancels}
+        assert roles_asked_by(handler) == {role.value for role in route.roles}, key
+    operations = {ROUTES[key].body: ROUTES[key].roles for key in CLOSURES}
+    known = {each.model: each.roles for each in ORDER_OPERATIONS.values()}
+    assert {model: known[model] for model in known if model is not BatchRequest} == {
+        model: roles for model, roles in operations.items() if model not in (Orders, Cancels)
+    } | {CancelAllTerms: OWNERS}
 
 
 async def test_who_may_ask_is_described(doors, document):
@@ -78,12 +95,12 @@ async def test_who_may_ask_is_described(doors, document):
     for key, route in ROUTES.items():
         method, path = key.split(" ")
         security = document["paths"][path][method.lower()]["security"]
-        assert bool(security) == bool(route.roles)
-        if security:
-            assert set(security[0]) == set(document["components"]["securitySchemes"])
+        assert bool(security) == bool(route.roles or route.is_by_cookie)
+        assert {name for each in security for name in each} <= set(document["components"]["securitySchemes"])
         concrete = re.sub(r"\{\w+\}", "1", path)
         _, answer = await doors.ask(method, concrete)
-        assert (answer.get("error", {}).get("code") == "not_signed") == bool(route.roles), key
+        code = answer.get("error", {}).get("code")
+        assert (code == "not_signed", code == "not_signed_in") == (bool(route.roles), route.is_by_cookie), key
 
 
 def references(node):
@@ -132,7 +149,7 @@ async def test_real_answers_are_as_described(doors, document):
     reads = [path for path in document["paths"] if "get" in document["paths"][path] and "{" not in path]
     assert len(reads) > 30
     for path in reads:
-        if path in ("/v1/ws", "/v1/openapi.json", "/v1/asyncapi.json"):
+        if path in ("/v1/ws", "/v1/openapi.json", "/v1/asyncapi.json", "/v1/session"):
             continue
         is_signed = document["paths"][path]["get"]["security"]
         query = QUERIES.get(path, "").format(symbol=doors.symbol)
