@@ -12,11 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from exchange import commands
-from exchange.venue.schema import (
-    TIME_NS_MAX,
-    Command,
-    Tier,
-)
+from exchange.venue.schema import TIME_NS_MAX, Command, Tier
 from kernels.records import RECORD_BYTES
 from matching.schema import OrderFlag, SelfTrade, Side, TimeInForce
 from tests.exchange.venue.market import CASH_NANO, LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, opening

@@ -1,6 +1,7 @@
 """The doors held against their own description by a program that knows nothing else of them.
 
-`BWX_SIM_CASES` says how many requests of each operation are made.
+`BWX_SIM_CASES` says how many requests of each operation are made, as many right as wrong ones. Without it there is one
+that is right, since wrong ones take far longer to make; nearly right ones are the fuzzer's.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from tests.gateway.description.test_openapi import ALL_ROLES
 from tests.gateway.doors import signed_headers
 
 CASES = int(os.environ.get("BWX_SIM_CASES", "1"))
+MODES = list(GenerationMode) if "BWX_SIM_CASES" in os.environ else [GenerationMode.POSITIVE]
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 UNHURRIED = {"account_weight_per_s": 10**6, "account_weight_burst": 10**6}
 UNHURRIED |= {"sequence_wait_s": 0.01}
@@ -47,7 +49,7 @@ def run_all(document, url, key):
         for result in schema.get_all_operations():
             operation = result.ok()
             if operation.path != OPENS_A_SOCKET:
-                for mode in GenerationMode:
+                for mode in MODES:
                     found = statuses.setdefault(operation.label, set())
                     found |= run(operation, mode, session, url, key)
     return statuses
