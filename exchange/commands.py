@@ -12,6 +12,7 @@ import numpy as np
 from exchange.packing import CommandError, Entry, pack_group, packer_of
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
+    CANCEL_AFTER_COMMAND,
     CHANGE_COMMAND,
     CLIENT_ID_LENGTH_MAX,
     CLOCK_COMMAND,
@@ -44,6 +45,7 @@ _EXTRA = packer_of(EXTRA)
 _QUOTE = packer_of(QUOTE)
 _LEG = packer_of(LEG)
 _MASS_CANCEL = packer_of(MASS_CANCEL_COMMAND)
+_CANCEL_AFTER = packer_of(CANCEL_AFTER_COMMAND)
 _CLIENT_ID = re.compile(rf"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}")
 
 
@@ -153,6 +155,13 @@ def mass_cancel(
         ),
         client_id,
     )
+
+
+def set_cancel_after(account_id: int, after_ms: int, *, session_id: int | None = None) -> np.ndarray:
+    """Let an account's orders go, or those of a session, unless this comes again within a time; never again with 0."""
+    by_session = session_id is not None
+    values = (by_session, 0, session_id or 0, account_id, 0, after_ms)
+    return pack_group(lambda _: _CANCEL_AFTER.pack(Command.SET_CANCEL_AFTER, 0, *values, *(0,) * 5))
 
 
 class Quote(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.units import format_nano, format_ticks
+from exchange.venue.cancel_schema import CANCEL_AFTER_EVENT
 from exchange.venue.clearing.delivery_schema import (
     ALLOCATION_EVENT,
     CORRECTION_EVENT,
@@ -23,6 +24,7 @@ from exchange.venue.leverage_schema import FINANCING_EVENT
 from exchange.venue.schema import ACCOUNT_EVENT, FUND_EVENT, STANDING_EVENT, Event
 from exchange.view import MarketView
 from exchange.view.batches import BatchReader
+from gateway.cancel_rows import cancelled_after_row
 from gateway.delivery_rows import delivery_event_row, reputation_row
 from gateway.rows import SIDE_NAMES, STANDING_NAMES, Row
 from matching.schema import ORDER_EVENT, Side
@@ -46,6 +48,7 @@ _LAYOUTS: dict[int, np.dtype] = {
     Event.DELIVERY_CORRECTED: CORRECTION_EVENT,
     Event.INTERRUPTED: INTERRUPTION_EVENT,
     Event.REPUTATION_SET: REPUTATION_EVENT,
+    Event.CANCELLED_AFTER: CANCEL_AFTER_EVENT,
 }
 _OF_DELIVERY = Kinds(kind for kind, layout in _LAYOUTS.items() if "buyer_id" in (layout.names or ()))
 """What buyer and provider see alike; they stand where other events name an account and its counterparty."""
@@ -106,6 +109,8 @@ def _row(view: MarketView, kind: int, event: Fields) -> Row:
         return _allocation_row(view, event, "buyer")
     if kind == Event.REPUTATION_SET:
         return reputation_row(event)
+    if kind == Event.CANCELLED_AFTER:
+        return cancelled_after_row(event)
     return _fund_row(view, event)
 
 

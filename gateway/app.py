@@ -19,6 +19,8 @@ from gateway.clearing import add_clearing_routes
 from gateway.curve import add_curve_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
+from gateway.description.doors import add_description_routes
+from gateway.expectations import DoorsRunner
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, Gateway
 from gateway.guards import Guards
@@ -101,6 +103,7 @@ def make_app(
     add_reservation_routes(app.router)
     add_rate_routes(app.router)
     add_session_routes(app.router)
+    add_description_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
     add_page_routes(app.router)
     return app
@@ -109,7 +112,7 @@ def make_app(
 def make_runner(app: web.Application) -> web.AppRunner:
     """Serve the doors. A connection on which no whole request head comes in time is closed, whatever trickles in."""
     settings = app[GATEWAY].settings
-    return web.AppRunner(
+    return DoorsRunner(
         app, access_log=None, keepalive_timeout=settings.head_wait_s, lingering_time=settings.close_wait_s
     )
 

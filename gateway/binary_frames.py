@@ -35,6 +35,13 @@ class FrameKind(IntEnum):
     `first_sequence` + n."""
     REFUSED = 3
     """To the client: nothing of a frame of orders was run; `code` is the number of the error."""
+    EVENTS = 4
+    """To the client: what a batch did to orders of its account. Its sequence is `sequence`, and it continues the frame
+    of `first_sequence`; the first one has no records."""
+    BOOK = 5
+    """To the client: all orders of a book as they rest, as of `sequence`; `request_id` is the tranche."""
+    BOOK_CHANGES = 6
+    """To the client: what happened to the orders of a book since the frame of `first_sequence`, up to `sequence`."""
 
 
 FRAME = record(
@@ -47,10 +54,48 @@ FRAME = record(
     ("code", "u4"),
     ("first_sequence", "u8"),
     ("time_ns", "i8"),
-    *((f"reserved_{n}", "u8") for n in range(2, 5)),
+    ("sequence", "u8"),
+    *((f"reserved_{n}", "u8") for n in range(2, 4)),
 )
 assert FRAME.itemsize == RECORD_BYTES
 assert RECORDS_MAX <= BLOCK_RECORDS_MAX
+
+BOOK_RECORD = record(
+    ("action", "u1"),  # an Action
+    ("side", "u1"),
+    ("reserved", "u2"),
+    ("price_ticks", "i4"),
+    ("order_id", "u8"),  # of a quote a number that does not say whose it is
+    ("quantity_lots", "i8"),  # what is shown of it now
+    ("sequence", "u8"),  # of the command that did it; 0 in a snapshot
+)
+"""One order of a book, in half of the room that other records take."""
+LAYOUT_OF: dict[int, np.dtype] = {
+    FrameKind.ORDERS: ORDER_COMMAND,
+    FrameKind.BOOK: BOOK_RECORD,
+    FrameKind.BOOK_CHANGES: BOOK_RECORD,
+}
+"""Of the records behind a header; of all others they are events."""
+
+
+class Action(IntEnum):
+    """What happened to an order of a book. Never renumber."""
+
+    ADDED = 1
+    """Behind the others of its price."""
+    REDUCED = 2
+    REMOVED = 3
+
+
+class Part(IntEnum):
+    """Which part an account had in an event, in the place of whom it met. Never renumber."""
+
+    OWN = 0
+    """Its order alone."""
+    TAKER = 1
+    MAKER = 2
+    AUCTION = 3
+
 
 HEADS = Kinds((Command.PLACE, Command.CANCEL, Command.REPLACE, Command.MASS_CANCEL, Command.MASS_QUOTE, Command.BASKET))
 BRINGS_ORDERS = Kinds((Command.PLACE, Command.MASS_QUOTE, Command.BASKET))
@@ -67,6 +112,10 @@ PAIRS = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE, EventKind.PREVENTED))
 """Events with the id of somebody else's order."""
 
 
+NOT_TOLD = -1
+"""In the place of lots that are left."""
+
+
 class Frame(NamedTuple):
     """A frame that was read: its header by fields, and the records behind it."""
 
@@ -76,6 +125,7 @@ class Frame(NamedTuple):
     first_sequence: int
     time_ns: int
     records: np.ndarray
+    sequence: int = 0
 
 
 def write_frame(
@@ -86,28 +136,29 @@ def write_frame(
     code: int = 0,
     first_sequence: int = 0,
     time_ns: int = 0,
+    sequence: int = 0,
 ) -> bytes:
-    """A frame as bytes. `records` are commands or events, of 64 bytes each."""
+    """A frame as bytes. `records` are commands or events, of 64 bytes each, or orders of a book."""
     header = np.zeros(1, FRAME)
     count = 0 if records is None else len(records)
-    header[0] = (SCHEMA_ID, SCHEMA_VERSION, kind, 0, request_id, count, code, first_sequence, time_ns, 0, 0, 0)
+    header[0] = (SCHEMA_ID, SCHEMA_VERSION, kind, 0, request_id, count, code, first_sequence, time_ns, sequence, 0, 0)
     return header.tobytes() + (b"" if records is None else records.tobytes())
 
 
 def read_frame(payload: bytes) -> Frame:
-    """The frame that bytes are; its records, read only, as ORDER_COMMAND or ORDER_EVENT. Raises ApiError."""
-    if len(payload) < RECORD_BYTES or len(payload) % RECORD_BYTES:
+    """The frame that bytes are; its records, read only, as the layout that its kind asks for. Raises ApiError."""
+    if len(payload) < RECORD_BYTES:
         raise ApiError(DoorError.INVALID_FRAME)
-    schema_id, version, kind, _, request_id, count, code, first_sequence, time_ns, *_ = np.frombuffer(
+    schema_id, version, kind, _, request_id, count, code, first_sequence, time_ns, sequence, *_ = np.frombuffer(
         payload, FRAME, 1
     ).tolist()[0]
     if (schema_id, version) != (SCHEMA_ID, SCHEMA_VERSION):
         raise ApiError(DoorError.INVALID_FRAME, f"schema {SCHEMA_ID} in version {SCHEMA_VERSION} is spoken here")
-    if len(payload) != RECORD_BYTES * (1 + count):
+    layout = LAYOUT_OF.get(kind, ORDER_EVENT)
+    if len(payload) != RECORD_BYTES + layout.itemsize * count:
         raise ApiError(DoorError.INVALID_FRAME, f"{count} records are announced, and others follow", "count")
-    layout = ORDER_COMMAND if kind == FrameKind.ORDERS else ORDER_EVENT
     records = np.frombuffer(payload, layout, count, RECORD_BYTES)
-    return Frame(kind, request_id, code, first_sequence, time_ns, records)
+    return Frame(kind, request_id, code, first_sequence, time_ns, records, sequence)
 
 
 def request_id_of(payload: bytes) -> int:
@@ -178,3 +229,25 @@ def own_events(events: np.ndarray, account_id: int) -> np.ndarray:
     shown["counter_account_id"][pairs] = 0
     shown["counter_order_id"][pairs] = 0
     return shown
+
+
+def events_of_account(events: np.ndarray, account_id: int) -> np.ndarray:
+    """A copy of all that an account may see of the events of a batch, in their order: a record for each order of its.
+
+    Where it met somebody, the record tells which part it had in that, and not whom it met. What is left of an order
+    that was met is not told, because the event only knows it of the other.
+    """
+    is_pair = PAIRS.among(events["kind"])
+    own = np.flatnonzero((events["account_id"] == account_id) & OWN_KINDS.among(events["kind"]))
+    met = np.flatnonzero((events["counter_account_id"] == account_id) & is_pair)
+    shown = events[np.concatenate([own, met])]
+    pairs, is_met = PAIRS.among(shown["kind"]), np.arange(len(shown)) >= len(own)
+    shown["counter_account_id"] = Part.OWN
+    shown["counter_account_id"][pairs] = np.where(is_met[pairs], Part.MAKER, Part.TAKER)
+    shown["counter_account_id"][shown["kind"] == EventKind.AUCTION_TRADE] = Part.AUCTION
+    shown["order_id"][is_met] = shown["counter_order_id"][is_met]
+    shown["side"][is_met] ^= 1
+    shown["leaves_lots"][is_met] = NOT_TOLD
+    shown["account_id"] = account_id
+    shown["counter_order_id"][pairs] = 0
+    return shown[np.argsort(np.concatenate([own, met]), kind="stable")]

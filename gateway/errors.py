@@ -39,6 +39,7 @@ class DoorError(IntEnum):
     UNKNOWN_OPERATION = 423
     UNKNOWN_CHANNEL = 424
     NOT_SUBSCRIBED = 425
+    EXPECTATION_FAILED = 426
     NOT_SIGNED = 430
     UNKNOWN_KEY = 431
     BAD_SIGNATURE = 432
@@ -111,6 +112,7 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.UNKNOWN_OPERATION: Answer(400, "send an operation of docs/api.md", "op"),
     DoorError.UNKNOWN_CHANNEL: Answer(400, "subscribe to a channel of docs/api.md", "channel"),
     DoorError.NOT_SUBSCRIBED: Answer(409, "this connection is not subscribed to that channel", "channel"),
+    DoorError.EXPECTATION_FAILED: Answer(417, "nothing but 100-continue can be expected", "Expect"),
     DoorError.NOT_SIGNED: Answer(401, "sign the request: BWX-KEY, BWX-TIMESTAMP, BWX-NONCE and BWX-SIGNATURE"),
     DoorError.UNKNOWN_KEY: Answer(401, "no such key; an administrator can make one", "BWX-KEY"),
     DoorError.BAD_SIGNATURE: Answer(
@@ -271,6 +273,9 @@ CORE_ANSWERS: dict[Reject, Answer] = {
     Reject.TOO_MANY_INSTRUMENTS: Answer(503, "the market lists as many tranches as it can"),
     Reject.TIME_OUT_OF_RANGE: Answer(422, "the time is outside what the exchange can hold"),
     Reject.ID_OUT_OF_ORDER: Answer(409, "ids are given in order without gaps; take the next free one"),
+    Reject.TOO_MANY_TIMERS: Answer(
+        409, "an account has up to 16 timers of cancels, and the exchange holds as many as it can; end one with 0"
+    ),
     Reject.NOT_A_PROVIDER: Answer(409, "the account has no capacity or stake; post a stake and register capacity"),
     Reject.CAPACITY_EXCEEDED: Answer(
         422, "the account's capacity does not cover this in every slot of the window; ask for less, or register more"

@@ -20,13 +20,14 @@ from gateway import messages
 from gateway.account_feed import AccountFeed
 from gateway.book_feed import BookFeed
 from gateway.candle_feed import CandleFeed
+from gateway.event_feed import EventFeed
 from gateway.json_text import encode
 from gateway.order_book_feed import OrderBookFeed
 from gateway.public_feed import PUBLIC_CHANNELS, PublicFeed
 from gateway.scopes import Calendar, moves_calendar
 from gateway.settings import GatewaySettings
 from gateway.subscribers import Subscriber, offer_to
-from gateway.topics import CONFLATED_MS, PRIVATE_CHANNELS, Topic, topic_row
+from gateway.topics import BINARY_CHANNELS, CONFLATED_MS, PRIVATE_CHANNELS, Topic, topic_row
 
 MS_PER_S = 1_000
 
@@ -64,9 +65,11 @@ class Feed:
         self._public = PublicFeed(exchange.view)
         self._order_books = OrderBookFeed(exchange)
         self._candles = CandleFeed(exchange.view)
+        self._events = EventFeed(exchange.view)
         self._parts: dict[str, Part] = {"book": self._books, "book.l3": self._order_books, "candles": self._candles}
         self._parts |= dict.fromkeys(PUBLIC_CHANNELS, self._public)
         self._parts |= dict.fromkeys(PRIVATE_CHANNELS, self._accounts)
+        self._parts |= dict.fromkeys(BINARY_CHANNELS, self._events)
         self._readers = SequenceWaiters()
         self._stop_listening: Callable[[], None] | None = None
         self._timers: list[asyncio.Task[NoReturn]] = []
@@ -130,6 +133,7 @@ class Feed:
         self._public.hear(batch, changed)
         self._candles.hear(batch)
         self._accounts.hear(batch)
+        self._events.hear(batch)
         if self._everyone and moves_calendar(batch):
             calendar = Calendar(self._view)
             for member in self._everyone.values():

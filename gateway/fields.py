@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, GetPydanticSchema, WithJsonSchema
+from pydantic_core import PydanticCustomError, core_schema
 
 from exchange.units import AMOUNT_DECIMALS, PRICE_DECIMALS, TEXTS_KEPT, UnitError, parse_lots, parse_nano, parse_ticks
 from exchange.venue.schema import CLIENT_ID_LENGTH_MAX, TIME_NS_MAX, Reject
@@ -68,9 +68,13 @@ def day_text(time_ns: int) -> str:
     return f"{_EPOCH + timedelta(seconds=time_ns // NANO_PER_S):%Y-%m-%d}"
 
 
-def query_integer(lowest: int, highest: int) -> BeforeValidator:
+def query_integer(lowest: int, highest: int) -> GetPydanticSchema:
     """What makes a field an integer of a query."""
-    return BeforeValidator(_query_integer(lowest, highest))
+    parse = _query_integer(lowest, highest)
+    return GetPydanticSchema(
+        lambda source, handler: core_schema.no_info_before_validator_function(parse, handler(source)),
+        lambda _, handler: {"type": "integer", "minimum": lowest, "maximum": highest},
+    )
 
 
 def _price(value: Any) -> int:
@@ -216,19 +220,36 @@ def _text(value: Any) -> str:
     return value
 
 
-PriceTicks = Annotated[int, BeforeValidator(_price)]
-QuantityLots = Annotated[int, BeforeValidator(_quantity)]
-ChargeTicks = Annotated[int, BeforeValidator(_charge)]
-ShockTicks = Annotated[int, BeforeValidator(_shock)]
-LotsFromNone = Annotated[int, BeforeValidator(_lots_from_none)]
-LotsLimit = Annotated[int, BeforeValidator(_lots_limit)]
-NanoLimit = Annotated[int, BeforeValidator(_nano_limit)]
-AmountNano = Annotated[int, BeforeValidator(_amount)]
-ClientId = Annotated[str, BeforeValidator(client_id_of)]
-UtcTimeNs = Annotated[int, BeforeValidator(_time)]
-AccountName = Annotated[str, BeforeValidator(_account_name)]
+def _text_like(pattern: str, what: str, example: str) -> WithJsonSchema:
+    """What the description of the doors says of a field that comes as text."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "description": what, "examples": [example]})
+
+
+_WHOLE = "(0|[1-9][0-9]{0,18})"
+_PRICE_TEXT = r"(0|[1-9][0-9]{0,3})(\.[0-9]{1,6})?"
+_AMOUNT_TEXT = rf"{_WHOLE}(\.[0-9]{{1,9}})?"
+_TIME_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z"
+_A_PRICE, _LOTS, _USD = "USD per Mbps-hour", "lots of 1 Mbps", "USD"
+
+PriceTicks = Annotated[int, BeforeValidator(_price), _text_like(_PRICE_TEXT, _A_PRICE, "0.0405")]
+QuantityLots = Annotated[int, BeforeValidator(_quantity), _text_like("[1-9][0-9]{0,12}", _LOTS, "5")]
+ChargeTicks = Annotated[int, BeforeValidator(_charge), _text_like(_PRICE_TEXT, _A_PRICE, "0.0001")]
+ShockTicks = Annotated[int, BeforeValidator(_shock), _text_like(f"-?{_PRICE_TEXT}", _A_PRICE, "-0.001")]
+LotsFromNone = Annotated[int, BeforeValidator(_lots_from_none), _text_like(_WHOLE, _LOTS, "0")]
+LotsLimit = Annotated[int, BeforeValidator(_lots_limit), _text_like(_WHOLE, f"{_LOTS}; 0 for no limit", "0")]
+NanoLimit = Annotated[int, BeforeValidator(_nano_limit), _text_like(_AMOUNT_TEXT, f"{_USD}; 0 for no limit", "0")]
+AmountNano = Annotated[int, BeforeValidator(_amount), _text_like(_AMOUNT_TEXT, _USD, "12.5")]
+ClientId = Annotated[
+    str, BeforeValidator(client_id_of), _text_like(f"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}", "an id of your own", "bid-1")
+]
+UtcTimeNs = Annotated[int, BeforeValidator(_time), _text_like(_TIME_TEXT, "a UTC time", "2026-11-22T14:00:00Z")]
+AccountName = Annotated[
+    str, BeforeValidator(_account_name), _text_like(_ACCOUNT_NAME.pattern, "the name of an account", "alice")
+]
 PostOnly = Annotated[Literal[False, "reject", "slide"], BeforeValidator(_post_only)]
-OrderId = Annotated[int, BeforeValidator(_order_id)]
+OrderId = Annotated[
+    int, BeforeValidator(_order_id), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": ORDER_ID_MAX})
+]
 PageLimit = Annotated[int, BeforeValidator(_query_integer(1, PAGE_ROWS_MAX))]
 Depth = Annotated[int, BeforeValidator(_query_integer(1, DEPTH_MAX))]
 Sequence = Annotated[int, BeforeValidator(_query_integer(0, SEQUENCE_MAX))]

@@ -63,14 +63,14 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except ApiError as error:
-        return _refusal(error)
+        return refusal(error)
     except HTTPException as error:
         return _named(error)
     except web.RequestPayloadError:
-        return _refusal(ApiError(DoorError.BAD_REQUEST, "the body broke off or was not encoded as its headers say"))
+        return refusal(ApiError(DoorError.BAD_REQUEST, "the body broke off or was not encoded as its headers say"))
     except Exception:
         log.exception("request_failed", method=request.method, path=request.path)
-        return _refusal(ApiError(DoorError.INTERNAL_ERROR))
+        return refusal(ApiError(DoorError.INTERNAL_ERROR))
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -160,17 +160,18 @@ def route_of(request: web.Request) -> str | None:
 def _named(error: HTTPException) -> web.Response:
     """What aiohttp refuses by itself, in our words."""
     if isinstance(error, web.HTTPNotFound):
-        return _refusal(ApiError(DoorError.NOT_FOUND))
+        return refusal(ApiError(DoorError.NOT_FOUND))
     if isinstance(error, web.HTTPMethodNotAllowed):
-        response = _refusal(ApiError(DoorError.METHOD_NOT_ALLOWED))
+        response = refusal(ApiError(DoorError.METHOD_NOT_ALLOWED))
         response.headers["Allow"] = error.headers["Allow"]
         return response
     if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return _refusal(ApiError(DoorError.BODY_TOO_LARGE))
-    return _refusal(ApiError(DoorError.BAD_REQUEST))
+        return refusal(ApiError(DoorError.BODY_TOO_LARGE))
+    return refusal(ApiError(DoorError.BAD_REQUEST))
 
 
-def _refusal(error: ApiError) -> web.Response:
+def refusal(error: ApiError) -> web.Response:
+    """A refusal in the one form that errors have."""
     row: Row = {"error": error.as_json()}
     if error.is_repeated:
         row["repeated"] = True

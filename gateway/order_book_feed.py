@@ -6,6 +6,7 @@ quote says whose it is, so quotes get numbers of their own here, new ones whenev
 """
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from itertools import count
 from typing import NamedTuple
@@ -19,9 +20,11 @@ from exchange.service import Exchange, ExchangeStopped, Overloaded
 from exchange.units import format_ticks
 from exchange.venue.machine import Venue
 from exchange.view.batches import OrderEvent
+from gateway.binary_frames import BOOK_RECORD, Action, FrameKind, write_frame
 from gateway.json_text import encode
 from gateway.messages import message
 from gateway.rows import SIDE_NAMES, Row
+from gateway.sockets import BinaryMessage
 from gateway.subscribers import Subscriber, offer_bytes, offer_to
 from gateway.topics import Topic
 from matching.schema import LEVEL_EFFECT, QUOTE_ID_BIT, EventKind, Side
@@ -30,6 +33,7 @@ log = structlog.get_logger()
 RETRY_S = 0.1
 QUOTE_NUMBERS_FROM = 1 << 51
 _KINDS = Kinds(LEVEL_EFFECT)
+_ACTION_NAMES = {Action.ADDED: "added", Action.REDUCED: "changed", Action.REMOVED: "removed"}
 
 
 class Shown(NamedTuple):
@@ -39,6 +43,14 @@ class Shown(NamedTuple):
     side: int
     price_ticks: int
     lots: int
+
+
+class Change(NamedTuple):
+    """What a command did to an order, and what is shown of it now."""
+
+    action: Action
+    shown: Shown
+    sequence: int
 
 
 class OrderBookFeed:
@@ -52,18 +64,19 @@ class OrderBookFeed:
         """Offer a snapshot as soon as there is one, and every change from there on."""
         book = self._books.get(topic.subject)
         if book is None:
-            book = self._books[topic.subject] = OrderBook(self._exchange.view.tranches[topic.subject].symbol)
+            symbol = self._exchange.view.tranches[topic.subject].symbol
+            book = self._books[topic.subject] = OrderBook(topic.subject, symbol)
             self._read(topic.subject, book)
-        book.subscribers.add(subscriber)
+        book.followers(topic.is_binary).add(subscriber)
         if book.is_read:
-            offer_bytes((subscriber,), self._snapshot(book))
+            offer_bytes((subscriber,), self._snapshot(book, topic.is_binary))
 
     def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
         """Offer nothing more of a book."""
         book = self._books.get(topic.subject)
         if book is not None:
-            book.subscribers.discard(subscriber)
-            if not book.subscribers:
+            book.followers(topic.is_binary).discard(subscriber)
+            if not (book.text_subscribers or book.binary_subscribers):
                 del self._books[topic.subject]
 
     def sequence(self, _: Subscriber, topic: Topic) -> object:
@@ -85,15 +98,28 @@ class OrderBookFeed:
 
     def _tell(self, book: "OrderBook") -> None:
         view, changes, previous = self._exchange.view, book.changes, book.sequence
-        book.changes, book.sequence, book.snapshot = [], view.sequence, None
-        row = message("book.l3", "update", view) | {"symbol": book.symbol, "previous_sequence": previous}
-        offer_to(book.subscribers, row | {"orders": changes})
+        book.changes, book.sequence = [], view.sequence
+        book.snapshots.clear()
+        if book.text_subscribers:
+            row = message("book.l3", "update", view) | {"symbol": book.symbol, "previous_sequence": previous}
+            offer_to(book.text_subscribers, row | {"orders": [_change_row(each) for each in changes]})
+        if book.binary_subscribers:
+            frame = changes_frame(book.instrument_id, changes, previous, view.sequence, view.time_ns)
+            offer_bytes(book.binary_subscribers, frame)
 
-    def _snapshot(self, book: "OrderBook") -> bytes:
-        if book.snapshot is None:
-            row = message("book.l3", "snapshot", self._exchange.view) | {"symbol": book.symbol}
-            book.snapshot = encode(row | {"sequence": book.sequence} | book.levels())
-        return book.snapshot
+    def _snapshot(self, book: "OrderBook", is_binary: bool) -> bytes:
+        """All orders in one of two encodings, made once for all who begin at the same place."""
+        snapshot = book.snapshots.get(is_binary)
+        if snapshot is None:
+            view, (bids, asks) = self._exchange.view, book.sides()
+            if is_binary:
+                snapshot = book_frame(book.instrument_id, (*bids, *asks), book.sequence, view.time_ns)
+            else:
+                row = message("book.l3", "snapshot", view) | {"symbol": book.symbol, "sequence": book.sequence}
+                levels = {"bids": [_row(each) for each in bids], "asks": [_row(each) for each in asks]}
+                snapshot = encode(row | levels)
+            book.snapshots[is_binary] = snapshot
+        return snapshot
 
     def _read(self, instrument_id: int, book: "OrderBook") -> None:
         """Read a book from the venue; if that is refused, again in a while, unless nobody follows it any more."""
@@ -107,7 +133,9 @@ class OrderBookFeed:
     def _take(self, book: "OrderBook", found: "RestingOrders") -> None:
         """The view is as old as what was found: events go on from here."""
         book.begin(found, self._exchange.view.sequence)
-        offer_bytes(book.subscribers, self._snapshot(book))
+        for is_binary in (False, True):
+            if book.followers(is_binary):
+                offer_bytes(book.followers(is_binary), self._snapshot(book, is_binary))
 
     def _is_read(self, instrument_id: int, book: "OrderBook", future: asyncio.Future[None]) -> None:
         error = future.exception()
@@ -124,16 +152,23 @@ class OrderBookFeed:
 class OrderBook:
     """The orders of one book, and what a batch did to them that is not told yet."""
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(self, instrument_id: int, symbol: str) -> None:
+        self.instrument_id = instrument_id
         self.symbol = symbol
-        self.subscribers: set[Subscriber] = set()
+        self.text_subscribers: set[Subscriber] = set()
+        self.binary_subscribers: set[Subscriber] = set()
         self.is_read = False
         self.sequence = 0
-        self.snapshot: bytes | None = None
-        self.changes: list[Row] = []
+        self.snapshots: dict[bool, bytes] = {}
+        """As text, and in binary, as far as somebody asked since the last change."""
+        self.changes: list[Change] = []
         self._orders: dict[int, Shown] = {}
         """By order id; those of one price in the order of priority."""
         self._quote_numbers = count(QUOTE_NUMBERS_FROM)
+
+    def followers(self, is_binary: bool) -> set[Subscriber]:
+        """Who is told in one of the two encodings."""
+        return self.binary_subscribers if is_binary else self.text_subscribers
 
     def begin(self, found: "RestingOrders", sequence: int) -> None:
         """Start from what rests."""
@@ -152,40 +187,59 @@ class OrderBook:
         before = self._orders.get(order_id)
         if before is None:
             shown = Shown(self._number(order_id), side, event.price_ticks, event.quantity_lots)
-            self._note("added", shown)
+            self.changes.append(Change(Action.ADDED, shown, event.sequence))
         else:
             shown = before._replace(lots=before.lots + sign * event.quantity_lots)
-            self._note("changed" if shown.lots else "removed", shown)
+            self.changes.append(Change(Action.REDUCED if shown.lots else Action.REMOVED, shown, event.sequence))
         if shown.lots:
             self._orders[order_id] = shown
         else:
             del self._orders[order_id]
 
-    def levels(self) -> Row:
-        """All orders, the best price first, and the oldest of each."""
-        orders = sorted(self._orders.values(), key=lambda each: each.price_ticks)
-        asks = [each for each in orders if each.side == Side.SELL]
-        best_first = sorted(self._orders.values(), key=lambda each: -each.price_ticks)
-        bids = [each for each in best_first if each.side == Side.BUY]
-        return {"bids": [_row(each) for each in bids], "asks": [_row(each) for each in asks]}
-
-    def _note(self, action: str, shown: Shown) -> None:
-        self.changes.append(
-            {
-                "action": action,
-                "order_id": shown.number,
-                "side": SIDE_NAMES[shown.side],
-                "price": format_ticks(shown.price_ticks),
-                "quantity": str(shown.lots),
-            }
-        )
+    def sides(self) -> tuple[list[Shown], list[Shown]]:
+        """All bids and all asks, the best price first, and the oldest of each."""
+        bids = [each for each in self._orders.values() if each.side == Side.BUY]
+        asks = [each for each in self._orders.values() if each.side == Side.SELL]
+        bids.sort(key=lambda each: -each.price_ticks)
+        asks.sort(key=lambda each: each.price_ticks)
+        return bids, asks
 
     def _number(self, order_id: int) -> int:
         return next(self._quote_numbers) if order_id & QUOTE_ID_BIT else order_id
 
 
+def _change_row(change: Change) -> Row:
+    return {
+        "action": _ACTION_NAMES[change.action],
+        "order_id": change.shown.number,
+        "side": SIDE_NAMES[change.shown.side],
+        "price": format_ticks(change.shown.price_ticks),
+        "quantity": str(change.shown.lots),
+    }
+
+
 def _row(shown: Shown) -> list[object]:
     return [shown.number, format_ticks(shown.price_ticks), str(shown.lots)]
+
+
+def book_frame(instrument_id: int, orders: Iterable[Shown], sequence: int, time_ns: int) -> bytes:
+    """All orders of a book as one frame."""
+    records = np.array(
+        [(Action.ADDED, each.side, 0, each.price_ticks, each.number, each.lots, 0) for each in orders], BOOK_RECORD
+    )
+    return BinaryMessage(write_frame(FrameKind.BOOK, instrument_id, records, sequence=sequence, time_ns=time_ns))
+
+
+def changes_frame(instrument_id: int, changes: Iterable[Change], previous: int, sequence: int, time_ns: int) -> bytes:
+    """What a batch did to the orders of a book as one frame."""
+    records = np.array(
+        [(action, shown.side, 0, shown.price_ticks, shown.number, shown.lots, at) for action, shown, at in changes],
+        BOOK_RECORD,
+    )
+    frame = write_frame(
+        FrameKind.BOOK_CHANGES, instrument_id, records, first_sequence=previous, sequence=sequence, time_ns=time_ns
+    )
+    return BinaryMessage(frame)
 
 
 class RestingOrders(NamedTuple):

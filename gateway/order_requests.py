@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from exchange.venue.cancel_schema import CANCEL_AFTER_MS_MAX
 from gateway.fields import PAGE_ROWS_MAX, ClientId, PageLimit, PriceTicks, QuantityLots, Sequence, query_integer
 from gateway.requests import LABEL_MAX, SESSION_MAX, Label, NoQuery, OrderSession, ReadQuery, SelfTradeName, ShortText
 from matching.schema import LEGS_MAX, QUOTES_MAX
@@ -40,6 +41,13 @@ class CancelAllQuery(CancelAllTerms):
 
     label: Annotated[int, query_integer(0, LABEL_MAX)] | None = None
     session: Annotated[int, query_integer(0, SESSION_MAX)] | None = None
+
+
+class CancelAfterRequest(_Model):
+    """For how long orders may stay if nothing more is heard of their owner: those of a session, or all; 0 for ever."""
+
+    cancel_after_ms: Annotated[int, Field(ge=0, le=CANCEL_AFTER_MS_MAX)]
+    session: OrderSession | None = None
 
 
 class QuoteEntry(_Model):

@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.baskets import BASKET
+from gateway.cancel_after import CANCEL_AFTER, get_cancel_after
 from gateway.fills import get_fills
 from gateway.gateway import GATEWAY
 from gateway.handling import answer, query_of, signed_by
@@ -29,6 +30,7 @@ ORDER_OPERATIONS: dict[str, OrderOperation] = {
     "cancel_all": CANCEL_ALL,
     "quote": QUOTE,
     "basket": BASKET,
+    "cancel_after": CANCEL_AFTER,
 }
 """By the name that they have on a socket."""
 
@@ -40,6 +42,8 @@ def add_order_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/v1/orders/batch", _handler(PLACE_MANY, ACCEPTED))
     router.add_post("/v1/orders/cancel-batch", _handler(CANCEL_MANY, DONE))
     router.add_delete("/v1/orders", cancel_matching)
+    router.add_post("/v1/orders/cancel-after", _handler(CANCEL_AFTER, DONE))
+    router.add_get("/v1/orders/cancel-after", get_cancel_after)
     router.add_put("/v1/quotes", _handler(QUOTE, DONE))
     router.add_get("/v1/quotes", get_quotes)
     router.add_post("/v1/baskets", _handler(BASKET, ACCEPTED))
@@ -59,6 +63,7 @@ def _handler(operation: OrderOperation, status: int) -> Handler:
         query_of(request, NoQuery)
         return await _run(request, operation, account_id, decode_object(await request.read()), status)
 
+    handle.__doc__ = operation.enter.__doc__
     return handle
 
 

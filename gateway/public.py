@@ -52,7 +52,7 @@ async def get_status(request: web.Request) -> web.Response:
             "open_instruments": sum(tranche.state == LifeState.OPEN for tranche in view.tranches.values()),
             "market_halted": view.market_halted,
             "uptime_s": (time.time_ns() - exchange.started_ns) // NANO_PER_S,
-            "version": _version(),
+            "version": program_version(),
         }
         | stamp(view)
     )
@@ -128,7 +128,8 @@ def _before(trades: Iterable[TradeView], cursor: str | None) -> Iterator[TradeVi
     return (trade for trade in newest_first if (trade.sequence, trade.index) < name)
 
 
-def _version() -> str:
+def program_version() -> str:
+    """Of the program that serves."""
     try:
         return version("bandwidth-exchange")
     except PackageNotFoundError:  # run from a source tree that was never installed

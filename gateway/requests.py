@@ -187,6 +187,7 @@ class ChannelRequest(_Model):
     scope: ScopeRequest | None = None
     depth: Literal[10, 25, 100, "all"] | None = None
     interval: Literal["raw", "100ms", "1m", "5m", "1h"] | None = None
+    encoding: Literal["json", "binary"] | None = None
     since_sequence: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None
 
 

@@ -29,6 +29,7 @@ class Topic(NamedTuple):
     subject: int = EVERYTHING
     depth: int = ALL_LEVELS  # of a book, of each side
     interval_ms: int = RAW_MS  # of a book: the least time between two messages; of a candle
+    is_binary: bool = False
 
 
 class Channel(NamedTuple):
@@ -42,7 +43,7 @@ class Channel(NamedTuple):
 
 CHANNELS = {
     "book": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"depth", "interval"})),
-    "book.l3": Channel(takes_symbol=True, needs_symbol=True),
+    "book.l3": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"encoding"})),
     "trades": Channel(takes_symbol=True),
     "ticker": Channel(takes_symbol=True),
     "candles": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"interval"})),
@@ -54,7 +55,10 @@ CHANNELS = {
     "margin": Channel(is_private=True),
     "deliveries": Channel(is_private=True),
     "account": Channel(is_private=True),
+    "events": Channel(is_private=True),
 }
+BINARY_CHANNELS = ("events",)
+"""What they tell comes in binary frames and in no other way."""
 PRIVATE_CHANNELS = tuple(name for name, channel in CHANNELS.items() if channel.is_private)
 
 
@@ -68,7 +72,7 @@ def topic_of(view: MarketView, request: ChannelRequest, own_account: Callable[[]
         return Topic(request.channel, own_account())
     subject = EVERYTHING if request.symbol is None else instrument_id_of(view, request.symbol)
     depth = ALL_LEVELS if request.depth in (None, "all") else int(request.depth)
-    return Topic(request.channel, subject, depth, _interval_ms(request))
+    return Topic(request.channel, subject, depth, _interval_ms(request), request.encoding == "binary")
 
 
 def topic_row(view: MarketView, topic: Topic) -> Row:
@@ -82,6 +86,8 @@ def options_row(topic: Topic) -> Row:
     """The options under which a book or candles are followed; nothing of other channels."""
     options = CHANNELS[topic.channel].options
     depth: Row = {"depth": topic.depth or "all"} if "depth" in options else {}
+    if topic.is_binary:
+        return {"encoding": "binary", "instrument_id": topic.subject}
     return depth | ({"interval": _INTERVAL_NAMES[topic.interval_ms]} if "interval" in options else {})
 
 
@@ -101,7 +107,7 @@ def _check_options(request: ChannelRequest, channel: Channel) -> None:
         raise ApiError(DoorError.INVALID_VALUE, "scope: name a symbol or a scope, not both", "scope")
     if request.symbol is None and request.scope is None and channel.needs_symbol:
         raise ApiError(DoorError.MISSING_FIELD, f"symbol: a {request.channel} is that of one tranche", "symbol")
-    for name in ("depth", "interval", "since_sequence"):
+    for name in ("depth", "interval", "since_sequence", "encoding"):
         if getattr(request, name) is not None and name not in channel.options:
             raise _unknown(name, request.channel)
 

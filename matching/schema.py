@@ -249,6 +249,8 @@ class OrderReason(IntEnum):
     MARKET_MAKER_PROTECTION = 15
     NOT_COVERED = 16
     """A provider was made to give lots up, and has no capacity for what it offered of them."""
+    CANCEL_AFTER = 17
+    """Its owner gave no sign of life for as long as it had said."""
 
 
 ORDER_COMMAND = record(

@@ -2,7 +2,8 @@
 
 There is one entry for each tranche, one for each series, one for each tranche in an auction, which tells its
 indicative price, one for each that is delivered, for the next step of its margin ramp, another for its slots and then
-for the end of disputes, one for each account that has too little, and one for the hour at which interest is charged.
+for the end of disputes, one for each account that has too little, one for each whose orders go unless it gives a sign
+of life, and one for the hour at which interest is charged.
 Expiries of orders have a heap of their own in matching; at the same instant they come first.
 """
 
@@ -20,6 +21,7 @@ CLOSING_DUE = 7
 RAMP_DUE = 8
 SLOT_DUE = 9
 DISPUTE_DUE = 10
+CANCEL_AFTER_DUE = 11
 
 
 @inlined

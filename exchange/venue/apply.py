@@ -9,6 +9,7 @@ import numpy as np
 
 from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
+from exchange.venue.cancel_after import set_cancel_after
 from exchange.venue.clearing.capacities import run_provider
 from exchange.venue.clearing.desk import run_delivery
 from exchange.venue.clearing.terms import set_delivery_terms
@@ -116,6 +117,8 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return set_leverage(state, batch, index, events, count)
     if kind >= Command.KILL_SWITCH and kind <= Command.RESET_PROTECTION:
         return run_risk_staff(state, batch, index, events, count)
+    if kind == Command.SET_CANCEL_AFTER:
+        return set_cancel_after(state, batch.cancel_afters[index], events, count)
     if kind == Command.SET_DELIVERY_TERMS:
         return set_delivery_terms(state, batch.terms[index], events, count)
     if kind >= Command.REGISTER_REPORTER and kind <= Command.NOTE_DOWNTIME:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.cancel_schema import CANCEL_AFTER_COMMAND, CANCEL_AFTER_EVENT
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
 from exchange.venue.clearing.delivery_schema import (
     ALLOCATION_EVENT,
@@ -52,6 +53,7 @@ class Batch(RecordViews):
         "financings": FINANCING_COMMAND,
         "limits": LIMITS_COMMAND,
         "protections": PROTECTION_COMMAND,
+        "cancel_afters": CANCEL_AFTER_COMMAND,
         "capacities": CAPACITY_COMMAND,
         "terms": TERMS_COMMAND,
         "deliveries": DELIVERY_COMMAND,
@@ -79,6 +81,7 @@ class EventBuffer(RecordViews):
         "financings": FINANCING_EVENT,
         "limits": LIMITS_EVENT,
         "protections": PROTECTION_EVENT,
+        "cancel_afters": CANCEL_AFTER_EVENT,
         "stakes": STAKE_EVENT,
         "capacities": CAPACITY_EVENT,
         "terms": TERMS_EVENT,

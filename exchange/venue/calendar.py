@@ -10,6 +10,7 @@ between two steps and is run again; a late tick over many deadlines does what ma
 import numpy as np
 
 from exchange.venue.agenda import (
+    CANCEL_AFTER_DUE,
     DISPUTE_DUE,
     FINANCING_DUE,
     INDICATIVE_DUE,
@@ -25,6 +26,7 @@ from exchange.venue.agenda import (
     sort_entries,
 )
 from exchange.venue.auctions import begin_auction, ends_auction, last_call_ns, tell_indicative, uncross_step
+from exchange.venue.cancel_timers import step_cancel_after
 from exchange.venue.clearing.deliveries import has_allocations, is_delivered
 from exchange.venue.clearing.finishing import step_finishing
 from exchange.venue.clearing.gate import is_gate_done, step_gate
@@ -123,6 +125,8 @@ def step(state, events, count):
         return step_slot(state, subject, events, count)
     if state.agenda[0]["kind"] == DISPUTE_DUE:
         return step_dispute(state, subject, events, count)
+    if state.agenda[0]["kind"] == CANCEL_AFTER_DUE:
+        return step_cancel_after(state, subject, events, count)
     return step_account(state, subject, events, count)
 
 

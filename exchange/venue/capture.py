@@ -22,7 +22,7 @@ from risk.accounts import Ledger
 Group = TypeVar("Group", State, Book, Ledger, Clearing)
 
 NOT_IN_IMAGES = frozenset(
-    {"ids", "noted", "timers", "chosen", "position_table", "agenda", "clients", "client_table"}
+    {"ids", "noted", "timers", "chosen", "position_table", "agenda", "cancel_heads", "clients", "client_table"}
     | {"losses", "classes", "class_table", "shocks"}  # worked out anew from orders, positions and strain
     | {"ring", "sellers", "commitments", "ramps", "week"}
     | {"gate", "gate_rows", "cursors", "panel"}  # at work within a command alone
@@ -98,9 +98,9 @@ def _arrays(group: ArrayGroup) -> list[tuple[str, np.ndarray]]:
 
 
 def _used_of_state(state: State) -> dict[str, int]:
-    """Slots above the highest that ever held a tranche have no prints."""
+    """Slots above the highest that ever held a tranche have no prints, and timers are taken from the bottom."""
     slots = min(int(state.clock[0]["next_instrument_id"]), len(state.tranches))
-    return {"prints": slots * PRINTS_KEPT}
+    return {"prints": slots * PRINTS_KEPT, "cancel_timers": max(int(state.clock[0]["fresh_timer"]), 1)}
 
 
 def _used_of_book(book: Book) -> dict[str, int]:

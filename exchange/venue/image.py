@@ -15,6 +15,8 @@ import numpy as np
 from exchange.venue import layout
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
 from exchange.venue.calendar import is_closed, schedule
+from exchange.venue.cancel_schema import CANCEL_ROW
+from exchange.venue.cancel_timers import export_timers, restore_timers
 from exchange.venue.clearing import capacity_image
 from exchange.venue.clearing import image as clearing_image
 from exchange.venue.clearing.capacity_image import restore_capacity, take_capacity
@@ -111,6 +113,7 @@ LAYOUTS: dict[str, np.dtype] = {
     "account_limits": ACCOUNT_LIMITS_ROW,
     "contract_limits": CONTRACT_LIMITS_ROW,
     "rules": RULE,
+    "cancel_timers": CANCEL_ROW,
     **clearing_image.LAYOUTS,
     **capacity_image.LAYOUTS,
 }
@@ -142,6 +145,7 @@ def take_image(state: State) -> dict[str, np.ndarray]:
         "account_limits": _account_limits(state),
         "contract_limits": _contract_limits(state),
         "rules": _rules(state),
+        "cancel_timers": export_timers(state),
         **take_clearing(state.clearing, _series_count(state), live, _provider_ids(state)),
         **take_capacity(state.clearing),
     }
@@ -193,6 +197,7 @@ def restore(image: Image, limits: VenueLimits) -> State:
     restore_clients(state, image["clients"])
     _restore_limits(state, image)
     restore_agenda(state)
+    restore_timers(state, image["cancel_timers"])
     restore_deliveries(state)
     return state
 

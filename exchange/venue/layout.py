@@ -118,6 +118,8 @@ CLOCK = record(
     ("down_from_ns", "i8"),  # the venue was down from here ...
     ("down_until_ns", "i8"),  # ... to here, last: deadlines in between move
     ("target_ns", "i8"),  # the time to which the command at work carries the venue
+    ("fresh_timer", "u4"),  # timers of cancels from here on were never in use; 0 for none yet
+    ("free_timer", "u4"),  # the first of those that are free again
 )
 
 FORCED = record(

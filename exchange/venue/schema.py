@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from exchange.venue.cancel_schema import CANCEL_AFTER_COMMAND, CANCEL_AFTER_EVENT
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
 from exchange.venue.clearing.delivery_schema import DELIVERY_LAYOUTS_OF_COMMANDS, DELIVERY_LAYOUTS_OF_EVENTS
 from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, TERMS_COMMAND, TERMS_EVENT
@@ -104,6 +105,8 @@ class Command(IntEnum):
     SET_INSTRUMENT_LIMITS = 36
     SET_PROTECTION = 37
     RESET_PROTECTION = 38
+    SET_CANCEL_AFTER = 39
+    """All orders of an account or of a session go unless this comes again in time."""
     POST_STAKE = 44
     WITHDRAW_STAKE = 45
     REGISTER_CAPACITY = 46
@@ -181,6 +184,9 @@ class Event(IntEnum):
     """A SUMMARY_EVENT before a command's outcome: all orders of the account in a region went. The region stands in the
     place of `counter_account_id`, the time until which no new ones are taken in that of `leaves_lots`."""
     PROTECTION_RESET = 63
+    CANCEL_AFTER_SET = 64
+    CANCELLED_AFTER = 65
+    """Nobody renewed it in time: the orders went, in the events before this one."""
     STAKED = 72
     CAPACITY_SET = 73
     TERMS_SET = 74
@@ -222,6 +228,7 @@ class VenueReject(IntEnum):
     TOO_MANY_INSTRUMENTS = 312
     TIME_OUT_OF_RANGE = 313
     ID_OUT_OF_ORDER = 314
+    TOO_MANY_TIMERS = 315
 
 
 class Reject(IntEnum):
@@ -284,6 +291,7 @@ class Reject(IntEnum):
     TOO_MANY_INSTRUMENTS = VenueReject.TOO_MANY_INSTRUMENTS
     TIME_OUT_OF_RANGE = VenueReject.TIME_OUT_OF_RANGE
     ID_OUT_OF_ORDER = VenueReject.ID_OUT_OF_ORDER
+    TOO_MANY_TIMERS = VenueReject.TOO_MANY_TIMERS
     NOT_A_PROVIDER = ClearingReject.NOT_A_PROVIDER
     CAPACITY_EXCEEDED = ClearingReject.CAPACITY_EXCEEDED
     CAPACITY_SOLD = ClearingReject.CAPACITY_SOLD
@@ -451,22 +459,13 @@ REPEAT_EVENT = record(
 )
 
 LAYOUTS = (
-    ORDER_COMMAND,
-    CHANGE_COMMAND,
-    MASS_CANCEL_COMMAND,
-    EXTRA,
-    QUOTE,
-    LEG,
-    CLOCK_COMMAND,
-    ACCOUNT_COMMAND,
-    SERIES_COMMAND,
-    INSTRUMENT_COMMAND,
+    *(ORDER_COMMAND, CHANGE_COMMAND, MASS_CANCEL_COMMAND, EXTRA, QUOTE, LEG),
+    *(CLOCK_COMMAND, ACCOUNT_COMMAND, SERIES_COMMAND, INSTRUMENT_COMMAND),
     PARAMETERS_COMMAND,
     SHOCKS,
     STRAIN_COMMAND,
     FINANCING_COMMAND,
-    LIMITS_COMMAND,
-    PROTECTION_COMMAND,
+    *(LIMITS_COMMAND, PROTECTION_COMMAND, CANCEL_AFTER_COMMAND),
     CAPACITY_COMMAND,
     TERMS_COMMAND,
     *DELIVERY_LAYOUTS_OF_COMMANDS,
@@ -485,6 +484,7 @@ LAYOUTS = (
     FUND_EVENT,
     LIMITS_EVENT,
     PROTECTION_EVENT,
+    CANCEL_AFTER_EVENT,
     STAKE_EVENT,
     CAPACITY_EVENT,
     TERMS_EVENT,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.venue import layout, schema
+from exchange.venue import cancel_schema, layout, schema
 from exchange.venue.clearing import state as clearing
 from kernels.arrays import ArrayGroup
 from kernels.compile import inlined
@@ -16,7 +16,7 @@ from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
 from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
 
-ENGINE_VERSION = "6"
+ENGINE_VERSION = "7"
 """Changes whenever the same commands would give other events or another state."""
 
 
@@ -49,7 +49,9 @@ class State(ArrayGroup):
     series: np.ndarray  # (series,) SERIES, at the series' id
     regions: np.ndarray  # (regions,) REGION, at the region's id
     financing: np.ndarray  # (1,) FINANCING
-    agenda: np.ndarray  # (3 x instruments + series + accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
+    agenda: np.ndarray  # (3 x instruments + series + 2 x accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
+    cancel_timers: np.ndarray  # (timers,) CANCEL_TIMER, from 1: chained by account, and those that are free
+    cancel_heads: np.ndarray  # (accounts,) CANCEL_HEAD: each account's chain
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
     outcome: np.ndarray  # (1,) ORDER_EVENT: the outcome of a command, while protection writes its events before it
@@ -76,8 +78,10 @@ def allocate(limits: VenueLimits) -> State:
         regions=aligned_zeros(schema.REGION_CAPACITY, layout.REGION),
         financing=np.zeros(1, layout.FINANCING),
         agenda=aligned_zeros(
-            3 * limits.instruments + schema.SERIES_CAPACITY + limits.accounts + 2, layout.AGENDA_ENTRY
+            3 * limits.instruments + schema.SERIES_CAPACITY + 2 * limits.accounts + 2, layout.AGENDA_ENTRY
         ),
+        cancel_timers=aligned_zeros(cancel_schema.TIMER_CAPACITY + 1, cancel_schema.CANCEL_TIMER),
+        cancel_heads=aligned_zeros(limits.accounts, cancel_schema.CANCEL_HEAD),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         outcome=np.zeros(1, schema.ORDER_EVENT),

@@ -51,7 +51,7 @@ def serve(
     ] = None,
 ) -> None:
     """Open the exchange: recover the market in a directory, or begin one, and serve REST, WebSocket and the market
-    page.
+    page. What it serves it describes at /v1/openapi.json and /v1/asyncapi.json.
 
     Example: bwx serve --demo
 

@@ -20,6 +20,7 @@ OneTier = Annotated[str | None, typer.Option(help="Orders of one tier alone: ef,
 OneSide = Annotated[str | None, typer.Option(help="One side alone: buy or sell.")]
 OneSymbol = Annotated[str | None, typer.Option(help="One tranche alone, by its whole symbol.")]
 OneLabel = Annotated[int | None, typer.Option(help="Orders under one label alone.")]
+OneSession = Annotated[int | None, typer.Option(help="Orders of one session alone.")]
 Since = Annotated[str | None, typer.Option(help="Behind this sequence or trade id; all that are kept without it.")]
 
 
@@ -40,6 +41,24 @@ def cancel_all(
         answer = await client.cancel_all(**scope)
         orders = "orders" if answer.cancelled is None else f"{answer.cancelled} orders"  # a lost answer forgets it
         typer.echo(f"cancelled {orders} with {answer.quantity} lots")
+
+    _with_client(key, send)
+
+
+@many_app.command(epilog="Example: bwx trade cancel-after 60")
+def cancel_after(
+    seconds: Annotated[
+        float, typer.Argument(min=0, max=86_400, help="For how long; 0 takes a wait away.", show_default=False)
+    ],
+    session: OneSession = None,
+    key: KeyFile = None,
+) -> None:
+    """Have own orders cancelled by the exchange unless this is said again in time."""
+
+    async def send(client: "Client") -> None:
+        timer = await client.cancel_after(seconds, session=session)
+        orders = "all orders" if timer.session is None else f"orders of session {timer.session}"
+        typer.echo(f"{orders} stay" if timer.cancels_at is None else f"{orders} go at {timer.cancels_at:%H:%M:%S} UTC")
 
     _with_client(key, send)
 

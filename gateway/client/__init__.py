@@ -61,12 +61,16 @@ from gateway.client.models import (
     Region,
     RegionLimits,
     Regions,
+    RegionsUpdate,
     Status,
     Trade,
+    TrancheLife,
+    TranchesUpdate,
 )
 from gateway.client.order_models import (
     BasketAnswer,
     BatchResult,
+    CancelTimer,
     Candle,
     Curve,
     CurvePoint,
@@ -85,6 +89,7 @@ from gateway.client.reservations import InvalidReservationError, Reservation, ve
 from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.scopes import ScopedBooks
+from gateway.client.staff import AuditEntry, CorrectionMade, Reporter, Weights
 from gateway.client.statements import Statement, StatementLine
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
@@ -99,15 +104,18 @@ __all__ = [
     "AllocationBegun",
     "AllocationChange",
     "Alternatives",
+    "AuditEntry",
     "Balances",
     "BasketAnswer",
     "BatchResult",
     "Book",
+    "CancelTimer",
     "Candle",
     "CashOut",
     "Client",
     "ClientError",
     "Correction",
+    "CorrectionMade",
     "Curve",
     "CurvePoint",
     "Deleveraging",
@@ -159,7 +167,9 @@ __all__ = [
     "Region",
     "RegionLimits",
     "Regions",
+    "RegionsUpdate",
     "ReportAnswer",
+    "Reporter",
     "ReputationChange",
     "Reservation",
     "ScopedBooks",
@@ -179,6 +189,9 @@ __all__ = [
     "Ticker",
     "Trade",
     "TrancheDelivery",
+    "TrancheLife",
+    "TranchesUpdate",
+    "Weights",
     "WhatIf",
     "verify_reservation",
 ]

@@ -82,6 +82,28 @@ class DeliveryTerms(Answer):
     dispute_s: int
 
 
+class TrancheLife(Answer):
+    """A tranche with its times, and where it is in its life."""
+
+    symbol: str
+    region: str
+    tier: str
+    start: datetime
+    end: datetime
+    gate_closure: datetime
+    state: str
+    was_listed: bool = True
+    """Whether it was told of before; False of one that has just come."""
+
+
+class TranchesUpdate(Answer):
+    """All tranches that have not ended (`snapshot`), or those that were listed or are in another state."""
+
+    type: str
+    sequence: int
+    instruments: list[TrancheLife]
+
+
 class Allocation(Answer):
     """So many lots of a tranche that a provider owes a buyer, and what is held for them in USD."""
 
@@ -293,6 +315,14 @@ class Region(Answer):
     low_ppm: int
     high_ppm: int
     strain_ppm: int
+
+
+class RegionsUpdate(Answer):
+    """All regions (`snapshot`), or those that are used or strained otherwise than was told."""
+
+    type: str
+    sequence: int
+    regions: list[Region]
 
 
 class Financing(Answer):

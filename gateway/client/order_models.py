@@ -22,6 +22,14 @@ class MassCancelAnswer(Answer):
     repeated: bool = False
 
 
+class CancelTimer(Answer):
+    """When orders go unless their owner is heard of: those of a session, or all with None; None for never."""
+
+    session: int | None
+    cancels_at: datetime | None
+    cancels_at_ns: int | None
+
+
 class QuoteSide(Answer):
     """What became of one side of a quote; of a repeated answer, how it stands now."""
 

@@ -8,6 +8,7 @@ from gateway.client.models import OwnFill
 from gateway.client.order_models import (
     BasketAnswer,
     BatchResult,
+    CancelTimer,
     Candle,
     Curve,
     MassCancelAnswer,
@@ -39,6 +40,7 @@ PATHS = {
     "cancel_all": ("DELETE", "/v1/orders"),
     "quote": ("PUT", "/v1/quotes"),
     "basket": ("POST", "/v1/baskets"),
+    "cancel_after": ("POST", "/v1/orders/cancel-after"),
 }
 """Where REST has the operations of a socket."""
 
@@ -61,6 +63,14 @@ class ManyOrders:
     async def cancel_all(self, **scope: Unpack[CancelScope]) -> MassCancelAnswer:
         """Cancel all own orders that match all that is said; every one when nothing is."""
         return MassCancelAnswer.model_validate(await self.operate("cancel_all", scope_fields(scope)))
+
+    async def cancel_after(self, after_s: float, *, session: int | None = None) -> CancelTimer:
+        """Have all own orders cancelled, or those of a session, unless this is asked again within a time; 0 for never.
+
+        The exchange itself keeps the time, whatever becomes of the connection.
+        """
+        fields = {"cancel_after_ms": round(after_s * 1_000)} | ({} if session is None else {"session": session})
+        return CancelTimer.model_validate(await self.operate("cancel_after", fields))
 
     async def quote(self, quotes: Iterable[Quote], **terms: Unpack[QuoteTerms]) -> MassQuoteAnswer:
         """Put quotes of up to 64 tranches in the place of those that the account has there, all or none."""
@@ -87,6 +97,11 @@ class OrderCalls(ManyOrders):
         """Ask for one operation."""
         method, path = PATHS[operation]
         return await (self.ask(method, path, query=fields) if method == "DELETE" else self.ask(method, path, fields))
+
+    async def cancel_timers(self) -> list[CancelTimer]:
+        """When own orders will be cancelled unless that is asked again in time."""
+        rows = (await self.ask("GET", "/v1/orders/cancel-after"))["timers"]
+        return [CancelTimer.model_validate(row) for row in rows]
 
     async def own_quotes(self, symbol: str | None = None) -> list[OwnQuote]:
         """All own quotes that rest."""

@@ -33,6 +33,7 @@ from gateway.client.models import (
 from gateway.client.orders import OrderCalls
 from gateway.client.providers import ProviderCalls
 from gateway.client.risk_models import AccountRisk, Margin, WhatIf
+from gateway.client.staff import StaffCalls
 from gateway.client.statements import StatementCalls
 from gateway.client.stream import Stream
 from gateway.client.terms import (
@@ -64,7 +65,7 @@ ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
 
 
-class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls):
+class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls, StaffCalls):
     """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager.
 
     The secret is that of the key, or the private half of a key of Ed25519.

@@ -18,7 +18,16 @@ from gateway.client.account_models import AccountUpdate, DeliveriesUpdate, Margi
 from gateway.client.book import Depth, Interval, LocalBook
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
-from gateway.client.models import FillsUpdate, Instrument, OrderAnswer, OrderBookUpdate, OrdersUpdate, Trade
+from gateway.client.models import (
+    FillsUpdate,
+    Instrument,
+    OrderAnswer,
+    OrderBookUpdate,
+    OrdersUpdate,
+    RegionsUpdate,
+    Trade,
+    TranchesUpdate,
+)
 from gateway.client.order_models import Candle
 from gateway.client.orders import ManyOrders
 from gateway.client.scopes import ScopedBooks
@@ -39,9 +48,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gateway.binary_frames import Frame
+    from gateway.client.binary_feeds import BinaryFeeds, OwnEvents
     from gateway.client.frames import FramesUnderWay
+    from gateway.client.order_book import LocalOrderBook
 
 PING_INTERVAL_S = 30.0
+KIND = slice(4, 6)
+"""Where a binary frame says what it is."""
+ANSWERS = (2, 3)
+"""Frames that answer frames of orders."""
 
 
 class Stream(ManyOrders):
@@ -67,6 +82,8 @@ class Stream(ManyOrders):
         self._inboxes: dict[tuple[str, str | None], Inbox] = {}
         self._frames: FramesUnderWay | None = None
         """Of a stream that has sent records."""
+        self._feeds: BinaryFeeds | None = None
+        """Of a stream that follows something in binary."""
         self._ending: StreamClosedError | None = None
         self.last_heartbeat: Message | None = None
 
@@ -179,6 +196,29 @@ class Stream(ManyOrders):
         inbox = await self._subscribe("book.l3", symbol)
         return (OrderBookUpdate.model_validate(message) async for message in inbox)
 
+    async def subscribe_l3(self, symbol: str) -> "LocalOrderBook":
+        """A book order by order that follows the market until the stream ends; whole when this returns.
+
+        It comes in binary frames. It starts again by itself when one is missing, and counts how often.
+        """
+        feeds = self._binary_feeds()
+        answer = await self.ask("subscribe", _l3_fields(symbol))
+        book = feeds.add(answer["instrument_id"], symbol)
+        while not book.is_whole:
+            await book.changed()
+        return book
+
+    async def subscribe_events(self) -> AsyncIterator["OwnEvents"]:
+        """All that happens to own orders as records of the engine, a frame for each batch that did something."""
+        from gateway.client.binary_feeds import OwnEvents
+
+        feeds = self._binary_feeds()
+        if feeds.events is not None:
+            raise ValueError("the stream is subscribed to events already")
+        inbox = feeds.events = Inbox()
+        await self.ask("subscribe", {"channel": "events"})
+        return (OwnEvents(**told) async for told in inbox)
+
     async def subscribe_candles(
         self, symbol: str, interval: Literal["1m", "5m", "1h"] = "1m"
     ) -> AsyncIterator[list[Candle]]:
@@ -191,10 +231,20 @@ class Stream(ManyOrders):
         inbox = await self._subscribe("trades", symbol)
         return (Trade.model_validate(row) async for message in inbox for row in message["trades"])
 
-    async def subscribe_tickers(self) -> AsyncIterator[list[Instrument]]:
-        """Tranches that changed, beginning with all that trade now."""
-        inbox = await self._subscribe("ticker")
+    async def subscribe_tickers(self, symbol: str | None = None) -> AsyncIterator[list[Instrument]]:
+        """Tranches that changed, beginning with all that trade now; or one of them."""
+        inbox = await self._subscribe("ticker", symbol)
         return ([Instrument.model_validate(row) for row in message["tickers"]] async for message in inbox)
+
+    async def subscribe_instruments(self) -> AsyncIterator[TranchesUpdate]:
+        """What is listed, and how each tranche moves on, beginning with all that have not ended."""
+        inbox = await self._subscribe("instruments")
+        return (TranchesUpdate.model_validate(message) async for message in inbox)
+
+    async def subscribe_strain(self) -> AsyncIterator[RegionsUpdate]:
+        """How regions are used and strained, whenever that is different."""
+        inbox = await self._subscribe("strain")
+        return (RegionsUpdate.model_validate(message) async for message in inbox)
 
     async def subscribe_orders(self, since_sequence: int | None = None) -> AsyncIterator[OrdersUpdate]:
         """What happens to own orders, beginning with those that are open, or with all that happened after a sequence.
@@ -279,8 +329,8 @@ class Stream(ManyOrders):
                     reason = frame.extra or ""
                 if frame.type is aiohttp.WSMsgType.TEXT:
                     await self._take(orjson.loads(frame.data))
-                elif frame.type is aiohttp.WSMsgType.BINARY and self._frames is not None:
-                    self._frames.take(frame.data)
+                elif frame.type is aiohttp.WSMsgType.BINARY:
+                    await self._take_binary(frame.data)
                 else:
                     break
         except InboxFullError:
@@ -307,6 +357,23 @@ class Stream(ManyOrders):
         else:
             self._put((channel, message.get("symbol")), message)
 
+    def _binary_feeds(self) -> "BinaryFeeds":
+        if self._feeds is None:
+            # The layouts come with the compiled engine, as those of records do.
+            from gateway.client.binary_feeds import BinaryFeeds
+
+            self._feeds = BinaryFeeds()
+        return self._feeds
+
+    async def _take_binary(self, payload: bytes) -> None:
+        is_answer = int.from_bytes(payload[KIND], "little") in ANSWERS
+        if is_answer and self._frames is not None:
+            self._frames.take(payload)
+        elif self._feeds is not None:
+            symbol = self._feeds.take(payload)
+            if symbol is not None:
+                await self._send(next(self._names), "resync", _l3_fields(symbol))
+
     def _book(self, symbol: str, depth: Depth, interval: Interval) -> LocalBook:
         return self._books.setdefault((symbol, depth, interval), LocalBook(symbol, depth, interval))
 
@@ -321,6 +388,9 @@ class Stream(ManyOrders):
     async def _check_books(self, topics: list[Message]) -> None:
         """On a quiet book nothing but a heartbeat shows that its last message is missing."""
         for topic in topics:
+            feeds = self._feeds if topic.get("encoding") == "binary" else None
+            if feeds is not None and feeds.is_behind(topic["symbol"], topic["sequence"]):
+                await self._send(next(self._names), "resync", _l3_fields(topic["symbol"]))
             if topic["channel"] == "book":
                 book = self._books.get((topic["symbol"], topic["depth"], topic["interval"]))
                 if book is not None and not book.has_reached(topic["sequence"]):
@@ -338,6 +408,8 @@ class Stream(ManyOrders):
                 future.set_exception(ending)
         if self._frames is not None:
             self._frames.end(ending)
+        if self._feeds is not None:
+            self._feeds.end(ending)
         for book in self._books.values():
             book.end(ending)
         for books in self._scoped:
@@ -348,3 +420,7 @@ class Stream(ManyOrders):
 
 def _topic_fields(book: LocalBook) -> Message:
     return {"channel": "book", "symbol": book.symbol, "depth": book.depth, "interval": book.interval}
+
+
+def _l3_fields(symbol: str) -> Message:
+    return {"channel": "book.l3", "symbol": symbol, "encoding": "binary"}

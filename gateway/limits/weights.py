@@ -50,6 +50,9 @@ CANCEL = Operation(
     "a cancel, of one order or of many; never refused",
     is_always_taken=True,
 )
+CANCEL_AFTER = Operation(
+    "cancel_after", 1, Payer.ACCOUNT, ("POST /v1/orders/cancel-after", "cancel_after"), "a sign of life"
+)
 KILL_SWITCH = Operation(
     "kill_switch",
     0,
@@ -104,14 +107,18 @@ LOOK = Operation(
     "an unsigned read, a page, a path that leads nowhere",
 )
 LIST = Operation(
-    "list", 5, Payer.ADDRESS, ("GET /v1/instruments", "GET /v1/curve"), "a page of tranches, a forward curve"
+    "list",
+    5,
+    Payer.ADDRESS,
+    ("GET /v1/instruments", "GET /v1/curve", "GET /v1/openapi.json", "GET /v1/asyncapi.json"),
+    "a page of tranches, a forward curve, a description of the doors",
 )
 ATTEMPT = Operation(
     "attempt", 1, Payer.ADDRESS, ("GET /v1/ws", "login"), "a connection, a login, a wrong signature, a missing role"
 )
 
 OPERATIONS = (
-    *(PLACE, REPLACE, PLACE_MANY, QUOTE, BASKET, FRAME, CANCEL, KILL_SWITCH),
+    *(PLACE, REPLACE, PLACE_MANY, QUOTE, BASKET, FRAME, CANCEL, CANCEL_AFTER, KILL_SWITCH),
     *(BATCH, ANALYSIS, KEY, SIGN_IN, SUBSCRIBE, READ, COMMAND, MESSAGE),
     *(LOOK, LIST, ATTEMPT),
 )

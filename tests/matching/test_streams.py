@@ -14,6 +14,7 @@ UNREACHED = {
         "KILL_SWITCH",
         "MARKET_MAKER_PROTECTION",
         "NOT_COVERED",
+        "CANCEL_AFTER",
     ),  # the venue's reasons, which a book is given
 }
 

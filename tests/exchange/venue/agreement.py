@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, SERIES_DUE, TRANCHE_DUE
+from exchange.venue.agenda import CANCEL_AFTER_DUE, FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, SERIES_DUE, TRANCHE_DUE
 from exchange.venue.image import take_image
 from exchange.venue.machine import Venue
 from tests.exchange.venue.twin import VenueTwin
+from tests.exchange.venue.twin_cancel_after import ALL_ORDERS
 from tests.exchange.venue.twin_final_price import KEPT, Print
 from tests.exchange.venue.twin_margin import Figures, Strain
 from tests.exchange.venue.twin_parts import Order, Terms
@@ -36,6 +37,7 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
     check_positions(twin, image["positions"])
     check_leverage(twin, image)
     check_clients(twin, image["clients"])
+    check_cancel_timers(twin, image["cancel_timers"])
     check_agenda(twin, venue)
 
 
@@ -145,6 +147,14 @@ def check_clients(twin: VenueTwin, rows: np.ndarray) -> None:
     ]
 
 
+def check_cancel_timers(twin: VenueTwin, rows: np.ndarray) -> None:
+    """By account and session."""
+    assert rows.tolist() == [
+        (account_id, session_id - ALL_ORDERS, due_ns)
+        for (account_id, session_id), due_ns in sorted(twin.cancels_ns.items())
+    ]
+
+
 def check_agenda(twin: VenueTwin, venue: Venue) -> None:
     """One entry for each tranche and series, for each tranche whose auction is told of, and for the hour that is to be
     charged, in the order of a heap."""
@@ -154,5 +164,13 @@ def check_agenda(twin: VenueTwin, venue: Venue) -> None:
     told = [(each.indicative_due_ns, INDICATIVE_DUE, each_id) for each_id, each in twin.tranches.items()]
     reviews = [(each.review_ns, REVIEW_DUE, each_id) for each_id, each in twin.accounts.items() if each.standing]
     hour = [(twin.hour_due_ns, FINANCING_DUE, 0)] if twin.hour_due_ns else []
-    assert sorted(entries) == sorted(tranches + series + reviews + hour + [entry for entry in told if entry[0]])
+    check_entries_of_cancels(twin, {each[2]: each[0] for each in entries if each[1] == CANCEL_AFTER_DUE})
+    others = sorted(each for each in entries if each[1] != CANCEL_AFTER_DUE)
+    assert others == sorted(tranches + series + reviews + hour + [entry for entry in told if entry[0]])
     assert all(entries[(at - 1) // 2] <= entries[at] for at in range(1, len(entries)))
+
+
+def check_entries_of_cancels(twin: VenueTwin, entries_ns: dict[int, int]) -> None:
+    """No account waits for longer than its first timer."""
+    for (account_id, _), due_ns in twin.cancels_ns.items():
+        assert twin.time_ns < entries_ns[account_id] <= due_ns

@@ -56,3 +56,7 @@ def define_region(market: Market, distance: int) -> np.ndarray:
 
 def another_series(market: Market, distance: int, terms: dict[str, int]) -> np.ndarray:
     return define_series(len(market.twin.series) + 1 + distance, **terms)
+
+
+def set_cancel_after(_: Market, account_id: int, session_id: int | None, after_ms: int) -> np.ndarray:
+    return commands.set_cancel_after(account_id, after_ms, session_id=session_id)

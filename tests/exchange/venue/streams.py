@@ -12,11 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from exchange import commands
-from exchange.venue.schema import (
-    TIME_NS_MAX,
-    Command,
-    Tier,
-)
+from exchange.venue.schema import TIME_NS_MAX, Command, Tier
 from kernels.records import RECORD_BYTES
 from matching.schema import OrderFlag, SelfTrade, Side, TimeInForce
 from tests.exchange.venue.market import CASH_NANO, LIMITS, NANO_PER_S, REFERENCE_TICKS, START_NS, Market, opening
@@ -27,6 +23,7 @@ from tests.exchange.venue.stream_operators import (
     halt,
     halt_market,
     open_account,
+    set_cancel_after,
     set_fees,
     set_parameters,
     set_reference,
@@ -402,8 +399,24 @@ GROUPS = weighted(
         ): 1,
     }
 )
+SIGNS_OF_LIFE = step(
+    set_cancel_after,
+    ACCOUNTS,
+    st.sampled_from([None, 0, 1, 2]),
+    st.sampled_from([0, 1_000, 1_000, 7_000, 29_999, 60_000, 1, 86_400_000, 86_400_001, -1]),
+)
 SOUND = weighted(
-    {PLACES: 24, CHANGES: 8, GROUPS: 6, MONEY: 2, TICKS: 7, HALTS: 2, LISTINGS: 2, step(retry, PICKS, NEAR): 3}
+    {
+        PLACES: 24,
+        CHANGES: 8,
+        GROUPS: 6,
+        MONEY: 2,
+        TICKS: 7,
+        HALTS: 2,
+        LISTINGS: 2,
+        SIGNS_OF_LIFE: 2,
+        step(retry, PICKS, NEAR): 3,
+    }
 )
 BUSY_PLACES = step(
     place,

@@ -29,6 +29,7 @@ def busy_market() -> Market:
     market.place(CAROL, BUY, 990, 2, time_in_force=TimeInForce.GTD, expires_ns=START_NS + 90 * NANO_PER_S)
     market.place(CAROL, BUY, 990, 2, instrument_id=2)
     market.send(commands.halt(3), commands.withdraw(BOB, 5, client_id="back"))
+    market.ask(commands.set_cancel_after(CAROL, 600_000))
     limits = (
         staff_commands.set_account_limits(ALICE, order_lots=100),
         staff_commands.set_instrument_limits(2, order_lots=100),

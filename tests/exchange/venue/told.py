@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from exchange.venue.cancel_schema import CANCEL_AFTER_EVENT
 from exchange.venue.clearing.capacity_schema import CAPACITY_EVENT, STAKE_EVENT
 from exchange.venue.clearing.delivery_schema import (
     ALLOCATION_EVENT,
@@ -66,6 +67,7 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     Event.KILL_SWITCH_LIFTED: ACCOUNT_EVENT,
     Event.LIMITS_SET: LIMITS_EVENT,
     **dict.fromkeys((Event.PROTECTION_SET, Event.PROTECTION_RESET), PROTECTION_EVENT),
+    **dict.fromkeys((Event.CANCEL_AFTER_SET, Event.CANCELLED_AFTER), CANCEL_AFTER_EVENT),
     Event.STAKED: STAKE_EVENT,
     Event.CAPACITY_SET: CAPACITY_EVENT,
     **dict.fromkeys((Event.ALLOCATION_CHANGED, Event.DISPUTED), ALLOCATION_EVENT),

@@ -39,7 +39,8 @@ from tests.exchange.venue.told import (
     head_of,
     told,
 )
-from tests.exchange.venue.twin_leverage import LEVERAGE_KINDS, TwinLeverage
+from tests.exchange.venue.twin_cancel_after import TwinCancelAfter
+from tests.exchange.venue.twin_leverage import LEVERAGE_KINDS
 from tests.exchange.venue.twin_margin import Wanted
 from tests.exchange.venue.twin_outcomes import (
     BEFORE_OUTCOME,
@@ -52,7 +53,7 @@ from tests.exchange.venue.twin_outcomes import (
 from tests.exchange.venue.twin_parts import Account, Order, Remembered, Risk, Terms
 
 
-class VenueTwin(TwinLeverage):
+class VenueTwin(TwinCancelAfter):
     """Plain dictionaries, recomputed sums, no slots."""
 
     def __init__(self, limits: VenueLimits) -> None:
@@ -228,6 +229,9 @@ class VenueTwin(TwinLeverage):
             return Event.REJECTED, Reject.INCOMPLETE_GROUP, None
         if kind == Command.NOTE_DOWNTIME and not is_span(group):
             return Event.REJECTED, Reject.TIME_OUT_OF_RANGE, None
+        if kind == Command.SET_CANCEL_AFTER:
+            reject = self.cancel_after_reject(group)
+            return (Event.REJECTED, reject, None) if reject else None
         if kind not in ORDER_KINDS | MONEY_KINDS:
             return None
         is_for_everybody = kind == Command.MASS_CANCEL and not head_of(group)["flags"] & MassFlag.BY_ACCOUNT

@@ -38,6 +38,7 @@ OUTCOMES: dict[int, set[Event]] = {
     Command.SET_UTILISATION: {Event.UTILISATION_SET},
     Command.SET_STRAIN: {Event.STRAIN_SET},
     Command.SET_FINANCING: {Event.FINANCING_SET},
+    Command.SET_CANCEL_AFTER: {Event.CANCEL_AFTER_SET},
     Command.SET_DELIVERY_TERMS: {Event.TERMS_SET},
     Command.REGISTER_REPORTER: {Event.REPORTER_SET},
     Command.NOTE_DOWNTIME: {Event.DOWNTIME_NOTED},
@@ -58,7 +59,11 @@ BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.MASS_CANCEL: {Event.CANCELLED, Event.RESERVE_REMOVED},
     Command.MASS_QUOTE: MEETING | {Event.WITHDRAWN, Event.RESTED, Event.REPLACED, Event.FILLED, Event.KILLED},
     Command.BASKET: (MEETING - {Event.PREVENTED}) | {Event.FILLED},
-    Command.TICK: GATE | AUCTION | INTEREST | SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED},
+    Command.TICK: GATE
+    | AUCTION
+    | INTEREST
+    | SUPERVISION
+    | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED, Event.CANCELLED_AFTER},
     **dict.fromkeys(
         (Command.SET_PARAMETERS, Command.SET_UTILISATION, Command.SET_STRAIN),
         SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED, Event.STATE_CHANGED},

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from gateway.clearing_requests import DeliveryTermsRequest
 from gateway.delivery_requests import CorrectionRequest, InterruptionRequest, ReporterRequest, ReportsRequest
 from gateway.key_requests import KeyRequest, OwnKeyRequest
-from gateway.order_requests import BasketRequest, BatchRequest, QuoteRequest
+from gateway.order_requests import BasketRequest, BatchRequest, CancelAfterRequest, QuoteRequest
 from gateway.provider_requests import CapacityRequest, OffersRequest, StakeRequest
 from gateway.requests import (
     AccountLimitsRequest,
@@ -90,10 +90,11 @@ class Valid:
             {"channel": "book", "symbol": symbol, "depth": 10, "interval": "100ms"},
             {"channel": "book", "scope": {"region": self.names.region, "tier": "ef", "duration": "PT1H", "windows": 2}},
             {"channel": "book.l3", "symbol": symbol},
+            {"channel": "book.l3", "symbol": symbol, "encoding": self.dice.choice(("json", "binary"))},
             {"channel": "candles", "symbol": symbol, "interval": "1m"},
             {"channel": "orders", "since_sequence": self.dice.choice((0, 1, 1 << 60))},
             *({"channel": name} for name in ("trades", "ticker", "instruments", "strain", "fills", "positions")),
-            *({"channel": name} for name in ("margin", "deliveries", "account")),
+            *({"channel": name} for name in ("margin", "deliveries", "account", "events")),
         ]
         return [
             ("login", {"key": "a" * 16, "timestamp": "1", "nonce": "b", "signature": "0" * 64}),
@@ -109,6 +110,7 @@ class Valid:
             ("cancel_all", self._scope()),
             ("quote", self._quotes()),
             ("basket", self._basket()),
+            ("cancel_after", self._sign_of_life()),
         ]
 
     def order(self) -> Fields:
@@ -158,7 +160,10 @@ class Valid:
             Route("GET", "/v1/deliveries/due", page),
             Route("GET", "/v1/margin", {"contributors": "5", "min_seq": "1"}),
             Route("GET", "/v1/statements/{day}", {"format": "csv", "limit": "5", "cursor": "1-1-1"}),
-            *(Route("GET", f"/v1/orders/{name}") for name in ("{order_id}", "by-client-id/{client_id}")),
+            *(
+                Route("GET", f"/v1/orders/{name}")
+                for name in ("{order_id}", "by-client-id/{client_id}", "cancel-after")
+            ),
             *(Route("GET", f"/v1/{name}") for name in ("account", "limits", "keys")),
         ]
         staff = [
@@ -188,6 +193,7 @@ class Valid:
             ("POST", "orders/cancel-batch", BatchRequest, {"orders": [self._target()]}),
             ("PUT", "quotes", QuoteRequest, self._quotes()),
             ("POST", "baskets", BasketRequest, self._basket()),
+            ("POST", "orders/cancel-after", CancelAfterRequest, self._sign_of_life()),
             *(("PATCH", f"orders/{name}", ReplaceTerms, self._new_terms()) for name in _ORDER_PARTS),
             ("POST", "margin/what-if", WhatIfRequest, self._what_if()),
             ("POST", "protection/reset", OwnResetRequest, {"region": region}),
@@ -317,6 +323,9 @@ class Valid:
     def _basket(self) -> Fields:
         terms = {"side": self._side(), "price": self._price(), "quantity": "1"}
         return {"legs": [{"symbol": each} | terms for each in self.names.symbols], "client_id": self._name("b")}
+
+    def _sign_of_life(self) -> Fields:
+        return {"cancel_after_ms": self.dice.choice((0, 5_000, 86_400_000)), "session": self.dice.choice((None, 0, 9))}
 
     def _what_if(self) -> Fields:
         entry = {"symbol": self._symbol(), "side": self._side(), "price": self._price(), "quantity": "5"}
