@@ -69,7 +69,9 @@ class Maker(Participant):
         """A quote moves books itself, so there is a least time between two; a quiet book is quoted again too."""
         await asyncio.sleep(REQUOTE_S_LEAST)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stream.book_moved.wait(), IDLE_S_MOST)
+            # Not `wait_for`, which loses a cancellation that comes together with the event.
+            async with asyncio.timeout(IDLE_S_MOST):
+                await stream.book_moved.wait()
         stream.book_moved.clear()
 
 
