@@ -23,8 +23,8 @@ check: $(VENV)/.dev  ## Format, lint, types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## Measure matching on generated flows of all shapes; with REFERENCE=path beside another book
-	@$(BIN)/python -m load_tests.match --charts docs $(if $(REFERENCE),--reference $(REFERENCE))
+bench: $(VENV)/.dev  ## Measure every part beside its baseline; QUICK=1 for less, COMPARE=earlier.json, REFERENCE=path of another book
+	@$(BIN)/python -m load_tests.bench --document docs/PERFORMANCE.md $(if $(QUICK),--quick --rounds 2) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REFERENCE),--reference $(REFERENCE))
 
 load: $(VENV)/.dev  ## A minute of everybody who comes to a market, against an exchange of its own; with SECONDS=300 USERS=80 more of it
 	@$(BIN)/python -m load_tests.load $(if $(SECONDS),--seconds $(SECONDS)) $(if $(USERS),--users $(USERS)) $(if $(WORKERS),--workers $(WORKERS))
