@@ -6,11 +6,13 @@ Ends with Locust's exit status: 0 if all limits were kept. What follows `--` goe
 """
 
 import argparse
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
-from load_tests.serving import ServingError, served
+from gateway.client import Client
+from load_tests.serving import Served, ServingError, served
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 BEYOND_S = 90
@@ -34,6 +36,7 @@ def main() -> None:
             command = locust_command(exchange.url, exchange.key_file, arguments.seconds, arguments.users)
             command += ["--processes", str(arguments.workers)] if arguments.workers else []
             status = run_locust([*command, *arguments.locust], arguments.seconds + BEYOND_S)
+            print("\nwhere the time went, in ms", *asyncio.run(stages_of(exchange)), sep="\n  ", file=sys.stderr)
     except ServingError as error:
         print(f"load: {error}", file=sys.stderr)
         sys.exit(NOT_RUN)
@@ -61,6 +64,18 @@ def run_locust(command: list[str], timeout_s: float) -> int:
         return NOT_RUN
     except KeyboardInterrupt:
         return process.wait()
+
+
+async def stages_of(exchange: Served) -> list[str]:
+    """A line for each stage on the way of orders, as the exchange has counted it."""
+    async with Client(exchange.url, *exchange.operator()) as client:
+        told = await client.ask("GET", "/v1/admin/stages")
+    return [
+        f"{row['stage']:<10}{row['count']:>10,}  mean {row['sum_ns'] / row['count'] / 1e6:8.3f}  "
+        f"p50 < {row['p50_ns'] / 1e6:.3f}  p99 < {row['p99_ns'] / 1e6:.3f}"
+        for row in told["stages"]
+        if row["count"]
+    ]
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ class Served(NamedTuple):
     key_file: Path
     pid: int
 
+    def operator(self) -> tuple[str, str]:
+        """Its administrator's key, and the secret of it."""
+        told = orjson.loads(self.key_file.read_bytes())
+        return told["key_id"], told["secret"]
+
 
 @contextmanager
 def served(folder: Path | None = None, plan: Path = PLAN, settings: Mapping[str, str] = TOGETHER) -> Iterator[Served]:
