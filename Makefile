@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test setup check bench sim docs lock clean
+.PHONY: help run test setup check bench load sim docs lock clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 10
@@ -23,8 +23,11 @@ check: $(VENV)/.dev  ## Format, lint, types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## Measure matching on generated flows of all shapes; with REFERENCE=path beside another book
-	@$(BIN)/python -m load_tests.match --charts docs $(if $(REFERENCE),--reference $(REFERENCE))
+bench: $(VENV)/.dev  ## Measure every part beside its baseline; QUICK=1 for less, COMPARE=earlier.json, REFERENCE=path of another book
+	@$(BIN)/python -m load_tests.bench --document docs/PERFORMANCE.md $(if $(QUICK),--quick --rounds 2) $(if $(COMPARE),--compare $(COMPARE)) $(if $(REFERENCE),--reference $(REFERENCE))
+
+load: $(VENV)/.dev  ## A minute of everybody who comes to a market, against an exchange of its own; with SECONDS=300 USERS=80 more of it
+	@$(BIN)/python -m load_tests.load $(if $(SECONDS),--seconds $(SECONDS)) $(if $(USERS),--users $(USERS)) $(if $(WORKERS),--workers $(WORKERS))
 
 sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of a disk, every bit, generated markets, a million wrong inputs; with MINUTES=60 (SEED=7) a hunt in fresh worlds for so long
 ifdef MINUTES

@@ -15,6 +15,7 @@ Whoever wants to read the venue itself takes a look: it is read between two batc
 import threading
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from exchange.clock import DOWNTIME_TOLD_NS, VenueClock
 from exchange.full_disk import DiskGuard, StorageFull, ends_risk
 from exchange.journal import Journal
 from exchange.published import Published
+from exchange.stages import Stage, Stages
 from exchange.store_errors import JournalFull
 from exchange.venue.calendar import next_due
 from exchange.venue.machine import Venue
@@ -76,6 +78,8 @@ class Delivery(NamedTuple):
     last_sequences: np.ndarray
     capture: Capture | None
     chain_hash: bytes
+    applied_ns: int
+    """When that was, by the clock of `perf_counter_ns`."""
 
 
 class Sequencer:
@@ -91,6 +95,7 @@ class Sequencer:
         refuse: Callable[[StorageFull, list[Any]], None],
         guard: DiskGuard,
         show: Callable[[Look, Any], None],
+        stages: Stages,
         *,
         snapshot_every_records: int = 1_000_000,
         last_snapshot_sequence: int = 0,
@@ -106,6 +111,7 @@ class Sequencer:
         self._refuse = refuse
         self._guard = guard
         self._show = show
+        self._stages = stages
         self._snapshot_every_records = snapshot_every_records
         self._next_snapshot = last_snapshot_sequence + snapshot_every_records
         self._captures = Captures()
@@ -114,6 +120,8 @@ class Sequencer:
         self._requests: deque[Request] = deque()
         self._looks: deque[Look] = deque()
         self._queued_records = 0
+        self._waits_since_ns = 0
+        """Since when the first request that waits does so."""
         self._wake = threading.Condition()
         self._stopping = False
         self._failed = False
@@ -140,6 +148,8 @@ class Sequencer:
                 raise ExchangeStopped("the exchange is stopping")
             if self._queued_records + records > QUEUED_RECORDS_MAX and not self._has_reserve_for(requests, records):
                 raise Overloaded(f"{self._queued_records} records are waiting; send again later")
+            if not self._requests:
+                self._waits_since_ns = perf_counter_ns()
             self._requests.extend(requests)
             self._queued_records += records
 
@@ -233,6 +243,10 @@ class Sequencer:
                 records += len(request.group)
                 batch.append(request)
             self._queued_records -= records - first
+            if batch:
+                now_ns = perf_counter_ns()
+                self._stages.note(Stage.QUEUE, now_ns - self._waits_since_ns)
+                self._waits_since_ns = now_ns
             return batch
 
     def _is_tick_due(self) -> bool:
@@ -247,18 +261,25 @@ class Sequencer:
         heads = [*self._downtime(time_ns), commands.tick(time_ns)]
         records = commands.concatenate(*heads, *(request.group for request in batch))
         stamp_order_ids(records, first_sequence)
+        began_ns = perf_counter_ns()
         self._journal.append(first_sequence, time_ns, records.tobytes())
+        durable_ns = perf_counter_ns()
         events = self._venue.apply(records, first_sequence)
+        figures = self._venue.figures_after(events)
+        applied_ns = perf_counter_ns()
+        self._stages.note(Stage.JOURNAL, durable_ns - began_ns)
+        self._stages.note(Stage.APPLY, applied_ns - durable_ns)
         lengths = np.fromiter((len(request.group) for request in batch), np.int64, len(batch))
         sequences = first_sequence + len(heads) + np.cumsum(lengths) - lengths
         self._tells_downtime = False
         return Delivery(
-            Published(first_sequence, time_ns, records, events, self._venue.figures_after(events)),
+            Published(first_sequence, time_ns, records, events, figures),
             [request.ticket for request in batch],
             sequences.astype(np.uint64),
             (sequences + lengths - 1).astype(np.uint64),
             self._capture_if_due(is_last),
             self._journal.last_hash,
+            applied_ns,
         )
 
     def _downtime(self, time_ns: int) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from exchange.recovery import Progress, Recovered, recover, snapshot_of
 from exchange.reserve import Reserve
 from exchange.sequencer import Delivery, ExchangeStopped, Look, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
+from exchange.stages import Stage, Stages
 from exchange.standing import standing_parameters
 from exchange.statements.desk import StatementDesk
 from exchange.store_errors import CopyRefused, JournalFull, StoreError
@@ -120,6 +122,8 @@ class Exchange:
         self.started_ns = time.time_ns()
         self.snapshot_pauses_ns: deque[int] = deque(maxlen=PAUSES_KEPT)
         """How long the sequencer stood still for each of the latest snapshots."""
+        self.stages = Stages()
+        """Where the time goes."""
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()
         self._closing = False
@@ -146,6 +150,7 @@ class Exchange:
             lambda error, tickets: self._on_loop(self._refuse, error, tickets),
             guard,
             lambda look, found: self._on_loop(self._show, look, found),
+            self.stages,
             snapshot_every_records=snapshot_every_records,
             last_snapshot_sequence=recovered.sequence - recovered.replayed_records,
         )
@@ -275,14 +280,21 @@ class Exchange:
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def _receive(self, delivery: Delivery) -> None:
+        received_ns = perf_counter_ns()
         try:
             self.view.apply(delivery.published)
+            followed_ns = perf_counter_ns()
             if delivery.capture is not None:
                 self.snapshot_pauses_ns.append(delivery.capture.pause_ns)
                 self._save(delivery)
             self._reply(delivery)
+            replied_ns = perf_counter_ns()
             for listener in tuple(self._listeners):
                 listener(delivery.published)
+            self.stages.note(Stage.HAND_OVER, received_ns - delivery.applied_ns)
+            self.stages.note(Stage.FOLLOW, followed_ns - received_ns)
+            self.stages.note(Stage.REPLY, replied_ns - followed_ns)
+            self.stages.note(Stage.TELL, perf_counter_ns() - replied_ns)
         finally:
             self._sequencer.delivered()
         self._watch_clock()

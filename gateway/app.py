@@ -34,6 +34,7 @@ from gateway.limits.doors import charge_addresses
 from gateway.limits.routes import add_rate_routes
 from gateway.limits.weights import PLACE
 from gateway.logs import configure_logs
+from gateway.metrics import add_metrics_routes
 from gateway.order_routes import add_order_routes
 from gateway.page_routes import add_page_routes
 from gateway.plain_orders import PlainOrders
@@ -94,6 +95,7 @@ def make_app(
     add_admin_routes(app.router)
     add_key_routes(app.router)
     add_audit_routes(app.router)
+    add_metrics_routes(app.router)
     add_clearing_routes(app.router)
     add_risk_routes(app.router)
     add_risk_staff_routes(app.router)

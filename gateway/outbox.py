@@ -3,8 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter_ns
 
 from aiohttp import WSMsgType
+
+from exchange.stages import SAMPLED, Stage, Stages
 
 
 class BinaryMessage(bytes):
@@ -45,14 +48,19 @@ class Outbox:
         """Take messages; false at the first for which there is no room."""
         return all(map(self.put, messages))
 
-    async def send_all(self, send: Callable[[bytes, WSMsgType], Awaitable[None]]) -> None:
+    async def send_all(self, send: Callable[[bytes, WSMsgType], Awaitable[None]], stages: Stages) -> None:
         """Send what comes, in order, until cancelled."""
+        sent = 0
         while True:
             await self._has_messages.wait()
             while self._messages:
                 message = self._messages.popleft()
                 self._bytes -= len(message)
+                sent += 1
+                began_ns = perf_counter_ns() if sent % SAMPLED == 0 else 0
                 await send(message, WSMsgType.BINARY if type(message) is BinaryMessage else WSMsgType.TEXT)
+                if began_ns:
+                    stages.note(Stage.SEND, perf_counter_ns() - began_ns)
             self._has_messages.clear()
             self._is_sent.set()
 

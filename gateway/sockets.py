@@ -8,10 +8,12 @@ the peer has answered: a socket closed over unread bytes resets, and the peer wo
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
+from exchange.stages import SAMPLED, Stage, Stages
 from gateway.outbox import Outbox
 from gateway.settings import GatewaySettings
 
@@ -42,7 +44,7 @@ PEER_LEFT = Ending(WSCloseCode.OK, "", is_flushed=False)
 class Socket:
     """A connection to one peer. `run` serves it to its end; `offer` and `end` are for anyone, and never wait."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, stages: Stages) -> None:
         self._close_wait_s = settings.close_wait_s
         self._frames_per_turn = settings.frames_per_turn
         self._response = web.WebSocketResponse(
@@ -53,6 +55,7 @@ class Socket:
             decode_text=False,
         )
         self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max, settings.outbox_behind_messages)
+        self._stages = stages
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
@@ -81,7 +84,7 @@ class Socket:
         """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one."""
         await self._response.prepare(request)
         reader = asyncio.create_task(self._read(hear, hear_binary))
-        writer = asyncio.create_task(self._outbox.send_all(self._response.send_frame))
+        writer = asyncio.create_task(self._outbox.send_all(self._response.send_frame, self._stages))
         try:
             ends: list[asyncio.Future[Any]] = [reader, writer, self._ending]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -100,10 +103,13 @@ class Socket:
             if frames % self._frames_per_turn == 0:
                 # Frames that are there already are handed out without waiting: one who sends too many takes turns.
                 await asyncio.sleep(0)
+            began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
             if frame.type is WSMsgType.TEXT:
                 hear(frame.data)
             elif frame.type is WSMsgType.BINARY:
                 hear_binary(frame.data)
+            if began_ns:
+                self._stages.note(Stage.DECODE, perf_counter_ns() - began_ns)
 
     async def _flush(self, writer: asyncio.Task[None]) -> None:
         sent = asyncio.create_task(self._outbox.sent())

@@ -80,7 +80,7 @@ class Session:
         self._gateway = gateway
         self._address = address
         self._view = gateway.exchange.view
-        self._socket = Socket(gateway.settings)
+        self._socket = Socket(gateway.settings, gateway.exchange.stages)
         self._login = Login(gateway.limits, sign_in, gateway.plain.hand_over, self._socket.end)
         self._guard: GuardRow | None = None
         """What goes with the connection when it ends."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-WIDTH, ROW_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 44, 170, 90, 64, 44
+WIDTH, ROW_HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 44, 190, 90, 64, 44
 
 
 class Palette(NamedTuple):
@@ -21,10 +21,10 @@ PALETTES = {
 }
 
 
-def write_charts(folder: Path, title: str, method: str, rates: dict[str, float]) -> None:
-    """Write `bench-light.svg` and `bench-dark.svg` with a bar, in millions a second, for each label."""
+def write_charts(folder: Path, title: str, method: str, rates: dict[str, float], name: str = "bench") -> None:
+    """Write `bench-light.svg` and `bench-dark.svg`, or others, with a bar, in millions a second, for each label."""
     for theme, palette in PALETTES.items():
-        (folder / f"bench-{theme}.svg").write_text(draw(palette, title, method, rates), encoding="utf-8")
+        (folder / f"{name}-{theme}.svg").write_text(draw(palette, title, method, rates), encoding="utf-8")
 
 
 def draw(palette: Palette, title: str, method: str, rates: dict[str, float]) -> str:

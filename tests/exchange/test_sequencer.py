@@ -29,6 +29,7 @@ from exchange.sequencer import (
     Sequencer,
     stamp_order_ids,
 )
+from exchange.stages import Stages
 from exchange.store_errors import JournalFailed
 from exchange.venue.clearing.delivery_schema import DOWNTIME_EVENT
 from exchange.venue.image import Image, digest
@@ -64,6 +65,7 @@ class Line:
         self.reads_captures = reads_captures
         self.images: list[Image] = []
         self.news = threading.Condition()
+        self.stages = Stages()
         self.sequencer = Sequencer(
             self.venue,
             self.journal,
@@ -73,6 +75,7 @@ class Line:
             self.refuse,
             DiskGuard(Reserve(directory, reserve_bytes, vfs), look_every_s=0),
             self.show,
+            self.stages,
             **options,
         )
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import ClientSession, TCPConnector, WSMsgType
 
 from exchange import commands
+from exchange.stages import Stages
 from gateway.client import RefusedError
 from gateway.feeds import SequenceWaiters
 from gateway.outbox import Outbox
@@ -279,7 +280,7 @@ async def test_an_outbox_takes_so_many_messages_and_bytes_and_one_of_any_size():
     async def send(message, _):
         sent.append(message)
 
-    emptying = asyncio.create_task(outbox.send_all(send))
+    emptying = asyncio.create_task(outbox.send_all(send, Stages()))
     await outbox.sent()
     assert [outbox.put(b"z") for _ in range(4)] == [True, True, True, False]
     await outbox.sent()

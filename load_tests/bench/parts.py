@@ -1,0 +1,139 @@
+"""The parts that are measured. Each gives the figures of one round, with those of its baseline from the same minute.
+
+match     the book, on flows over one, a thousand and fifty thousand instruments   | the slow twin; another book
+venue     all that is decided: risk, matching, fees, ledger                        | matching on the same flow
+journal   durable commits with chain and head                                      | bare SQLite on the same disk
+recover   replay, a restart, the pause of a snapshot                               | reading the rows, no more
+gateway   orders over JSON, frames and REST                                        | an echo by bare aiohttp
+feed      changes of a book to many                                                | a bare broadcast
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from exchange.bench.journal import run_journal
+from exchange.bench.match import run_match
+from exchange.bench.recover import run_recover
+from exchange.bench.venue import run_venue
+from gateway.bench.feed import run_feed
+from gateway.bench.gateway import run_gateway
+from load_tests.match import twin_rate
+from load_tests.reference import run_reference
+from load_tests.shapes import SHAPES
+
+INSTRUMENTS = (1, 1_000, 50_000)
+Report = Callable[[str, int, int], None]
+Figures = dict[str, float]
+
+
+class Size(NamedTuple):
+    """How much is measured."""
+
+    operations: int
+    commits: int
+    replayed: int
+    resting: int
+    seconds: float
+    subscribers: int
+
+
+FULL = Size(operations=2_000_000, commits=2_000, replayed=1_000_000, resting=1_000_000, seconds=1.0, subscribers=1_000)
+QUICK = Size(operations=100_000, commits=200, replayed=50_000, resting=20_000, seconds=0.1, subscribers=50)
+
+
+class Options(NamedTuple):
+    """What one call asks for."""
+
+    directory: Path
+    """On the disk that is measured."""
+    size: Size
+    reference: Path | None = None
+    seed: int = 1
+
+
+def measure_match(options: Options, report: Report) -> Figures:
+    """Operations a second, and by how much that is more than the twin's, and than another book's."""
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for instruments in INSTRUMENTS:
+            path = _flow(options, Path(folder), instruments)
+            result = run_match(path, instruments, on_progress=lambda done, total: report("matching", done, total))
+            rate, name = float(result["operations_per_second"]), f"match_{instruments}"
+            figures[f"{name}_per_second"] = rate
+            figures[f"{name}_times_the_twin"] = rate / twin_rate(path, instruments)
+            if options.reference is not None:
+                compared = run_reference(options.reference, path, instruments, result)
+                if compared.differences:
+                    raise ValueError(f"the reference differs in {', '.join(compared.differences)}")
+                figures[f"{name}_times_the_reference"] = rate / compared.operations_per_second
+    return figures
+
+
+def measure_venue(options: Options, report: Report) -> Figures:
+    """Operations a second with everything that is decided, and as a share of matching alone."""
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for instruments in INSTRUMENTS:
+            path = _flow(options, Path(folder), instruments)
+            matching = float(run_match(path, instruments)["operations_per_second"])
+            result = run_venue(path, instruments, on_progress=lambda done, total: report("the venue", done, total))
+            rate = float(result["operations_per_second"])
+            figures[f"venue_{instruments}_per_second"] = rate
+            figures[f"venue_{instruments}_of_matching"] = rate / matching
+    return figures
+
+
+def measure_journal(options: Options, report: Report) -> Figures:
+    """Durable records a second, and commits as a share of bare SQLite's."""
+    told = run_journal(
+        options.directory, options.size.commits, on_progress=lambda done, total: report("committing", done, total)
+    )
+    return _chosen(told, "journal_", ("journal_records_per_second", "ratio", "append_us_p50", "append_us_p99"))
+
+
+def measure_recover(options: Options, report: Report) -> Figures:
+    """Replay, restart and snapshots; replay as a share of reading and proving the same rows, and nothing else."""
+    told = run_recover(options.directory, options.size.replayed, options.size.resting, on_progress=report)
+    bare_s = max(told["replay_read_s"] + told["replay_hash_s"], 1e-3)
+    names = ("replay_commands_per_second", "view_commands_per_second", "restart_s", "snapshot_pause_ms")
+    return _chosen(told, "recover_", names) | {"recover_replay_times_bare_reading": told["replay_s"] / bare_s}
+
+
+def measure_gateway(options: Options, report: Report) -> Figures:
+    """Orders through the doors."""
+    told = run_gateway(options.directory, options.size.seconds, on_progress=report)
+    names = (
+        *("json_orders_per_second", "json_orders_ratio", "ack_us_p50", "ack_extra_us", "p99_ms_at_half"),
+        *("binary_orders_per_second", "rest_orders_per_second", "rest_ratio"),
+    )
+    return _chosen(told, "gateway_", names)
+
+
+def measure_feed(options: Options, report: Report) -> Figures:
+    """Changes of a book to many."""
+    told = run_feed(options.directory, options.size.seconds, options.size.subscribers, on_progress=report)
+    return _chosen(told, "feed_", ("messages_per_second", "fanout_ratio", "bytes_per_idle_connection"))
+
+
+PARTS: Mapping[str, Callable[[Options, Report], Figures]] = {
+    "match": measure_match,
+    "venue": measure_venue,
+    "journal": measure_journal,
+    "recover": measure_recover,
+    "gateway": measure_gateway,
+    "feed": measure_feed,
+}
+
+
+def _flow(options: Options, folder: Path, instruments: int) -> Path:
+    path = folder / "flow.bin"
+    SHAPES["plain"].make(options.size.operations, instruments, options.seed).tofile(path)
+    return path
+
+
+def _chosen(told: Mapping[str, float | None], prefix: str, names: tuple[str, ...]) -> Figures:
+    """Figures under names that begin with their part; one that a system does not tell is left out."""
+    values = {name if name.startswith(prefix) else prefix + name: told[name] for name in names}
+    return {name: float(value) for name, value in values.items() if value is not None}
