@@ -8,8 +8,8 @@ import numpy as np
 from exchange.published import Published
 from exchange.view import MarketView
 from gateway.binary_frames import FrameKind, events_of_account, write_frame
+from gateway.outbox import BinaryMessage
 from gateway.own_orders import is_named
-from gateway.sockets import BinaryMessage
 from gateway.subscribers import Subscriber, offer_bytes
 from gateway.topics import Topic
 

@@ -23,8 +23,8 @@ from exchange.view.batches import OrderEvent
 from gateway.binary_frames import BOOK_RECORD, Action, FrameKind, write_frame
 from gateway.json_text import encode
 from gateway.messages import message
+from gateway.outbox import BinaryMessage
 from gateway.rows import SIDE_NAMES, Row
-from gateway.sockets import BinaryMessage
 from gateway.subscribers import Subscriber, offer_bytes, offer_to
 from gateway.topics import Topic
 from matching.schema import LEVEL_EFFECT, QUOTE_ID_BIT, EventKind, Side
