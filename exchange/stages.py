@@ -49,7 +49,7 @@ class StageRow(NamedTuple):
     """A stage as readers see it; `buckets` counts each length by itself."""
 
     stage: Stage
-    count: int
+    count: int  # type: ignore[assignment]  # a field, not the method of tuples
     sum_ns: int
     buckets: tuple[int, ...]
 
