@@ -17,9 +17,9 @@ from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from exchange.venue.schema import TIER_BITS
 from exchange.view import MarketView
-from exchange.view.packed import pack_orders
-from exchange.view.records import OrderView
-from exchange.view.storage import COLUMNS, COUNTERS, load_document, load_orders, load_records, split_dump
+from exchange.view.format_2 import LEVEL_OF_FORMAT_2, Dump, Orders, fill_from, order_layout
+from exchange.view.records import STATUSES
+from kernels.records import names_of
 from matching.schema import PRICE_TICKS_MAX, Side
 from risk import accounts
 from risk.contracts import list_contract
@@ -125,31 +125,38 @@ def read_view(dump: bytes | memoryview) -> MarketView:
     """The view that was dumped. Raises ValueError, LookupError or TypeError for what is no dump."""
     if bytes(dump[: len(_ENGINE_1_DUMP)]) == _ENGINE_1_DUMP:
         return _read_view_of_engine_1(dump)
-    document, records = split_dump(dump)
-    if document["columns"]["order"] != list(COLUMNS["order"]):
-        raise ValueError("its orders have other columns")
-    view = MarketView()
-    load_document(view, _with_columns_of_today(document, document["columns"]))
-    load_records(view, document, records)
-    return view
+    return MarketView.load(dump)
 
 
 def _read_view_of_engine_1(dump: bytes | memoryview) -> MarketView:
     """Levels stood between a tranche's row and its trades, and orders as rows of the document."""
     document = orjson.loads(dump)
-    books = [(bids, asks) for _, _, bids, asks, _ in document["tranches"]]
-    document["tranches"] = [[row, sequence, trades] for row, sequence, _, _, trades in document["tranches"]]
     columns = {name: names.split() for name, names in _ENGINE_1_COLUMNS.items()}
-    take_order = _taker(columns["order"], COLUMNS["order"])
+    levels = [
+        (row[0], side, *level)
+        for row, _, *sides, _ in document["tranches"]
+        for side, of_side in zip(Side, sides, strict=True)
+        for level in of_side
+    ]
+    document["tranches"] = [[row, sequence, trades] for row, sequence, _, _, trades in document["tranches"]]
+    orders = [_orders_of_engine_1(document[name], columns["order"]) for name in ("open_orders", "finished_orders")]
     view = MarketView()
-    load_document(view, _with_columns_of_today(document, columns))
-    for tranche, sides in zip(view.tranches.values(), books, strict=True):
-        for side, levels in zip(Side, sides, strict=True):
-            prices, lots, counts = zip(*levels, strict=True) if levels else ((), (), ())
-            tranche.book.sides[side].restore(list(prices), list(lots), list(counts))
-    orders = ("open_orders", "finished_orders")
-    load_orders(view, *(pack_orders(OrderView(*take_order(row)) for row in document[name]) for name in orders))
+    fill_from(view, Dump(document, columns, orders, np.array(levels, LEVEL_OF_FORMAT_2)))
     return view
+
+
+def _orders_of_engine_1(rows: list[list[Any]], columns: list[str]) -> Orders:
+    """Rows of a document as records."""
+    orders = [dict(zip(columns, row, strict=True)) for row in rows]
+    symbols = sorted({order["symbol"] for order in orders})
+    texts = [order["client_id"].encode() for order in orders]
+    records = np.zeros(len(orders), order_layout(columns))
+    for name in set(columns) & set(names_of(records.dtype)) - {"symbol", "status"}:
+        records[name] = [order[name] for order in orders]
+    records["symbol"] = [symbols.index(order["symbol"]) for order in orders]
+    records["status"] = [STATUSES.index(order["status"]) for order in orders]
+    records["client_id_end"] = np.cumsum([len(each) for each in texts], dtype=np.int64)
+    return Orders(records, b"".join(texts), symbols)
 
 
 def lost_fields(stored: dict[str, np.ndarray], restored: dict[str, np.ndarray]) -> list[str]:
@@ -179,35 +186,6 @@ def _with_fields_of(rows: np.ndarray | None, layout: np.dtype) -> np.ndarray:
         for field in set(layout.names or ()) & set(rows.dtype.names or ()):
             converted[field] = rows[field]
     return converted
-
-
-def _taker(stored: list[str], columns: dict[str, Any]) -> Any:
-    """A function that turns a stored row into one of this version's; what is new is as in `columns`."""
-    places = [(stored.index(name) if name in stored else -1, blank) for name, blank in columns.items()]
-    return lambda row: [blank if place < 0 else row[place] for place, blank in places]
-
-
-def _with_columns_of_today(document: dict[str, Any], stored: dict[str, list[str]]) -> dict[str, Any]:
-    """A document whose rows have the columns of this version, from one whose rows have others."""
-    take = {name: _taker(stored.get(name, []), columns) for name, columns in COLUMNS.items()}
-    return document | {
-        "counters": dict.fromkeys(COUNTERS, 0) | document["counters"],
-        "strains": [[region_id, *take["strain"](strain)] for region_id, *strain in document.get("strains", [])],
-        "financing": take["financing"](document.get("financing", [])),
-        "series": [[series_id, *take["series"](terms)] for series_id, *terms in document["series"]],
-        "accounts": [
-            [take["account"](row), [take["position"](position) for position in positions]]
-            for row, positions in document["accounts"]
-        ],
-        "tranches": [
-            [take["tranche"](row), sequence, [take["trade"](trade) for trade in trades]]
-            for row, sequence, trades in document["tranches"]
-        ],
-        "tape": [take["trade"](row) for row in document["tape"]],
-        "rules": [take["rule"](row) for row in document.get("rules", [])],
-        "capacities": [take["capacity"](row) for row in document.get("capacities", [])],
-        "deliveries": document.get("deliveries", {}),
-    }
 
 
 def _final_ticks(tranches: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ from exchange.settings import PricingSettings
 from exchange.symbols import NANO_PER_S
 from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.venue.schema import Event, Reject
-from exchange.view import BookView, TrancheView
+from exchange.view import TrancheView
 from exchange.view.batches import OrderEvent
 from exchange.view.records import is_forced
 from matching.schema import Side
@@ -162,8 +162,8 @@ class Pricer:
     def _input(self, tranche: TrancheView, time_ns: int) -> TrancheInput:
         memory = self._memory(tranche.instrument_id)
         # In an auction nobody has to stand by an order yet.
-        book = tranche.book if tranche.state is LifeState.OPEN else BookView()
-        bid_ticks, ask_ticks = book.best_bid_ticks, book.best_ask_ticks
+        depth = tranche.book.depth(1) if tranche.state is LifeState.OPEN else ([], [])
+        bid, ask = (next(iter(levels), None) for levels in depth)
         return TrancheInput(
             tranche.instrument_id,
             tranche.region,
@@ -172,10 +172,10 @@ class Pricer:
             tranche.gate_ns,
             tranche.duration_s,
             tranche.reference_ticks,
-            bid_ticks,
-            0 if bid_ticks is None else book.bids[bid_ticks],
-            ask_ticks,
-            0 if ask_ticks is None else book.asks[ask_ticks],
+            bid.price_ticks if bid else None,
+            bid.quantity_lots if bid else 0,
+            ask.price_ticks if ask else None,
+            ask.quantity_lots if ask else 0,
             time_ns,
             tuple(memory.trades),
             tranche.mark_ticks,

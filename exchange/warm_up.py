@@ -1,10 +1,16 @@
 """Compile, or load from the cache, every kernel that a running exchange calls, before the first order arrives."""
 
 from exchange import commands
+from exchange.published import Published
 from exchange.venue.calendar import next_due
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
+from exchange.view import MarketView
+from exchange.view.columns.compile import mark_compiled as mark_view_compiled
+from exchange.view.columns.levels import forget_all_touched
+from exchange.view.columns.reading import drop_tranche
+from exchange.view.columns.schema import MINUTE_S
 from kernels.compile import mark_compiled
 from matching.export import level_rows
 from matching.schema import Side
@@ -34,9 +40,26 @@ def warm_up() -> None:
         commands.tick(2),
         commands.place(1, 1, Side.BUY, 100, 1, order_id=1),
     )
-    venue.apply(script, 1)
+    view = MarketView()
+    view.apply(Published(1, 2, script, venue.apply(script, 1)))
+    assert MarketView.load(view.dump()) == view, "a view does not come back from its dump"
+    read(view)
     next_due(venue.state)
     level_rows(venue.state.book, 1, Side.BUY)
     restored = Venue.from_image(venue.image(), SMALL)
     assert restored.digest() == venue.digest(), "an image does not restore the state that it was taken of"
     mark_compiled()
+    mark_view_compiled()
+
+
+def read(view: MarketView) -> None:
+    """Ask for everything that compiled code finds."""
+    view.order(1)
+    view.order_by_client_id(1, "warm-up")
+    view.open_orders(1), view.positions(1), list(view.fills.of_account(1))
+    for tranche in view.take_changed():
+        tranche.book.take_changes()
+        tranche.book.depth(), tranche.book.bids.get(1), tranche.trades
+        view.candles.latest(tranche.instrument_id, MINUTE_S)
+        drop_tranche(view.store.columns, tranche.moving.row)
+    forget_all_touched(view.store.columns)

@@ -4,7 +4,7 @@ A command is built once and sent as often as needed: nothing in it depends on th
 the same client id is the same command and finds its first answer.
 """
 
-from collections import deque
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
@@ -282,7 +282,7 @@ def fill_of(view: MarketView, trade_id: str, trade: OrderEvent | TradeView) -> F
     return Fill(trade_id, price_ticks, lots, taker_fee_nano(view.tranches[trade.instrument_id], price_ticks, lots))
 
 
-def reaches_back_to(trades: deque[TradeView], sequence: int) -> bool:
+def reaches_back_to(trades: Sequence[TradeView], sequence: int) -> bool:
     """Whether no trade of a command has been forgotten."""
     return len(trades) < TRADES_KEPT or trades[0].sequence < sequence
 

@@ -3,7 +3,6 @@
 import struct
 from collections.abc import Iterator
 from functools import cache
-from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +10,13 @@ import numpy as np
 from exchange.published import Published
 from exchange.venue.schema import CONTINUATION, Command
 from kernels.records import RECORD_BYTES, names_of, offset_of
-from matching.schema import EXTRA, LEG, ORDER_COMMAND, ORDER_EVENT, QUOTE
+from matching.schema import ORDER_EVENT
 
 KIND = 0
 """The place of the kind in every record; behind it commands say how many records follow."""
 SEQUENCE = names_of(ORDER_EVENT).index("sequence")
 _LENGTH_OFFSET = offset_of(CONTINUATION, "length")
 _TEXT_OFFSET = offset_of(CONTINUATION, "text")
-_ENTRY_LAYOUTS: dict[int, np.dtype] = {Command.EXTRA: EXTRA, Command.QUOTE: QUOTE, Command.LEG: LEG}
 _CODES = {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i4": "i", "i8": "q"}
 
 
@@ -46,32 +44,8 @@ class OrderEvent(NamedTuple):
     leaves_lots: int
 
 
-class OrderCommand(NamedTuple):
-    """An ORDER_COMMAND record as Python values."""
-
-    kind: int
-    continuations: int
-    side: int
-    time_in_force: int
-    instrument_id: int
-    account_id: int
-    price_ticks: int
-    quantity_lots: int
-    order_id: int
-    client_id_high: int
-    client_id_low: int
-    expires_ns: int
-    label: int
-    session_id: int
-    flags: int
-    self_trade: int
-
-
 assert OrderEvent._fields == ORDER_EVENT.names
-assert OrderCommand._fields == ORDER_COMMAND.names
-assert OrderCommand._fields[:2] == ("kind", "continuations")
 assert OrderEvent._fields[KIND] == "kind"
-_unpack_order = _reader(ORDER_COMMAND).unpack_from
 
 
 def order_events(events: bytes | memoryview) -> Iterator[tuple]:
@@ -95,14 +69,6 @@ class BatchReader:
         """The kind of the command at a sequence."""
         return self._commands[(sequence - self.first_sequence) * RECORD_BYTES]
 
-    def order(self, sequence: int) -> tuple:
-        """The PLACE command at a sequence, as a plain tuple with the fields of an OrderCommand."""
-        return _unpack_order(self._commands, (sequence - self.first_sequence) * RECORD_BYTES)
-
-    def head(self, sequence: int) -> OrderCommand:
-        """The head of a mass quote or basket at a sequence."""
-        return OrderCommand._make(self.order(sequence))
-
     def command(self, sequence: int, layout: np.dtype) -> dict[str, int]:
         """The command at a sequence as the layout that its kind asks for."""
         return _fields(self._commands, sequence - self.first_sequence, layout)
@@ -121,11 +87,6 @@ class BatchReader:
         behind = [at for at in self._behind(sequence) if payload[at] == Command.CONTINUATION]
         parts = [payload[at + _TEXT_OFFSET : at + _TEXT_OFFSET + payload[at + _LENGTH_OFFSET]] for at in behind]
         return b"".join(parts)
-
-    def entries(self, sequence: int, kind: int) -> list[dict[str, int]]:
-        """The records of one kind right behind the head at a sequence: further terms, quotes or legs."""
-        of_kind = takewhile(lambda at: self._commands[at] == kind, self._behind(sequence))
-        return [_fields(self._commands, at // RECORD_BYTES, _ENTRY_LAYOUTS[kind]) for at in of_kind]
 
     def _behind(self, sequence: int) -> range:
         """Where the records behind the head at a sequence begin."""

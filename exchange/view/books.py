@@ -1,21 +1,21 @@
 """One tranche's book by price: lots and number of orders at each level, and which levels changed.
 
-Levels stand in dictionaries, because orders come and go far more often than anybody reads. Prices are brought into
-their order for whoever asks, and only those that appeared or went since the last time.
+Levels stand in the arrays in any order, because orders come and go far more often than anybody reads. Prices are
+brought into their order for whoever asks, when one appeared or went since the last time.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from sortedcontainers import SortedList
 
-from matching.schema import Side
+from exchange.view.columns.levels import count_touched, forget_touched, level_of, list_side, list_touched
+from exchange.view.columns.schema import NIL
+from exchange.view.columns.store import Store
+from matching.schema import PRICE_TICKS_MAX, Side
 
-SORTED_ANEW_PART = 8
-"""Prices are sorted anew, not one by one, where more than one in so many appeared or went."""
+NOT_SORTED = -1
 
 
 class BookLevel(NamedTuple):
@@ -26,41 +26,56 @@ class BookLevel(NamedTuple):
     order_count: int
 
 
-@dataclass(slots=True)
+class LotsByPrice(Mapping[int, int]):
+    """The lots of one side's levels, in any order."""
+
+    def __init__(self, side: "BookSide") -> None:
+        self._side = side
+
+    def __getitem__(self, price_ticks: int) -> int:
+        """Of one level."""
+        level = self._side.level(price_ticks)
+        if level is None:
+            raise KeyError(price_ticks)
+        return level.quantity_lots
+
+    def __iter__(self) -> Iterator[int]:
+        """All prices."""
+        return self._side.best_first()
+
+    def __len__(self) -> int:
+        """How many levels there are."""
+        return self._side.count
+
+
 class BookSide:
-    """One side's levels. `best_sign` times a price is smallest for the best one."""
+    """One side's levels."""
 
-    best_sign: int
-    lots: dict[int, int] = field(default_factory=dict)  # by price_ticks, in any order
-    orders: dict[int, int] = field(default_factory=dict)  # price_ticks -> number of orders
-    touched: set[int] = field(default_factory=set, compare=False)
-    """Prices of the levels that changed since the book's last `take_changes`."""
-    _sorted: SortedList | None = field(default=None, compare=False)
-    """Prices times `best_sign`, as of the last time that somebody asked."""
-    _unsorted: set[int] = field(default_factory=set, compare=False)
-    """Prices that appeared or went since then."""
+    def __init__(self, store: Store, row: int, side: Side) -> None:
+        self._store = store
+        self._row = row
+        self._side = side
+        self._rows = np.zeros(0, np.uint32)
+        """Of the levels, best first, as of the last time that somebody asked."""
+        self._moves = NOT_SORTED
+        """How many levels had appeared or gone by then."""
 
-    def change(self, price_ticks: int, lots: int, orders: int) -> None:
-        """Add lots and orders to a level, or take them off when negative. A level without orders is gone."""
-        count_before = self.orders.get(price_ticks, 0)
-        count = count_before + orders
-        if not count:
-            del self.lots[price_ticks], self.orders[price_ticks]
-            self._unsorted.add(price_ticks)
-        elif count_before:
-            self.lots[price_ticks] += lots
-            self.orders[price_ticks] = count
-        else:
-            self.lots[price_ticks] = lots
-            self.orders[price_ticks] = count
-            self._unsorted.add(price_ticks)
-        self.touched.add(price_ticks)
+    @property
+    def lots(self) -> LotsByPrice:
+        """By price."""
+        return LotsByPrice(self)
 
-    def restore(self, prices_ticks: list[int], quantities_lots: list[int], order_counts: list[int]) -> None:
-        """Enter whole levels into an empty side, without a trace in `touched`."""
-        self.lots.update(zip(prices_ticks, quantities_lots, strict=True))
-        self.orders.update(zip(prices_ticks, order_counts, strict=True))
-        self._sorted = None
+    @property
+    def count(self) -> int:
+        """How many levels there are."""
+        return int(self._record["count"])
+
+    def level(self, price_ticks: int) -> BookLevel | None:
+        """One level, if it is there."""
+        if not 0 <= price_ticks <= PRICE_TICKS_MAX:
+            return None
+        row = level_of(self._store.columns, self._row, int(self._side), price_ticks)
+        return None if row == NIL else self._levels(np.array([row]))[0]
 
     def best_ticks(self) -> int | None:
         """The best price, or None."""
@@ -68,47 +83,58 @@ class BookSide:
 
     def best_first(self) -> Iterator[int]:
         """All prices, the best one first."""
-        return (self.best_sign * key for key in self._brought_up_to_date())
+        return iter(self._store.columns.levels["price_ticks"][self._sorted()].tolist())
 
-    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Prices, lots and numbers of orders, each an array in the same order, which is any."""
-        count = len(self.lots)
-        lots = np.fromiter(self.lots.values(), np.int64, count)
-        orders = np.fromiter(map(self.orders.__getitem__, self.lots), np.int64, count)
-        return np.fromiter(self.lots, np.int64, count), lots, orders
+    def best(self, count: int | None) -> list[BookLevel]:
+        """The best `count` levels, or all of them, best first."""
+        return self._levels(self._sorted()[:count])
 
-    def _brought_up_to_date(self) -> SortedList:
-        if self._sorted is None or SORTED_ANEW_PART * len(self._unsorted) > len(self.lots):
-            self._sorted = SortedList(self.best_sign * price_ticks for price_ticks in self.lots)
-        else:
-            for price_ticks in self._unsorted:
-                self._sorted.discard(self.best_sign * price_ticks)
-                if price_ticks in self.lots:
-                    self._sorted.add(self.best_sign * price_ticks)
-        self._unsorted.clear()
-        return self._sorted
+    @property
+    def _record(self) -> np.void:
+        return self._store.columns.sides[2 * self._row + self._side]
+
+    def _levels(self, rows: np.ndarray) -> list[BookLevel]:
+        levels = self._store.columns.levels
+        names = ("price_ticks", "quantity_lots", "order_count")
+        return list(map(BookLevel, *(levels[name][rows].tolist() for name in names)))
+
+    def _sorted(self) -> np.ndarray:
+        moves = int(self._record["moves"])
+        if moves != self._moves:
+            columns, rows = self._store.columns, np.zeros(self.count, np.uint32)
+            list_side(columns, 2 * self._row + int(self._side), rows)
+            order = np.argsort(columns.levels["price_ticks"][rows])
+            self._rows = rows[order[::-1] if self._side == Side.BUY else order]
+            self._moves = moves
+        return self._rows
 
 
-def _sides() -> tuple[BookSide, BookSide]:
-    return BookSide(-1), BookSide(+1)
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class BookView:
     """Both sides of a book."""
 
-    sides: tuple[BookSide, BookSide] = field(default_factory=_sides)
+    sides: tuple[BookSide, BookSide]
     """At their `Side`."""
-    sequence: int = 0
-    """Of the command that changed a level last."""
+    _store: Store
+    _row: int
+
+    def __init__(self, store: Store, row: int) -> None:
+        self._store = store
+        self._row = row
+        self.sides = BookSide(store, row, Side.BUY), BookSide(store, row, Side.SELL)
 
     @property
-    def bids(self) -> dict[int, int]:
+    def sequence(self) -> int:
+        """Of the command that changed a level last."""
+        return int(self._store.columns.instruments[self._row]["book_sequence"])
+
+    @property
+    def bids(self) -> LotsByPrice:
         """Lots by price, in any order."""
         return self.sides[Side.BUY].lots
 
     @property
-    def asks(self) -> dict[int, int]:
+    def asks(self) -> LotsByPrice:
         """Lots by price, in any order."""
         return self.sides[Side.SELL].lots
 
@@ -124,8 +150,7 @@ class BookView:
 
     def levels(self, side: int, count: int | None = None) -> list[BookLevel]:
         """The best `count` levels of one side, or all of them, best first."""
-        lots, orders = self.sides[side].lots, self.sides[side].orders
-        return [BookLevel(price, lots[price], orders[price]) for price in islice(self.sides[side].best_first(), count)]
+        return self.sides[side].best(count)
 
     def depth(self, count: int | None = None) -> tuple[list[BookLevel], list[BookLevel]]:
         """The best `count` levels of both sides, or all of them: bids, asks."""
@@ -133,15 +158,12 @@ class BookView:
 
     def take_changes(self) -> dict[tuple[int, int], int]:
         """What changed since the last call: (side, price_ticks) -> lots now, 0 for a level that is gone."""
-        changes = {
-            (int(side), price_ticks): self.sides[side].lots.get(price_ticks, 0)
-            for side in Side
-            for price_ticks in self.sides[side].touched
-        }
-        self.forget_unread()
-        return changes
-
-    def forget_unread(self) -> None:
-        """Drop the changes that nobody came for."""
-        for each in self.sides:
-            each.touched.clear()
+        columns = self._store.columns
+        rows = np.zeros(count_touched(columns, self._row), np.uint32)
+        if not len(rows):
+            return {}
+        list_touched(columns, self._row, rows)
+        names = ("side", "price_ticks", "quantity_lots")
+        sides, prices_ticks, lots = (columns.levels[name][rows].tolist() for name in names)
+        forget_touched(columns, self._row)
+        return dict(zip(zip(sides, prices_ticks, strict=True), lots, strict=True))

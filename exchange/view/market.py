@@ -1,25 +1,30 @@
 """The read model: a pure function of published batches. No clock, no I/O; the loop's thread alone touches it.
 
-batch -> BatchReader -> begin what each command enters -> apply its events, one by one -> set the accounts' figures
+batch -> follow the commands and events of orders in compiled code, and the others in their place among them
+      -> set the accounts' figures
 
 What positions and orders require is worked out by the venue alone; what it left of each account's money comes with the
 batch. Batches that are replayed bring none: whoever replays sets the figures of all accounts in the end.
 """
 
 from collections import deque
-from dataclasses import dataclass, field, fields
 from typing import Self
 
 import numpy as np
 
 from exchange.published import Published
-from exchange.venue.schema import Event
-from exchange.view.batches import KIND, SEQUENCE, BatchReader, OrderEvent
+from exchange.view.batches import BatchReader
 from exchange.view.candles import Candles
+from exchange.view.columns.follow import BEGIN, Commands, Events, follow
+from exchange.view.columns.levels import forget_all_touched
+from exchange.view.columns.reading import count_positions, list_positions
+from exchange.view.columns.schema import Bounds
+from exchange.view.columns.store import Store
 from exchange.view.deliveries import Deliveries
 from exchange.view.fills import Fills
-from exchange.view.order_flow import APPLY_ORDER_EVENT, begin_order, reject_order
-from exchange.view.orders import OrderIndex
+from exchange.view.format_2 import is_of_format_2, load_format_2
+from exchange.view.moving import FIGURE_NAMES
+from exchange.view.orders import find_by_client, find_order, finished_orders, open_orders
 from exchange.view.records import (
     AccountView,
     Balances,
@@ -33,145 +38,155 @@ from exchange.view.records import (
     TrancheView,
 )
 from exchange.view.storage import FrozenView, freeze_view, load_view
+from exchange.view.trades import tape
 from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
 from risk.schema import Standing
 
-TAPE_KEPT = 1_000
-UNREAD_EVENTS_MAX = 16_384
-"""After so many events, levels that changed are forgotten if no reader came; one that comes after each batch misses
-nothing."""
-_REJECTED = int(Event.REJECTED)
+ROWS_PER_RECORD_MAX = 3
+"""A trade may begin so many candles, and nothing needs more rows of a pool."""
 SOUND, NOTED = int(Standing.SOUND), int(Standing.NOTED)
 """Who was only noted has not been looked at: nothing is told of it."""
-_ENTERS_NOTHING = frozenset(map(int, (Event.REPEATED, Event.BASKET_KILLED)))
 
 
-@dataclass(slots=True, eq=False)
 class MarketView:
-    """Everything that readers ask for, as of the last batch. What it returns is live: read it, never change it."""
+    """Everything that readers ask for, as of the last batch.
 
-    sequence: int = 0
-    """Of the last record applied."""
-    time_ns: int = 0
-    """Venue time of the last batch."""
-    commands: int = 0
-    """Commands so far, ticks and refusals included, a group counted once."""
-    trades: int = 0
-    resting_orders: int = 0
-    market_halted: bool = False
-    fund_nano: int = 0
-    """What is in the insurance fund."""
-    regions: dict[int, str] = field(default_factory=dict)
-    strains: dict[int, RegionStrain] = field(default_factory=dict)
-    """By region; those of which nothing was told are not there."""
-    financing: Financing = field(default_factory=Financing)
-    series: dict[int, SeriesTerms] = field(default_factory=dict)
-    accounts: dict[int, AccountView] = field(default_factory=dict)
-    account_by_name: dict[str, int] = field(default_factory=dict)
-    tranches: dict[int, TrancheView] = field(default_factory=dict)
-    tranche_by_symbol: dict[str, int] = field(default_factory=dict)
-    ended_tranches: deque[int] = field(default_factory=deque)
-    """Tranches at the end of their life, oldest first: the next to be dropped."""
-    deliveries: Deliveries = field(default_factory=Deliveries)
-    orders: OrderIndex = field(default_factory=OrderIndex)
-    tape: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TAPE_KEPT))
-    """The latest trades of all tranches, the newest last."""
-    fills: Fills = field(default_factory=Fills)
-    """What each account traded."""
-    candles: Candles = field(default_factory=Candles)
-    capacities: dict[int, CapacityView] = field(default_factory=dict)
-    """Of all providers, by id; one that is over may still be there."""
-    endpoint_at_work: str = field(default="", compare=False)
-    """Of the capacity whose registration is being applied."""
-    changed: dict[int, TrancheView] = field(default_factory=dict, compare=False)
-    """Tranches whose book, state, reference or trades changed since the last `take_changed`."""
-    correction_reason: str = field(default="", compare=False)
-    """Why the correction at work is made."""
-    _unread_events: int = field(default=0, compare=False)
-    """Since then, or since unread changes were forgotten."""
+    What it keeps of accounts, tranches and deliveries is live: read it, never change it. Orders, trades and positions
+    are values.
+    """
+
+    def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - a tuple of integers
+        self.store = Store(bounds)
+        self.store.columns.begun_outside[list(BEGIN_COMMAND)] = 1
+        self.store.columns.applied_outside[list(APPLY_VENUE_EVENT)] = 1
+        self.sequence = 0
+        """Of the last record applied."""
+        self.time_ns = 0
+        """Venue time of the last batch."""
+        self.market_halted = False
+        self.fund_nano = 0
+        """What is in the insurance fund."""
+        self.regions: dict[int, str] = {}
+        self.strains: dict[int, RegionStrain] = {}
+        """By region; those of which nothing was told are not there."""
+        self.financing = Financing()
+        self.series: dict[int, SeriesTerms] = {}
+        self.accounts: dict[int, AccountView] = {}
+        self.account_by_name: dict[str, int] = {}
+        self.tranches: dict[int, TrancheView] = {}
+        self.tranche_by_symbol: dict[str, int] = {}
+        self.tranche_by_row: dict[int, TrancheView] = {}
+        self.ended_tranches: deque[int] = deque()
+        """Tranches at the end of their life, oldest first: the next to be dropped."""
+        self.deliveries = Deliveries()
+        self.fills = Fills(self.store)
+        """What each account traded."""
+        self.candles = Candles(self.store)
+        self.capacities: dict[int, CapacityView] = {}
+        """Of all providers, by id; one that is over may still be there."""
+        self.endpoint_at_work = ""
+        """Of the capacity whose registration is being applied."""
+        self.correction_reason = ""
+        """Why the correction at work is made."""
+        self._unread_events = 0
+        """Since the last `take_changed`, or since unread changes were forgotten."""
+
+    @property
+    def commands(self) -> int:
+        """Commands so far, ticks and refusals included, a group counted once."""
+        return int(self.store.counters["commands"])
+
+    @property
+    def trades(self) -> int:
+        """How many there were so far."""
+        return int(self.store.counters["trades"])
+
+    @property
+    def resting_orders(self) -> int:
+        """How many orders are in the books."""
+        return int(self.store.counters["resting_orders"])
+
+    @property
+    def tape(self) -> list[TradeView]:
+        """The latest trades of all tranches, the newest last."""
+        return tape(self.store)
 
     def apply(self, batch: Published) -> None:
         """Take in the batch that follows the last one."""
         self._forget_unread(len(batch.events))
-        reader = BatchReader(batch)
         self.time_ns = batch.time_ns
-        sequence = 0
-        for position, event in enumerate(reader.events()):
-            if event[SEQUENCE] != sequence:
-                sequence = event[SEQUENCE]
-                self.commands += 1
-                self._begin_command(reader, event)
-            kind = event[KIND]
-            if kind in APPLY_ORDER_EVENT:
-                APPLY_ORDER_EVENT[kind](self, event)
-            elif kind in APPLY_VENUE_EVENT:
-                layout, apply_venue_event = APPLY_VENUE_EVENT[kind]
-                apply_venue_event(self, reader.event(position, layout))
+        if len(batch.events):
+            self.store.make_room(ROWS_PER_RECORD_MAX * (len(batch.commands) + len(batch.events)))
+            self._follow(batch)
         if batch.figures is not None:
             self.set_figures(batch.figures)
         self.sequence = batch.first_sequence + len(batch.commands) - 1
 
     def set_figures(self, figures: np.ndarray) -> None:
         """Take over the money and standing of accounts from FIGURES records."""
-        for account_id, standing, cash_nano, unsettled_nano, margin_nano, gross_nano, fees_nano in figures.tolist():
-            account = self.accounts.get(account_id)
-            if account is None:
-                continue  # a refused command may name an account that is not open
-            account.cash_nano = cash_nano
-            account.unsettled_nano = unsettled_nano
-            account.margin_nano = margin_nano
-            account.gross_nano = gross_nano
-            account.fees_nano = fees_nano
-            account.standing = SOUND if standing == NOTED else standing
+        accounts = self.store.columns.accounts
+        figures = figures[figures["account_id"] < len(accounts)]
+        # A refused command may name an account that is not open.
+        figures = figures[accounts["is_open"][figures["account_id"]] != 0]
+        account_ids = figures["account_id"]
+        for name in FIGURE_NAMES:
+            accounts[name][account_ids] = figures[name]
+        accounts["standing"][account_ids[figures["standing"] == NOTED]] = SOUND
+
+    def show_tranche(self, tranche: TrancheView) -> None:
+        """Let a tranche be found by its names."""
+        self.tranches[tranche.instrument_id] = tranche
+        self.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
+        self.tranche_by_row[tranche.moving.row] = tranche
 
     def take_changed(self) -> list[TrancheView]:
         """The tranches that changed since the last call, each once; their books hold the changes by level."""
-        changed, self.changed = self.changed, {}
         self._unread_events = 0
-        return list(changed.values())
+        return [self.tranche_by_row[row] for row in self.store.take_changed()]
 
     def order(self, order_id: int) -> OrderView | None:
         """An order by its id, unless it was never taken or is long finished."""
-        return self.orders.find(order_id, self.accounts)
+        return find_order(self.store, order_id)
 
     def order_by_client_id(self, account_id: int, client_id: str) -> OrderView | None:
         """The newest order of an account under a client id, refused ones included."""
-        return self.orders.find_by_client(account_id, client_id, self.accounts)
+        return find_by_client(self.store, account_id, client_id)
 
     def open_orders(self, account_id: int) -> list[OrderView]:
         """An account's resting orders, oldest first; none for an unknown account."""
-        account = self.accounts.get(account_id)
-        if account is None:
-            return []
-        self.orders.unpack_account(account, self.accounts)
-        return list(account.orders.values())
+        return open_orders(self.store, account_id) if account_id in self.accounts else []
+
+    def finished_orders(self) -> list[OrderView]:
+        """The orders of all accounts that ended lately, refused ones included, the newest last."""
+        return finished_orders(self.store)
 
     def positions(self, account_id: int) -> list[PositionView]:
         """What an account holds, in the order in which it was opened; nothing for an unknown account."""
-        account = self.accounts.get(account_id)
-        return list(account.positions.values()) if account else []
+        if account_id not in self.accounts:
+            return []
+        columns = self.store.columns
+        rows = np.zeros(count_positions(columns, account_id), np.uint32)
+        list_positions(columns, account_id, rows)
+        held = columns.positions[rows]
+        tranches = map(self.tranche_by_row.__getitem__, held["instrument"].tolist())
+        return list(map(PositionView, tranches, held["lots"].tolist(), held["cost_nano"].tolist()))
 
     def balances(self, account_id: int) -> Balances:
         """An account's money. Raises KeyError for an unknown account."""
         account = self.accounts[account_id]
-        equity_nano = account.cash_nano + account.unsettled_nano
-        free_nano = equity_nano - account.margin_nano
-        return Balances(
-            account.cash_nano,
-            equity_nano,
-            account.margin_nano,
-            free_nano,
-            max(min(free_nano, account.cash_nano), 0),
-            account.fees_nano,
-        )
+        cash_nano, margin_nano = account.cash_nano, account.margin_nano
+        equity_nano = cash_nano + account.unsettled_nano
+        free_nano = equity_nano - margin_nano
+        withdrawable_nano = max(min(free_nano, cash_nano), 0)
+        return Balances(cash_nano, equity_nano, margin_nano, free_nano, withdrawable_nano, account.fees_nano)
 
     def __eq__(self, other: object) -> bool:
-        """Whether readers see the same. It brings all packed orders in, of both."""
+        """Whether readers see the same."""
         if not isinstance(other, MarketView):
             return NotImplemented
-        for view in (self, other):
-            view.orders.unpack_all(view.accounts)
-        return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(self) if each.compare)
+        return self.dump() == other.dump()
+
+    __hash__ = None  # type: ignore[assignment]  # it changes with every batch
 
     def freeze(self) -> FrozenView:
         """All of it as it stands, for a snapshot; what readers have not yet taken is left out."""
@@ -182,24 +197,35 @@ class MarketView:
         return self.freeze().dump()
 
     @classmethod
-    def load(cls, payload: bytes | memoryview) -> Self:
+    def load(cls, payload: bytes | memoryview, bounds: Bounds = Bounds()) -> Self:  # noqa: B008 - as above
         """The view that `dump` wrote. Raises ValueError for anything else."""
-        view = cls()
-        load_view(view, payload)
+        view = cls(bounds)
+        try:
+            (load_format_2 if is_of_format_2(payload) else load_view)(view, payload)
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(f"this is no dump of a market view that this version reads: {error!r}") from error
         return view
 
-    def _begin_command(self, reader: BatchReader, first_event: tuple) -> None:
-        begin = BEGIN_COMMAND.get(reader.kind(first_event[SEQUENCE]))
-        if begin is None or first_event[KIND] in _ENTERS_NOTHING:
-            return
-        if first_event[KIND] != _REJECTED:
-            begin(self, reader, first_event[SEQUENCE])
-        elif begin is begin_order:
-            reject_order(self, reader, OrderEvent._make(first_event))
+    def _follow(self, batch: Published) -> None:
+        """What is rare is begun and applied here, at its place among the others."""
+        reader: BatchReader | None = None
+        commands, events = Commands(np.ascontiguousarray(batch.commands)), Events(np.ascontiguousarray(batch.events))
+        self.store.counters["sequence"] = 0
+        terms = batch.first_sequence, batch.time_ns
+        at, todo = follow(self.store.columns, commands, events, *terms, 0)
+        while at < len(batch.events):
+            reader = reader or BatchReader(batch)
+            if todo == BEGIN:
+                sequence = int(batch.events[at]["sequence"])
+                BEGIN_COMMAND[reader.kind(sequence)](self, reader, sequence)
+            else:
+                layout, apply_venue_event = APPLY_VENUE_EVENT[int(batch.events[at]["kind"])]
+                apply_venue_event(self, reader.event(at, layout))
+                at += 1
+            at, todo = follow(self.store.columns, commands, events, *terms, at)
 
     def _forget_unread(self, more_events: int) -> None:
-        if self._unread_events > UNREAD_EVENTS_MAX:
+        if self._unread_events > self.store.bounds.unread_events:
             self._unread_events = 0
-            for tranche in self.changed.values():
-                tranche.book.forget_unread()
+            forget_all_touched(self.store.columns)
         self._unread_events += more_events

@@ -1,91 +1,77 @@
-"""Orders by id and by client id. Finished ones are kept for a while, the oldest forgotten first.
+"""Orders by id, by client id and by account, made of the rows in which they are kept."""
 
-Orders that rest since before a restart are records until somebody asks for them or something happens to them.
-"""
+from operator import itemgetter
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import numpy as np
 
-from exchange.view.packed import PackedOrders, pack_orders
-from exchange.view.records import OPEN, AccountView, OrderView
+from exchange.commands import client_key
+from exchange.view.columns.reading import client_row, list_open_orders, order_row
+from exchange.view.columns.schema import NIL, ORDER, TEXT_BYTES
+from exchange.view.columns.store import Store
+from exchange.view.records import STATUSES, OrderView
+from kernels.records import names_of
 
-FINISHED_ORDERS_KEPT = 100_000
+ORDER_ID_END = 1 << 63
 
-
-@dataclass(slots=True)
-class OrderIndex:
-    """Every order that is open or finished lately, and the refusals of orders that had a client id."""
-
-    by_id: dict[int, OrderView] = field(default_factory=dict)
-    by_client: dict[tuple[int, str], OrderView] = field(default_factory=dict)
-    finished: deque[OrderView] = field(default_factory=deque)
-    packed: PackedOrders = field(default_factory=lambda: PackedOrders(pack_orders(())), compare=False)
-    """Open orders that are not in the dictionaries, nor among those of their accounts."""
-
-    def add(self, order: OrderView) -> None:
-        """A new order; its client id now means this one."""
-        self.by_id[order.order_id] = order
-        if order.client_id:
-            self.by_client[order.account_id, order.client_id] = order
-
-    def add_rejected(self, order: OrderView) -> None:
-        """An order that was refused: it is found by its client id alone."""
-        self.by_client[order.account_id, order.client_id] = order
-        self.finish(order)
-
-    def find(self, order_id: int, accounts: dict[int, AccountView]) -> OrderView | None:
-        """The order of an id; one that was packed joins those of its account."""
-        order = self.by_id.get(order_id)
-        if order is None or order.status != OPEN:
-            packed = self.packed.take_by_id(order_id)  # a quote that rests has the id of those that ended
-            if packed is not None:
-                self._unpack([packed], accounts)
-                return packed
-        return order
-
-    def find_by_client(self, account_id: int, client_id: str, accounts: dict[int, AccountView]) -> OrderView | None:
-        """The newest order under a client id. While one rests, its id is given to no other."""
-        order = self.packed.take_by_client(account_id, client_id) if client_id else None
-        if order is None:
-            return self.by_client.get((account_id, client_id))
-        self._unpack([order], accounts)
-        return order
-
-    def unpack_account(self, account: AccountView, accounts: dict[int, AccountView]) -> None:
-        """Bring in all that is packed of an account, so that its orders are complete, and oldest first."""
-        orders = list(self.packed.take_account(account.account_id))
-        if orders:
-            self._unpack(orders, accounts)
-            account.orders = {order.order_id: order for order in sorted(account.orders.values(), key=_age)}
-
-    def unpack_all(self, accounts: dict[int, AccountView]) -> None:
-        """Bring in every order, so that two indexes can be compared."""
-        for account in accounts.values():
-            self.unpack_account(account, accounts)
-
-    def finish(self, order: OrderView) -> None:
-        """Count an order among the finished, and forget the oldest of them when there are too many."""
-        self.finished.append(order)
-        if len(self.finished) > FINISHED_ORDERS_KEPT:
-            self._forget(self.finished.popleft())
-
-    def unpacked_open(self) -> Iterator[OrderView]:
-        """The orders that rest and are not packed, oldest first."""
-        return (order for order in self.by_id.values() if order.status == OPEN)
-
-    def _unpack(self, orders: Iterable[OrderView], accounts: dict[int, AccountView]) -> None:
-        for order in orders:
-            self.add(order)
-            accounts[order.account_id].orders[order.order_id] = order
-
-    def _forget(self, order: OrderView) -> None:
-        if self.by_id.get(order.order_id) is order:
-            del self.by_id[order.order_id]
-        key = order.account_id, order.client_id
-        if self.by_client.get(key) is order:
-            del self.by_client[key]
+_AT = {name: at for at, name in enumerate(names_of(ORDER))}
+_NAMES = ("order_id", "account_id", "instrument_id")
+_TERMS = ("side", "price_ticks", "quantity_lots", "filled_lots", "leaves_lots")
+_REST = ("reason", "time_in_force", "flags", "created_ns", "updated_ns", "sequence", "display_lots", "minimum_lots")
+_names = itemgetter(*(_AT[name] for name in _NAMES))
+_terms = itemgetter(*(_AT[name] for name in _TERMS))
+_rest = itemgetter(*(_AT[name] for name in (*_REST, "label", "session_id")))
+_INSTRUMENT, _STATUS, _TEXT = _AT["instrument"], _AT["status"], _AT["text_bytes"]
 
 
-def _age(order: OrderView) -> tuple[int, int]:
-    return order.created_ns, order.order_id
+def find_order(store: Store, order_id: int) -> OrderView | None:
+    """The newest order of an id, unless it was never taken or is long finished."""
+    if not 0 < order_id < ORDER_ID_END:
+        return None
+    return _order_or_none(store, order_row(store.columns, np.uint64(order_id)))
+
+
+def find_by_client(store: Store, account_id: int, client_id: str) -> OrderView | None:
+    """The newest order of an account under a client id, refused ones included."""
+    try:
+        high, low = client_key(client_id)
+    except ValueError:
+        return None  # no order can have such a one
+    if not client_id or not 0 <= account_id < len(store.columns.accounts):
+        return None
+    return _order_or_none(store, client_row(store.columns, account_id, np.uint64(high), np.uint64(low)))
+
+
+def open_orders(store: Store, account_id: int) -> list[OrderView]:
+    """The open orders of an account that there is, oldest first."""
+    columns = store.columns
+    rows = np.zeros(int(columns.accounts[account_id]["order_count"]), np.uint32)
+    list_open_orders(columns, account_id, rows)
+    return orders_of(store, rows)
+
+
+def finished_orders(store: Store) -> list[OrderView]:
+    """Those that ended lately, refusals included, the newest last."""
+    counters, ring = store.counters, store.columns.finished
+    numbers = np.arange(int(counters["finished_oldest"]), int(counters["finished_end"]))
+    return orders_of(store, ring[numbers & len(ring) - 1])
+
+
+def orders_of(store: Store, rows: np.ndarray) -> list[OrderView]:
+    """The orders of some rows."""
+    fields = store.columns.orders[rows].tolist()
+    return [_order(store, row, each) for row, each in zip(rows.tolist(), fields, strict=True)]
+
+
+def _order_or_none(store: Store, row: int) -> OrderView | None:
+    return None if row == NIL else _order(store, row, store.columns.orders[row].item())
+
+
+def _order(store: Store, row: int, fields: tuple[int, ...]) -> OrderView:
+    client_id = text_of(store.columns.texts, row * TEXT_BYTES, fields[_TEXT])
+    told = (*_names(fields), store.symbols[fields[_INSTRUMENT]], client_id, *_terms(fields), STATUSES[fields[_STATUS]])
+    return OrderView(*told, *_rest(fields))
+
+
+def text_of(texts: np.ndarray, start: int, length: int) -> str:
+    """A client id."""
+    return texts[start : start + length].tobytes().decode("ascii", errors="replace") if length else ""

@@ -4,24 +4,27 @@
 for a rejected order and a `Reason` for any other.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view.books import BookView
+from exchange.view.columns.schema import Bounds
 from matching.schema import QUOTE_ID_BIT
-from risk.schema import MAINTENANCE_PPM, PPM, Standing
+from risk.schema import MAINTENANCE_PPM, PPM
 
-TRADES_KEPT = 500
+TRADES_KEPT = Bounds().tranche_trades
+"""By each tranche."""
 
 OPEN = "open"
 FILLED = "filled"
 CANCELLED = "cancelled"
 KILLED = "killed"
 REJECTED = "rejected"
+STATUSES = (OPEN, FILLED, CANCELLED, KILLED, REJECTED)
+"""At the numbers that the arrays have for them."""
 
 
 def maintenance_of(margin_nano: int) -> int:
@@ -132,9 +135,28 @@ class Financing(NamedTuple):
     utilisation_ppm: int = 0  # of the cash above zero, as the rate was found
 
 
+class Moving(Protocol):
+    """What orders move of a tranche."""
+
+    @property
+    def row(self) -> int:
+        """Where it stands."""
+
+    @property
+    def book(self) -> BookView:
+        """By price."""
+
+    @property
+    def trades(self) -> list[TradeView]:
+        """The latest, the newest last."""
+
+    def number(self, name: str) -> int:
+        """One column."""
+
+
 @dataclass(slots=True)
 class TrancheView:
-    """One window with its book and its latest trades, the newest last."""
+    """One window. What orders move stands elsewhere, and is as it is when it is asked for."""
 
     instrument_id: int
     symbol: str
@@ -152,12 +174,7 @@ class TrancheView:
     band_low_ticks: int
     band_high_ticks: int
     state: LifeState = LifeState.LISTED
-    last_trade_ticks: int = 0  # 0 before the first trade
-    traded_lots: int = 0
     final_ticks: int = 0  # 0 before gate closure
-    indicative_ticks: int = 0  # what an auction would trade at now; 0 when nothing would, and outside of auctions
-    indicative_lots: int = 0
-    imbalance_lots: int = 0  # what more there is to buy at that price; negative for more to sell
     mark_ticks: int = 0  # what positions are valued at
     spread_ticks: int = 0  # what each lot requires whatever offsets it
     maker_fee_ppm: int = 0  # negative for a rebate
@@ -177,8 +194,42 @@ class TrancheView:
     dispute_s: int = 0
     ramp_step: int = 0  # of the margin ramp before the gate
     replacement_ticks: int = 0  # 0 before gate closure, and where nothing is delivered
-    book: BookView = field(default_factory=BookView)
-    trades: deque[TradeView] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
+    moving: Moving = field(kw_only=True, repr=False, compare=False)
+
+    @property
+    def book(self) -> BookView:
+        """By price."""
+        return self.moving.book
+
+    @property
+    def trades(self) -> list[TradeView]:
+        """The latest, the newest last."""
+        return self.moving.trades
+
+    @property
+    def last_trade_ticks(self) -> int:
+        """Before the first trade 0."""
+        return self.moving.number("last_trade_ticks")
+
+    @property
+    def traded_lots(self) -> int:
+        """So far."""
+        return self.moving.number("traded_lots")
+
+    @property
+    def indicative_ticks(self) -> int:
+        """What an auction would trade at now; 0 when nothing would, and outside of auctions."""
+        return self.moving.number("indicative_ticks")
+
+    @property
+    def indicative_lots(self) -> int:
+        """How much it would trade."""
+        return self.moving.number("indicative_lots")
+
+    @property
+    def imbalance_lots(self) -> int:
+        """What more there is to buy at that price; negative for more to sell."""
+        return self.moving.number("imbalance_lots")
 
 
 @dataclass(slots=True)
@@ -250,18 +301,20 @@ class CapacityView(NamedTuple):
     endpoint: str
 
 
+class Figures(Protocol):
+    """An account's money as the venue told it."""
+
+    def number(self, name: str) -> int:
+        """One column."""
+
+
 @dataclass(slots=True)
 class AccountView:
-    """One account with its money as the venue told it, its resting orders, by id, and its positions, by instrument."""
+    """One account. Its money stands elsewhere, and is as it is when it is asked for."""
 
     account_id: int
     name: str
     group: int
-    cash_nano: int = 0
-    unsettled_nano: int = 0
-    margin_nano: int = 0
-    gross_nano: int = 0
-    fees_nano: int = 0
     is_blocked: bool = False  # by the kill switch
     position_lots_limit: int = 0  # in each instrument; 0 for none, like all that follows
     order_lots_limit: int = 0
@@ -269,8 +322,36 @@ class AccountView:
     open_orders_base: int = 0
     open_orders_max: int = 0
     open_orders_step_nano: int = 0
-    standing: int = int(Standing.SOUND)
     stake_nano: int = 0  # of a provider
-    orders: dict[int, OrderView] = field(default_factory=dict)
-    positions: dict[int, PositionView] = field(default_factory=dict)
     rules: dict[int, RegionRule] = field(default_factory=dict)  # by region
+    figures: Figures = field(kw_only=True)
+
+    @property
+    def cash_nano(self) -> int:
+        """What it has."""
+        return self.figures.number("cash_nano")
+
+    @property
+    def unsettled_nano(self) -> int:
+        """What its positions would bring at the marks beyond their cost."""
+        return self.figures.number("unsettled_nano")
+
+    @property
+    def margin_nano(self) -> int:
+        """The initial requirement."""
+        return self.figures.number("margin_nano")
+
+    @property
+    def gross_nano(self) -> int:
+        """What its lots, held and open, would be worth at the highest prices."""
+        return self.figures.number("gross_nano")
+
+    @property
+    def fees_nano(self) -> int:
+        """Paid so far, less rebates."""
+        return self.figures.number("fees_nano")
+
+    @property
+    def standing(self) -> int:
+        """A risk Standing. Who was only noted has not been looked at: nothing is told of it."""
+        return self.figures.number("standing")

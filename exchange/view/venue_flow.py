@@ -17,7 +17,6 @@ from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, LifeState
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
-    ACCOUNT_EVENT,
     FINANCING_EVENT,
     INSTRUMENT_COMMAND,
     PARAMETERS_EVENT,
@@ -31,9 +30,10 @@ from exchange.venue.schema import (
 )
 from exchange.view.batches import BatchReader
 from exchange.view.capacity_flow import APPLY_CAPACITY_EVENT, BEGIN_CAPACITY_COMMAND
+from exchange.view.columns.reading import drop_tranche
 from exchange.view.delivery_flow import APPLY_DELIVERY_EVENT, BEGIN_DELIVERY_COMMAND
 from exchange.view.forced_flow import APPLY_FORCED_EVENT
-from exchange.view.order_flow import begin_basket, begin_order, begin_quotes
+from exchange.view.moving import MovingAccount, MovingTranche
 from exchange.view.records import AccountView, Financing, RegionStrain, SeriesTerms, TrancheView
 from exchange.view.risk_flow import APPLY_RISK_EVENT, BEGIN_RISK_COMMAND
 from risk.contracts import UNKNOWN_SPREAD_SHARE
@@ -41,7 +41,8 @@ from risk.contracts import UNKNOWN_SPREAD_SHARE
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
 
-ENDED_TRANCHES_KEPT = 500
+RATES = ("tick_value_nano", "maker_fee_ppm", "taker_fee_ppm")
+"""What trades in a tranche cost, which never changes once it is listed."""
 
 Fields = dict[str, int]
 
@@ -63,15 +64,15 @@ def _define_series(view: MarketView, reader: BatchReader, sequence: int) -> None
 
 def _open_account(view: MarketView, reader: BatchReader, sequence: int) -> None:
     command = reader.command(sequence, ACCOUNT_COMMAND)
-    account = AccountView(command["account_id"], reader.text(sequence), command["group"])
+    account_id = command["account_id"]
+    view.store.open_account(account_id)
+    figures = MovingAccount(view.store, account_id)
+    account = AccountView(account_id, reader.text(sequence), command["group"], figures=figures)
     view.accounts[account.account_id] = account
     view.account_by_name[account.name] = account.account_id
 
 
 BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
-    int(Command.PLACE): begin_order,
-    int(Command.MASS_QUOTE): begin_quotes,
-    int(Command.BASKET): begin_basket,
     int(Command.DEFINE_REGION): _define_region,
     int(Command.DEFINE_SERIES): _define_series,
     int(Command.OPEN_ACCOUNT): _open_account,
@@ -79,16 +80,19 @@ BEGIN_COMMAND: dict[int, Callable[[MarketView, BatchReader, int], None]] = {
     **BEGIN_RISK_COMMAND,
     **BEGIN_DELIVERY_COMMAND,
 }
-"""What a command enters before its events, given that it is not refused and does not repeat an earlier one."""
+"""What a command enters before its events, given that it is not refused and does not repeat an earlier one. What brings
+orders is begun in compiled code."""
 
 
 def _list_tranche(view: MarketView, event: Fields) -> None:
     tier = Tier(event["tier"])
     region = view.regions[event["region_id"]]
     terms = view.series[event["series_id"]]
+    symbol = str(Symbol(region, tier, event["start_ns"], event["duration_s"]))
+    row = view.store.list_instrument(event["instrument_id"], symbol)
     tranche = TrancheView(
         instrument_id=event["instrument_id"],
-        symbol=str(Symbol(region, tier, event["start_ns"], event["duration_s"])),
+        symbol=symbol,
         region=region,
         tier=tier,
         start_ns=event["start_ns"],
@@ -107,10 +111,12 @@ def _list_tranche(view: MarketView, event: Fields) -> None:
         maker_fee_ppm=terms.maker_fee_ppm,
         taker_fee_ppm=terms.taker_fee_ppm,
         **{name: getattr(terms, name) for name in TERM_NAMES},
+        moving=MovingTranche(view.store, row),
     )
-    view.tranches[tranche.instrument_id] = tranche
-    view.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
-    view.changed[tranche.instrument_id] = tranche
+    for name in RATES:
+        view.store.columns.instruments[row][name] = getattr(tranche, name)
+    view.show_tranche(tranche)
+    view.store.mark_changed(row)
 
 
 def unknown_spread_ticks(reference_ticks: int) -> int:
@@ -123,20 +129,23 @@ def _change_state(view: MarketView, event: Fields) -> None:
     tranche.state = LifeState(event["state"])
     tranche.final_ticks = event["final_ticks"]
     tranche.replacement_ticks = event["replacement_ticks"]
+    row = view.store.columns.instruments[tranche.moving.row]
+    row["is_collecting"] = tranche.state in AUCTION_STATES
     if tranche.state not in AUCTION_STATES:
-        tranche.indicative_ticks = tranche.indicative_lots = tranche.imbalance_lots = 0
-    view.changed[tranche.instrument_id] = tranche
+        row["indicative_ticks"] = row["indicative_lots"] = row["imbalance_lots"] = 0
+    view.store.mark_changed(tranche.moving.row)
     if tranche.state in FINAL_STATES:
         view.ended_tranches.append(tranche.instrument_id)
-        if len(view.ended_tranches) > ENDED_TRANCHES_KEPT:
+        if len(view.ended_tranches) > view.store.bounds.ended_tranches:
             _drop_tranche(view, view.ended_tranches.popleft())
 
 
 def _drop_tranche(view: MarketView, instrument_id: int) -> None:
     tranche = view.tranches.pop(instrument_id)
-    view.changed.pop(instrument_id, None)
+    del view.tranche_by_row[tranche.moving.row]
     view.deliveries.drop_tranche(instrument_id)
-    view.candles.drop_tranche(instrument_id)
+    drop_tranche(view.store.columns, tranche.moving.row)
+    view.store.drop_instrument(tranche.moving.row)
     if view.tranche_by_symbol[tranche.symbol] == instrument_id:
         del view.tranche_by_symbol[tranche.symbol]
 
@@ -146,7 +155,7 @@ def _set_reference(view: MarketView, event: Fields) -> None:
     tranche.reference_ticks = event["reference_ticks"]
     tranche.band_low_ticks = event["band_low_ticks"]
     tranche.band_high_ticks = event["band_high_ticks"]
-    view.changed[tranche.instrument_id] = tranche
+    view.store.mark_changed(tranche.moving.row)
 
 
 def _set_parameters(view: MarketView, event: Fields) -> None:
@@ -154,7 +163,7 @@ def _set_parameters(view: MarketView, event: Fields) -> None:
     tranche.mark_ticks = event["mark_ticks"]
     tranche.spread_ticks = event["spread_ticks"]
     tranche.ramp_step = event["ramp_step"]
-    view.changed[tranche.instrument_id] = tranche
+    view.store.mark_changed(tranche.moving.row)
 
 
 def _set_fees(view: MarketView, event: Fields) -> None:
@@ -169,10 +178,6 @@ def _strain_region(view: MarketView, event: Fields) -> None:
 
 def _set_financing(view: MarketView, event: Fields) -> None:
     view.financing = Financing(*(event[name] for name in Financing._fields))
-
-
-def _settle_position(view: MarketView, event: Fields) -> None:
-    del view.accounts[event["account_id"]].positions[event["instrument_id"]]
 
 
 def _halt_market(view: MarketView, _: Fields) -> None:
@@ -191,7 +196,6 @@ APPLY_VENUE_EVENT: dict[int, tuple[np.dtype, Callable[[MarketView, Fields], None
     Event.FEES_SET: (PARAMETERS_EVENT, _set_fees),
     **dict.fromkeys((Event.UTILISATION_SET, Event.STRAIN_SET), (STRAIN_EVENT, _strain_region)),
     **dict.fromkeys((Event.FINANCING_SET, Event.FINANCING_RATED), (FINANCING_EVENT, _set_financing)),
-    Event.POSITION_SETTLED: (ACCOUNT_EVENT, _settle_position),
     Event.MARKET_HALTED: (TRANCHE_EVENT, _halt_market),
     Event.MARKET_RESUMED: (TRANCHE_EVENT, _resume_market),
     **APPLY_FORCED_EVENT,

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 
-from exchange.view import fills
 from tests.gateway.peer import connect
 
 SELL, BUY = "sell", "buy"
@@ -93,10 +92,10 @@ async def test_a_fill_is_told_on_its_channel_as_it_is_read_later(doors, traded):
     assert (await read(doors, alice))["fills"][-1] == told
 
 
-async def test_what_is_not_kept_any_more_is_refused_by_name(doors, traded, monkeypatch):
+async def test_what_is_not_kept_any_more_is_refused_by_name(doors, traded):
     alice, bob, _ = traded
     first = (await read(doors, alice))["fills"][0]
-    monkeypatch.setattr(fills, "TRADES_REMEMBERED", 3)
+    doors.exchange.view.store.counters["trades_kept"] = 3
     await doors.ask("POST", "/v1/orders", bob, {"symbol": doors.symbol, "price": "0.04", "side": BUY, "quantity": "1"})
     status, answer = await doors.ask("GET", f"/v1/fills?cursor={first['sequence'] - 1}", alice)
     assert (status, answer["error"]["code"], answer["error"]["param"]) == (410, "fills_not_kept", "cursor")

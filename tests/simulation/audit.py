@@ -80,7 +80,7 @@ class Audit:
                 order = self.view.order(told.order_id)
                 assert order is not None
                 assert (order.account_id, order.client_id) == (which.account_id, which.client_id)
-                assert self.view.order_by_client_id(which.account_id, which.client_id) is order
+                assert self.view.order_by_client_id(which.account_id, which.client_id) == order
 
     def _compare_view(self) -> None:
         expected = self._expected_views.pop(self.view.sequence, None)

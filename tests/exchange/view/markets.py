@@ -10,9 +10,11 @@ from exchange.venue.machine import FIGURES, Venue
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView, OrderView
+from exchange.view.columns.schema import Bounds
 from kernels.records import names_of
 from matching.export import level_rows
 from matching.schema import Side
+from tests.exchange.view.twin.market import ViewTwin, shown, shown_by_twin
 
 BUY, SELL = Side
 LIMITS = VenueLimits(instruments=64, orders=500, nodes=400, accounts=64, positions=500, client_ids=256)
@@ -26,17 +28,20 @@ CASH_NANO = 1_000_000 * 1_000_000_000
 MARGIN_PER_LOT_NANO = (40_000 + 8_000) * TICK_VALUE_NANO
 """What a lot at the mark requires until parameters come: the price may double or vanish, and a fifth is for spread."""
 SHOCKS_TICKS = [0, *(sign * size for size in range(1_000, 8_000, 1_000) for sign in (1, -1)), 500]
+COMPARED_TRADES_MAX = 100
+"""While there are fewer, every batch is compared with the twin."""
 ALICE, BOB, CAROL = 1, 2, 3
 WINDOW = 1
 """The instrument id of the first tranche listed."""
 
 
 class Market:
-    """A venue whose every batch goes to a view, as the exchange does it."""
+    """A venue whose every batch goes to a view, as the exchange does it, and to the view's slow twin."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds = Bounds()) -> None:  # noqa: B008
         self.venue = Venue(LIMITS)
-        self.view = MarketView()
+        self.view = MarketView(bounds)
+        self.twin = ViewTwin(bounds)
         self.sequence = 0
         self.time_ns = START_NS
         self.published: list[Published] = []
@@ -51,8 +56,17 @@ class Market:
         published = Published(first_sequence, self.time_ns, batch, events, self.venue.figures_after(events))
         self.sequence += len(batch)
         self.view.apply(published)
+        self.twin.apply(published)
+        if len(self.twin.tape) < COMPARED_TRADES_MAX:
+            self.compare()
         self.published.append(published)
         return published
+
+    def compare(self) -> None:
+        """The view shows what the twin shows."""
+        expected, found = shown_by_twin(self.twin), shown(self.view, self.twin)
+        for name in expected:
+            assert found[name] == expected[name], name
 
     def place(self, account_id: int, side: Side, price_ticks: int, quantity_lots: int, **terms: object) -> int:
         """Place one order in a batch of its own; return its id."""
@@ -69,10 +83,11 @@ def open_market(
     fees_ppm: tuple[int, int] = (0, 0),
     price_step_ticks: int = 100,
     terms: dict[str, int] | None = None,
+    bounds: Bounds = Bounds(),  # noqa: B008
     **auctions: int,
 ) -> Market:
     """Its windows are delivered if there are terms for it."""
-    market = Market()
+    market = Market(bounds)
     accounts = [commands.open_account(ALICE, "alice"), commands.open_account(BOB, "bob", 7)]
     accounts.append(commands.open_account(CAROL, "carol", 7))
     market.send(commands.define_region(1, "eu-fra"), *accounts)

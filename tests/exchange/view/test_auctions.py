@@ -112,6 +112,7 @@ def test_a_level_shows_the_clip_of_an_iceberg_and_the_order_all_of_it(market: Ma
     assert (order.display_lots, order.leaves_lots, order.filled_lots, order.quantity_lots) == (3, 6, 4, 10)
     assert_agrees_with_venue(market)
     market.send(commands.cancel(ALICE, order_id=order_id))
+    order = market.view.order(order_id)
     assert (order.status, order.leaves_lots) == (records.CANCELLED, 0)
     assert_agrees_with_venue(market)
 
@@ -133,8 +134,10 @@ def test_a_reduce_only_order_is_as_large_as_the_position(market: Market) -> None
     order = market.view.order(order_id)
     assert (order.quantity_lots, order.leaves_lots) == (4, 4)
     market.place(ALICE, SELL, 43_000, 3)
+    order = market.view.order(order_id)
     assert (order.quantity_lots, order.leaves_lots, order.status) == (1, 1, records.OPEN)
     market.place(ALICE, SELL, 43_000, 1)
+    order = market.view.order(order_id)
     assert (order.status, order.reason) == (records.CANCELLED, Reason.REDUCE_ONLY)
     assert_agrees_with_venue(market)
 
@@ -151,6 +154,7 @@ def test_quotes_are_orders_under_lasting_ids(market: Market) -> None:
         (6, 7, records.OPEN),
     ]
     market.place(BOB, SELL, 39_900, 2)
+    bid = market.view.order(bid.order_id)
     assert (bid.filled_lots, bid.leaves_lots) == (2, 3)
     assert_agrees_with_venue(market)
 
@@ -173,6 +177,7 @@ def test_a_quote_that_moves_begins_anew_and_one_that_is_replaced_by_its_id_does_
     assert (bid.filled_lots, bid.leaves_lots, bid.quantity_lots) == (2, 3, 5)
     assert_agrees_with_venue(market)
     market.send(commands.mass_quote(ALICE, [quote(4, 6)]))
+    bid = market.view.order(order_id)
     assert (bid.filled_lots, bid.leaves_lots, bid.quantity_lots) == (0, 4, 4)
     assert_agrees_with_venue(market)
 
@@ -188,11 +193,11 @@ def test_a_side_without_lots_is_taken_away_and_may_come_back(market: Market) -> 
 
 def test_a_basket_fills_its_legs_or_leaves_no_trace(market: Market) -> None:
     market.place(BOB, SELL, 40_000, 3)
-    before = len(market.view.orders.by_id)
+    before = len(market.view.finished_orders())
     market.send(commands.basket(ALICE, [commands.Leg(WINDOW, BUY, 40_000, 4)]))
-    assert len(market.view.orders.by_id) == before
+    assert len(market.view.finished_orders()) == before
     market.send(commands.basket(ALICE, [commands.Leg(WINDOW, BUY, 40_000, 3)], label=5))
-    leg = next(order for order in market.view.orders.by_id.values() if order.account_id == ALICE)
+    leg = next(order for order in market.view.finished_orders() if order.account_id == ALICE)
     assert (leg.status, leg.filled_lots, leg.label) == (records.FILLED, 3, 5)
     assert_agrees_with_venue(market)
 

@@ -1,13 +1,12 @@
 """The levels of a book, and which of them changed."""
 
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange import commands
-from exchange.view import market as market_module
-from exchange.view.books import BookSide
-from tests.exchange.view.markets import ALICE, BOB, BUY, SELL, WINDOW, Market
+from exchange.view.columns.schema import Bounds
+from matching.schema import Side
+from tests.exchange.view.markets import ALICE, BOB, BUY, SELL, WINDOW, Market, open_market
 
 
 def test_resting_orders_add_up_at_their_level(market: Market) -> None:
@@ -54,22 +53,29 @@ def test_touched_levels_tell_what_is_left_of_them(market: Market) -> None:
     assert (tranche.book.take_changes(), market.view.take_changed()) == ({}, [])
 
 
-def test_changes_that_nobody_reads_do_not_pile_up(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(market_module, "UNREAD_EVENTS_MAX", 2)  # a batch has two, one for its time
+def test_changes_that_nobody_reads_do_not_pile_up() -> None:
+    market = open_market(bounds=Bounds(unread_events=2))  # a batch has two, one for its time
+    market.view.take_changed()
     for price_ticks in (39_000, 39_100, 39_200, 39_300):
         market.place(ALICE, BUY, price_ticks, 1)
     assert market.view.tranches[WINDOW].book.take_changes() == {(BUY, 39_200): 1, (BUY, 39_300): 1}
 
 
-@given(st.sampled_from([-1, +1]), st.lists(st.lists(st.integers(1, 30), max_size=20), max_size=8))
-def test_prices_are_best_first_whatever_came_and_went_since_somebody_asked(
-    best_sign: int, rounds: list[list[int]]
-) -> None:
+@settings(max_examples=20)
+@given(st.sampled_from([BUY, SELL]), st.lists(st.lists(st.integers(1, 30), max_size=12), max_size=5))
+def test_prices_are_best_first_whatever_came_and_went_since_somebody_asked(side: Side, rounds: list[list[int]]) -> None:
     """Each price of a round brings an order to its level, or takes the level's last one away."""
-    side = BookSide(best_sign)
+    market = open_market()
+    ids: dict[int, int] = {}
+    shown = market.view.tranches[WINDOW].book.sides[side]
     for prices in rounds:
-        for price_ticks in prices:
-            is_there = price_ticks in side.orders
-            side.change(price_ticks, -7 if is_there else +7, -1 if is_there else +1)
-        assert list(side.best_first()) == sorted(side.lots, reverse=best_sign < 0)
-        assert side.best_ticks() == next(side.best_first(), None)
+        for place in prices:
+            price_ticks = 40_000 + 100 * place
+            if price_ticks in ids:
+                market.send(commands.cancel(ALICE, order_id=ids.pop(price_ticks)))
+            else:
+                ids[price_ticks] = market.place(ALICE, side, price_ticks, 7)
+        assert list(shown.best_first()) == sorted(ids, reverse=side == BUY)
+        assert shown.best_ticks() == next(shown.best_first(), None)
+        assert dict(shown.lots) == dict.fromkeys(ids, 7)
+        assert [shown.lots.get(price_ticks) for price_ticks in (-1, 1, 1 << 40)] == [None] * 3

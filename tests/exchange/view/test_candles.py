@@ -5,6 +5,8 @@ import pytest
 from exchange.symbols import NANO_PER_S
 from exchange.view import MarketView, candles
 from exchange.view.candles import Candle
+from exchange.view.columns.reading import drop_tranche
+from exchange.view.columns.schema import Bounds
 from tests.exchange.view.markets import ALICE, BOB, BUY, SELL, START_NS, WINDOW, Market, open_market
 
 MINUTE_S, FIVE_MINUTES_S, HOUR_S = candles.INTERVALS_S.values()
@@ -50,9 +52,8 @@ def test_longer_candles_hold_the_same_trades(market: Market) -> None:
     assert (hour.start_s % HOUR_S, hour.trades, hour.lots, hour.open_ticks) == (0, 5, 15, 40_000)
 
 
-def test_the_latest_candles_are_kept(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(candles, "CANDLES_KEPT", 2)
-    short = open_market()
+def test_the_latest_candles_are_kept() -> None:
+    short = open_market(bounds=Bounds(candles=2))
     for minute in range(4):
         trade(short, 60 * minute + 1, 40_000, 1)
     starts = [each.start_s - START_S for each in short.view.candles.latest(WINDOW, MINUTE_S)]
@@ -61,12 +62,14 @@ def test_the_latest_candles_are_kept(market: Market, monkeypatch: pytest.MonkeyP
 
 def test_candles_come_back_with_a_snapshot_of_the_view(market: Market) -> None:
     loaded = MarketView.load(market.view.dump())
-    assert loaded.candles == market.view.candles
-    for view in (loaded, market.view):
-        view.candles.add(WINDOW, START_NS + 311 * NANO_PER_S, 44_000, 1)
+    market.send(time_ns=START_NS + 311 * NANO_PER_S)
+    market.place(ALICE, SELL, 44_000, 1)
+    market.place(BOB, BUY, 44_000, 1)
+    for batch in market.published[-3:]:
+        loaded.apply(batch)
     assert loaded.candles.latest(WINDOW, MINUTE_S) == market.view.candles.latest(WINDOW, MINUTE_S)
 
 
 def test_a_tranche_that_is_dropped_takes_its_candles_along(market: Market) -> None:
-    market.view.candles.drop_tranche(WINDOW)
+    drop_tranche(market.view.store.columns, market.view.store.row_of(WINDOW))
     assert market.view.candles.latest(WINDOW, MINUTE_S) == []

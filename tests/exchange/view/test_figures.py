@@ -1,12 +1,14 @@
 """The money of accounts: what the venue left of it, and what readers make of that."""
 
+import numpy as np
 import pytest
 
 from exchange import commands
 from exchange.published import Published
+from exchange.venue.machine import FIGURES
 from exchange.view import MarketView
 from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
-from exchange.view.records import AccountView
+from risk.schema import Standing
 from tests.exchange.view.markets import (
     ALICE,
     BOB,
@@ -68,8 +70,10 @@ def test_a_new_mark_moves_equity_and_no_cash(market: Market) -> None:
 def test_only_free_cash_is_withdrawable(
     cash_nano: int, unsettled_nano: int, margin_nano: int, free_nano: int, withdrawable_nano: int
 ) -> None:
-    account = AccountView(1, "alice", 0, cash_nano, unsettled_nano, margin_nano)
-    balances = MarketView(accounts={1: account}).balances(1)
+    market = open_market()
+    figures = np.array([(ALICE, Standing.SOUND, cash_nano, unsettled_nano, margin_nano, 0, 0)], FIGURES)
+    market.view.set_figures(figures)
+    balances = market.view.balances(ALICE)
     assert (balances.equity_nano, balances.margin_nano) == (cash_nano + unsettled_nano, margin_nano)
     assert (balances.free_nano, balances.withdrawable_nano) == (free_nano, withdrawable_nano)
 

@@ -4,13 +4,13 @@ import pytest
 
 from exchange.symbols import NANO_PER_S
 from exchange.view import MarketView, fills
+from exchange.view.columns.schema import Bounds
 from tests.exchange.view.markets import (
     ALICE,
     BOB,
     BUY,
     CAROL,
     SELL,
-    WINDOW,
     Market,
     assert_agrees_with_venue,
     open_market,
@@ -22,8 +22,12 @@ OPENING_S = 60
 
 @pytest.fixture
 def market() -> Market:
+    return traded_market()
+
+
+def traded_market(bounds: Bounds = Bounds()) -> Market:  # noqa: B008
     """Alice offers, and takes as well; every trade costs the taker something and brings the maker something."""
-    opened = open_market(fees_ppm=(MAKER_PPM, TAKER_PPM))
+    opened = open_market(fees_ppm=(MAKER_PPM, TAKER_PPM), bounds=bounds)
     opened.place(ALICE, SELL, 40_000, 3, client_id="offer")
     opened.place(BOB, BUY, 40_000, 2, client_id="take")
     opened.place(CAROL, SELL, 39_000, 1)
@@ -54,7 +58,7 @@ def test_an_account_that_trades_with_itself_has_two_fills_of_one_trade() -> None
     market.place(ALICE, SELL, 40_000, 1)
     market.place(ALICE, BUY, 40_000, 1, self_trade=0)
     taken, made = market.view.fills.of_account(ALICE)
-    assert taken.trade is made.trade
+    assert taken.trade == made.trade
     assert [(fill.side, fill.liquidity) for fill in (taken, made)] == [(BUY, "taker"), (SELL, "maker")]
 
 
@@ -75,32 +79,31 @@ def test_fills_are_read_from_any_trade_on(market: Market) -> None:
     assert names_of(market.view, ALICE, (first[0] - 1, 0)) == [first, second]
 
 
-def test_what_is_forgotten_is_forgotten_by_name(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fills, "TRADES_REMEMBERED", 2)
+def test_what_is_forgotten_is_forgotten_by_name() -> None:
+    market = traded_market(Bounds(trades=2, tape=2))
     first, second = names_of(market.view, ALICE)
     market.place(BOB, BUY, 40_000, 1)  # the third trade: the first one goes
     kept = market.view.fills
-    assert len(kept.remembered) == 2
+    assert len(kept) == 2
     assert names_of(market.view, ALICE)[0] == second
     assert kept.reaches_back_to(ALICE, first)
     assert not kept.reaches_back_to(ALICE, (first[0] - 1, 0))
     assert kept.reaches_back_to(CAROL, (0, 0))  # nothing of hers is missing
 
 
-def test_fills_come_back_with_a_snapshot_of_the_view(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fills_come_back_with_a_snapshot_of_the_view() -> None:
+    market = traded_market(Bounds(trades=2, tape=2))
     assert_agrees_with_venue(market)
-    monkeypatch.setattr(fills, "TRADES_REMEMBERED", 2)
     market.place(BOB, BUY, 40_000, 1)
     loaded = MarketView.load(market.view.dump())
     assert loaded == market.view
     assert names_of(loaded, ALICE) == names_of(market.view, ALICE)
-    assert loaded.fills.forgotten.keys() == {ALICE, BOB}
+    assert [loaded.fills.forgotten(each) != (0, 0) for each in (ALICE, BOB, CAROL)] == [True, True, False]
 
 
 def test_a_view_of_before_there_were_fills_says_from_where_it_has_them() -> None:
-    kept = fills.Fills()
-    kept.load(None, 100)
+    kept = MarketView().fills
+    kept.begins_after = (100, fills.INDEX_END)
     assert kept.reaches_back_to(ALICE, (100, fills.INDEX_END))
     assert not kept.reaches_back_to(ALICE, (100, 0))
     assert list(kept.of_account(ALICE)) == []
-    assert WINDOW not in kept.of_accounts

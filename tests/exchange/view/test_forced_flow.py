@@ -1,19 +1,16 @@
 """What readers see of accounts that have too little: standings, forced orders, deleveraging, the insurance fund."""
 
 import numpy as np
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange import commands
-from exchange.forward import read_view
 from exchange.published import Published
 from exchange.symbols import NANO_PER_S
 from exchange.venue.schema import Event, Reason
 from exchange.view import MarketView
-from exchange.view.records import KILLED, AccountView
-from exchange.view.storage import LENGTH_BYTES
+from exchange.view.records import KILLED, maintenance_of
 from matching.schema import Side, TimeInForce, quote_order_id
 from risk.schema import Standing
 from tests.exchange.view.markets import (
@@ -65,19 +62,18 @@ def test_a_standing_is_told_with_the_money() -> None:
 
 @pytest.mark.parametrize("margin_nano", [0, 1, 2, 4, 5, 6, 999_999, 1_000_001, MARGIN_NANO, (1 << 62) - 1])
 def test_maintenance_is_six_tenths_of_the_margin_rounded_up(margin_nano: int) -> None:
-    view = MarketView(accounts={1: AccountView(1, "alice", 0, margin_nano=margin_nano)})
-    assert view.balances(1).maintenance_nano == (margin_nano * 6 + 9) // 10
+    assert maintenance_of(margin_nano) == (margin_nano * 6 + 9) // 10
 
 
 def test_a_forced_order_is_an_order_of_its_owner() -> None:
     market = troubled_market()
     bid = market.place(CAROL, BUY, CLOSING_TICKS, 12)
     mark(market, CLOSING_TICKS)
-    (forced,) = [order for order in market.view.orders.finished if order.is_forced]
+    (forced,) = [order for order in market.view.finished_orders() if order.is_forced]
     assert (forced.account_id, forced.side, forced.quantity_lots, forced.filled_lots) == (ALICE, SELL, 20, 12)
     assert (forced.status, forced.reason) == (KILLED, Reason.IMMEDIATE_REMAINDER)
     assert forced.time_in_force == TimeInForce.IOC
-    assert market.view.order(forced.order_id) is forced
+    assert market.view.order(forced.order_id) == forced
     assert not market.view.order(bid).is_forced
     assert lots(market, ALICE) == LOTS - 12
     assert market.view.tape[-1].quantity_lots == 12
@@ -105,7 +101,7 @@ def test_deleveraging_moves_both_positions_and_is_no_trade() -> None:
     assert Event.DELEVERAGED in batch.events["kind"]
     assert (lots(market, ALICE), lots(market, BOB)) == (0, 0)
     assert (market.view.trades, len(market.view.tape)) == (trades, trades)
-    assert not any(order.is_forced for order in market.view.orders.finished)
+    assert not any(order.is_forced for order in market.view.finished_orders())
     assert_agrees_with_venue(market)
 
 
@@ -174,28 +170,6 @@ def assert_the_same_when_replayed(market: Market) -> None:
     replayed.set_figures(market.venue.figures_of_all())
     assert replayed == market.view
     assert replayed.dump() == market.view.dump()
-
-
-def test_a_dump_from_before_there_was_a_fund_loads_with_none_and_with_sound_accounts() -> None:
-    market = troubled_market(endowment_nano=5)
-    mark(market, CALLED_TICKS)
-    loaded = read_view(dump_of_old(market.view))
-    assert (loaded.fund_nano, loaded.accounts[ALICE].standing) == (0, Standing.SOUND)
-    loaded.fund_nano, loaded.accounts[ALICE].standing = 5, int(Standing.CALLED)
-    assert loaded == market.view
-
-
-def dump_of_old(view: MarketView) -> bytes:
-    """The dump of a view without standings and fund."""
-    dump = bytes(view.dump())
-    end = LENGTH_BYTES + int.from_bytes(dump[:LENGTH_BYTES], "little")
-    document = orjson.loads(dump[LENGTH_BYTES:end])
-    del document["counters"]["fund_nano"]
-    place = document["columns"]["account"].index("standing")
-    for row in (document["columns"]["account"], *(account[0] for account in document["accounts"])):
-        del row[place]
-    head = orjson.dumps(document)
-    return len(head).to_bytes(LENGTH_BYTES, "little") + head + dump[end:]
 
 
 def whole_story() -> Market:

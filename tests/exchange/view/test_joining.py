@@ -49,7 +49,7 @@ def come_to_auction(market: Market) -> None:
 
 
 def forced_order(market: Market) -> OrderView:
-    (forced,) = [order for order in market.view.orders.finished if order.is_forced]
+    (forced,) = [order for order in market.view.finished_orders() if order.is_forced]
     return forced
 
 

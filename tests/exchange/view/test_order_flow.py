@@ -49,7 +49,7 @@ def test_a_replace_to_another_price_moves_the_lots(market: Market) -> None:
     assert market.book() == ([], [(42_000, 12, 1)])
     order = market.view.order(order_id)
     assert (order.price_ticks, order.quantity_lots, order.leaves_lots, order.status) == (42_000, 12, 12, records.OPEN)
-    assert market.view.order_by_client_id(ALICE, "mover") is order
+    assert market.view.order_by_client_id(ALICE, "mover") == order
 
 
 def test_a_replace_that_trades_counts_what_was_filled_before(market: Market) -> None:

@@ -1,19 +1,18 @@
 """Orders by their ids, and how long they are kept."""
 
-import pytest
-
 from exchange import commands
 from exchange.symbols import NANO_PER_S
 from exchange.venue.schema import Reject
-from exchange.view import MarketView, orders, records
+from exchange.view import MarketView, records
+from exchange.view.columns.schema import Bounds
 from matching.schema import TimeInForce
-from tests.exchange.view.markets import ALICE, BOB, BUY, WINDOW, Market
+from tests.exchange.view.markets import ALICE, BOB, BUY, WINDOW, Market, open_market
 
 
 def test_a_client_id_finds_the_order_of_that_account_alone(market: Market) -> None:
     order_id = market.place(ALICE, BUY, 39_000, 1, client_id="a-client-id-of-the-longest-length-36")
     order = market.view.order_by_client_id(ALICE, "a-client-id-of-the-longest-length-36")
-    assert order is market.view.order(order_id)
+    assert order == market.view.order(order_id)
     assert order.symbol == market.view.tranches[WINDOW].symbol
     assert market.view.order_by_client_id(BOB, "a-client-id-of-the-longest-length-36") is None
     assert market.view.order_by_client_id(ALICE, "") is None
@@ -30,7 +29,7 @@ def test_a_refused_order_is_found_by_its_client_id_alone(market: Market) -> None
 
 def test_a_refused_order_without_a_client_id_is_not_kept(market: Market) -> None:
     order_id = market.place(ALICE, BUY, 39_001, 4)
-    assert (market.view.order(order_id), len(market.view.orders.finished)) == (None, 0)
+    assert (market.view.order(order_id), len(market.view.finished_orders())) == (None, 0)
 
 
 def test_a_command_that_comes_again_changes_nothing(market: Market) -> None:
@@ -63,22 +62,17 @@ def test_open_orders_are_listed_oldest_first(market: Market) -> None:
     assert market.view.open_orders(99) == []
 
 
-def test_the_oldest_finished_orders_are_forgotten_with_their_client_ids(
-    market: Market, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(orders, "FINISHED_ORDERS_KEPT", 2)
+def test_the_oldest_finished_orders_are_forgotten_with_their_client_ids() -> None:
+    market = open_market(bounds=Bounds(finished_orders=2))
     resting = market.place(ALICE, BUY, 30_000, 1, client_id="resting")
     ids = [market.place(ALICE, BUY, 39_000, 1, client_id=f"c{n}", time_in_force=TimeInForce.IOC) for n in range(3)]
     assert [market.view.order(order_id) is None for order_id in [resting, *ids]] == [False, True, False, False]
     assert market.view.order_by_client_id(ALICE, "c0") is None
     assert market.view.order_by_client_id(ALICE, "c1").order_id == ids[1]
-    assert len(market.view.orders.by_client) == 3
 
 
-def test_forgetting_an_order_leaves_its_client_id_to_a_newer_one(
-    market: Market, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(orders, "FINISHED_ORDERS_KEPT", 1)
+def test_forgetting_an_order_leaves_its_client_id_to_a_newer_one() -> None:
+    market = open_market(bounds=Bounds(finished_orders=1))
     forgotten = market.place(ALICE, BUY, 39_000, 4, client_id="twice", time_in_force=TimeInForce.IOC)
     market.send(time_ns=market.time_ns + 121 * NANO_PER_S)
     renewed = market.place(ALICE, BUY, 39_000, 4, client_id="twice")

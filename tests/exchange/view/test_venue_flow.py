@@ -6,7 +6,8 @@ from exchange import commands, staff_commands
 from exchange.symbols import NANO_PER_S
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Reason, Tier
-from exchange.view import Financing, RegionStrain, venue_flow
+from exchange.view import Financing, RegionStrain
+from exchange.view.columns.schema import Bounds
 from tests.exchange.view.markets import (
     ALICE,
     BOB,
@@ -152,9 +153,8 @@ def test_gate_closure_turns_positions_into_cash(market: Market) -> None:
     assert_agrees_with_venue(market)
 
 
-def test_tranches_are_dropped_some_time_after_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(venue_flow, "ENDED_TRANCHES_KEPT", 2)
-    market = open_market(horizon_s=6 * HOUR_S)
+def test_tranches_are_dropped_some_time_after_their_end() -> None:
+    market = open_market(horizon_s=6 * HOUR_S, bounds=Bounds(ended_tranches=2))
     order_id = market.place(ALICE, BUY, 39_000, 1)
     symbol = market.view.tranches[WINDOW].symbol
     for hour in range(1, 6):

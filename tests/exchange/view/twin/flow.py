@@ -1,10 +1,6 @@
-"""What each event of matching does to the read model: orders, levels of the book, positions, the tape.
+"""What each event of matching does to the read model, in the slow, obvious way: objects in dictionaries.
 
-An order is entered when its command's first event is no refusal, and joins its account's resting orders when it rests.
-What is left of an incoming order, and its total, are told by the outcome; until then only its fills are counted. Levels
-follow `matching.schema.LEVEL_EFFECT`: each function below that moves a level says so by calling `_move_level`.
-
-What happens all the time reads its event by unpacking it, all else by name (`_by_name`), which takes longer.
+The compiled code of `exchange.view.columns` is compared with it, batch by batch.
 """
 
 from __future__ import annotations
@@ -12,25 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from exchange.venue.schema import Command, Reason, Reject
-from exchange.view.batches import BatchReader, OrderEvent
-from exchange.view.fills import Execution
-from exchange.view.records import (
-    CANCELLED,
-    FILLED,
-    KILLED,
-    OPEN,
-    REJECTED,
-    AccountView,
-    OrderView,
-    PositionView,
-    TradeView,
-    TrancheView,
-)
-from matching.schema import EventKind, OrderFlag, Side, quote_order_id
+from exchange.venue.schema import Command, Event, Reason, Reject
+from exchange.view.batches import OrderEvent
+from exchange.view.records import CANCELLED, FILLED, KILLED, OPEN, REJECTED, OrderView, TradeView
+from matching.schema import EventKind, OrderFlag, Side, TimeInForce, quote_order_id
+from tests.exchange.view.twin.reader import TwinReader
+from tests.exchange.view.twin.records import Execution, TwinAccount, TwinPosition, TwinTranche
 
 if TYPE_CHECKING:
-    from exchange.view.market import MarketView
+    from tests.exchange.view.twin.market import ViewTwin
 
 _BUY = int(Side.BUY)
 _NO_REASON = int(Reason.NONE)
@@ -41,12 +27,12 @@ _LOTS = OrderEvent._fields.index("quantity_lots")
 _NAMELESS_REJECTS = frozenset({Reject.CLIENT_ID_REUSED, Reject.INCOMPLETE_GROUP})
 
 
-def begin_order(view: MarketView, reader: BatchReader, sequence: int) -> None:
+def begin_order(view: ViewTwin, reader: TwinReader, sequence: int) -> None:
     """A new order was taken; its events follow."""
     view.orders.add(_new_order(view, reader, sequence))
 
 
-def reject_order(view: MarketView, reader: BatchReader, event: OrderEvent) -> None:
+def reject_order(view: ViewTwin, reader: TwinReader, event: OrderEvent) -> None:
     """A new order was refused: whoever asks for its client id learns why."""
     if event.reason in _NAMELESS_REJECTS or not reader.head(event.sequence).continuations:
         return
@@ -58,7 +44,7 @@ def reject_order(view: MarketView, reader: BatchReader, event: OrderEvent) -> No
         view.orders.add_rejected(order)
 
 
-def begin_quotes(view: MarketView, reader: BatchReader, sequence: int) -> None:
+def begin_quotes(view: ViewTwin, reader: TwinReader, sequence: int) -> None:
     """A mass quote was taken: its new quotes are orders from now on, those that rest take over its terms.
 
     A quote that loses its place starts anew: what was filled of it before counts no more.
@@ -69,7 +55,7 @@ def begin_quotes(view: MarketView, reader: BatchReader, sequence: int) -> None:
         for side, name in ((Side.BUY, "bid"), (Side.SELL, "ask")):
             price_ticks, lots = quote[f"{name}_ticks"], quote[f"{name}_lots"]
             order_id = quote_order_id(head.account_id, quote["instrument_id"], side)
-            order = view.orders.find(order_id, view.accounts)
+            order = view.orders.find(order_id)
             if order is not None and order.status == OPEN:
                 order.label, order.session_id, order.flags = head.label, head.session_id, flags
                 keeps_place = order.price_ticks == price_ticks and order.leaves_lots >= lots
@@ -80,7 +66,7 @@ def begin_quotes(view: MarketView, reader: BatchReader, sequence: int) -> None:
                 view.orders.add(entered_order(view, sequence, (*terms, *described)))
 
 
-def begin_basket(view: MarketView, reader: BatchReader, sequence: int) -> None:
+def begin_basket(view: ViewTwin, reader: TwinReader, sequence: int) -> None:
     """A basket was taken: each leg is an order, filled before the command ends."""
     head = reader.head(sequence)
     for leg in reader.entries(sequence, Command.LEG):
@@ -90,7 +76,7 @@ def begin_basket(view: MarketView, reader: BatchReader, sequence: int) -> None:
         view.orders.add(entered_order(view, sequence, (*terms, *price, *described)))
 
 
-def _new_order(view: MarketView, reader: BatchReader, sequence: int) -> OrderView:
+def _new_order(view: ViewTwin, reader: TwinReader, sequence: int) -> OrderView:
     """The order that a PLACE brings."""
     (
         _,
@@ -120,7 +106,7 @@ def _new_order(view: MarketView, reader: BatchReader, sequence: int) -> OrderVie
     return order
 
 
-def entered_order(view: MarketView, sequence: int, terms: tuple[int, ...]) -> OrderView:
+def entered_order(view: ViewTwin, sequence: int, terms: tuple[int, ...]) -> OrderView:
     """A new order, of which nothing has happened yet."""
     order_id, account_id, instrument_id, side, price_ticks, lots, time_in_force, flags, label, session_id = terms
     tranche = view.tranches.get(instrument_id)
@@ -151,7 +137,7 @@ def entered_order(view: MarketView, sequence: int, terms: tuple[int, ...]) -> Or
     )
 
 
-def _rested(view: MarketView, event: tuple) -> None:
+def _rested(view: ViewTwin, event: tuple) -> None:
     """RESTED, REPLACED: an order joins the book, perhaps again."""
     _, side, _, instrument_id, sequence, order_id, _, account_id, _, price_ticks, _, lots, leaves_lots = event
     order = _changed_order(view, order_id, sequence)
@@ -162,7 +148,7 @@ def _rested(view: MarketView, event: tuple) -> None:
     _move_level(view, instrument_id, side, price_ticks, lots, 1, sequence)
 
 
-def _filled(view: MarketView, event: tuple) -> None:
+def _filled(view: ViewTwin, event: tuple) -> None:
     """Nothing is left of an incoming order; its trades came before."""
     _, _, reason, _, sequence, order_id, _, _, _, price_ticks, _, _, _ = event
     order = _changed_order(view, order_id, sequence)
@@ -171,7 +157,7 @@ def _filled(view: MarketView, event: tuple) -> None:
     _finish(view, order, FILLED, reason)
 
 
-def _killed(view: MarketView, event: tuple) -> None:
+def _killed(view: ViewTwin, event: tuple) -> None:
     """The rest of an incoming order was given up."""
     _, _, reason, _, sequence, order_id, _, _, _, price_ticks, _, lots, _ = event
     order = _changed_order(view, order_id, sequence)
@@ -180,7 +166,7 @@ def _killed(view: MarketView, event: tuple) -> None:
     _finish(view, order, KILLED, reason)
 
 
-def _cancelled(view: MarketView, event: tuple) -> None:
+def _cancelled(view: ViewTwin, event: tuple) -> None:
     """A resting order left the book for good."""
     _, side, reason, instrument_id, sequence, order_id, _, _, _, price_ticks, _, lots, _ = event
     order = _changed_order(view, order_id, sequence)
@@ -188,14 +174,14 @@ def _cancelled(view: MarketView, event: tuple) -> None:
     _finish(view, order, CANCELLED, reason)
 
 
-def _withdrawn(view: MarketView, event: tuple) -> None:
+def _withdrawn(view: ViewTwin, event: tuple) -> None:
     """A resting order left the book to be matched anew; it ends or rests again within the same command."""
     _, side, _, instrument_id, sequence, order_id, _, _, _, price_ticks, _, lots, _ = event
     _changed_order(view, order_id, sequence)
     _move_level(view, instrument_id, side, price_ticks, -lots, -1, sequence)
 
 
-def _traded(view: MarketView, event: tuple) -> None:
+def _traded(view: ViewTwin, event: tuple) -> None:
     """The incoming order took lots from a resting one, at the resting one's price."""
     _, side, _, _, sequence, order_id, _, _, _, _, _, lots, _ = event
     taker = _changed_order(view, order_id, sequence)
@@ -208,7 +194,7 @@ def _traded(view: MarketView, event: tuple) -> None:
 
 
 def _record_trade(
-    view: MarketView, event: tuple, taker_side: int | None, order: OrderView, counter_order: OrderView
+    view: ViewTwin, event: tuple, taker_side: int | None, order: OrderView, counter_order: OrderView
 ) -> None:
     """The tape, the fills and the positions of both accounts."""
     _, side, _, instrument_id, sequence, _, _, account_id, counter_account_id, price_ticks, index, lots, _ = event
@@ -242,7 +228,7 @@ def _record_trade(
     move_position(view.accounts[counter_account_id], tranche, -bought_lots, -cost_nano)
 
 
-def _prevented(view: MarketView, event: tuple) -> None:
+def _prevented(view: ViewTwin, event: tuple) -> None:
     """Self-trade prevention took lots off both orders instead of a trade."""
     maker = _take_from_maker(view, event)
     maker.quantity_lots -= event[_LOTS]
@@ -250,7 +236,7 @@ def _prevented(view: MarketView, event: tuple) -> None:
         _finish(view, maker, CANCELLED, int(Reason.SELF_TRADE))
 
 
-def _reduced(view: MarketView, event: OrderEvent) -> None:
+def _reduced(view: ViewTwin, event: OrderEvent) -> None:
     """A resting order became smaller, perhaps by nothing, and kept its place."""
     order = _changed_order(view, event.order_id, event.sequence)
     order.leaves_lots = event.leaves_lots
@@ -259,33 +245,33 @@ def _reduced(view: MarketView, event: OrderEvent) -> None:
         _move_by_event(view, event, orders=0)
 
 
-def _refreshed(view: MarketView, event: OrderEvent) -> None:
+def _refreshed(view: ViewTwin, event: OrderEvent) -> None:
     """The next clip of an iceberg: what it shows and what it holds in reserve are the same lots."""
     _changed_order(view, event.order_id, event.sequence)
     _move_level(view, event.instrument_id, event.side, event.price_ticks, event.quantity_lots, 0, event.sequence)
 
 
-def _reserve_removed(view: MarketView, event: OrderEvent) -> None:
+def _reserve_removed(view: ViewTwin, event: OrderEvent) -> None:
     """Lots of an iceberg went that no level showed."""
     order = _changed_order(view, event.order_id, event.sequence)
     order.leaves_lots = event.leaves_lots
 
 
-def _trimmed(view: MarketView, event: OrderEvent) -> None:
+def _trimmed(view: ViewTwin, event: OrderEvent) -> None:
     """An incoming reduce-only order became as small as the position."""
     order = _changed_order(view, event.order_id, event.sequence)
     order.leaves_lots = event.leaves_lots
     order.quantity_lots = order.filled_lots + event.leaves_lots
 
 
-def _allotted(view: MarketView, event: OrderEvent) -> None:
+def _allotted(view: ViewTwin, event: OrderEvent) -> None:
     """Lots left the book to trade in an auction; the trades follow."""
     order = _changed_order(view, event.order_id, event.sequence)
     order.leaves_lots = event.leaves_lots
     _move_by_event(view, event, orders=0 if event.leaves_lots else -1)
 
 
-def _auction_traded(view: MarketView, event: OrderEvent) -> None:
+def _auction_traded(view: ViewTwin, event: OrderEvent) -> None:
     """A buyer and a seller traded allotted lots at the auction's price."""
     bought = _changed_order(view, event.order_id, event.sequence)
     sold = _changed_order(view, event.counter_order_id, event.sequence)
@@ -296,7 +282,7 @@ def _auction_traded(view: MarketView, event: OrderEvent) -> None:
     _record_trade(view, event, None, bought, sold)
 
 
-def _told_of_auction(view: MarketView, event: OrderEvent) -> None:
+def _told_of_auction(view: ViewTwin, event: OrderEvent) -> None:
     """INDICATIVE, UNCROSSED: what an auction would give now; when it is over, nothing."""
     tranche = view.tranches[event.instrument_id]
     is_over = event.kind == EventKind.UNCROSSED
@@ -306,11 +292,11 @@ def _told_of_auction(view: MarketView, event: OrderEvent) -> None:
     view.changed[tranche.instrument_id] = tranche
 
 
-def _by_name(apply: Callable[[MarketView, OrderEvent], None]) -> Callable[[MarketView, tuple], None]:
+def _by_name(apply: Callable[[ViewTwin, OrderEvent], None]) -> Callable[[ViewTwin, tuple], None]:
     return lambda view, event: apply(view, OrderEvent._make(event))
 
 
-APPLY_ORDER_EVENT: dict[int, Callable[[MarketView, tuple], None]] = {
+APPLY_ORDER_EVENT: dict[int, Callable[[ViewTwin, tuple], None]] = {
     int(kind): apply
     for kind, apply in {
         EventKind.RESTED: _rested,
@@ -333,17 +319,15 @@ APPLY_ORDER_EVENT: dict[int, Callable[[MarketView, tuple], None]] = {
 }
 
 
-def _changed_order(view: MarketView, order_id: int, sequence: int) -> OrderView:
+def _changed_order(view: ViewTwin, order_id: int, sequence: int) -> OrderView:
     order = view.orders.by_id.get(order_id)
-    if order is None or order.status != OPEN:
-        order = view.order(order_id)  # a packed one
-        assert order is not None, f"order {order_id} rests, and the view does not know it"
+    assert order is not None, f"order {order_id} rests, and the view does not know it"
     order.updated_ns = view.time_ns
     order.sequence = sequence
     return order
 
 
-def _take_from_maker(view: MarketView, event: tuple) -> OrderView:
+def _take_from_maker(view: ViewTwin, event: tuple) -> OrderView:
     """Take lots off a resting order and its level."""
     _, side, _, instrument_id, sequence, _, maker_id, _, _, price_ticks, _, lots, _ = event
     maker = _changed_order(view, maker_id, sequence)
@@ -353,23 +337,23 @@ def _take_from_maker(view: MarketView, event: tuple) -> OrderView:
     return maker
 
 
-def _move_by_event(view: MarketView, event: OrderEvent, orders: int) -> None:
+def _move_by_event(view: ViewTwin, event: OrderEvent, orders: int) -> None:
     """Take an event's lots off the level of its own order."""
     lots = -event.quantity_lots
     _move_level(view, event.instrument_id, event.side, event.price_ticks, lots, orders, event.sequence)
 
 
 def _move_level(
-    view: MarketView, instrument_id: int, side: int, price_ticks: int, lots: int, orders: int, sequence: int
+    view: ViewTwin, instrument_id: int, side: int, price_ticks: int, lots: int, orders: int, sequence: int
 ) -> None:
     """Change a level, and the count of resting orders."""
     tranche = view.changed[instrument_id] = view.tranches[instrument_id]
-    tranche.book.sides[side].change(price_ticks, lots, orders)
-    tranche.book.sequence = sequence
+    tranche.sides[side].change(price_ticks, lots, orders)
+    tranche.book_sequence = sequence
     view.resting_orders += orders
 
 
-def _finish(view: MarketView, order: OrderView, status: str, reason: int) -> None:
+def _finish(view: ViewTwin, order: OrderView, status: str, reason: int) -> None:
     order.status = status
     order.reason = reason
     order.leaves_lots = 0
@@ -377,10 +361,40 @@ def _finish(view: MarketView, order: OrderView, status: str, reason: int) -> Non
     view.orders.finish(order)
 
 
-def move_position(account: AccountView, tranche: TrancheView, lots: int, cost_nano: int) -> None:
+def move_position(account: TwinAccount, tranche: TwinTranche, lots: int, cost_nano: int) -> None:
     """An account gets lots of a tranche, or gives them when negative, at their signed cost."""
     position = account.positions.get(tranche.instrument_id)
     if position is None:
-        position = account.positions[tranche.instrument_id] = PositionView(tranche)
+        position = account.positions[tranche.instrument_id] = TwinPosition(tranche)
     position.lots += lots
     position.cost_nano += cost_nano
+
+
+def send_forced_order(view: ViewTwin, event: OrderEvent) -> None:
+    """The venue brings an order of an account's; one that joins an auction waits there for the others."""
+    is_collecting = view.tranches[event.instrument_id].is_collecting
+    time_in_force = int(TimeInForce.GTC if is_collecting else TimeInForce.IOC)
+    terms = (event.order_id, event.account_id, event.instrument_id, event.side)
+    price = (event.price_ticks, event.quantity_lots)
+    view.orders.add(entered_order(view, event.sequence, (*terms, *price, time_in_force, 0, 0, 0)))
+
+
+def deleverage(view: ViewTwin, event: OrderEvent) -> None:
+    """Two positions shrink against each other, and nothing traded."""
+    tranche = view.tranches[event.instrument_id]
+    lots = event.quantity_lots if event.side == Side.BUY else -event.quantity_lots
+    cost_nano = event.price_ticks * lots * tranche.tick_value_nano
+    move_position(view.accounts[event.account_id], tranche, lots, cost_nano)
+    move_position(view.accounts[event.counter_account_id], tranche, -lots, -cost_nano)
+
+
+def settle_position(view: ViewTwin, event: OrderEvent) -> None:
+    """A position is gone."""
+    del view.accounts[event.account_id].positions[event.instrument_id]
+
+
+APPLY_ORDER_EVENT |= {
+    int(Event.FORCED_ORDER): _by_name(send_forced_order),
+    int(Event.DELEVERAGED): _by_name(deleverage),
+    int(Event.POSITION_SETTLED): _by_name(settle_position),
+}
