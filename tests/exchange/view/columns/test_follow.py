@@ -19,6 +19,7 @@ BOUNDS = st.builds(
     tranche_trades=st.integers(1, 4),
     candles=st.integers(1, 3),
     tape=st.integers(1, 4),
+    unread_events=st.just(1 << 20),
     ended_tranches=st.integers(0, 2),
 )
 BATCHES = st.lists(st.tuples(PAUSES_NS, st.lists(groups(), max_size=6)), min_size=1, max_size=12)

@@ -135,6 +135,9 @@ class ViewTwin:
         elif kind == Event.FEES_SET:
             event = reader.event(position, PARAMETERS_EVENT)
             self._fees[event["series_id"]] = event["maker_fee_ppm"], event["taker_fee_ppm"]
+        elif kind in (Event.REFERENCE_SET, Event.PARAMETERS_SET):
+            instrument_id = reader.event(position, TRANCHE_EVENT)["instrument_id"]
+            self.changed[instrument_id] = self.tranches[instrument_id]
         elif kind == Event.STATE_CHANGED:
             self._change_state(reader.event(position, STATE_EVENT))
 
