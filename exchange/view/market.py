@@ -15,6 +15,7 @@ import numpy as np
 from exchange.published import Published
 from exchange.view.batches import BatchReader
 from exchange.view.candles import Candles
+from exchange.view.columns.figures import Figures, set_figures
 from exchange.view.columns.follow import BEGIN, Commands, Events, follow
 from exchange.view.columns.levels import forget_all_touched
 from exchange.view.columns.reading import count_positions, list_positions
@@ -23,7 +24,6 @@ from exchange.view.columns.store import Store
 from exchange.view.deliveries import Deliveries
 from exchange.view.fills import Fills
 from exchange.view.format_2 import is_of_format_2, load_format_2
-from exchange.view.moving import FIGURE_NAMES
 from exchange.view.orders import find_by_client, find_order, finished_orders, open_orders
 from exchange.view.records import (
     AccountView,
@@ -40,12 +40,9 @@ from exchange.view.records import (
 from exchange.view.storage import FrozenView, freeze_view, load_view
 from exchange.view.trades import tape
 from exchange.view.venue_flow import APPLY_VENUE_EVENT, BEGIN_COMMAND
-from risk.schema import Standing
 
 ROWS_PER_RECORD_MAX = 3
 """A trade may begin so many candles, and nothing needs more rows of a pool."""
-SOUND, NOTED = int(Standing.SOUND), int(Standing.NOTED)
-"""Who was only noted has not been looked at: nothing is told of it."""
 
 
 class MarketView:
@@ -124,14 +121,8 @@ class MarketView:
 
     def set_figures(self, figures: np.ndarray) -> None:
         """Take over the money and standing of accounts from FIGURES records."""
-        accounts = self.store.columns.accounts
-        figures = figures[figures["account_id"] < len(accounts)]
-        # A refused command may name an account that is not open.
-        figures = figures[accounts["is_open"][figures["account_id"]] != 0]
-        account_ids = figures["account_id"]
-        for name in FIGURE_NAMES:
-            accounts[name][account_ids] = figures[name]
-        accounts["standing"][account_ids[figures["standing"] == NOTED]] = SOUND
+        if len(figures):
+            set_figures(self.store.columns, Figures(figures))
 
     def show_tranche(self, tranche: TrancheView) -> None:
         """Let a tranche be found by its names."""

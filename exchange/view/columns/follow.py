@@ -28,6 +28,8 @@ from exchange.view.columns.events import (
 )
 from kernels.arrays import RecordViews
 from kernels.compile import inlined, outlined
+from kernels.intrinsics import hash_tag, prefetch
+from kernels.table import home
 from matching.schema import EXTRA, LEG, ORDER_COMMAND, ORDER_EVENT, QUOTE
 
 APPLY, BEGIN = 0, 1
@@ -41,6 +43,10 @@ RESERVE_REMOVED, TRIMMED, ALLOTTED = map(int, (Event.RESERVE_REMOVED, Event.TRIM
 AUCTION_TRADE, UNCROSSED, INDICATIVE = map(int, (Event.AUCTION_TRADE, Event.UNCROSSED, Event.INDICATIVE))
 FORCED_ORDER, DELEVERAGED = int(Event.FORCED_ORDER), int(Event.DELEVERAGED)
 POSITION_SETTLED = int(Event.POSITION_SETTLED)
+
+
+FAR_AHEAD, NEAR_AHEAD = 16, 8
+"""How many events later that is needed which is brought near."""
 
 
 class Commands(RecordViews):
@@ -69,6 +75,7 @@ def follow(columns, commands, events, first_sequence, time_ns, position):
     """
     counters = columns.counters[0]
     for at in range(position, len(events.orders)):
+        look_ahead(columns, events, at)
         event = events.orders[at]
         if event["sequence"] != counters["sequence"]:
             counters["sequence"] = event["sequence"]
@@ -94,6 +101,26 @@ def follow(columns, commands, events, first_sequence, time_ns, position):
         else:
             follow_seldom(columns, event, time_ns)
     return len(events.orders), APPLY
+
+
+@inlined
+def look_ahead(columns, events, at):
+    """Bring near what events to come will touch: first their places in the table, then the orders that stand there."""
+    count = len(events.orders)
+    if at + FAR_AHEAD < count:
+        event = events.orders[at + FAR_AHEAD]
+        prefetch(columns.order_table, home(columns.order_table, hash_tag(np.uint64(event["order_id"]))))
+        prefetch(columns.order_table, home(columns.order_table, hash_tag(np.uint64(event["counter_order_id"]))))
+    if at + NEAR_AHEAD < count:
+        event = events.orders[at + NEAR_AHEAD]
+        prefetch(columns.orders, likely_order(columns, hash_tag(np.uint64(event["order_id"]))))
+        prefetch(columns.orders, likely_order(columns, hash_tag(np.uint64(event["counter_order_id"]))))
+
+
+@inlined
+def likely_order(columns, tag):
+    """The order at the first place of a tag: a hint, for it may be another's."""
+    return np.int64(columns.order_table[home(columns.order_table, tag)]["slot"])
 
 
 @outlined
