@@ -1,0 +1,82 @@
+// Which window stands where: a row for each region and tier, a column for each start, of one length.
+
+import { day, hourMinute, regionName } from "./format.js";
+
+const TIERS = ["ef", "af", "be"];
+const DAY_S = 86_400;
+
+export class HeatGrid {
+  rows = []; // of { region, tier, cells, isFirst }, where `cells` has a place for each column
+  columns = []; // of { start, text, dayText, gate, isFirstOfDay }
+  #places = new Map();
+
+  /** Lay out the windows of a length whose region's name contains a text. */
+  constructor(cells, length, filter) {
+    const wanted = [];
+    for (const cell of cells) if (cell.duration === length && isNamed(cell.region, filter)) wanted.push(cell);
+    const starts = [...new Set(wanted.map((cell) => cell.start.getTime()))].sort((one, other) => one - other);
+    const columnOf = new Map(starts.map((start, index) => [start, index]));
+    this.columns = starts.map((start, index) => columnAt(start, starts[index - 1], length));
+    const byRow = new Map();
+    for (const cell of wanted) {
+      const key = `${cell.region} ${cell.tier}`;
+      let row = byRow.get(key);
+      if (!row) byRow.set(key, (row = { region: cell.region, tier: cell.tier, cells: new Array(starts.length) }));
+      const column = columnOf.get(cell.start.getTime());
+      row.cells[column] = cell;
+      this.columns[column].gate = Math.min(this.columns[column].gate, cell.gate * 1000);
+    }
+    this.rows = [...byRow.values()].sort(byPlace);
+    this.rows.forEach((row, index) => {
+      row.isFirst = row.region !== this.rows[index - 1]?.region;
+      row.isStale = true; // what is worked out over the whole row
+      row.cells.forEach((cell, column) => this.#places.set(cell.symbol, { row: index, column }));
+    });
+  }
+
+  /** Where a window stands, { row, column }, or undefined. */
+  placeOf(symbol) {
+    return this.#places.get(symbol);
+  }
+
+  at(row, column) {
+    return this.rows[row]?.cells[column];
+  }
+
+  /** The next window from a place on, in steps of rows and columns; a gap is passed over. */
+  next({ row, column }, [down, right]) {
+    let [at, across] = [row + down, column + right];
+    while (this.rows[at] && across >= 0 && across < this.columns.length) {
+      const cell = this.at(at, across);
+      if (cell) return cell;
+      at += down;
+      across += right;
+    }
+    return undefined;
+  }
+}
+
+/** The lengths of windows there are, in seconds, the shortest first. */
+export function lengthsOf(cells) {
+  const lengths = new Set();
+  for (const cell of cells) lengths.add(cell.duration);
+  return [...lengths].sort((one, other) => one - other);
+}
+
+function isNamed(region, filter) {
+  return !filter || region.includes(filter) || regionName(region).includes(filter);
+}
+
+function columnAt(start, before, length) {
+  const time = new Date(start);
+  const isFirstOfDay = before === undefined || new Date(before).getUTCDate() !== time.getUTCDate();
+  return { start, isFirstOfDay, gate: Infinity, dayText: day(time), text: length >= DAY_S ? day(time) : hourMinute(time) };
+}
+
+function byPlace(one, other) {
+  return (
+    one.region.includes("_") - other.region.includes("_") ||
+    one.region.localeCompare(other.region) ||
+    TIERS.indexOf(one.tier) - TIERS.indexOf(other.tier)
+  );
+}
