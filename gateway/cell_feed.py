@@ -1,9 +1,11 @@
 """The whole market in little: a short row for each tranche that is traded, for readers that draw all of them.
 
-A row is encoded when it is first asked for, and again when its tranche has changed: what a new reader begins with is
-put together from rows that are ready. Changes are collected, and told when `publish` is called.
+A row is encoded when it is first asked for, and again when its tranche has changed. What a new reader begins with is
+sent in parts, one for each turn of the loop, so that nobody waits for it: each row is true when its part is made, and
+what changes it later is told as for everybody. Changes are collected, and told when `publish` is called.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 
 import orjson
@@ -13,11 +15,13 @@ from exchange.venue.lifecycle import AUCTION_STATES, LifeState
 from exchange.view import MarketView, TrancheView
 from gateway.json_text import encode
 from gateway.messages import message
+from gateway.rows import Row
 from gateway.subscribers import Audience, Subscriber
 from gateway.topics import Topic
 
 CELLS = Topic("cells")
 SHOWN_STATES = AUCTION_STATES | {LifeState.OPEN, LifeState.HALTED}
+PART_ROWS = 1_000
 FIELDS = (
     *("symbol", "state", "bid", "bid_quantity", "ask", "ask_quantity", "last", "traded"),
     *("gate", "price_step", "is_delivered"),
@@ -35,17 +39,38 @@ class CellFeed:
         """Of tranches that are shown and have not changed since."""
         self._changed: set[int] = set()
         self._late: dict[Subscriber, set[int]] = {}
+        self._beginnings: dict[Subscriber, list[set[int]]] = {}
+        """What those are sent who have just begun."""
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, _: int | None = None) -> None:
-        """Offer all rows now, and every change from here on."""
-        rows = [self._row(each) for each in self._view.tranches.values() if each.state in SHOWN_STATES]
+        """Offer all rows from now on, and every change from here on."""
+        shown = [each.instrument_id for each in self._view.tranches.values() if each.state in SHOWN_STATES]
+        parts = [set(shown[start : start + PART_ROWS]) for start in range(0, len(shown), PART_ROWS)] or [set()]
         self._late.pop(subscriber, None)
-        first = message("cells", "snapshot", self._view) | {"fields": FIELDS, "cells": rows}
-        self._audience.add(subscriber, topic, first)
+        self._beginnings[subscriber] = parts
+        self._audience.add(subscriber, topic, self._part(parts, 0))
+        self._go_on(subscriber, parts, 1)
+
+    def _part(self, parts: list[set[int]], number: int) -> Row:
+        told: Row = {"fields": FIELDS, "part": number + 1, "parts": len(parts)}
+        return message("cells", "snapshot", self._view) | told | {"cells": list(self._living(parts[number]))}
+
+    def _go_on(self, subscriber: Subscriber, parts: list[set[int]], number: int) -> None:
+        """The next part in the next turn, unless the subscriber is gone or has begun anew."""
+        if number == len(parts):
+            self._beginnings.pop(subscriber, None)
+        else:
+            asyncio.get_running_loop().call_soon(self._offer_part, subscriber, parts, number)
+
+    def _offer_part(self, subscriber: Subscriber, parts: list[set[int]], number: int) -> None:
+        if self._beginnings.get(subscriber) is parts:
+            self._audience.publish_to((subscriber,), CELLS, self._part(parts, number))
+            self._go_on(subscriber, parts, number + 1)
 
     def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
         """Offer nothing more."""
         self._audience.discard(subscriber, topic)
+        self._beginnings.pop(subscriber, None)
         self._late.pop(subscriber, None)
 
     def sequence(self, subscriber: Subscriber, topic: Topic) -> object:

@@ -4,13 +4,17 @@ import { count, day, hourMinute, regionName, tierName } from "./format.js";
 
 const TICKS = 1_000_000; // of a USD
 const SHOWN_STATES = new Set(["open", "halted", "auction", "closing_auction"]);
-const SYMBOL = /^([^.]+)\.(\w+)\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z\.(\w+)$/;
+const START = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z$/;
 const DURATION = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?$/;
 
 export class Cells {
   #bySymbol = new Map();
-  #fields = [];
+  #at = {}; // where in a row each field stands
+  #starts = new Map();
+  #durations = new Map();
+  #lines = new Map();
   #decimals = 0;
+  #isWhole = false;
   #generation = 0; // of the set of windows
 
   get size() {
@@ -35,15 +39,18 @@ export class Cells {
     return this.#bySymbol.values();
   }
 
-  /** Take a message of the channel in. The cells that changed, or null when all did. */
+  /** Take a message of the channel in. The cells that changed; null when all did, undefined when more of them follows. */
   take(message) {
-    if (message.type === "snapshot") {
-      this.#fields = message.fields;
+    const isSnapshot = message.type === "snapshot";
+    if (isSnapshot && message.part === 1) {
+      this.#at = Object.fromEntries(message.fields.map((name, index) => [name, index]));
       this.#bySymbol.clear();
       this.#generation += 1;
     }
     const changed = message.cells.map((row) => this.#put(row));
-    return message.type === "snapshot" ? null : changed;
+    if (isSnapshot) this.#isWhole = message.part === message.parts;
+    if (!this.#isWhole) return undefined;
+    return isSnapshot ? null : changed;
   }
 
   /** Whether a window, or what a ticker tells of one, is open to orders. */
@@ -59,17 +66,37 @@ export class Cells {
   }
 
   #put(row) {
-    const symbol = row[0];
+    const at = this.#at;
+    const symbol = row[at.symbol];
     const known = this.#bySymbol.get(symbol);
-    const cell = known ?? windowOf(symbol);
-    this.#fields.forEach((name, index) => (cell[name] = row[index]));
+    const cell = known ?? this.#windowOf(symbol);
+    cell.state = row[at.state];
+    cell.bid = row[at.bid];
+    cell.bid_quantity = row[at.bid_quantity];
+    cell.ask = row[at.ask];
+    cell.ask_quantity = row[at.ask_quantity];
+    cell.last = row[at.last];
+    cell.traded = row[at.traded];
+    cell.gate = row[at.gate];
+    cell.is_delivered = row[at.is_delivered];
     cell.mid = cell.bid && cell.ask ? (cell.bid + cell.ask) / 2 : (cell.bid ?? cell.ask ?? null);
     const isShown = this.isShown(cell);
     if (isShown !== Boolean(known)) this.#generation += 1;
     if (isShown) this.#bySymbol.set(symbol, cell);
     else this.#bySymbol.delete(symbol);
-    this.#decimals = Math.max(this.#decimals, decimalsOfTicks(cell.price_step));
+    if (!known) this.#decimals = Math.max(this.#decimals, decimalsOfTicks(row[at.price_step]));
     return cell;
+  }
+
+  // What a symbol says of its window. There are few regions, starts and lengths: each is read once.
+  #windowOf(symbol) {
+    const [region, tier, start, length] = symbol.split(".");
+    return {
+      ...{ symbol, region, tier, start: once(this.#starts, start, startOf), duration: once(this.#durations, length, secondsOf) },
+      ...{ line: once(this.#lines, `${region} ${tier}`, (text) => text), row: -1, column: -1, text: null },
+      ...{ state: "", bid: null, bid_quantity: null, ask: null, ask_quantity: null, last: null, traded: 0 },
+      ...{ gate: 0, is_delivered: 0, mid: null },
+    };
   }
 }
 
@@ -92,16 +119,20 @@ export function describe(cell, decimals) {
   ].join(", ");
 }
 
-// What a symbol says of its window.
-function windowOf(symbol) {
-  const [, region, tier, year, month, date, hour, minute, length] = SYMBOL.exec(symbol);
-  const [, days = 0, hours = 0, minutes = 0] = DURATION.exec(length);
-  return {
-    region,
-    tier,
-    start: new Date(Date.UTC(year, month - 1, date, hour, minute)),
-    duration: days * 86_400 + hours * 3_600 + minutes * 60,
-  };
+function once(known, text, read) {
+  let value = known.get(text);
+  if (value === undefined) known.set(text, (value = read(text)));
+  return value;
+}
+
+function startOf(text) {
+  const [, year, month, date, hour, minute] = START.exec(text);
+  return new Date(Date.UTC(year, month - 1, date, hour, minute));
+}
+
+function secondsOf(text) {
+  const [, days = 0, hours = 0, minutes = 0] = DURATION.exec(text);
+  return days * 86_400 + hours * 3_600 + minutes * 60;
 }
 
 function decimalsOfTicks(step) {

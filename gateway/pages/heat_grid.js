@@ -8,7 +8,6 @@ const DAY_S = 86_400;
 export class HeatGrid {
   rows = []; // of { region, tier, cells, isFirst }, where `cells` has a place for each column
   columns = []; // of { start, text, dayText, gate, isFirstOfDay }
-  #places = new Map();
 
   /** Lay out the windows of a length whose region's name contains a text. */
   constructor(cells, length, filter) {
@@ -19,24 +18,23 @@ export class HeatGrid {
     this.columns = starts.map((start, index) => columnAt(start, starts[index - 1], length));
     const byRow = new Map();
     for (const cell of wanted) {
-      const key = `${cell.region} ${cell.tier}`;
-      let row = byRow.get(key);
-      if (!row) byRow.set(key, (row = { region: cell.region, tier: cell.tier, cells: new Array(starts.length) }));
-      const column = columnOf.get(cell.start.getTime());
-      row.cells[column] = cell;
-      this.columns[column].gate = Math.min(this.columns[column].gate, cell.gate * 1000);
+      let row = byRow.get(cell.line);
+      if (!row) byRow.set(cell.line, (row = rowOf(cell, starts.length)));
+      cell.column = columnOf.get(cell.start.getTime());
+      row.cells[cell.column] = cell;
+      const column = this.columns[cell.column];
+      if (cell.gate < column.gate) column.gate = cell.gate;
     }
     this.rows = [...byRow.values()].sort(byPlace);
     this.rows.forEach((row, index) => {
       row.isFirst = row.region !== this.rows[index - 1]?.region;
-      row.isStale = true; // what is worked out over the whole row
-      row.cells.forEach((cell, column) => this.#places.set(cell.symbol, { row: index, column }));
+      for (const cell of row.cells) if (cell) cell.row = index;
     });
   }
 
-  /** Where a window stands, { row, column }, or undefined. */
-  placeOf(symbol) {
-    return this.#places.get(symbol);
+  /** Where a window stands, { row, column }, or undefined: it may be of another length, or filtered out. */
+  placeOf(cell) {
+    return cell && this.at(cell.row, cell.column) === cell ? cell : undefined;
   }
 
   at(row, column) {
@@ -65,6 +63,11 @@ export function lengthsOf(cells) {
 
 function isNamed(region, filter) {
   return !filter || region.includes(filter) || regionName(region).includes(filter);
+}
+
+// `isStale`: what is worked out over the whole row is to be worked out anew.
+function rowOf({ region, tier }, columns) {
+  return { region, tier, cells: new Array(columns).fill(undefined), isFirst: false, isStale: true, median: null };
 }
 
 function columnAt(start, before, length) {

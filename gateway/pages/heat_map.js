@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 import { lengthName } from "./format.js";
 import { HeatGrid, lengthsOf } from "./heat_grid.js";
 import { HEAD_HEIGHT, HeatPainter } from "./heat_paint.js";
-import { SCALES, coloursOf } from "./heat_scale.js";
+import { SCALES, channelsOf, coloursOf, shadesOf } from "./heat_scale.js";
 import { shell } from "./shell.js";
 
 const ZOOMS = [
@@ -40,6 +40,8 @@ export class HeatMap {
   #filter = "";
   #scale = SCALES.price;
   #colours = [];
+  #shades = []; // under text
+  #empty = []; // of cells of which the scale knows nothing
   #theme = {};
   #zoom = null; // null: as large as fits
   #chosen = "";
@@ -47,6 +49,7 @@ export class HeatMap {
   #strains = new Map();
   #isDue = false;
   #isLoaded = false;
+  #second = 0;
 
   /** Draws `cells` into `place`; `onSelect(symbol)` hears which window was opened. */
   constructor(cells, place, onSelect) {
@@ -77,7 +80,7 @@ export class HeatMap {
       this.#lay();
     } else {
       for (const cell of changed) {
-        const place = this.#grid.placeOf(cell.symbol);
+        const place = this.#grid.placeOf(cell);
         if (place) this.#grid.rows[place.row].isStale = true;
         if (cell.symbol === this.#focused) this.#name(cell);
       }
@@ -120,23 +123,26 @@ export class HeatMap {
   liveliest() {
     let best = { score: -1, symbol: "" };
     for (const row of this.#grid.rows) {
-      row.cells.forEach(({ symbol, traded, bid, ask }) => {
-        const score = (traded + 0.5) * (bid !== null && ask !== null ? 1 : ONE_SIDED_SHARE);
-        if (score > best.score) best = { score, symbol };
-      });
+      for (const cell of row.cells) {
+        if (!cell) continue;
+        const score = (cell.traded + 0.5) * (cell.bid !== null && cell.ask !== null ? 1 : ONE_SIDED_SHARE);
+        if (score > best.score) best = { score, symbol: cell.symbol };
+      }
     }
     return best.symbol;
   }
 
   /** The windows beside a chosen one: of its region, tier and length, by start. */
   curve(symbol) {
-    const place = this.#grid.placeOf(symbol);
+    const place = this.#grid.placeOf(this.#cells.get(symbol));
     return place ? this.#grid.rows[place.row].cells.filter((cell) => cell !== undefined) : [];
   }
 
   /** Bring the countdowns to the gate up to date. */
   tick() {
-    if (this.#isLoaded) this.#draw();
+    const second = Math.floor(shell.now() / 1000);
+    if (this.#isLoaded && second !== this.#second) this.#draw();
+    this.#second = second;
   }
 
   // What stands where
@@ -156,7 +162,7 @@ export class HeatMap {
       this.#place.replaceChildren(this.#room);
     }
     const focused = this.#cells.get(this.#focused);
-    if (!focused || !this.#grid.placeOf(this.#focused)) this.#focused = "";
+    if (!this.#grid.placeOf(focused)) this.#focused = "";
     if (!this.#focused && this.#grid.rows.length) this.#moveFocus(this.#first(), false);
   }
 
@@ -248,6 +254,7 @@ export class HeatMap {
     }
     const drawn = this.#painter.paint({
       ...{ view, grid: this.#grid, scale: this.#scale, colours: this.#colours, theme: this.#theme },
+      ...{ shades: this.#shades, empty: this.#empty },
       ...{ chosen: this.#chosen, decimals: this.#cells.decimals, now: shell.now() },
     });
     this.#place.dataset.drawn = drawn;
@@ -265,7 +272,7 @@ export class HeatMap {
     this.#zoom = next;
     this.#drawNow();
     const now = this.#view();
-    const place = this.#grid.placeOf(this.#focused);
+    const place = this.#grid.placeOf(this.#cells.get(this.#focused));
     if (place && document.activeElement === this.#focus) return this.#reveal(place);
     this.#place.scrollLeft = (scrollLeft * now.cellWidth) / cellWidth;
     this.#place.scrollTop = (scrollTop * now.cellHeight) / cellHeight;
@@ -297,8 +304,10 @@ export class HeatMap {
     const family = getComputedStyle(document.body).fontFamily;
     Object.assign(this.#theme, { font: `12px ${family}`, small: `11px ${family}`, bold: `600 12px ${family}` });
     this.#colours = coloursOf(this.#scale);
+    this.#empty = channelsOf(this.#theme.panel);
+    this.#shades = shadesOf(this.#colours, this.#empty);
     [...$("scales").children].forEach((each) => each.setAttribute("aria-pressed", each.textContent === this.#scale.name));
-    $("legend-colours").style.background = `linear-gradient(to right, ${this.#colours.join(", ")})`;
+    $("legend-colours").style.background = `linear-gradient(to right, ${this.#colours.map((each) => `rgb(${each.slice(0, 3).join(" ")})`).join(", ")})`;
     const [least, middle, most] = this.#scale.legend;
     $("legend-least").textContent = least;
     $("legend-middle").textContent = middle;
@@ -312,7 +321,7 @@ export class HeatMap {
   #moveFocus(cell, isRevealed = true) {
     this.#focused = cell.symbol;
     this.#name(cell);
-    const place = this.#grid.placeOf(cell.symbol);
+    const place = this.#grid.placeOf(cell);
     if (isRevealed && place) this.#reveal(place);
     this.#draw();
   }
@@ -324,7 +333,7 @@ export class HeatMap {
   }
 
   #placeFocus(view) {
-    const place = this.#grid.placeOf(this.#focused);
+    const place = this.#grid.placeOf(this.#cells.get(this.#focused));
     this.#focus.hidden = !place;
     if (!place) return;
     const [x, y] = [view.xOf(place.column), view.yOf(place.row)];
@@ -346,7 +355,7 @@ export class HeatMap {
 
   #walk(event) {
     const step = STEPS[event.key];
-    const place = this.#grid.placeOf(this.#focused);
+    const place = this.#grid.placeOf(this.#cells.get(this.#focused));
     if (!step || !place || event.target !== this.#focus) return;
     event.preventDefault();
     const next = this.#grid.next(place, step);

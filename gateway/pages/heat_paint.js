@@ -2,7 +2,7 @@
 
 import { priceOfTicks } from "./cells.js";
 import { countdown, regionName, shortCount } from "./format.js";
-import { colourAt, medianOf } from "./heat_scale.js";
+import { colourNumber, medianOf } from "./heat_scale.js";
 
 const GATE_SOON_MS = 5 * 60_000;
 const FULL_WIDTH = 104; // bid, ask, last and lots
@@ -10,12 +10,13 @@ const SHORT_WIDTH = 50; // one price
 const TEXT_HEIGHT = 13;
 const GAP_MIN = 5; // smaller cells touch each other
 const LABEL_WIDTH = 44;
-const TEXT_SHADE = 0.38; // of a cell's colour under text
 export const HEAD_HEIGHT = 48;
 
 export class HeatPainter {
   #canvas;
   #context;
+  #small = document.createElement("canvas");
+  #ground = "";
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -32,10 +33,11 @@ export class HeatPainter {
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
-  /** Draw what a look of { grid, view, scale, colours, theme, chosen, decimals, now } shows; how many cells that were. */
+  /** Draw what a look of { grid, view, scale, colours, shades, empty, theme, chosen, decimals, now } shows; how many cells that were. */
   paint(look) {
     const { view, theme } = look;
     const context = this.#context;
+    this.#ground = theme.ground;
     context.fillStyle = theme.ground;
     context.fillRect(0, 0, view.width, view.height);
     context.textBaseline = "middle";
@@ -45,9 +47,13 @@ export class HeatPainter {
     return drawn;
   }
 
+  // One pixel for each cell in sight, drawn as large as cells are: that costs the same for ten cells and for ten thousand.
   #cells(look) {
-    const { grid, view, scale } = look;
-    let drawn = 0;
+    const { grid, view } = look;
+    const hasText = view.cellWidth >= SHORT_WIDTH && view.cellHeight >= TEXT_HEIGHT;
+    const columns = view.endColumn - view.firstColumn;
+    const pixels = new ImageData(Math.max(columns, 1), Math.max(view.endRow - view.firstRow, 1));
+    const seen = [];
     for (let at = view.firstRow; at < view.endRow; at++) {
       const row = grid.rows[at];
       if (row.isStale) {
@@ -57,39 +63,56 @@ export class HeatPainter {
       for (let across = view.firstColumn; across < view.endColumn; across++) {
         const cell = row.cells[across];
         if (!cell) continue;
-        this.#cell(look, cell, scale.at(cell, row), view.xOf(across), view.yOf(at));
-        drawn += 1;
+        const pixel = (at - view.firstRow) * columns + across - view.firstColumn;
+        pixels.data.set(this.#colour(look, cell, row, hasText), 4 * pixel);
+        seen.push(cell);
       }
     }
-    return drawn;
+    this.#enlarge(view, pixels);
+    for (const cell of seen) {
+      if (hasText || cell.state !== "open" || cell.symbol === look.chosen) this.#cell(look, cell, hasText);
+    }
+    return seen.length;
   }
 
-  #cell(look, cell, value, x, y) {
-    const { view, theme, scale, colours } = look;
+  #colour({ scale, colours, shades, empty }, cell, row, hasText) {
+    const value = scale.at(cell, row);
+    return value === null ? empty : (hasText ? shades : colours)[colourNumber(scale, colours, value)];
+  }
+
+  #enlarge(view, pixels) {
     const context = this.#context;
+    const [left, top] = [view.xOf(view.firstColumn), view.yOf(view.firstRow)];
+    const [width, height] = [pixels.width * view.cellWidth, pixels.height * view.cellHeight];
+    this.#small.width = pixels.width;
+    this.#small.height = pixels.height;
+    this.#small.getContext("2d").putImageData(pixels, 0, 0);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(this.#small, left, top, width, height);
+    if (view.cellWidth < GAP_MIN) return;
+    context.fillStyle = this.#ground;
+    for (let each = 1; each <= pixels.width; each++) context.fillRect(left + each * view.cellWidth - 1, top, 1, height);
+    for (let each = 1; each <= pixels.height; each++) context.fillRect(left, top + each * view.cellHeight - 1, width, 1);
+  }
+
+  #cell(look, cell, hasText) {
+    const { view, theme } = look;
     const gap = view.cellWidth >= GAP_MIN ? 1 : 0;
-    const [width, height] = [view.cellWidth - gap, view.cellHeight - gap];
-    const hasText = view.cellWidth >= SHORT_WIDTH && view.cellHeight >= TEXT_HEIGHT;
-    context.fillStyle = value === null ? theme.panel : colourAt(scale, colours, value);
-    if (hasText && value !== null) {
-      context.globalAlpha = TEXT_SHADE;
-      context.fillRect(x, y, width, height);
-      context.globalAlpha = 1;
-    } else {
-      context.fillRect(x, y, width, height);
-    }
-    if (cell.state !== "open") this.#hatch(theme, x, y, width, height);
+    const [x, y, width, height] = [view.xOf(cell.column), view.yOf(cell.row), view.cellWidth - gap, view.cellHeight - gap];
+    if (cell.state !== "open") this.#mark(theme, x, y, width, height);
     if (view.cellWidth >= FULL_WIDTH && height >= 2 * TEXT_HEIGHT) this.#full(look, cell, x, y, width, height);
     else if (hasText) this.#short(look, cell, x, y, width, height);
-    if (cell.symbol === look.chosen) {
-      context.strokeStyle = theme.accent;
-      context.lineWidth = 2;
-      context.strokeRect(x + 1, y + 1, Math.max(width - 2, 2), Math.max(height - 2, 2));
-    }
+    if (cell.symbol === look.chosen) this.#outline(theme, x, y, width, height);
+  }
+
+  #outline(theme, x, y, width, height) {
+    this.#context.strokeStyle = theme.accent;
+    this.#context.lineWidth = 2;
+    this.#context.strokeRect(x + 1, y + 1, Math.max(width - 2, 2), Math.max(height - 2, 2));
   }
 
   // A window that is not open for trading.
-  #hatch(theme, x, y, width, height) {
+  #mark(theme, x, y, width, height) {
     this.#context.fillStyle = theme.warn;
     this.#context.fillRect(x, y + height - 2, width, 2);
   }
@@ -178,7 +201,7 @@ export class HeatPainter {
   }
 
   #gate({ gate }, x, now, theme) {
-    const left = gate - now;
+    const left = gate * 1000 - now;
     const text = left > 0 ? `gate ${countdown(left)}` : "gate closed";
     this.#text(text, x + 6, 39, left < GATE_SOON_MS ? theme.warn : theme.soft, theme.small);
   }

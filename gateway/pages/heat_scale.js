@@ -5,6 +5,8 @@ import { shell } from "./shell.js";
 const STEPS = 32; // of a colour scale, to either side
 const PRICE_SPAN = 0.25; // of the row's median: beyond it nothing gets darker
 const LOTS_MOST = 4; // decades of lots: 10,000 Mbps and more are one colour
+const OPAQUE = 255;
+const TEXT_SHADE = 0.38;
 const PPM = 1_000_000;
 const NEUTRAL = { dark: [46, 56, 70], light: [214, 221, 230] };
 const ENDS = {
@@ -43,21 +45,32 @@ export const SCALES = {
   },
 };
 
-/** The colours of a scale in the theme that is shown, from its least to its most. */
+/** The colours of a scale in the theme that is shown, from its least to its most, each as red, green, blue, opacity. */
 export function coloursOf(scale) {
-  return scale.colours(ENDS[shell.theme], NEUTRAL[shell.theme]).map((channels) => `rgb(${channels.join(" ")})`);
+  return scale.colours(ENDS[shell.theme], NEUTRAL[shell.theme]).map((channels) => [...channels, OPAQUE]);
 }
 
-/** The colour at a value: -1 to 1 of a scale with two sides, else 0 to 1. */
-export function colourAt(scale, colours, value) {
+/** The same, faint enough for text upon a ground. */
+export function shadesOf(colours, ground) {
+  return colours.map((colour) => colour.map((channel, index) => Math.round(ground[index] + TEXT_SHADE * (channel - ground[index]))));
+}
+
+/** The four channels of a colour that the browser has worked out. */
+export function channelsOf(text) {
+  const [red, green, blue] = text.match(/[\d.]+/g).map(Number);
+  return [red, green, blue, OPAQUE];
+}
+
+/** The number of the colour at a value: -1 to 1 of a scale with two sides, else 0 to 1. */
+export function colourNumber(scale, colours, value) {
   const share = scale.isTwoSided ? (value + 1) / 2 : value;
-  return colours[Math.round(share * (colours.length - 1))];
+  return Math.round(share * (colours.length - 1));
 }
 
 /** The median of what the windows of a row cost, or null. */
 export function medianOf(row) {
   const mids = [];
-  row.cells.forEach((cell) => cell.mid !== null && mids.push(cell.mid));
+  for (const cell of row.cells) if (cell && cell.mid !== null) mids.push(cell.mid);
   mids.sort((one, other) => one - other);
   return mids.length ? mids[mids.length >> 1] : null;
 }

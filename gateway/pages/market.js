@@ -68,8 +68,10 @@ function start() {
 function onCells(message) {
   if (message.error) return shell.complain(message.error.message);
   showBeat(message);
-  map.update(cells.take(message));
-  if (message.type === "snapshot") $("hint").textContent = "Choose a window to see its book and its trades.";
+  const changed = cells.take(message);
+  if (changed === undefined) return;
+  map.update(changed);
+  if (changed === null) $("hint").textContent = "Choose a window to see its book and its trades.";
   chooseAtFirst();
 }
 

@@ -4,7 +4,7 @@ import { priceOfTicks } from "./cells.js";
 import { element } from "./dom.js";
 import { day, hourMinute, lengthName, regionName, tierName } from "./format.js";
 
-const FOUND_MOST = 50;
+const FOUND_MOST = 30;
 
 export class Search {
   #cells;
@@ -13,13 +13,19 @@ export class Search {
   #input = document.getElementById("search-text");
   #list = document.getElementById("search-found");
   #note = document.getElementById("search-note");
-  #found = [];
+  #inOrder = []; // all windows, the soonest first
+  #generation = -1;
+  #texts = new Map(); // of regions with their tiers, and of starts: there are few
+  #text = "";
+  #called = [];
+  #found = []; // the first of them
+  #due = 0;
   #at = 0;
 
   constructor(cells, onSelect) {
     this.#cells = cells;
     this.#onSelect = onSelect;
-    this.#input.addEventListener("input", () => this.#look());
+    this.#input.addEventListener("input", () => this.#lookSoon());
     this.#input.addEventListener("keydown", (event) => this.#press(event));
     this.#list.addEventListener("click", (event) => this.#choose(event.target.closest("li")?.dataset.symbol));
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
@@ -39,19 +45,53 @@ export class Search {
     this.#input.focus();
   }
 
+  // Whoever types fast is answered once.
+  #lookSoon() {
+    cancelAnimationFrame(this.#due);
+    this.#due = requestAnimationFrame(() => this.#look());
+  }
+
+  // What is called by more is among what is called by less.
   #look() {
-    const words = this.#input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = [];
-    let count = 0;
-    for (const cell of this.#cells.all()) {
-      if (!words.every((word) => textOf(cell).includes(word))) continue;
-      count += 1;
-      found.push(cell);
-    }
-    this.#found = found.sort(bySoonest).slice(0, FOUND_MOST);
+    const text = this.#input.value.toLowerCase();
+    const words = text.split(/\s+/).filter(Boolean);
+    const among = this.#text && text.startsWith(this.#text) && this.#isCurrent() ? this.#called : this.#all();
+    const called = words.length ? among.filter((cell) => this.#isCalled(cell, words)) : among;
+    [this.#text, this.#called, this.#found] = [text, called, called.slice(0, FOUND_MOST)];
+    const count = called.length;
     this.#list.replaceChildren(...this.#found.map((cell, index) => this.#row(cell, index)));
     this.#note.textContent = noteOn(count, this.#cells.size);
     this.#move(0);
+  }
+
+  #isCurrent() {
+    return this.#generation === this.#cells.generation;
+  }
+
+  #all() {
+    if (!this.#isCurrent()) {
+      this.#generation = this.#cells.generation;
+      this.#inOrder = [...this.#cells.all()].sort(bySoonest);
+    }
+    return this.#inOrder;
+  }
+
+  #isCalled(cell, words) {
+    cell.text ??= `${cell.symbol.toLowerCase()} ${this.#lineText(cell)} ${this.#startText(cell)}`;
+    return words.every((word) => cell.text.includes(word));
+  }
+
+  #lineText({ line, region, tier }) {
+    if (!this.#texts.has(line)) this.#texts.set(line, `${regionName(region)} ${tierName(tier)}`.toLowerCase());
+    return this.#texts.get(line);
+  }
+
+  #startText({ start, duration }) {
+    const key = start.getTime() + duration;
+    if (!this.#texts.has(key)) {
+      this.#texts.set(key, `${day(start)} ${hourMinute(start)} ${lengthName(duration)}`.toLowerCase());
+    }
+    return this.#texts.get(key);
   }
 
   #row(cell, index) {
@@ -74,6 +114,8 @@ export class Search {
       this.#move(this.#at + step);
     } else if (event.key === "Enter") {
       event.preventDefault();
+      cancelAnimationFrame(this.#due);
+      if (this.#input.value.toLowerCase() !== this.#text) this.#look();
       this.#choose(this.#found[this.#at]?.symbol);
     }
   }
@@ -99,18 +141,8 @@ function isWriting(place) {
   return place instanceof Element && place.closest("input, select, textarea, [contenteditable], dialog") !== null;
 }
 
-function textOf(cell) {
-  cell.text ??= [
-    ...[cell.symbol, regionName(cell.region), tierName(cell.tier)],
-    ...[day(cell.start), hourMinute(cell.start), lengthName(cell.duration)],
-  ]
-    .join(" ")
-    .toLowerCase();
-  return cell.text;
-}
-
 function bySoonest(one, other) {
-  return one.start - other.start || isRoute(one) - isRoute(other) || one.symbol.localeCompare(other.symbol);
+  return one.start - other.start || isRoute(one) - isRoute(other) || (one.symbol < other.symbol ? -1 : 1);
 }
 
 function isRoute({ region }) {

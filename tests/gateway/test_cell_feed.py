@@ -1,5 +1,6 @@
 """The whole market in little, as it is told."""
 
+from gateway import cell_feed
 from gateway.cell_feed import FIELDS
 from gateway.cell_feed import SHOWN_STATES as SHOWN
 from tests.gateway.peer import connect
@@ -53,6 +54,22 @@ async def test_a_tranche_that_is_halted_is_told_as_such(doors):
         await doors.admin.halt(doors.symbol)
         told = cells_of(await peer.of_channel("cells", "update"))
         assert told[doors.symbol]["state"] == "halted"
+
+
+async def test_a_large_market_comes_in_parts_and_who_begins_anew_gets_all_of_it_again(doors, monkeypatch):
+    monkeypatch.setattr(cell_feed, "PART_ROWS", 4)
+    shown = {each.symbol for each in doors.exchange.view.tranches.values() if each.state in SHOWN}
+    async with connect(doors) as peer:
+        await peer.send({"op": "subscribe", "id": 1, "channel": "cells"})
+        await peer.send({"op": "subscribe", "id": 2, "channel": "cells"})
+        parts = []
+        while not parts or parts[-1]["part"] < parts[-1]["parts"]:
+            parts.append(await peer.of_channel("cells", "snapshot"))
+        whole = parts[-parts[-1]["parts"] :]
+        assert [part["part"] for part in whole] == list(range(1, -(-len(shown) // 4) + 1))
+        assert [row[0] for part in whole for row in part["cells"]] != []
+        assert {row[0] for part in whole for row in part["cells"]} == shown
+        await peer.ask("unsubscribe", channel="cells")
 
 
 async def test_a_channel_of_everything_takes_no_symbol(doors):
