@@ -115,7 +115,7 @@ async def _register_meters(
 
 @asynccontextmanager
 async def trade_demo(url: str, cast: Cast, directory: Path) -> AsyncIterator[None]:
-    """Let the bots trade at an address until the context ends, and write down the keys of whoever looks at it: a trader, and risk staff."""
+    """Let the bots trade at an address until the context ends, and write down the keys that visitors use."""
     credentials = cast.credentials
     for name, file in ((VISITOR, VISITOR_FILE), (STAFF, STAFF_FILE)):
         key = credentials[name]
