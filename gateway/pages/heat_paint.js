@@ -10,6 +10,8 @@ const SHORT_WIDTH = 50; // one price
 const TEXT_HEIGHT = 13;
 const GAP_MIN = 5; // smaller cells touch each other
 const LABEL_WIDTH = 44;
+const DAY_WIDTH = 84;
+const NAME_MIDDLE = 8; // of a name that is higher than its row
 export const HEAD_HEIGHT = 48;
 
 export class HeatPainter {
@@ -148,7 +150,7 @@ export class HeatPainter {
       const isTop = row.isFirst || at === view.firstRow;
       if (row.isFirst && at > 0) this.#line(theme, 0, y - 0.5, view.width, y - 0.5);
       if (!isTop) continue;
-      const place = Math.max(middle, HEAD_HEIGHT + 8);
+      const place = Math.max(y + Math.max(view.cellHeight / 2, NAME_MIDDLE), HEAD_HEIGHT + NAME_MIDDLE);
       if (named - place < TEXT_HEIGHT) continue;
       named = place;
       this.#region(row.region, view, place, theme);
@@ -180,24 +182,30 @@ export class HeatPainter {
     context.rect(view.headWidth, 0, view.width, HEAD_HEIGHT);
     context.clip();
     let free = view.headWidth;
-    let freeOfDay = view.headWidth;
     for (let across = view.firstColumn; across < view.endColumn; across++) {
       const column = grid.columns[across];
       const x = view.xOf(across);
       if (column.isFirstOfDay && across > 0) this.#line(theme, x - 0.5, 0, x - 0.5, HEAD_HEIGHT);
-      if ((column.isFirstOfDay || across === view.firstColumn) && Math.max(x, view.headWidth) >= freeOfDay) {
-        const place = Math.max(x, view.headWidth) + 6;
-        this.#text(column.dayText, place, 10, theme.soft, theme.small);
-        freeOfDay = place + 84;
-      }
       if (x < free - 1 || x < view.headWidth) continue;
       this.#text(column.text, x + 6, 25, theme.text, theme.bold);
       if (view.cellWidth >= FULL_WIDTH) this.#gate(column, x, now, theme);
       free = x + Math.max(LABEL_WIDTH, column.text.length * 7 + 10);
     }
+    this.#days(grid, view, theme);
     context.restore();
     this.#text("Start, UTC", 12, 25, theme.soft, theme.small);
     this.#line(theme, 0, HEAD_HEIGHT - 0.5, view.width, HEAD_HEIGHT - 0.5);
+  }
+
+  // From right to left: the end of a day that has no room for its name gives way to the next day.
+  #days({ columns }, view, theme) {
+    let next = Infinity;
+    for (let across = view.endColumn - 1; across >= view.firstColumn; across--) {
+      if (!columns[across].isFirstOfDay && across > view.firstColumn) continue;
+      const x = Math.max(view.xOf(across), view.headWidth);
+      if (next - x >= DAY_WIDTH) this.#text(columns[across].dayText, x + 6, 10, theme.soft, theme.small);
+      next = x;
+    }
   }
 
   #gate({ gate }, x, now, theme) {
