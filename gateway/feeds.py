@@ -20,8 +20,8 @@ from gateway import messages
 from gateway.account_feed import AccountFeed
 from gateway.book_feed import BookFeed
 from gateway.candle_feed import CandleFeed
-from gateway.event_feed import EventFeed
 from gateway.cell_feed import CellFeed
+from gateway.event_feed import EventFeed
 from gateway.json_text import encode
 from gateway.order_book_feed import OrderBookFeed
 from gateway.public_feed import PUBLIC_CHANNELS, PublicFeed
