@@ -107,7 +107,7 @@ def make_app(
     add_session_routes(app.router)
     add_description_routes(app.router)
     app.router.add_get("/v1/ws", websocket, allow_head=False)
-    add_page_routes(app.router)
+    add_page_routes(app.router, exchange)
     return app
 
 

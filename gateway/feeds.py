@@ -20,6 +20,7 @@ from gateway import messages
 from gateway.account_feed import AccountFeed
 from gateway.book_feed import BookFeed
 from gateway.candle_feed import CandleFeed
+from gateway.cell_feed import CellFeed
 from gateway.event_feed import EventFeed
 from gateway.json_text import encode
 from gateway.order_book_feed import OrderBookFeed
@@ -66,7 +67,9 @@ class Feed:
         self._order_books = OrderBookFeed(exchange)
         self._candles = CandleFeed(exchange.view)
         self._events = EventFeed(exchange.view)
+        self._cells = CellFeed(exchange.view)
         self._parts: dict[str, Part] = {"book": self._books, "book.l3": self._order_books, "candles": self._candles}
+        self._parts["cells"] = self._cells
         self._parts |= dict.fromkeys(PUBLIC_CHANNELS, self._public)
         self._parts |= dict.fromkeys(PRIVATE_CHANNELS, self._accounts)
         self._parts |= dict.fromkeys(BINARY_CHANNELS, self._events)
@@ -84,6 +87,7 @@ class Feed:
         self._timers = [
             asyncio.create_task(_every(CONFLATED_MS / MS_PER_S, self._books.publish_conflated)),
             asyncio.create_task(_every(self._settings.ticker_interval_s, self._public.publish_tickers)),
+            asyncio.create_task(_every(self._settings.ticker_interval_s, self._cells.publish)),
             asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeats)),
         ]
 
@@ -132,6 +136,7 @@ class Feed:
         self._order_books.hear(batch)
         self._public.hear(batch, changed)
         self._candles.hear(batch)
+        self._cells.hear(changed)
         self._accounts.hear(batch)
         self._events.hear(batch)
         if self._everyone and moves_calendar(batch):

@@ -4,17 +4,21 @@ The head that all pages share is put into each where it says so. A page that use
 library needs; nothing else may.
 """
 
+from collections.abc import Callable
 from importlib import resources
 from mimetypes import guess_type
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from exchange.service import Exchange
+from gateway.first_look import FirstLook
 from gateway.handling import POLICY
 from gateway.libraries import add_library_routes
 from gateway.requests import Role
 from gateway.session_cookie import visitor
 
+FRONT = "index.html"
 SUFFIXES = (".html", ".css", ".js", ".svg")
 INNER = frozenset({"shell.html", "refused.html"})
 """Parts of other pages, and what is told in place of one."""
@@ -36,13 +40,14 @@ UNKNOWN, KNOWN = b"<html ", b"<html data-signed-in "
 FORBIDDEN = 403
 
 
-def add_page_routes(router: web.UrlDispatcher) -> None:
+def add_page_routes(router: web.UrlDispatcher, exchange: Exchange) -> None:
     """Enter the handlers of this page: the files are few and small."""
+    look = FirstLook(exchange)
     folder = resources.files("gateway") / "pages"
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(SUFFIXES)}
     for name in sorted(files.keys() - INNER):
         page = _whole(files, name) if name.endswith(".html") else files[name]
-        handler = _file(name, page)
+        handler = _file(name, page, look.fill if name == FRONT else _as_it_is)
         if name in WANTED_ROLES:
             handler = _for_roles(WANTED_ROLES[name], handler, _file("refused.html", _whole(files, "refused.html")))
         router.add_get(PLACES.get(name, f"/{name}"), handler)
@@ -61,12 +66,17 @@ def _link(name: str, text: str, *, is_here: bool) -> str:
     return f'<a href="{PLACES[name]}"{current}>{text}</a>'
 
 
-def _file(name: str, body: bytes) -> Handler:
+def _as_it_is(body: bytes) -> bytes:
+    return body
+
+
+def _file(name: str, body: bytes, fill: Callable[[bytes], bytes] = _as_it_is) -> Handler:
     content_type = guess_type(name)[0] or "application/octet-stream"
     headers = {hdrs.CACHE_CONTROL: "no-cache"} | ({POLICY: LIBRARY_POLICY} if name in USES_LIBRARIES else {})
 
     async def get_page(request: web.Request) -> web.Response:
-        told = body if visitor(request) is None else body.replace(UNKNOWN, KNOWN, 1)
+        page = fill(body)
+        told = page if visitor(request) is None else page.replace(UNKNOWN, KNOWN, 1)
         return web.Response(body=told, content_type=content_type, charset="utf-8", headers=headers)
 
     return get_page

@@ -47,6 +47,7 @@ CHANNELS = {
     "trades": Channel(takes_symbol=True),
     "ticker": Channel(takes_symbol=True),
     "candles": Channel(takes_symbol=True, needs_symbol=True, options=frozenset({"interval"})),
+    "cells": Channel(),
     "instruments": Channel(),
     "strain": Channel(),
     "orders": Channel(is_private=True, options=frozenset({"since_sequence"})),

@@ -256,6 +256,7 @@ def _say_what_to_try(url: str, directory: Path) -> None:
   Deliver  buy a window of 3 minutes in eu-fra.af or us-iad.af, and follow it on the page, or with
            {command} trade allocations
   Key      {key} is yours: 1,000,000 USD to play with; `bwx trade` uses it
+  Sign in  on the page with that file; with {key.with_name("risk.json")} at {url}/risk
   Stop     Ctrl-C
 """
     )

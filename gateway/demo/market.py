@@ -33,6 +33,8 @@ CONSUMERS = 3
 METERS = 3
 VISITOR = "visitor"
 VISITOR_FILE = "trader.json"
+STAFF = "risk-desk"
+STAFF_FILE = "risk.json"
 BOTS_FILE = "bots.json"
 METERS_FILE = "meters.json"
 PRIVATE_KEY_BYTES = 32
@@ -80,11 +82,12 @@ def _roles() -> dict[str, Role]:
     traders += map(consumer_name, range(CONSUMERS))
     roles = dict.fromkeys(traders, Role.TRADER)
     roles |= dict.fromkeys((carrier.name for carrier in CARRIERS), Role.PROVIDER)
+    roles |= {STAFF: Role.RISK}
     return roles | dict.fromkeys(map(meter_name, range(METERS)), Role.REPORTER)
 
 
 def _deposit_nano(name: str, role: Role) -> int:
-    if role == Role.REPORTER:
+    if role in (Role.REPORTER, Role.RISK):
         return 0
     return VISITOR_DEPOSIT_NANO if name == VISITOR else BOT_DEPOSIT_NANO
 
@@ -112,10 +115,11 @@ async def _register_meters(
 
 @asynccontextmanager
 async def trade_demo(url: str, cast: Cast, directory: Path) -> AsyncIterator[None]:
-    """Let the bots trade at an address until the context ends, and write down the visitor's key."""
+    """Let the bots trade at an address until the context ends, and write down the keys that visitors use."""
     credentials = cast.credentials
-    visitor = credentials[VISITOR]
-    _write_private(directory / VISITOR_FILE, {"url": url, "key_id": visitor.key_id, "secret": visitor.secret})
+    for name, file in ((VISITOR, VISITOR_FILE), (STAFF, STAFF_FILE)):
+        key = credentials[name]
+        _write_private(directory / file, {"url": url, "key_id": key.key_id, "secret": key.secret})
     calibration = load_calibration()
     bots = [
         run_provider(url, credentials[provider_name(code)], calibration, code, seed)

@@ -58,6 +58,15 @@ class BookMessage(Answer):
     asks: list[tuple[str, str]]
 
 
+class CellsMessage(Answer):
+    """A short row for each tranche; the parts of a snapshot tell what stands where in it."""
+
+    cells: list[list[str | int | None]]
+    fields: list[str] | None = None
+    part: int | None = None
+    parts: int | None = None
+
+
 class Heartbeat(Answer):
     """How far the market and each topic have come."""
 
@@ -84,6 +93,7 @@ MESSAGES: dict[str, type[BaseModel] | Rows | None] = {
     "trades": Rows("trades", models.Trade),
     "ticker": Rows("tickers", models.Instrument),
     "candles": Rows("candles", order_models.Candle),
+    "cells": CellsMessage,
     "instruments": models.TranchesUpdate,
     "strain": models.RegionsUpdate,
     "orders": models.OrdersUpdate,

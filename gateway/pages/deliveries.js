@@ -22,14 +22,14 @@ export class Deliveries {
   #table;
   #note = element("p", { class: "note" });
   #sum;
-  #openWindows;
+  #nextGate;
   #rows = [];
 
-  /** `openWindows()` gives the windows that are open now: those to be delivered are what comes next. */
-  constructor(panel, place, sum, openWindows) {
+  /** `nextGate()` tells when the next gate closes of a window that is delivered; Infinity for never. */
+  constructor(panel, place, sum, nextGate) {
     this.#panel = panel;
     this.#sum = sum;
-    this.#openWindows = openWindows;
+    this.#nextGate = nextGate;
     const heads = HEADS.map((name) => element("th", { scope: "col" }, name));
     this.#table = element("table", {}, element("thead", {}, element("tr", {}, ...heads)), this.#body);
     place.append(this.#table, this.#note);
@@ -45,7 +45,7 @@ export class Deliveries {
 
   // A market that delivers nothing has no such panel.
   #show() {
-    const gate = nextGate(this.#openWindows());
+    const gate = this.#nextGate();
     this.#panel.hidden = !this.#rows.length && gate === Infinity;
     this.#body.replaceChildren(...this.#rows.map(row));
     this.#table.hidden = !this.#rows.length;
@@ -65,11 +65,6 @@ async function read() {
   } catch {
     return null; // the link tells that the exchange is away
   }
-}
-
-function nextGate(instruments) {
-  const gates = [...instruments].filter(({ delivery }) => delivery).map((one) => Date.parse(one.gate_closure));
-  return Math.min(...gates);
 }
 
 function row(delivery) {

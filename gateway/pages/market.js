@@ -1,12 +1,15 @@
 // The live market: one WebSocket for everything that moves, and the status now and then for the figures.
 
-import { Board } from "./board.js";
+import { Cells, priceOfTicks } from "./cells.js";
 import { Connection } from "./connection.js";
 import { Curve } from "./curve.js";
 import { Deliveries } from "./deliveries.js";
 import { Detail } from "./detail.js";
+import { decimalsOf } from "./format.js";
 import { showBeat, showStatus } from "./head.js";
+import { HeatMap } from "./heat_map.js";
 import { Ladder } from "./ladder.js";
+import { Search } from "./search.js";
 import { session } from "./session.js";
 import { shell } from "./shell.js";
 import { Tape } from "./tape.js";
@@ -18,13 +21,15 @@ const CLOCK_MS = 250;
 const WIDE = matchMedia("(min-width: 960px)");
 const $ = (id) => document.getElementById(id);
 
-const board = new Board($("board"), $("lengths"), chooseByHand);
+const cells = new Cells();
+const map = new HeatMap(cells, $("board"), chooseByHand);
+new Search(cells, chooseByHand);
 const detail = new Detail();
 const curve = new Curve($("curve"), $("curve-range"));
 const ladder = new Ladder($("ladder"));
 const tape = new Tape($("tape"));
 const deliveries = new Deliveries($("deliveries-panel"), $("deliveries"), $("deliveries-sum"), () =>
-  board.instruments.values(),
+  cells.nextDeliveryGate(),
 );
 const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/v1/ws`, {
   onState: (state, retryAt) => shell.showLink(state, retryAt),
@@ -32,6 +37,7 @@ const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/v1/
 });
 
 let chosen = "";
+let instrument = null; // the chosen window as its ticker tells it; undefined once it is closed
 let tapeSymbol;
 let isTapeOpen = false;
 let isMarketShown = false;
@@ -40,7 +46,8 @@ let isChosenByHand = false;
 start();
 
 function start() {
-  connection.subscribe("ticker", undefined, onTicker);
+  connection.subscribe("cells", undefined, onCells);
+  connection.subscribe("strain", undefined, onStrain);
   connection.open();
   pollStatus();
   deliveries.poll();
@@ -48,7 +55,7 @@ function start() {
   shell.addEventListener("retry", () => connection.retryNow());
   // The link was opened with the sign-in that there is; another one needs another link.
   session.load().then(() => session.addEventListener("change", () => connection.reopen()));
-  $("filter").addEventListener("input", (event) => board.showRegions(event.target.value));
+  $("filter").addEventListener("input", (event) => map.showRegions(event.target.value));
   $("tape-one").addEventListener("click", () => showTape(chosen));
   $("tape-all").addEventListener("click", () => showTape(undefined));
   $("close").addEventListener("click", closeDetail);
@@ -56,31 +63,28 @@ function start() {
   addEventListener("hashchange", followAddress);
 }
 
-// What the board shows
+// What the map shows
 
-function onTicker(message) {
+function onCells(message) {
   if (message.error) return shell.complain(message.error.message);
   showBeat(message);
-  if (message.type === "snapshot") return showMarket(message.tickers);
-  board.update(message.tickers);
+  const changed = cells.take(message);
+  if (changed === undefined) return;
+  map.update(changed);
+  if (changed === null) $("hint").textContent = "Choose a window to see its book and its trades.";
   chooseAtFirst();
-  if (message.tickers.some(({ symbol }) => symbol === chosen)) showDetail();
 }
 
-function showMarket(instruments) {
-  board.load(instruments);
-  board.tick(shell.now());
-  $("hint").textContent = "Choose a window to see its book and its trades.";
-  chooseAtFirst();
-  showDetail();
+function onStrain(message) {
+  if (!message.error) map.updateStrains(message.regions);
 }
 
 // The address names a window; without one, a wide screen shows where most is traded.
 function chooseAtFirst() {
-  if (isMarketShown || !board.instruments.size) return;
+  if (isMarketShown || !cells.size) return;
   isMarketShown = true;
   followAddress();
-  if (!chosen && WIDE.matches) choose(board.liveliest());
+  if (!chosen && WIDE.matches) choose(map.liveliest());
 }
 
 // The chosen window
@@ -98,29 +102,48 @@ function chooseByHand(symbol) {
 
 function choose(symbol) {
   if (chosen) connection.unsubscribe("book", chosen);
+  if (chosen) connection.unsubscribe("ticker", chosen);
   chosen = symbol;
-  board.select(symbol);
-  detail.open(board.instruments.get(symbol), board.decimals);
-  if (!symbol) return;
-  ladder.clear(board.decimals);
+  instrument = null;
+  map.select(symbol);
+  if (!symbol) return detail.open(undefined, 0);
+  connection.subscribe("ticker", symbol, onTicker);
+  ladder.clear(cells.decimals);
   connection.subscribe("book", symbol, onBook);
   showTape(isTapeOpen && tapeSymbol === undefined ? undefined : symbol);
+}
+
+function onTicker(message) {
+  if (message.error) return isChosenByHand ? shell.complain(message.error.message) : choose(map.liveliest());
+  const [row] = message.tickers;
+  const isFirst = instrument === null;
+  instrument = cells.isShown(row) ? row : undefined;
+  if (isFirst) detail.open(row, decimals());
   showDetail();
+}
+
+function decimals() {
+  return instrument ? Math.max(cells.decimals, decimalsOf(instrument.price_step)) : cells.decimals;
 }
 
 function closeDetail() {
   if (!chosen) return;
   const last = chosen;
   chooseByHand("");
-  board.focus(last);
+  map.focus(last);
 }
 
 function showDetail() {
-  if (!chosen) return;
-  const instrument = board.instruments.get(chosen);
-  if (!instrument && !isChosenByHand && board.instruments.size) return choose(board.liveliest());
-  detail.show(instrument, board.decimals, shell.now());
-  if (instrument) curve.show(board.curve(instrument), chosen, board.decimals);
+  if (!chosen || instrument === null) return;
+  if (!instrument && !isChosenByHand && cells.size) return choose(map.liveliest());
+  detail.show(instrument, decimals(), shell.now());
+  if (instrument) curve.show(map.curve(chosen).map(asTicker), chosen, decimals());
+}
+
+function asTicker(cell) {
+  const end = new Date(cell.start.getTime() + cell.duration * 1000).toISOString();
+  const [bid, ask] = [cell.bid, cell.ask].map((ticks) => (ticks === null ? null : priceOfTicks(ticks, 6)));
+  return { symbol: cell.symbol, start: cell.start.toISOString(), end, best_bid: bid, best_ask: ask };
 }
 
 function onBook(message) {
@@ -134,7 +157,7 @@ function showTape(symbol) {
   tapeSymbol = symbol;
   $("tape-one").setAttribute("aria-pressed", symbol !== undefined);
   $("tape-all").setAttribute("aria-pressed", symbol === undefined);
-  tape.clear(board.decimals, symbol === undefined);
+  tape.clear(cells.decimals, symbol === undefined);
   connection.subscribe("trades", symbol, onTrades);
 }
 
@@ -153,7 +176,7 @@ async function pollStatus() {
 }
 
 function onClock() {
-  board.tick(shell.now());
+  map.tick();
   detail.tick(shell.now());
 }
 

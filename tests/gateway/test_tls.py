@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import ssl
+from http.cookies import SimpleCookie
 
 import pytest
 from aiohttp import ClientConnectionError, ClientSession, TCPConnector, web
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.tls import server_context
+from tests.gateway.doors import signed_headers
 
 
 @pytest.fixture
@@ -58,6 +60,18 @@ async def test_rest_and_sockets_come_by_tls_and_browsers_are_told_so(doors, cert
             assert (await socket.receive_json())["ok"]
     async with doors.http.get(f"{doors.url}/v1/time") as response:
         assert "Strict-Transport-Security" not in response.headers
+
+
+async def test_the_cookie_of_a_sign_in_travels_by_tls_alone_where_there_is_tls(doors, certificate):
+    url = await serve_tls(doors, certificate)
+    trust = ssl.create_default_context(cafile=str(certificate[0]))
+    headers = signed_headers(await doors.account("alice"), "POST", "/v1/session", b"{}")
+    async with (
+        ClientSession(connector=TCPConnector(ssl=trust)) as http,
+        http.post(f"{url}/v1/session", data=b"{}", headers=headers) as response,
+    ):
+        assert response.status == 201
+        assert SimpleCookie(response.headers["Set-Cookie"])["bwx_session"]["secure"] is True
 
 
 async def test_an_old_version_of_tls_is_refused(doors, certificate):
