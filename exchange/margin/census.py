@@ -56,7 +56,7 @@ class Census:
         maintenance = maintenance_of_all(margin)
         nearness = _nearness_ppm(equity, maintenance)
         order = np.lexsort((ids, nearness))
-        columns = ids, cash, equity, margin, maintenance, nearness, _conditions(equity, margin)
+        columns = ids, cash, equity, margin, maintenance, nearness, conditions_of_all(equity, margin)
         return Rows(*(column[order] for column in columns))
 
 
@@ -134,14 +134,15 @@ def maintenance_of_all(margin_nano: np.ndarray) -> np.ndarray:
     return whole * MAINTENANCE_PPM - (-rest * MAINTENANCE_PPM // PPM)
 
 
+def conditions_of_all(equity_nano: np.ndarray, margin_nano: np.ndarray) -> np.ndarray:
+    """`condition_of` for columns: the places among `CONDITIONS`."""
+    is_called = (equity_nano < margin_nano).astype(np.int64)
+    return np.where(equity_nano < 0, 3, np.where(equity_nano < maintenance_of_all(margin_nano), 2, is_called))
+
+
 def _nearness_ppm(equity: np.ndarray, maintenance: np.ndarray) -> np.ndarray:
     """To sort by: exact to fifteen digits, which no order of accounts is lost by."""
     needs = maintenance > 0
     share = np.floor((equity - maintenance) / np.where(needs, maintenance, 1) * PPM)
     bounded = np.clip(share, -FURTHEST_PPM // 2, FURTHEST_PPM // 2).astype(np.int64)
     return np.where(needs, bounded, np.where(equity < 0, -FURTHEST_PPM, FURTHEST_PPM))
-
-
-def _conditions(equity: np.ndarray, margin: np.ndarray) -> np.ndarray:
-    is_called = equity < margin
-    return np.where(equity < 0, 3, np.where(equity < maintenance_of_all(margin), 2, is_called.astype(np.int64)))
