@@ -48,9 +48,19 @@ class Census:
         return (perf_counter_ns() - self.taken_ns) // 1_000_000
 
     @cached_property
+    def open_ids(self) -> np.ndarray:
+        """Every account that is open, in the order of ids."""
+        return np.flatnonzero(self._accounts["is_open"])
+
+    @property
+    def open_accounts(self) -> np.ndarray:
+        """ACCOUNT of each of them."""
+        return self._accounts[self.open_ids]
+
+    @cached_property
     def rows(self) -> "Rows":
         """Every account that is open, the nearest to liquidation first, then by id."""
-        ids = np.flatnonzero(self._accounts["is_open"])
+        ids = self.open_ids
         cash, unsettled, margin = (self._accounts[name][ids] for name in ("cash_nano", "unsettled_nano", "margin_nano"))
         equity = cash + unsettled
         maintenance = maintenance_of_all(margin)

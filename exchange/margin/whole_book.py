@@ -1,9 +1,9 @@
 """Everything that stands, of all accounts, at one moment: copied by the sequencer in one go, worked on by who reads it.
 
 What the list of accounts shows is in `census`. This is for what depends on each position and each open order: who would
-fall if prices moved, and who holds what. Only rows that were ever in use are copied, bytes as they lie, into memory that
-its reader got ahead. A market with more than `ROWS_MAX` of anything is not looked at as a whole: the sequencer would
-stand still for too long.
+fall if prices moved, and who holds what. Only rows that were ever in use are copied, bytes as they lie, into memory
+that its reader got ahead. A market with more than `ROWS_MAX` of anything is not looked at as a whole: the sequencer
+would stand still for too long.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exchange.sequencer import Overloaded
 from exchange.venue.machine import Venue
 from matching.layout import ACCOUNT_MASK, HOLDER_ICEBERG
 from risk.schema import SCENARIOS
@@ -23,7 +24,7 @@ ROWS_MAX = 1 << 20
 Rooms = Mapping[str, np.ndarray]
 
 
-class TooLargeError(Exception):
+class TooLarge(Overloaded):
     """The market has more positions or orders than are looked at as a whole."""
 
 
@@ -95,11 +96,11 @@ class WholeBook:
 
 
 def read_whole(venue: Venue, rooms: Rooms) -> WholeBook:
-    """Copy the market, into `rooms` as far as there is enough. The venue must be at rest. Raises TooLargeError."""
+    """Copy the market, into `rooms` as far as there is enough. The venue must be at rest. Raises TooLarge."""
     begin_ns = perf_counter_ns()
     used = _rows_in_use(venue)
     if max(used[name] for name in ("positions", "classes", "orders", "levels")) > ROWS_MAX:
-        raise TooLargeError
+        raise TooLarge(f"more than {ROWS_MAX} positions or orders are not looked at as a whole")
     state = venue.state
     parts = vars(state) | vars(state.ledger) | vars(state.book) | vars(state.clearing)
     copies = {name: _copied_into(rooms.get(name), parts[name], rows) for name, rows in used.items()}
