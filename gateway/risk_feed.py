@@ -2,7 +2,7 @@
 
 Nobody who listens costs nothing. While somebody does, the list of accounts is copied between two batches, compared in a
 thread with what was told last, and only what is different is encoded, once for all. What is at stake, which takes all
-positions and orders, is looked at every other second. Who begins, or has caught up after it was passed over, gets a
+positions and orders, is looked at every four seconds. Who begins, or has caught up after it was passed over, gets a
 snapshot with the next turn.
 """
 
@@ -23,7 +23,7 @@ from gateway.subscribers import Subscriber, offer_bytes
 from gateway.topics import Topic
 
 INTERVAL_S = 0.25
-STAKES_AGE_MS_MAX = 2_000
+STAKES_AGE_MS_MAX = 4_000
 STAFF_CHANNELS = ("risk",)
 
 

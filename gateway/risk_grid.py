@@ -49,34 +49,39 @@ def grid_of(census: Census, exposure: AccountExposure) -> Grid:
     return Grid(census.open_ids, figures, _aligned(census.open_ids, exposure.account_id, columns))
 
 
+def changed_names(view: MarketView, told: Grid, now: Grid) -> Told:
+    """The accounts that are new, with their names and groups."""
+    ids = now.account_ids[_is_new(told, now)].tolist()
+    accounts = [view.accounts[account_id] for account_id in ids]
+    return {"account_id": ids, "name": [each.name for each in accounts], "group": [each.group for each in accounts]}
+
+
 def changed_figures(told: Grid, now: Grid) -> Told:
     """The accounts whose figures are others than those that were told."""
-    known = np.isin(now.account_ids, told.account_ids)
-    is_other = (now.figures != _aligned(now.account_ids, told.account_ids, told.figures)).any(axis=1) | ~known
-    ids, rows = now.account_ids[is_other], now.figures[is_other]
-    columns = _columns(ids, FIGURES, rows)
+    before = _aligned(now.account_ids, told.account_ids, told.figures)
+    is_other = _is_new(told, now) | (now.figures != before).any(axis=1)
+    rows = now.figures[is_other]
+    columns = _columns(now.account_ids[is_other], FIGURES, rows)
     columns["state"] = [CONDITIONS[each].value for each in rows[:, STATE].tolist()]
     columns["kind"] = [KINDS[each] for each in rows[:, KIND].tolist()]
     return columns
 
 
-def changed_names(view: MarketView, told: Grid, now: Grid) -> Told:
-    """The accounts that are new, with their names and groups."""
-    ids = now.account_ids[~np.isin(now.account_ids, told.account_ids)].tolist()
-    accounts = [view.accounts[account_id] for account_id in ids]
-    return {"account_id": ids, "name": [each.name for each in accounts], "group": [each.group for each in accounts]}
-
-
 def changed_stakes(view: MarketView, told: Grid, now: Grid) -> Told:
     """The accounts that have something else at stake; a region or a tranche that is gone is none."""
-    is_other = (now.stakes != _aligned(now.account_ids, told.account_ids, told.stakes)).any(axis=1)
-    ids, rows = now.account_ids[is_other], now.stakes[is_other]
-    columns = _columns(ids, STAKES, rows)
+    before = _aligned(now.account_ids, told.account_ids, told.stakes)
+    is_other = _is_new(told, now) | (now.stakes != before).any(axis=1)
+    rows = now.stakes[is_other]
+    columns = _columns(now.account_ids[is_other], STAKES, rows)
     del columns["region_id"], columns["instrument_id"]
     columns["region"] = [view.regions.get(each) for each in rows[:, REGION].tolist()]
     tranches = (view.tranches.get(each) for each in rows[:, INSTRUMENT].tolist())
     columns["contributor"] = [None if each is None else each.symbol for each in tranches]
     return columns
+
+
+def _is_new(told: Grid, now: Grid) -> np.ndarray:
+    return ~_known(now.account_ids, told.account_ids)[1]
 
 
 def _columns(ids: np.ndarray, names: tuple[str, ...], rows: np.ndarray) -> Told:
@@ -85,8 +90,17 @@ def _columns(ids: np.ndarray, names: tuple[str, ...], rows: np.ndarray) -> Told:
 
 def _aligned(ids: np.ndarray, known_ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The rows of accounts from those of some, in the order of ids; zeros for who is not among them."""
+    if len(ids) == len(known_ids) and (ids == known_ids).all():
+        return rows
+    places, is_known = _known(ids, known_ids)
     found = np.zeros((len(ids), rows.shape[1]), np.int64)
-    places = np.searchsorted(known_ids, ids)
-    is_known = np.isin(ids, known_ids)
     found[is_known] = rows[places[is_known]]
     return found
+
+
+def _known(ids: np.ndarray, known_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where accounts stand among some that are in the order of ids, and whether they are there."""
+    places = np.searchsorted(known_ids, ids)
+    is_known = places < len(known_ids)
+    is_known[is_known] = known_ids[places[is_known]] == ids[is_known]
+    return places, is_known

@@ -46,48 +46,41 @@ class WindowExposure(NamedTuple):
 def exposure_of_accounts(book: WholeBook) -> AccountExposure:
     """What each account has at stake."""
     account_ids = np.flatnonzero(book.accounts["is_open"])
-    end = len(book.accounts)
-    held = book.positions[book.held]
-    has_lots = held["lots"] != 0
-    live = book.classes[book.classes["position_count"] > 0]
-    at = _slots(book, held)
-    contracts = book.contracts[at]
-    worst_lots = np.maximum(np.abs(held["lots"] + held["buy_lots"]), np.abs(held["lots"] - held["sell_lots"]))
+    end, held = len(book.accounts), book.holdings
+    live = np.flatnonzero(book.classes["position_count"])
+    required_nano, region_ids = (book.classes[name][live] for name in ("margin_nano", "region_id"))
+    contracts = book.contracts
     most_ticks = contracts["worst_shock_ticks"].astype(np.int64) + contracts["spread_ticks"]
-    most_nano = worst_lots * most_ticks * contracts["tick_value_nano"]
+    most_nano = held.worst_lots * (most_ticks * contracts["tick_value_nano"])[held.instrument_slot]
+    instrument_ids = contracts["instrument_id"][held.instrument_slot]
     columns = (
         np.bincount(book.open_orders.account_id, minlength=end),
-        np.bincount(held["account_id"][has_lots], minlength=end),
-        _largest(live["account_id"], live["margin_nano"], live["region_id"], end),
-        _largest(held["account_id"], most_nano, held["instrument_id"], end),
+        np.bincount(held.account_id[held.lots != 0], minlength=end),
+        _largest(book.classes["account_id"][live], required_nano, region_ids, end),
+        _largest(held.account_id, most_nano, instrument_ids, end),
     )
     return AccountExposure(account_ids, *(column[account_ids] for column in columns))
 
 
 def exposure_by_window(book: WholeBook) -> WindowExposure:
     """What all accounts together have at stake in each window."""
-    held = book.positions[book.held]
-    lots = held["lots"]
-    at = _slots(book, held)
-    end = len(book.contracts)
-    accounts = book.accounts[held["account_id"]]
-    is_called = accounts["cash_nano"] + accounts["unsettled_nano"] < accounts["margin_nano"]
+    held = book.holdings
+    at, lots, end = held.instrument_slot, held.lots, len(book.contracts)
+    is_short = book.accounts["cash_nano"] + book.accounts["unsettled_nano"] < book.accounts["margin_nano"]
+    is_called = is_short[held.account_id]
+    called_at, called_lots = at[is_called], lots[is_called]
     largest = np.zeros(end, np.int64)
     np.maximum.at(largest, at, np.abs(lots))
     columns = (
         _summed(at, np.maximum(lots, 0), end),
-        _summed(at, held["buy_lots"], end),
-        _summed(at, held["sell_lots"], end),
+        _summed(at, held.buy_lots, end),
+        _summed(at, held.sell_lots, end),
         largest,
-        _summed(at, np.where(is_called, lots, 0), end),
-        _summed(at, np.where(is_called, np.abs(lots), 0), end),
+        _summed(called_at, called_lots, end),
+        _summed(called_at, np.abs(called_lots), end),
     )
     slots = np.flatnonzero(columns[0] + columns[1] + columns[2])
     return WindowExposure(book.contracts["instrument_id"][slots], *(column[slots] for column in columns))
-
-
-def _slots(book: WholeBook, held: np.ndarray) -> np.ndarray:
-    return held["instrument_id"].astype(np.int64) & (book.slots_end - 1)
 
 
 def _largest(account_ids: np.ndarray, amounts_nano: np.ndarray, names: np.ndarray, end: int) -> np.ndarray:

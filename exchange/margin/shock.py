@@ -14,7 +14,7 @@ import numpy as np
 
 from exchange.margin.census import CONDITIONS, conditions_of_all, maintenance_of_all
 from exchange.margin.condition import Condition
-from exchange.margin.whole_book import OpenOrders, WholeBook
+from exchange.margin.whole_book import Holdings, OpenOrders, WholeBook
 from exchange.venue.clearing.ramp import RAMP_STEPS
 from risk.schema import PPM, SCENARIOS
 
@@ -133,38 +133,34 @@ def _strained(book: WholeBook, moved: _Moved) -> np.ndarray:
 
 def _changes(book: WholeBook, moved: _Moved) -> tuple[np.ndarray, np.ndarray]:
     """By how much equity and requirement of each account grow, at the account's id."""
-    slots = book.held
-    held = book.positions[slots]
-    at = held["instrument_id"].astype(np.int64) & (book.slots_end - 1)
-    is_moved = moved.is_moved[at]
-    held, at = held[is_moved], at[is_moved]
+    held = book.holdings.chosen(moved.is_moved[book.holdings.instrument_slot])
     gained_nano = np.zeros(len(book.accounts), np.int64)
-    change_ticks = (moved.mark_after_ticks - moved.mark_ticks)[at]
-    np.add.at(gained_nano, held["account_id"], held["lots"] * change_ticks * moved.value_nano[at])
-    required_nano = _worst_changes(book, moved, held, at)
-    required_nano += _ramp_changes(book, moved, held, at)
-    required_nano += _bond_changes(book, moved, held, at)
+    unit_nano = (moved.mark_after_ticks - moved.mark_ticks) * moved.value_nano
+    np.add.at(gained_nano, held.account_id, held.lots * unit_nano[held.instrument_slot])
+    required_nano = _worst_changes(book, moved, held)
+    required_nano += _ramp_changes(book, moved, held)
+    required_nano += _bond_changes(book, moved, held)
     return gained_nano, required_nano
 
 
 # Losses in the scenarios.
 
 
-def _worst_changes(book: WholeBook, moved: _Moved, held: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _worst_changes(book: WholeBook, moved: _Moved, held: Holdings) -> np.ndarray:
     """By how much the worst losses of an account's regions grow."""
     losses_nano = book.losses.reshape(-1, SCENARIOS).copy()
-    grown_ticks = (moved.shocks_after_ticks - moved.shocks_ticks)[at]
-    is_strained = grown_ticks.any(axis=1)
-    lots_nano = (held["lots"] * moved.value_nano[at])[is_strained, None]
-    _add_rows(losses_nano, held["class_slot"][is_strained], -lots_nano * grown_ticks[is_strained])
+    grown_nano = (moved.shocks_after_ticks - moved.shocks_ticks) * moved.value_nano[:, None]
+    strained = held.chosen(grown_nano.any(axis=1)[held.instrument_slot])
+    lost_nano = -strained.lots[:, None] * grown_nano[strained.instrument_slot]
+    _add_rows(losses_nano, strained.class_slot, lost_nano)
     orders = book.open_orders
     is_moved = moved.is_moved[orders.instrument_slot]
     orders = OpenOrders(*(column[is_moved] for column in orders))
     class_slots = _classes_of(book, orders)
     for first in range(0, len(class_slots), CHUNK):
         chunk = OpenOrders(*(column[first : first + CHUNK] for column in orders))
-        grown_nano = _unit_losses(moved, chunk, after=True) - _unit_losses(moved, chunk, after=False)
-        _add_rows(losses_nano, class_slots[first : first + CHUNK], chunk.lots[:, None] * grown_nano)
+        unit_nano = _unit_losses(moved, chunk, after=True) - _unit_losses(moved, chunk, after=False)
+        _add_rows(losses_nano, class_slots[first : first + CHUNK], chunk.lots[:, None] * unit_nano)
     live = np.flatnonzero(book.classes["position_count"])
     worst_nano = np.maximum(losses_nano[live].max(axis=1, initial=0), 0)
     change_nano = np.zeros(len(book.accounts), np.int64)
@@ -212,17 +208,16 @@ def _add_rows(sums: np.ndarray, slots: np.ndarray, rows: np.ndarray) -> None:
 # Ramps before the gate, and the bonds of providers.
 
 
-def _ramp_changes(book: WholeBook, moved: _Moved, held: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _ramp_changes(book: WholeBook, moved: _Moved, held: Holdings) -> np.ndarray:
     """By how much the ramps require more, by the rule of `exchange.venue.clearing.ramp`."""
     long_ticks, short_ticks = _ramps_after(book, moved)
-    long_change = (long_ticks - book.ramps["long_ticks"])[at]
-    is_provider = book.accounts["is_provider"][held["account_id"]] != 0
-    short_change = np.where(is_provider, 0, (short_ticks - book.ramps["short_ticks"])[at])
-    bought = np.maximum(held["lots"] + held["buy_lots"], 0)
-    sold = np.maximum(held["sell_lots"] - held["lots"], 0)
+    long_nano = (long_ticks - book.ramps["long_ticks"]) * moved.value_nano
+    short_nano = (short_ticks - book.ramps["short_ticks"]) * moved.value_nano
+    is_provider = book.accounts["is_provider"][held.account_id] != 0
+    bought_nano = np.maximum(held.lots + held.buy_lots, 0) * long_nano[held.instrument_slot]
+    sold_nano = np.where(is_provider, 0, held.short_lots * short_nano[held.instrument_slot])
     change_nano = np.zeros(len(book.accounts), np.int64)
-    ticks = bought * long_change + sold * short_change
-    np.add.at(change_nano, held["account_id"], ticks * moved.value_nano[at])
+    np.add.at(change_nano, held.account_id, bought_nano + sold_nano)
     return change_nano
 
 
@@ -238,17 +233,14 @@ def _ramps_after(book: WholeBook, moved: _Moved) -> tuple[np.ndarray, np.ndarray
     return -(-lacking_long * steps // RAMP_STEPS), -(-lacking_short * steps // RAMP_STEPS)
 
 
-def _bond_changes(book: WholeBook, moved: _Moved, held: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _bond_changes(book: WholeBook, moved: _Moved, held: Holdings) -> np.ndarray:
     """By how much the bonds of providers require more, by the rule of `exchange.venue.clearing.bonds`."""
-    is_provider = book.accounts["is_provider"][held["account_id"]] != 0
-    held, at = held[is_provider], at[is_provider]
-    worst_ticks = book.contracts["worst_shock_ticks"].astype(np.int64)
+    held = held.chosen(book.accounts["is_provider"][held.account_id] != 0)
     worst_after_ticks = np.abs(moved.shocks_after_ticks).max(axis=1, initial=0)
-    before_nano = _failure_nano(book, moved, moved.mark_ticks, worst_ticks)
+    before_nano = _failure_nano(book, moved, moved.mark_ticks, book.contracts["worst_shock_ticks"].astype(np.int64))
     after_nano = _failure_nano(book, moved, moved.mark_after_ticks, worst_after_ticks)
     base_nano = book.providers["bond_base_nano"].copy()
-    short_lots = np.maximum(held["sell_lots"] - held["lots"], 0)
-    np.add.at(base_nano, held["account_id"], short_lots * (after_nano - before_nano)[at])
+    np.add.at(base_nano, held.account_id, held.short_lots * (after_nano - before_nano)[held.instrument_slot])
     bond_nano = _millionths_up(base_nano, book.providers["multiplier_ppm"].astype(np.int64))
     return bond_nano - book.providers["bond_margin_nano"]
 

@@ -28,6 +28,31 @@ class TooLarge(Overloaded):
     """The market has more positions or orders than are looked at as a whole."""
 
 
+class Holdings(NamedTuple):
+    """Columns of the positions that hold lots or stand for open orders, in no order that means anything."""
+
+    instrument_slot: np.ndarray
+    account_id: np.ndarray
+    lots: np.ndarray
+    buy_lots: np.ndarray  # in open orders
+    sell_lots: np.ndarray
+    class_slot: np.ndarray
+
+    @property
+    def worst_lots(self) -> np.ndarray:
+        """The most lots that each position may come to have, either way."""
+        return np.maximum(np.abs(self.lots + self.buy_lots), np.abs(self.lots - self.sell_lots))
+
+    @property
+    def short_lots(self) -> np.ndarray:
+        """The most that each may come to be short of."""
+        return np.maximum(self.sell_lots - self.lots, 0)
+
+    def chosen(self, mask: np.ndarray) -> "Holdings":
+        """Those of a mask."""
+        return Holdings(*(column[mask] for column in self))
+
+
 class OpenOrders(NamedTuple):
     """Columns of the orders that rest, in no order that means anything."""
 
@@ -74,24 +99,27 @@ class WholeBook:
         return {name: _touched(array) for name, array in vars(self).items() if isinstance(array, np.ndarray)}
 
     @cached_property
-    def held(self) -> np.ndarray:
-        """The slots of positions that are there."""
-        return np.flatnonzero(self.positions["account_id"])
+    def holdings(self) -> Holdings:
+        """All positions. Column by column: numpy would go through records field by field."""
+        slots = np.flatnonzero(self.positions["account_id"])
+        instrument_id, *columns = (
+            self.positions[name][slots].astype(np.int64) for name in ("instrument_id", *Holdings._fields[1:])
+        )
+        return Holdings(instrument_id & (self.slots_end - 1), *columns)
 
     @cached_property
     def open_orders(self) -> OpenOrders:
         """All orders that rest."""
         slots = np.flatnonzero(self.orders["order_id"])
-        orders = self.orders[slots]
-        levels = self.levels[orders["level"]]
-        is_iceberg = orders["holder"] & np.uint32(HOLDER_ICEBERG) != 0
-        instrument_side = levels["instrument_side"].astype(np.int64)
+        holders, levels = self.orders["holder"][slots], self.orders["level"][slots]
+        is_iceberg = holders & np.uint32(HOLDER_ICEBERG) != 0
+        instrument_side = self.levels["instrument_side"][levels].astype(np.int64)
         return OpenOrders(
-            account_id=(orders["holder"] & np.uint32(ACCOUNT_MASK)).astype(np.int64),
+            account_id=(holders & np.uint32(ACCOUNT_MASK)).astype(np.int64),
             instrument_slot=(instrument_side >> 1) & (self.slots_end - 1),
             is_sell=(instrument_side & 1) != 0,
-            limit_ticks=levels["price_ticks"].astype(np.int64),
-            lots=orders["leaves_lots"] + np.where(is_iceberg, self.icebergs["reserve_lots"][slots], 0),
+            limit_ticks=self.levels["price_ticks"][levels].astype(np.int64),
+            lots=self.orders["leaves_lots"][slots] + np.where(is_iceberg, self.icebergs["reserve_lots"][slots], 0),
         )
 
 
