@@ -26,7 +26,11 @@ QUEUE_MAX = 100
 POSITIONS_MAX = 20
 """Of each account in the queue."""
 WINDOWS_MAX = 2_000
-LOTS = [name.removesuffix("_lots") for name in WindowExposure._fields[1:]]
+LOTS = (
+    *("gross_quantity", "open_buys", "open_sells", "largest_quantity"),
+    *("called_net_quantity", "called_gross_quantity"),
+)
+"""What the columns of a `WindowExposure` behind the first are called, in their order."""
 IN_LIQUIDATION = [CONDITIONS.index(each) for each in (Condition.LIQUIDATION, Condition.BANKRUPT)]
 CSV_HEADINGS = (
     *("account_id", "name", "group", "kind", "state", "cash", "equity", "margin", "maintenance", "distance"),

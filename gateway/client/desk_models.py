@@ -24,19 +24,19 @@ class Closing(AccountRisk):
 
 
 class WindowExposure(Answer):
-    """What all accounts hold and want of a window; `called_net` would come to be sold, or bought when negative."""
+    """What all accounts hold and want of a window, and what of it those hold who have too little."""
 
     symbol: str
     region: str
     tier: str
     start: str
     end: str
-    gross: int
-    buy: int
-    sell: int
-    largest: int
-    called_net: int
-    called_gross: int
+    gross_quantity: int
+    open_buys: int
+    open_sells: int
+    largest_quantity: int
+    called_net_quantity: int
+    called_gross_quantity: int
 
 
 class Overview(Answer):

@@ -10,10 +10,10 @@ import { accountLink, actionButton, section, table } from "./risk_table.js";
 
 const WINDOWS_SHOWN = 48;
 const MEASURES = {
-  gross: ["Held", "held", "What accounts hold of each window, long and as much short."],
-  called_net: ["Net of called", "net of accounts that are called", "Would come to be sold; below nothing, bought."],
-  called_gross: ["Gross of called", "of accounts that are called", "All that accounts with too little hold, either way."],
-  largest: ["Largest holder", "held by one account", "The most that one account holds, either way."],
+  gross_quantity: ["Held", "held", "What accounts hold of each window, long and as much short."],
+  called_net_quantity: ["Net of called", "net of accounts that are called", "Would come to be sold; below nothing, bought."],
+  called_gross_quantity: ["Gross of called", "of accounts that are called", "All that accounts with too little hold, either way."],
+  largest_quantity: ["Largest holder", "held by one account", "The most that one account holds, either way."],
   orders: ["Orders, net", "more to buy than to sell in open orders", "Open orders to buy, less those to sell."],
 };
 
@@ -21,7 +21,7 @@ export class MarketPanel {
   #place;
   #open;
   #told = null;
-  #measure = "gross";
+  #measure = "gross_quantity";
   #regions = element("div");
   #queue = element("div");
   #heat = element("div", { class: "chart", role: "img", "aria-label": "Lots by region and window" });
@@ -126,8 +126,8 @@ function cells(rows, measure) {
     const at = windows.indexOf(`${row.start} ${row.end}`);
     if (at < 0) continue;
     const line = lots[regions.indexOf(row.region)];
-    const more = measure === "orders" ? Number(row.buy) - Number(row.sell) : Number(row[measure]);
-    line[at] = measure === "largest" ? Math.max(line[at] ?? 0, more) : (line[at] ?? 0) + more;
+    const more = measure === "orders" ? Number(row.open_buys) - Number(row.open_sells) : Number(row[measure]);
+    line[at] = measure === "largest_quantity" ? Math.max(line[at] ?? 0, more) : (line[at] ?? 0) + more;
   }
   return { regions: regions.map(regionName), windows: windows.map(windowText), lots, title: MEASURES[measure][1] };
 }

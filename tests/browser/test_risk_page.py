@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SHOCKS_TICKS = [0, *[1_000, -1_000] * 7, 500]
 LOTS = 10
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 PATIENCE_MS = PATIENCE_S * 1_000
 
 

@@ -158,8 +158,12 @@ async def test_the_market_as_a_whole_has_strain_the_fund_and_who_is_being_closed
     assert (closing["name"], closing["standing"], closing["forced_order"]) == ("bob", "liquidation", None)
     assert (closing["open_positions"], closing["positions"]) == (1, [{"symbol": doors.symbol, "quantity": str(LOTS)}])
     (window,) = answer["windows"]
-    assert (window["symbol"], window["gross"], window["largest"]) == (doors.symbol, str(LOTS), str(LOTS))
-    assert (window["called_net"], window["called_gross"]) == (str(LOTS), str(LOTS))
+    assert (window["symbol"], window["gross_quantity"], window["largest_quantity"]) == (
+        doors.symbol,
+        str(LOTS),
+        str(LOTS),
+    )
+    assert (window["called_net_quantity"], window["called_gross_quantity"]) == (str(LOTS), str(LOTS))
 
 
 async def test_what_happens_to_who_has_too_little_is_kept_for_staff(doors):

@@ -34,7 +34,9 @@ def test_it_stays_as_it_was_taken_whatever_memory_the_next_one_gets() -> None:
     second = read_whole(market.venue, first.touched_rooms())
     third = read_whole(market.venue, second.touched_rooms())
     assert first.open_orders.account_id.tolist() == [CAROL]
-    assert sorted(second.open_orders.account_id.tolist()) == sorted(third.open_orders.account_id.tolist()) == [BOB, CAROL]
+    assert (
+        sorted(second.open_orders.account_id.tolist()) == sorted(third.open_orders.account_id.tolist()) == [BOB, CAROL]
+    )
 
 
 def test_what_is_gone_is_not_told() -> None:
