@@ -21,6 +21,7 @@ from gateway.handling import answer, body_of, query_of, read_query, signed_by
 from gateway.keys import NO_ACCOUNT
 from gateway.leverage import add_leverage_routes
 from gateway.requests import (
+    RISK_STAFF,
     AccountRequest,
     FeesRequest,
     HaltRequest,
@@ -154,8 +155,8 @@ async def administrator(request: web.Request) -> Gateway:
 
 
 async def risk_staff(request: web.Request) -> Gateway:
-    """The exchange, for risk staff or an administrator. Raises ApiError for anybody else."""
-    await signed_by(request, Role.ADMIN, Role.RISK)
+    """The exchange, for risk staff and administrators. Raises ApiError for anybody else."""
+    await signed_by(request, *RISK_STAFF)
     return request.app[GATEWAY]
 
 

@@ -43,6 +43,8 @@ from gateway.public import add_public_routes
 from gateway.reservation_key import ReservationKey
 from gateway.reservations import add_reservation_routes
 from gateway.risk import add_risk_routes
+from gateway.risk_desk import add_risk_desk_routes
+from gateway.risk_events import RiskEvents
 from gateway.risk_staff import add_risk_staff_routes
 from gateway.session_routes import add_session_routes
 from gateway.settings import GatewaySettings
@@ -63,6 +65,7 @@ def make_app(
     """The doors of an open exchange. They close with the application; what is given stays the caller's to close."""
     configure_logs()
     rates = RateLimits(keys, settings)
+    watch = RiskWatch(exchange)
     app = web.Application(
         middlewares=[audited, errors_as_json, charge_addresses], client_max_size=settings.body_bytes_max
     )
@@ -72,11 +75,12 @@ def make_app(
         settings=settings,
         authenticator=Authenticator(keys, settings),
         sign_ins=SignIns(keys, settings),
-        feed=Feed(exchange, settings),
+        feed=Feed(exchange, settings, watch),
         limits=ConnectionLimits(settings),
         rates=rates,
         activity=OrderActivity(exchange.view, lambda account_id: rates.give_back(account_id, PLACE.weight)),
-        risk=RiskWatch(exchange),
+        events=RiskEvents(exchange.view),
+        risk=watch,
         reservation_key=reservation_key,
         guards=Guards(exchange, keys.guards),
         audit=audit,
@@ -98,6 +102,7 @@ def make_app(
     add_metrics_routes(app.router)
     add_clearing_routes(app.router)
     add_risk_routes(app.router)
+    add_risk_desk_routes(app.router)
     add_risk_staff_routes(app.router)
     add_delivery_routes(app.router)
     add_statement_routes(app.router)
@@ -123,7 +128,9 @@ async def _run_feed(app: web.Application) -> AsyncIterator[None]:
     gateway = app[GATEWAY]
     gateway.feed.start()
     stop_counting = gateway.exchange.subscribe(gateway.activity.hear)
+    stop_noting = gateway.exchange.subscribe(gateway.events.hear)
     yield
+    stop_noting()
     stop_counting()
     gateway.feed.stop()
 

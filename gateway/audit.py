@@ -20,6 +20,7 @@ from exchange.store_errors import StoreUnreadable
 
 FILE_NAME = "audit.db"
 BODY_CHARACTERS_MAX = 4_096
+SEARCHED_MAX = 20_000
 FIRST_HASH = bytes(32)
 
 _TABLE = """
@@ -34,6 +35,11 @@ CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'entries are never deleted'); END;
 """
 _COLUMNS = "time_ns, key_id, account_id, address, action, body, status, outcome, sequence"
+_PAGE = f"""
+SELECT entry, {_COLUMNS} FROM audit WHERE entry > ? AND entry <= ?
+AND (? = '' OR instr(key_id || ' ' || action || ' ' || body || ' ' || outcome, ?))
+ORDER BY entry DESC LIMIT ?
+"""
 
 
 class Deed(NamedTuple):
@@ -96,12 +102,19 @@ class AuditLog:
             self._connection.execute(f"INSERT INTO audit VALUES ({', '.join('?' * len(row))})", row)
             self._entries, self._last_hash = entry, hashed
 
-    def page(self, before: int, limit: int) -> list[Entry]:
-        """So many entries below a number, the newest first."""
-        query = f"SELECT entry, {_COLUMNS} FROM audit WHERE entry < ? ORDER BY entry DESC LIMIT ?"
+    def page(self, before: int, limit: int, contains: str = "") -> tuple[list[Entry], int]:
+        """So many entries below a number, the newest first, and below which one to go on; 0 for none.
+
+        With a text only those in whose key, action, body or outcome it stands, of `SEARCHED_MAX` entries at a time:
+        appending waits for a search.
+        """
         with self._lock:
-            rows = list(self._connection.execute(query, (before, limit)))
-        return [Entry(int(str(entry)), Deed._make(deed)) for entry, *deed in rows]
+            last = min(before - 1, self._entries)
+            first = max(last - SEARCHED_MAX, 0)
+            rows = list(self._connection.execute(_PAGE, (first, last, contains, contains, limit)))
+        found = [Entry(int(str(entry)), Deed._make(deed)) for entry, *deed in rows]
+        reached = found[-1].entry if len(found) == limit else first + 1
+        return found, reached if reached > 1 else 0
 
     def copy_to(self, directory: Path) -> None:
         """Write the table to a file of the same name in another folder, for its owner alone."""

@@ -15,8 +15,8 @@ from gateway.audit import Deed, Entry
 from gateway.errors import DoorError
 from gateway.fields import SEQUENCE_MAX, PageLimit, query_integer, time_text
 from gateway.gateway import GATEWAY, Gateway
-from gateway.handling import SIGNER, answer, page_of, query_of
-from gateway.requests import NoQuery
+from gateway.handling import SIGNER, answer, query_of
+from gateway.requests import NoQuery, ShortText
 from gateway.rows import Row
 
 AUDITED = ("/v1/admin/", "/v1/keys")
@@ -28,8 +28,9 @@ log = structlog.get_logger()
 
 
 class AuditQuery(NoQuery):
-    """Which entries: so many below a number, the newest first."""
+    """Which entries: so many below a number, the newest first, and only those in which a text stands."""
 
+    contains: ShortText | None = None
     limit: PageLimit = 100
     cursor: Annotated[int, query_integer(1, SEQUENCE_MAX)] = SEQUENCE_MAX
 
@@ -43,9 +44,9 @@ async def get_audit(request: web.Request) -> web.Response:
     """What administrators did and tried, the newest first, a page at a time."""
     gateway = await risk_staff(request)
     query = query_of(request, AuditQuery)
-    found = await asyncio.to_thread(gateway.audit.page, query.cursor, query.limit + 1)
-    page, next_cursor = page_of(found, query.limit, lambda each: each.entry)
-    return answer({"entries": [_entry_row(gateway, each) for each in page], "next_cursor": next_cursor})
+    page, next_entry = await asyncio.to_thread(gateway.audit.page, query.cursor, query.limit, query.contains or "")
+    rows = [_entry_row(gateway, each) for each in page]
+    return answer({"entries": rows, "next_cursor": str(next_entry) if next_entry else None})
 
 
 @web.middleware

@@ -11,7 +11,7 @@ from exchange.units import format_nano
 from exchange.venue.clearing.delivery_schema import REPORT_EVENT, ReportOutcome
 from exchange.venue.schema import Event, Reject
 from exchange.view import AllocationView, CorrectionView, MarketView, Reputation
-from gateway.admin import account_id_of, administrator
+from gateway.admin import account_id_of, administrator, risk_staff
 from gateway.codec import instrument_id_of, outcome_of, region_id_of, told
 from gateway.delivery_requests import (
     ALLOCATION_ID_MAX,
@@ -157,7 +157,7 @@ def _provider_row(view: MarketView, account_id: int, reputation: Reputation) -> 
 
 async def get_all_deliveries(request: web.Request) -> web.Response:
     """The same of everybody."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query = await read_query(request, DeliveriesQuery)
     view = gateway.exchange.view
     return _page(view, view.deliveries.by_id.values(), query)
@@ -190,7 +190,7 @@ async def get_reporters(request: web.Request) -> web.Response:
 
 async def correct(request: web.Request) -> web.Response:
     """More was delivered in a slot than was measured, or less; the money follows."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     query_of(request, NoQuery)
     wanted = await body_of(request, CorrectionRequest)
     command = delivery_commands.correct_delivery(
@@ -206,7 +206,7 @@ async def correct(request: web.Request) -> web.Response:
 
 async def get_corrections(request: web.Request) -> web.Response:
     """The latest corrections with their reasons, the newest first."""
-    gateway = await administrator(request)
+    gateway = await risk_staff(request)
     await read_query(request, ReadQuery)
     view = gateway.exchange.view
     return answer(

@@ -2,6 +2,7 @@
 
     batch ─▶ books, trades, own affairs  at once, one message for each topic that has subscribers
           └▶ conflated books, tickers    collected, and sent every tenth, every quarter of a second
+    venue ─▶ all accounts                 looked at every quarter of a second while risk staff listen
 
 A subscriber never makes the feed wait: it takes a message, or is cut off. Messages are built on the loop's thread while
 the view stands still, so a snapshot and the updates after it fit together without a gap. They are offered one turn of
@@ -15,6 +16,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 import orjson
 
+from exchange.margin.watch import RiskWatch
 from exchange.service import Exchange, Published
 from gateway import messages
 from gateway.account_feed import AccountFeed
@@ -25,6 +27,7 @@ from gateway.event_feed import EventFeed
 from gateway.json_text import encode
 from gateway.order_book_feed import OrderBookFeed
 from gateway.public_feed import PUBLIC_CHANNELS, PublicFeed
+from gateway.risk_feed import STAFF_CHANNELS, RiskFeed
 from gateway.scopes import Calendar, moves_calendar
 from gateway.settings import GatewaySettings
 from gateway.subscribers import Subscriber, offer_to
@@ -56,7 +59,7 @@ class Part(Protocol):
 class Feed:
     """Tells subscribers what changes. Call `start` before the first subscription, and `stop` in the end."""
 
-    def __init__(self, exchange: Exchange, settings: GatewaySettings) -> None:
+    def __init__(self, exchange: Exchange, settings: GatewaySettings, watch: RiskWatch) -> None:
         self._exchange = exchange
         self._view = exchange.view
         self._settings = settings
@@ -68,14 +71,16 @@ class Feed:
         self._candles = CandleFeed(exchange.view)
         self._events = EventFeed(exchange.view)
         self._cells = CellFeed(exchange.view)
+        self._risk = RiskFeed(exchange.view, watch)
         self._parts: dict[str, Part] = {"book": self._books, "book.l3": self._order_books, "candles": self._candles}
         self._parts["cells"] = self._cells
         self._parts |= dict.fromkeys(PUBLIC_CHANNELS, self._public)
         self._parts |= dict.fromkeys(PRIVATE_CHANNELS, self._accounts)
         self._parts |= dict.fromkeys(BINARY_CHANNELS, self._events)
+        self._parts |= dict.fromkeys(STAFF_CHANNELS, self._risk)
         self._readers = SequenceWaiters()
         self._stop_listening: Callable[[], None] | None = None
-        self._timers: list[asyncio.Task[NoReturn]] = []
+        self._timers: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to listen to the exchange."""
@@ -89,6 +94,7 @@ class Feed:
             asyncio.create_task(_every(self._settings.ticker_interval_s, self._public.publish_tickers)),
             asyncio.create_task(_every(self._settings.ticker_interval_s, self._cells.publish)),
             asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeats)),
+            asyncio.create_task(self._risk.run()),
         ]
 
     def stop(self) -> None:

@@ -19,6 +19,7 @@ from gateway.limits.budgets import RateLimits
 from gateway.limits.connections import ConnectionLimits
 from gateway.plain_orders import PlainOrders
 from gateway.reservation_key import ReservationKey
+from gateway.risk_events import RiskEvents
 from gateway.settings import GatewaySettings
 from gateway.sign_ins import SignIns
 
@@ -39,6 +40,7 @@ class Gateway:
     limits: ConnectionLimits
     rates: RateLimits
     activity: OrderActivity
+    events: RiskEvents
     risk: RiskWatch
     reservation_key: ReservationKey
     guards: Guards

@@ -22,7 +22,7 @@ class Scope(StrEnum):
 
 
 ALL_SCOPES = frozenset(Scope)
-_READS_BY_POST = frozenset({"/v1/session", "/v1/margin/what-if", "/v1/admin/risk/{name}/what-if"})
+_READS_BY_POST = frozenset({"/v1/session", "/v1/margin/what-if", "/v1/admin/risk/{name}/what-if", "/v1/risk/shock"})
 _KEY_PATHS = ("/v1/keys", "/v1/admin/keys")
 
 

@@ -80,6 +80,10 @@ class Role(StrEnum):
     """Sends mass quotes, and has a larger budget of requests, beside what the key's other roles let it do."""
 
 
+RISK_STAFF = (Role.RISK, Role.ADMIN)
+"""Whose keys may look at all accounts and do what ends risk."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 

@@ -15,6 +15,7 @@ from exchange.margin.what_if import Entry, Impossible, Outcome, what_if
 from exchange.service import ExchangeStopped, Overloaded
 from exchange.venue.schema import Reject
 from exchange.view import MarketView
+from gateway.admin import account_id_of, risk_staff
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, body_of, query_of, read_query, signed_by
@@ -67,14 +68,13 @@ async def think_for(request: web.Request) -> web.Response:
 
 async def get_accounts(request: web.Request) -> web.Response:
     """All accounts, the nearest to liquidation first, a page at a time."""
-    await signed_by(request, Role.ADMIN, Role.RISK)
+    gateway = await risk_staff(request)
     query = await read_query(request, RiskQuery)
-    gateway = request.app[GATEWAY]
     place = None if query.cursor is None else place_of(query.cursor)
     if query.cursor is not None and place is None:
         raise ApiError(DoorError.MALFORMED_CURSOR)
     members = None if query.region is None else await _members(gateway, query.region)
-    census = await _reading(gateway.risk.census(query.min_seq))
+    census = await reading(gateway.risk.census(query.min_seq))
     condition = None if query.standing is None else Condition(query.standing)
     found = await asyncio.to_thread(select, census, condition, members, place)
     page = found.first(query.limit)
@@ -90,7 +90,7 @@ async def get_accounts(request: web.Request) -> web.Response:
 async def _detail(request: web.Request, account_id: int) -> web.Response:
     query = await read_query(request, MarginQuery)
     gateway = request.app[GATEWAY]
-    portfolio = await _reading(gateway.risk.portfolio(account_id))
+    portfolio = await reading(gateway.risk.portfolio(account_id))
     detail = await asyncio.to_thread(detail_of, portfolio, query.contributors)
     activity = activity_row(gateway.activity.of_account(account_id))
     return answer(account_row(gateway.exchange.view, portfolio, detail) | {"activity": activity})
@@ -105,7 +105,7 @@ async def _what_if(request: web.Request, account_id: int) -> web.Response:
     gateway = request.app[GATEWAY]
     view = gateway.exchange.view
     named = _instruments(view, wanted)
-    portfolio = await _reading(gateway.risk.portfolio(account_id, set(named.values())))
+    portfolio = await reading(gateway.risk.portfolio(account_id, set(named.values())))
     orders, outcome = await asyncio.to_thread(_outcome, portfolio, named, wanted)
     if isinstance(outcome, Impossible):
         raise ApiError(Reject(outcome.reject), param=f"positions[{outcome.index}]")
@@ -150,22 +150,19 @@ async def _owner(request: web.Request) -> int:
 
 async def _named_account(request: web.Request) -> int:
     """The account that the path names, for risk staff."""
-    await signed_by(request, Role.ADMIN, Role.RISK)
-    account_id = request.app[GATEWAY].exchange.view.account_by_name.get(request.match_info["name"])
-    if account_id is None:
-        raise ApiError(Reject.UNKNOWN_ACCOUNT)
-    return account_id
+    gateway = await risk_staff(request)
+    return account_id_of(gateway.exchange.view, request.match_info["name"])
 
 
 async def _members(gateway: Gateway, region: str) -> np.ndarray:
     """The accounts that have positions or orders in a region."""
     for region_id, code in gateway.exchange.view.regions.items():
         if code == region:
-            return await _reading(gateway.risk.members(region_id))
+            return await reading(gateway.risk.members(region_id))
     raise ApiError(Reject.UNKNOWN_REGION)
 
 
-async def _reading(found: Awaitable[FoundT]) -> FoundT:
+async def reading(found: Awaitable[FoundT]) -> FoundT:
     """What a reading found. Raises ApiError when it was not taken."""
     try:
         return await found

@@ -40,7 +40,7 @@ def census_rows(view: MarketView, rows: Rows) -> Iterator[Row]:
             "maintenance": format_nano(maintenance_nano),
             "free": format_nano(equity_nano - margin_nano),
             "distance": format_nano(equity_nano - maintenance_nano),
-            "distance_ratio": _ratio(distance_ppm(equity_nano, margin_nano)),
+            "distance_ratio": ratio_text(distance_ppm(equity_nano, margin_nano)),
         }
 
 
@@ -89,8 +89,8 @@ def detail_row(portfolio: Portfolio, detail: Detail) -> Row:
         "maintenance": format_nano(detail.maintenance_nano),
         "free": format_nano(detail.free_nano),
         "distance": format_nano(detail.distance_nano),
-        "distance_ratio": _ratio(detail.distance_ppm),
-        "distance_move": _ratio(detail.move_ppm),
+        "distance_ratio": ratio_text(detail.distance_ppm),
+        "distance_move": ratio_text(detail.move_ppm),
         "spread_charge": format_nano(detail.spread_nano),
         "concentration_charge": format_nano(detail.concentration_nano),
         "bond": format_nano(detail.bond_nano),
@@ -141,7 +141,8 @@ def _amounts(amounts_nano: Iterable[int]) -> list[str]:
     return [format_nano(amount_nano) for amount_nano in amounts_nano]
 
 
-def _ratio(ppm: int | None) -> str | None:
+def ratio_text(ppm: int | None) -> str | None:
+    """A share as a decimal string, or None for none."""
     if ppm is None:
         return None
     whole, rest = divmod(abs(ppm), 10**RATIO_DECIMALS)

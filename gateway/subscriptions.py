@@ -65,6 +65,11 @@ class Subscriptions:
         for topic in [each for each in self._named if CHANNELS[each.channel].is_private]:
             self.unsubscribe(topic)
 
+    def drop_of_staff(self) -> None:
+        """Follow nothing that is for risk staff alone any more."""
+        for topic in [each for each in self._named if CHANNELS[each.channel].is_of_staff]:
+            self.unsubscribe(topic)
+
     def follow(self, following: Following) -> list[str]:
         """Follow the tranches of a scope from now on; the symbols that it has now. Raises ApiError."""
         tranches = Calendar(self._view).members(following.scope)

@@ -36,6 +36,7 @@ class Channel(NamedTuple):
     """What a subscription to a channel may say, and must."""
 
     is_private: bool = False
+    is_of_staff: bool = False
     takes_symbol: bool = False
     needs_symbol: bool = False
     options: frozenset[str] = frozenset()
@@ -57,13 +58,16 @@ CHANNELS = {
     "deliveries": Channel(is_private=True),
     "account": Channel(is_private=True),
     "events": Channel(is_private=True),
+    "risk": Channel(is_of_staff=True),
 }
 BINARY_CHANNELS = ("events",)
 """What they tell comes in binary frames and in no other way."""
 PRIVATE_CHANNELS = tuple(name for name, channel in CHANNELS.items() if channel.is_private)
 
 
-def topic_of(view: MarketView, request: ChannelRequest, own_account: Callable[[], int]) -> Topic:
+def topic_of(
+    view: MarketView, request: ChannelRequest, own_account: Callable[[], int], check_staff: Callable[[], None]
+) -> Topic:
     """The topic that a request names. Raises ApiError."""
     channel = CHANNELS.get(request.channel)
     if channel is None:
@@ -71,6 +75,8 @@ def topic_of(view: MarketView, request: ChannelRequest, own_account: Callable[[]
     _check_options(request, channel)
     if channel.is_private:
         return Topic(request.channel, own_account())
+    if channel.is_of_staff:
+        check_staff()
     subject = EVERYTHING if request.symbol is None else instrument_id_of(view, request.symbol)
     depth = ALL_LEVELS if request.depth in (None, "all") else int(request.depth)
     return Topic(request.channel, subject, depth, _interval_ms(request), request.encoding == "binary")

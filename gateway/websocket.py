@@ -34,6 +34,7 @@ from gateway.order_routes import ORDER_OPERATIONS
 from gateway.origins import check_origin
 from gateway.plain_orders import Turn, read_plain
 from gateway.requests import (
+    RISK_STAFF,
     CancelRequest,
     ChannelRequest,
     LoginRequest,
@@ -215,6 +216,8 @@ class Session:
         if self._login.key is not None and self._login.key.account_id != key.account_id:
             raise ApiError(DoorError.OTHER_ACCOUNT)
         self._login.hold(key)
+        if key.roles.isdisjoint(RISK_STAFF):
+            self._subscriptions.drop_of_staff()
         account = self._view.accounts.get(key.account_id)
         told: Row = {"account": account.name if account else None, "roles": sorted(key.roles)}
         if request.cancel_on_disconnect is None:
@@ -235,6 +238,7 @@ class Session:
         parse(LogoutRequest, fields)
         self._unguard(is_cancelling=False)
         self._subscriptions.drop_private()
+        self._subscriptions.drop_of_staff()
         self._login.forget()
         self._answer(name, {})
 
@@ -343,7 +347,13 @@ class Session:
 
     def _topic(self, request: ChannelRequest) -> Topic:
         """The topic that a request names. Raises ApiError."""
-        return topic_of(self._view, request, self._own_account)
+        return topic_of(self._view, request, self._own_account, self._check_staff)
+
+    def _check_staff(self) -> None:
+        """Raises ApiError unless a key of risk staff has logged in."""
+        if self._login.key is None:
+            raise ApiError(DoorError.NOT_LOGGED_IN)
+        require_role(self._login.key, *RISK_STAFF)
 
     def _trading_account(self, *roles: Role) -> int:
         if self._login.key is None:

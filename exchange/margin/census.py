@@ -48,15 +48,25 @@ class Census:
         return (perf_counter_ns() - self.taken_ns) // 1_000_000
 
     @cached_property
+    def open_ids(self) -> np.ndarray:
+        """Every account that is open, in the order of ids."""
+        return np.flatnonzero(self._accounts["is_open"])
+
+    @property
+    def open_accounts(self) -> np.ndarray:
+        """ACCOUNT of each of them."""
+        return self._accounts[self.open_ids]
+
+    @cached_property
     def rows(self) -> "Rows":
         """Every account that is open, the nearest to liquidation first, then by id."""
-        ids = np.flatnonzero(self._accounts["is_open"])
+        ids = self.open_ids
         cash, unsettled, margin = (self._accounts[name][ids] for name in ("cash_nano", "unsettled_nano", "margin_nano"))
         equity = cash + unsettled
         maintenance = maintenance_of_all(margin)
         nearness = _nearness_ppm(equity, maintenance)
         order = np.lexsort((ids, nearness))
-        columns = ids, cash, equity, margin, maintenance, nearness, _conditions(equity, margin)
+        columns = ids, cash, equity, margin, maintenance, nearness, conditions_of_all(equity, margin)
         return Rows(*(column[order] for column in columns))
 
 
@@ -134,14 +144,15 @@ def maintenance_of_all(margin_nano: np.ndarray) -> np.ndarray:
     return whole * MAINTENANCE_PPM - (-rest * MAINTENANCE_PPM // PPM)
 
 
+def conditions_of_all(equity_nano: np.ndarray, margin_nano: np.ndarray) -> np.ndarray:
+    """`condition_of` for columns: the places among `CONDITIONS`."""
+    is_called = (equity_nano < margin_nano).astype(np.int64)
+    return np.where(equity_nano < 0, 3, np.where(equity_nano < maintenance_of_all(margin_nano), 2, is_called))
+
+
 def _nearness_ppm(equity: np.ndarray, maintenance: np.ndarray) -> np.ndarray:
     """To sort by: exact to fifteen digits, which no order of accounts is lost by."""
     needs = maintenance > 0
     share = np.floor((equity - maintenance) / np.where(needs, maintenance, 1) * PPM)
     bounded = np.clip(share, -FURTHEST_PPM // 2, FURTHEST_PPM // 2).astype(np.int64)
     return np.where(needs, bounded, np.where(equity < 0, -FURTHEST_PPM, FURTHEST_PPM))
-
-
-def _conditions(equity: np.ndarray, margin: np.ndarray) -> np.ndarray:
-    is_called = equity < margin
-    return np.where(equity < 0, 3, np.where(equity < maintenance_of_all(margin), 2, is_called.astype(np.int64)))

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from gateway.client import account_models, models, order_models
+from gateway.client import account_models, desk_models, models, order_models
 from gateway.client.models import Answer
 from gateway.description.openapi import info
 from gateway.description.routes import Cancels, Orders
@@ -103,6 +103,7 @@ MESSAGES: dict[str, type[BaseModel] | Rows | None] = {
     "deliveries": account_models.DeliveriesUpdate,
     "account": account_models.AccountUpdate,
     "events": None,
+    "risk": desk_models.RiskUpdate,
     "scope": ScopeMessage,
     "heartbeat": Heartbeat,
     "notice": Notice,

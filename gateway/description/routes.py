@@ -6,7 +6,17 @@ from pydantic import BaseModel
 
 from gateway.audit_routes import AuditQuery
 from gateway.clearing_requests import AllocationsQuery, DeliveryTermsRequest
-from gateway.client import delivery_models, keys, models, order_models, providers, risk_models, staff, statements
+from gateway.client import (
+    delivery_models,
+    desk_models,
+    keys,
+    models,
+    order_models,
+    providers,
+    risk_models,
+    staff,
+    statements,
+)
 from gateway.delivery_requests import (
     CorrectionRequest,
     DeliveriesQuery,
@@ -29,6 +39,7 @@ from gateway.order_requests import (
 )
 from gateway.provider_requests import CapacityQuery, CapacityRequest, OffersRequest, StakeRequest, WithdrawTerms
 from gateway.requests import (
+    RISK_STAFF,
     AccountLimitsRequest,
     AccountRequest,
     BookQuery,
@@ -59,6 +70,7 @@ from gateway.requests import (
     TradesQuery,
     UtilisationRequest,
 )
+from gateway.risk_desk_requests import AccountOrdersQuery, EventsQuery, ShockRequest
 from gateway.risk_requests import MarginQuery, RiskQuery, WhatIfRequest
 from gateway.session_routes import SignInRequest
 from gateway.statements import StatementQuery
@@ -66,7 +78,6 @@ from gateway.statements import StatementQuery
 CREATED = 201
 SOME_REFUSED = 207
 ADMINS = (Role.ADMIN,)
-RISK_STAFF = (Role.ADMIN, Role.RISK)
 MAKERS = (Role.MARKET_MAKER,)
 OWNERS_AND_MAKERS = (*OWNERS, Role.MARKET_MAKER)
 BY_CLIENT_ID = "/v1/orders/by-client-id/{client_id}"
@@ -220,13 +231,20 @@ ADMINISTRATION = {
     ),
     "GET /v1/admin/allocations": _read(AllocationsQuery, Rows("allocations", models.Allocation, is_paged=True), ADMINS),
     "GET /v1/admin/deliveries": _read(
-        DeliveriesQuery, Rows("deliveries", delivery_models.Delivery, is_paged=True), ADMINS
+        DeliveriesQuery, Rows("deliveries", delivery_models.Delivery, is_paged=True), RISK_STAFF
     ),
     "GET /v1/admin/reporters": _read(ReadQuery, Rows("reporters", staff.Reporter), ADMINS),
     "POST /v1/admin/reporters": _staff(ReporterRequest),
-    "GET /v1/admin/corrections": _read(ReadQuery, Rows("corrections", staff.CorrectionMade), ADMINS),
-    "POST /v1/admin/corrections": _staff(CorrectionRequest),
+    "GET /v1/admin/corrections": _read(ReadQuery, Rows("corrections", staff.CorrectionMade), RISK_STAFF),
+    "POST /v1/admin/corrections": _risk(CorrectionRequest),
     "POST /v1/admin/interruptions": _staff(InterruptionRequest),
 }
+RISK_DESK = {
+    "GET /v1/risk/overview": _read(ReadQuery, desk_models.Overview, RISK_STAFF),
+    "POST /v1/risk/shock": _risk(ShockRequest, desk_models.Shock),
+    "GET /v1/risk/accounts.csv": Route(query=ReadQuery, roles=RISK_STAFF, has_csv=True),
+    "GET /v1/risk/events": _read(EventsQuery, Rows("events", desk_models.RiskEventRow), RISK_STAFF),
+    "GET /v1/risk/orders": _read(AccountOrdersQuery, desk_models.AccountOrders, RISK_STAFF),
+}
 SOCKET = "GET /v1/ws"
-ROUTES = PUBLIC | ORDERS | OWN | PROVIDERS | ADMINISTRATION
+ROUTES = PUBLIC | ORDERS | OWN | PROVIDERS | ADMINISTRATION | RISK_DESK

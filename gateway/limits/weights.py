@@ -75,8 +75,9 @@ ANALYSIS = Operation(
     (
         *("GET /v1/margin", "POST /v1/margin/what-if", "GET /v1/statements/{day}"),
         *("GET /v1/admin/risk", "GET /v1/admin/risk/{name}", "POST /v1/admin/risk/{name}/what-if"),
+        *("GET /v1/risk/overview", "POST /v1/risk/shock", "GET /v1/risk/accounts.csv"),
     ),
-    "margin, what-if, statements, the list of accounts by risk; beside its own weight, an order with `alternatives`",
+    "margin, what-if, statements, all accounts by risk; beside its own weight, an order with `alternatives`",
 )
 KEY = Operation(
     "key",

@@ -1,142 +1,219 @@
-// Risk: accounts by nearness to liquidation, read anew each second, and one of them in full.
+// The risk desk: all accounts in a grid, what is known of one, the market as a whole, what-if, alerts, and the log.
 
+import { Connection } from "./connection.js";
 import { element } from "./dom.js";
 import { count } from "./format.js";
-import { AccountDetail } from "./risk_account.js";
-import { showList } from "./risk_list.js";
-import { CAN_SIGN, Refusal, SignedReader, readJson } from "./signed.js";
+import { AccountPanel } from "./risk_account.js";
+import { act, actions } from "./risk_actions.js";
+import { Alerts } from "./risk_alerts.js";
+import { AuditPanel } from "./risk_audit.js";
+import { recolourCharts } from "./risk_charts.js";
+import { saveCsv } from "./risk_csv.js";
+import { STANDINGS, usd } from "./risk_format.js";
+import { AccountGrid, LAYOUTS } from "./risk_grid.js";
+import { MarketPanel } from "./risk_market.js";
+import { Poll } from "./risk_poll.js";
+import { ShockPanel } from "./risk_shock.js";
+import { session } from "./session.js";
+import { shell } from "./shell.js";
 
-const REFRESH_MS = 1_000;
-const AGE_MS = 100;
-const STALE_MS = 5_000;
-const FIRST_ROWS = 100;
-const ROWS_MAX = 1_000;
-const STANDINGS = ["sound", "margin_call", "liquidation", "bankrupt"];
-const KEY_REFUSALS = ["unknown_key", "bad_signature", "role_missing", "not_signed"];
+const STAFF = ["risk", "admin"];
+const KEPT_LAYOUT = "bwx-risk-layout";
+const OWN = "Kept";
+const FIRST_LAYOUT = "Nearest to liquidation";
 const $ = (id) => document.getElementById(id);
 
-const detail = new AccountDetail();
-const wanted = { standing: "", region: "", limit: FIRST_ROWS, account: "" };
-let reader = null;
-let takenAt = 0;
-let turn = 0;
+const grid = new AccountGrid($("grid"));
+const account = new AccountPanel($("panel-account"), openAccount);
+const market = new MarketPanel($("panel-market"), openAccount);
+const shock = new ShockPanel($("panel-shock"), (accounts) => grid.shock(accounts), openAccount);
+const alerts = new Alerts($("panel-thresholds"), $("alerts"), grid.accounts, openAccount);
+const audit = new AuditPanel($("panel-audit"));
+const overview = new Poll(async () => showOverview(await session.get("/v1/risk/overview")), (error) => shell.complain(error));
+const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/v1/ws`, {
+  onState: (state, retryAt) => shell.showLink(state, retryAt),
+  onHeartbeat: (message) => shell.beat(message),
+});
+let isOpen = false;
+let isShown = false;
+let accounts = null;
 
 start();
 
-function start() {
-  $("entry").addEventListener("submit", enter);
-  $("leave").addEventListener("click", () => leave(""));
-  $("close").addEventListener("click", () => choose(""));
-  $("more").addEventListener("click", () => change({ limit: Math.min(wanted.limit * 2, ROWS_MAX) }));
-  $("region").addEventListener("change", (event) => change({ region: event.target.value, limit: FIRST_ROWS }));
-  for (const button of $("standings").children) {
-    button.addEventListener("click", () => change({ standing: button.dataset.standing, limit: FIRST_ROWS }));
+async function start() {
+  $("enter").addEventListener("click", () => session.ask("With a key of risk staff or an administrator."));
+  $("csv").addEventListener("click", () => saveCsv(grid).catch((error) => shell.complain(error.message)));
+  $("arrange").addEventListener("click", arrange);
+  $("save-layout").addEventListener("click", keepLayout);
+  $("halt").addEventListener("click", () => act(market.isHalted ? actions.resumeMarket() : actions.haltMarket()));
+  $("kill-all").addEventListener("click", () => act(actions.killAll()));
+  $("find").addEventListener("change", () => findAccount());
+  grid.addEventListener("choose", ({ detail }) => openAccount(detail));
+  addEventListener("acted", () => Promise.all([overview.now(), account.refresh(), audit.refresh()]));
+  addEventListener("keydown", onKey);
+  shell.addEventListener("retry", () => connection.retryNow());
+  shell.addEventListener("theme", () => Promise.all([grid.recolour(shell.theme), recolourCharts()]));
+  session.addEventListener("change", admit);
+  showLayouts();
+  wirePanels();
+  await session.load();
+  admit();
+}
+
+// Who is signed in
+
+function admit() {
+  const current = session.current;
+  if (current && !current.roles.some((role) => STAFF.includes(role))) return location.reload(); // told why it is refused
+  $("entry").hidden = Boolean(current);
+  $("desk").hidden = !current;
+  overview.run(Boolean(current));
+  if (!current) {
+    account.choose("");
+    shell.showLink("none");
+    return;
   }
-  addEventListener("keydown", (event) => event.key === "Escape" && choose(""));
-  setInterval(showAge, AGE_MS);
-  if (!CAN_SIGN) complain("This page signs in the browser, which needs https or the address 127.0.0.1.");
+  open();
 }
 
-// The key
-
-function enter(event) {
-  event.preventDefault();
-  if (!CAN_SIGN) return;
-  reader = new SignedReader($("key-id").value.trim(), $("secret").value.trim());
-  $("secret").value = "";
-  complain("");
-  listRegions();
-  refresh();
-}
-
-function leave(why) {
-  reader = null;
-  takenAt = 0;
-  turn += 1;
-  choose("");
-  $("list").replaceChildren();
-  $("room").hidden = $("leave").hidden = true;
-  $("entry").hidden = false;
-  complain(why);
-}
-
-// What is wanted, and what comes
-
-function change(wishes) {
-  Object.assign(wanted, wishes);
-  for (const button of $("standings").children) button.setAttribute("aria-pressed", button.dataset.standing === wanted.standing);
-  refresh();
-}
-
-function choose(name) {
-  wanted.account = name;
-  detail.clear();
-  for (const row of $("list").querySelectorAll("tr[data-name]")) {
-    row.setAttribute("aria-selected", row.dataset.name === name);
-  }
-  if (name) refresh();
-}
-
-/** Read all that is shown; the newest turn alone goes on, so that a slow answer never overwrites a later one. */
-async function refresh() {
-  const mine = ++turn;
-  const now = reader;
-  if (!now) return;
+async function open() {
+  if (isOpen) return connection.reopen();
+  isOpen = true;
+  connection.subscribe("risk", undefined, hear);
+  connection.open();
   try {
-    const [list, account] = await Promise.all([now.get(listPath()), wanted.account && now.get(accountPath())]);
-    if (mine !== turn) return;
-    show(list, account);
+    await grid.start(FIRST_LAYOUT, shell.theme);
+    pressLayout(FIRST_LAYOUT);
+    isShown = true;
+    uncover();
   } catch (error) {
-    if (mine !== turn) return;
-    if (error instanceof Refusal && KEY_REFUSALS.includes(error.code)) return leave(error.message);
-    complain(error instanceof Refusal ? error.message : "The exchange cannot be reached; trying again.");
+    cover(`The grid cannot be shown: ${error.message}`);
+    throw error;
   }
-  setTimeout(() => mine === turn && refresh(), REFRESH_MS);
 }
 
-function listPath() {
-  const query = new URLSearchParams({ limit: wanted.limit });
-  if (wanted.standing) query.set("standing", wanted.standing);
-  if (wanted.region) query.set("region", wanted.region);
-  return `/v1/admin/risk?${query}`;
-}
+// What comes
 
-function accountPath() {
-  return `/v1/admin/risk/${encodeURIComponent(wanted.account)}`;
-}
-
-function show(list, account) {
-  takenAt = performance.now() - list.age_ms;
-  $("entry").hidden = true;
-  $("room").hidden = $("leave").hidden = false;
-  complain("");
-  $("sequence").textContent = count(list.sequence);
-  for (const standing of STANDINGS) {
-    $(`count-${standing}`).textContent = count(list.counts[standing]);
-    $(`count-${standing}`).toggleAttribute("data-none", !list.counts[standing]);
+function hear(message) {
+  if (message.error) return shell.complain(message.error.message);
+  shell.beat(message);
+  for (const standing of STANDINGS) showCount(`count-${standing}`, message.counts[standing], standing !== "sound");
+  showCount("count-all", message.accounts, false);
+  const moved = grid.take(message);
+  alerts.look(moved, message.type === "snapshot");
+  if (message.columns.names) {
+    $("names").replaceChildren(...[...grid.accounts.values()].map(({ Account }) => element("option", { value: Account })));
   }
-  showList($("list"), list.accounts, wanted.account, choose);
-  $("more").hidden = !list.next_cursor || wanted.limit === ROWS_MAX;
-  if (account) detail.show(account);
-  showAge();
+  accounts = message.accounts;
+  uncover();
 }
 
-async function listRegions() {
-  const { instruments } = await readJson("/v1/instruments?limit=1000");
-  const regions = [...new Set(instruments.map(({ region }) => region))].sort();
-  const all = $("region").options[0];
-  $("region").replaceChildren(all, ...regions.map((region) => element("option", { value: region }, region)));
+function showCount(id, number, isTrouble) {
+  $(id).textContent = count(number);
+  $(id).classList.toggle("trouble", isTrouble && number > 0);
 }
 
-function showAge() {
-  const age = performance.now() - takenAt;
-  const state = !takenAt ? "waiting" : age > STALE_MS ? "stale" : "live";
-  $("link").dataset.state = state;
-  document.body.dataset.link = takenAt ? state : "";
-  $("age").textContent = takenAt ? `${(age / 1000).toFixed(1)} s old` : "Signed out";
+function showOverview(told) {
+  shell.complain("");
+  shell.showHalt(told.market_halted);
+  $("fund").textContent = usd(told.fund);
+  $("fund").title = told.fund;
+  $("halt").textContent = told.market_halted ? "Resume market…" : "Halt market…";
+  market.show(told);
+  shock.showRegions(told.regions.map(({ region }) => region));
 }
 
-function complain(text) {
-  $("notice-text").textContent = text;
-  $("notice").hidden = !text;
+/** The grid is there once it is arranged and the first rows have come. */
+function uncover() {
+  if (isShown && accounts !== null) cover(accounts ? "" : "There is no account yet.");
+}
+
+function cover(text) {
+  $("cover").textContent = text;
+  $("cover").hidden = !text;
+}
+
+// The grid's arrangement
+
+function showLayouts() {
+  const names = [...Object.keys(LAYOUTS), ...(localStorage.getItem(KEPT_LAYOUT) ? [OWN] : [])];
+  $("layouts").replaceChildren(
+    ...names.map((name) => {
+      const button = element("button", { type: "button", "aria-pressed": false }, name);
+      button.addEventListener("click", async () => {
+        await grid.show(name, name === OWN ? JSON.parse(localStorage.getItem(KEPT_LAYOUT)) : LAYOUTS[name]);
+        pressLayout(name);
+      });
+      return button;
+    }),
+  );
+}
+
+function pressLayout(name) {
+  for (const button of $("layouts").children) button.setAttribute("aria-pressed", button.textContent === name);
+}
+
+async function keepLayout() {
+  localStorage.setItem(KEPT_LAYOUT, JSON.stringify(await grid.save()));
+  showLayouts();
+  pressLayout(OWN);
+}
+
+async function arrange() {
+  await grid.arrange();
+  $("arrange").setAttribute("aria-pressed", $("arrange").getAttribute("aria-pressed") !== "true");
+}
+
+// Panels and keys
+
+function openAccount(name) {
+  account.choose(name);
+  showPanel("account");
+  $("panels").scrollIntoView({ block: "nearest" });
+}
+
+function findAccount() {
+  const wanted = $("find").value.trim();
+  if (wanted && [...grid.accounts.values()].some(({ Account }) => Account === wanted)) {
+    $("find").value = "";
+    openAccount(wanted);
+  }
+}
+
+function wirePanels() {
+  const tabs = [...$("panels").children];
+  for (const [at, tab] of tabs.entries()) {
+    tab.id = `tab-${tab.dataset.panel}`;
+    tab.setAttribute("aria-controls", `panel-${tab.dataset.panel}`);
+    tab.addEventListener("click", () => showPanel(tab.dataset.panel));
+    tab.addEventListener("keydown", ({ key }) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+      if (step) tabs[(at + step + tabs.length) % tabs.length].focus();
+    });
+  }
+  showPanel("market");
+}
+
+function showPanel(name) {
+  for (const tab of $("panels").children) {
+    const isShown = tab.dataset.panel === name;
+    tab.setAttribute("aria-selected", isShown);
+    $(`panel-${tab.dataset.panel}`).hidden = !isShown;
+  }
+  if (name === "audit" && session.current) audit.refresh();
+  if (name === "market") market.draw();
+}
+
+function onKey(event) {
+  const isTyping = event.composedPath()[0].closest?.("input, select, textarea, dialog, [contenteditable]");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !isShown) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    $("find").focus();
+  } else if (event.key === "Escape") {
+    account.choose("");
+    showPanel("market");
+  } else if (/^[1-5]$/.test(event.key)) {
+    showPanel($("panels").children[event.key - 1].dataset.panel);
+  }
 }

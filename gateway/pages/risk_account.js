@@ -1,129 +1,234 @@
-// One account in full: its figures, its ladder of scenarios as bars, and what contributes most.
+// One account: what it has against what it must have and why, what it holds, its orders, limits, and what happened.
 
-import { drawing, element } from "./dom.js";
-import { clock, count, NOTHING } from "./format.js";
-import { percent, standingName, usd } from "./risk_format.js";
+import { element } from "./dom.js";
+import { count, NOTHING } from "./format.js";
+import { act, actions } from "./risk_actions.js";
+import { drawCover, drawLadder } from "./risk_charts.js";
+import { stateText } from "./risk_columns.js";
+import { eventRow } from "./risk_events.js";
+import { percent, usd } from "./risk_format.js";
+import { Poll } from "./risk_poll.js";
+import { actionButton, moment, section, table } from "./risk_table.js";
+import { session } from "./session.js";
 
-const $ = (id) => document.getElementById(id);
 const WHOLE = "";
+const CONTRIBUTORS = 20;
+const ORDERS = 50;
+const EVENTS = 50;
+const NOTHING_CHOSEN = "Choose an account in the grid, or press / to open one by name.";
 const SUMS = [
-  ["Equity", "equity", usd],
-  ["Required", "margin", usd],
-  ["Free", "free", usd],
-  ["Cash", "cash", usd],
-  ["Maintenance", "maintenance", usd],
-  ["Above maintenance", "distance", usd],
-  ["Unsettled", "unsettled", usd],
-  ["Spread charge", "spread_charge", usd],
-  ["Concentration charge", "concentration_charge", usd],
-  ["Bond", "bond", usd],
-  ["Margin ramp", "ramp", usd],
-  ["Ratio", "distance_ratio", percent],
+  ["Equity, USD", "equity", usd],
+  ["Requirement, USD", "margin", usd],
+  ["Free, USD", "free", usd],
+  ["Maintenance, USD", "maintenance", usd],
+  ["Above maintenance, USD", "distance", usd],
+  ["Distance", "distance_ratio", percent],
   ["Move of all marks to it", "distance_move", percent],
+  ["Cash, USD", "cash", usd],
+  ["Unsettled, USD", "unsettled", usd],
+  ["Spread charge, USD", "spread_charge", usd],
+  ["Concentration charge, USD", "concentration_charge", usd],
+  ["Bond, USD", "bond", usd],
+  ["Margin ramp, USD", "ramp", usd],
+];
+const LIMITS = [
+  ["Position, lots", "position"],
+  ["Order, lots", "order_quantity"],
+  ["Order, USD", "order_notional"],
+  ["Open orders", "open_orders_max"],
 ];
 
-export class AccountDetail {
-  #account = null;
+export class AccountPanel {
+  #place;
+  #parts = null;
+  #name = "";
   #region = WHOLE;
+  #told = null;
+  #poll;
 
-  clear() {
-    this.#account = null;
+  constructor(place) {
+    this.#place = place;
+    this.#poll = new Poll((isNewest) => this.#ask(isNewest), (text) => this.#parts && (this.#parts.complaint.textContent = text));
+    this.choose("");
+  }
+
+  /** Show an account, or none. */
+  choose(name) {
+    if (name && name === this.#name) return;
+    this.#name = name;
     this.#region = WHOLE;
-    $("account").setAttribute("data-empty", "");
-  }
-
-  show(account) {
-    this.#account = account;
-    $("account").removeAttribute("data-empty");
-    $("name").textContent = account.name;
-    $("stamp").textContent = `sequence ${count(account.sequence)}, ${clock(new Date(account.time))} UTC`;
-    $("standing").textContent = standingName(account.standing);
-    $("standing").className = `chip ${account.standing}`;
-    $("sums").replaceChildren(
-      ...SUMS.map(([label, name, format]) => sum(label, account[name], format)),
-      sum("Messages for each fill, last hour", account.activity.order_to_trade, (text) => text ?? NOTHING),
+    this.#told = null;
+    this.#parts = name ? makeParts(name) : null;
+    this.#place.replaceChildren(
+      ...(name ? Object.values(this.#parts.sections) : [element("p", { class: "note" }, NOTHING_CHOSEN)]),
     );
-    this.#showRegions();
-    this.#showLadder();
-    $("contributors").replaceChildren(contributors(account.contributors));
+    this.#poll.run(Boolean(name));
   }
 
-  #showRegions() {
-    const regions = this.#account.regions.map(({ region }) => region);
-    if (!regions.includes(this.#region)) this.#region = WHOLE;
-    $("regions").replaceChildren(...[WHOLE, ...regions].map((region) => this.#tab(region)));
+  refresh() {
+    return this.#name ? this.#poll.now() : undefined;
+  }
+
+  async #ask(isNewest) {
+    const name = encodeURIComponent(this.#name);
+    const [detail, holdings, limits, orders, events] = await Promise.all([
+      session.get(`/v1/admin/risk/${name}?contributors=${CONTRIBUTORS}`),
+      session.get(`/v1/admin/accounts/${name}`),
+      session.get(`/v1/admin/limits/${name}`),
+      session.get(`/v1/risk/orders?account=${name}&limit=${ORDERS}`),
+      session.get(`/v1/risk/events?account=${name}&limit=${EVENTS}`),
+    ]);
+    if (!isNewest() || detail.name !== this.#name) return;
+    this.#told = detail;
+    const parts = this.#parts;
+    parts.complaint.textContent = "";
+    parts.state.textContent = limits.is_blocked ? `${stateText(detail.standing)}, blocked` : stateText(detail.standing);
+    parts.state.className = `chip ${detail.standing}`;
+    parts.when.replaceChildren("as of ", moment(detail.time), ` UTC, sequence ${count(detail.sequence)}`);
+    parts.lift.hidden = !limits.is_blocked;
+    parts.limits = limits;
+    drawCover(parts.cover, detail);
+    parts.sums.replaceChildren(...SUMS.map(([label, name_, format]) => sum(label, detail[name_], format)));
+    this.#showLadder();
+    parts.contributors.replaceChildren(contributors(detail.contributors));
+    parts.regions.replaceChildren(regions(detail));
+    parts.positions.replaceChildren(positions(holdings.positions));
+    parts.orders.replaceChildren(openOrders(orders));
+    parts.limitTable.replaceChildren(limitTable(limits, detail.activity));
+    parts.events.replaceChildren(events.events.length ? eventTable(events.events) : nothingHappened());
+  }
+
+  #showLadder() {
+    const detail = this.#told;
+    const names = detail.regions.map(({ region }) => region);
+    if (!names.includes(this.#region)) this.#region = WHOLE;
+    const region = detail.regions.find((each) => each.region === this.#region);
+    const losses = (region ?? detail).losses.map(Number);
+    const worst = region ? region.worst_scenario : losses.indexOf(Math.max(...losses));
+    this.#parts.tabs.replaceChildren(...(names.length > 1 ? [WHOLE, ...names] : []).map((name) => this.#tab(name)));
+    this.#parts.worst.textContent = names.length ? `worst: scenario ${worst}, ${usd((region ?? detail).losses[worst])} USD` : "";
+    if (names.length) drawLadder(this.#parts.ladder, losses, worst);
+    else this.#parts.ladder.replaceChildren(element("p", { class: "note" }, "No position and no open order."));
   }
 
   #tab(region) {
-    const attributes = { type: "button", "aria-pressed": region === this.#region };
-    const tab = element("button", attributes, region || "all regions");
+    const tab = element("button", { type: "button", "aria-pressed": region === this.#region }, region || "all regions");
     tab.addEventListener("click", () => {
       this.#region = region;
-      this.#showRegions();
       this.#showLadder();
     });
     return tab;
   }
+}
 
-  #showLadder() {
-    const region = this.#account.regions.find((each) => each.region === this.#region);
-    const losses = (region ?? this.#account).losses.map(Number);
-    const worst = region ? region.worst_scenario : losses.indexOf(Math.max(...losses));
-    const texts = (region ?? this.#account).losses;
-    const range = { lowest: Math.min(0, ...losses), highest: Math.max(0, ...losses) };
-    const rows = losses.map((loss, scenario) => rung(scenario, loss, texts[scenario], range, scenario === worst));
-    $("ladder").replaceChildren(
-      this.#account.regions.length
-        ? element("table", {}, element("tbody", {}, ...rows))
-        : element("p", { class: "note" }, "No position and no open order."),
-    );
-  }
+function makeParts(name) {
+  const made = (className) => element("div", { class: className });
+  const parts = {
+    state: element("span", { class: "chip" }, "…"),
+    when: element("span", { class: "soft small" }),
+    complaint: element("p", { class: "complaint", role: "alert" }),
+    cover: made("chart"),
+    sums: element("dl", { class: "sums" }),
+    tabs: element("div", { class: "tabs", role: "group", "aria-label": "Region of the scenarios" }),
+    worst: element("p", { class: "soft small", id: "worst" }),
+    ladder: made("chart"),
+    contributors: made(""),
+    regions: made(""),
+    positions: made(""),
+    orders: made(""),
+    limitTable: made(""),
+    events: made(""),
+    limits: null,
+  };
+  parts.lift = actionButton("Lift the block…", () => act(actions.lift(name)));
+  parts.lift.hidden = true;
+  const kill = actionButton("Kill switch…", () => act(actions.kill(name)), true);
+  const limit = actionButton("Limits…", () => act(actions.limits(name, parts.limits)));
+  const head = element("div", { class: "account-head" }, element("h2", { id: "account-name" }, name), parts.state);
+  parts.sections = {
+    head: element("div", {}, head, parts.when, parts.complaint),
+    actions: element("div", { class: "action-row" }, kill, parts.lift, limit),
+    cover: section("Equity against requirement", parts.cover, parts.sums),
+    ladder: section("Loss in each scenario", parts.tabs, parts.ladder, parts.worst),
+    contributors: section("Largest contributors", parts.contributors),
+    regions: section("Concentration by region", parts.regions),
+    positions: section("Positions", parts.positions),
+    orders: section("Open orders", parts.orders),
+    limits: section("Limits", parts.limitTable),
+    events: section("What happened", parts.events),
+  };
+  return parts;
 }
 
 function sum(label, text, format) {
-  const below = text !== null && text.startsWith("-") && format === usd;
-  return element(
-    "div",
-    {},
-    element("dt", {}, label),
-    element("dd", { title: text ?? "", class: below ? "below" : "" }, format(text)),
-  );
-}
-
-/** A bar to the right of the axis for a loss, to the left for a gain. */
-function rung(scenario, loss, text, { lowest, highest }, isWorst) {
-  const place = (value) => ((value - lowest) / (highest - lowest || 1)) * 100;
-  const bar = drawing("rect", {
-    class: loss > 0 ? "loss" : "gain",
-    x: `${place(Math.min(loss, 0))}%`,
-    width: `${Math.abs(place(loss) - place(0))}%`,
-    height: "100%",
-    rx: 2,
-  });
-  const axis = drawing("line", { class: "axis", x1: `${place(0)}%`, x2: `${place(0)}%`, y1: 0, y2: "100%" });
-  return element(
-    "tr",
-    { class: isWorst ? "worst" : "" },
-    element("td", { class: "text" }, isWorst ? `${scenario} worst` : String(scenario)),
-    element("td", { class: "bar-cell" }, drawing("svg", { "aria-hidden": true }, bar, axis)),
-    element("td", { title: text }, usd(text)),
-  );
+  const isBelow = typeof text === "string" && text.startsWith("-") && format === usd;
+  const amount = element("dd", { title: text ?? "", class: isBelow ? "below" : "" }, format(text));
+  return element("div", {}, element("dt", {}, label), amount);
 }
 
 function contributors(rows) {
-  if (!rows.length) return element("p", { class: "note" }, "Nothing contributes.");
-  const headings = ["Lots", "Buys", "Sells", "Effect"].map((text) => element("th", { scope: "col" }, text));
-  const head = element("tr", {}, element("th", { scope: "col", class: "text" }, "Window"), ...headings);
-  const body = rows.map((row) =>
-    element(
-      "tr",
-      {},
-      element("td", { class: "text" }, element("code", {}, row.symbol)),
-      element("td", {}, count(row.quantity)),
-      element("td", {}, count(row.open_buys)),
-      element("td", {}, count(row.open_sells)),
-      element("td", { title: `position ${row.position_effect}, orders ${row.orders_effect}` }, usd(row.effect)),
-    ),
-  );
-  return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
+  const headings = [["Window", true], ["Lots"], ["Buys"], ["Sells"], ["Effect, USD"]];
+  const cells = rows.map((row) => [
+    element("code", {}, row.symbol),
+    count(row.quantity),
+    count(row.open_buys),
+    count(row.open_sells),
+    element("span", { title: `position ${row.position_effect}, orders ${row.orders_effect}` }, usd(row.effect)),
+  ]);
+  return table(headings, cells, "Nothing contributes.");
+}
+
+function regions({ regions: rows, margin }) {
+  const headings = [["Region", true], ["Required, USD"], ["Share"], ["Worst loss, USD"], ["Charges, USD"]];
+  const cells = rows.map((row) => [
+    row.region,
+    usd(row.margin),
+    percent(Number(margin) ? String(Number(row.margin) / Number(margin)) : null),
+    usd(row.worst_loss),
+    usd(Number(row.spread_charge) + Number(row.concentration_charge) + Number(row.ramp)),
+  ]);
+  return table(headings, cells, "Nothing is required of it anywhere.");
+}
+
+function positions(rows) {
+  const held = rows.filter(({ quantity }) => quantity !== "0");
+  const headings = [["Window", true], ["Lots"], ["Mark"], ["Cost, USD"], ["Unsettled, USD"]];
+  const cells = held.map((row) => [
+    element("code", {}, row.symbol),
+    count(row.quantity),
+    row.mark_price,
+    usd(row.cost),
+    usd(row.unsettled),
+  ]);
+  return table(headings, cells, "It holds nothing.");
+}
+
+function openOrders({ orders, open }) {
+  const headings = [["Window", true], ["Side", true], ["Price"], ["Left, lots"], ["Since"]];
+  const cells = orders.map((row) => [
+    element("code", {}, row.symbol),
+    element("span", { class: row.side === "buy" ? "bid" : "ask" }, row.forced ? `${row.side}, forced` : row.side),
+    row.price,
+    count(row.remaining_quantity),
+    moment(row.created),
+  ]);
+  const shown = table(headings, cells, "No order is open.");
+  if (open > orders.length) shown.append(element("p", { class: "soft small" }, `The oldest ${orders.length} of ${count(open)}.`));
+  return shown;
+}
+
+function limitTable(limits, activity) {
+  const row = (label, text) => element("div", {}, element("dt", {}, label), element("dd", {}, text ?? "no limit"));
+  const ofRegions = limits.regions.map(({ region, position }) => row(`Position in ${region}, lots`, position));
+  const sent = element("div", {}, element("dt", {}, "Messages for each fill, last hour"), element("dd", {}, activity.order_to_trade ?? NOTHING));
+  const rows = LIMITS.map(([label, name]) => row(label, limits[name] === null ? null : String(limits[name])));
+  return element("dl", { class: "sums" }, ...rows, ...ofRegions, sent);
+}
+
+function eventTable(events) {
+  return table([["Time", true], ["What", true]], events.map(eventRow), "");
+}
+
+function nothingHappened() {
+  return element("p", { class: "note" }, "Not called, and nothing closed, since the exchange was started.");
 }

@@ -24,9 +24,9 @@ def test_entries_are_there_after_a_restart_the_newest_first_a_page_at_a_time(tmp
     filled(tmp_path, 5)
     log = AuditLog.open(tmp_path)
     log.append(DEED._replace(sequence=5))
-    assert [(each.entry, each.deed.sequence) for each in log.page(100, 2)] == [(6, 5), (5, 4)]
-    assert [each.entry for each in log.page(5, 100)] == [4, 3, 2, 1]
-    assert log.page(100, 1)[0].deed == DEED._replace(sequence=5)
+    assert [(each.entry, each.deed.sequence) for each in log.page(100, 2)[0]] == [(6, 5), (5, 4)]
+    assert [each.entry for each in log.page(5, 100)[0]] == [4, 3, 2, 1]
+    assert log.page(100, 1)[0][0].deed == DEED._replace(sequence=5)
     log.close()
 
 
@@ -74,7 +74,7 @@ def test_a_long_body_is_cut_and_a_copy_is_whole(tmp_path):
     log.copy_to(tmp_path / "copy")
     copy = AuditLog.open(tmp_path / "copy")
     assert copy.page(100, 10) == log.page(100, 10)
-    assert len(copy.page(100, 1)[0].deed.body) == BODY_CHARACTERS_MAX
+    assert len(copy.page(100, 1)[0][0].deed.body) == BODY_CHARACTERS_MAX
     copy.close()
     log.close()
 

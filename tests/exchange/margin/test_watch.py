@@ -69,3 +69,16 @@ async def test_a_stopped_exchange_is_read_no_more(exchange: Exchange) -> None:  
     await exchange.close()
     with pytest.raises(ExchangeStopped):
         await RiskWatch(exchange).census()
+
+
+async def test_the_whole_book_is_shared_for_as_long_as_its_reader_allows(exchange: Exchange) -> None:  # noqa: F811
+    watch = RiskWatch(exchange)
+    await place(exchange, ALICE, SELL, 3)
+    first = await watch.whole()
+    assert first.sequence == exchange.view.sequence
+    assert first.open_orders.lots.tolist() == [3]
+    await asyncio.sleep(CENSUS_AGE_MS_MAX / 1_000)
+    assert await watch.whole(60_000) is first
+    one, other = await asyncio.gather(watch.whole(), watch.whole())
+    assert one is other
+    assert one is not first

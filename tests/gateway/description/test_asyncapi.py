@@ -52,7 +52,7 @@ def test_what_is_otherwise_is_noticed(document, found, message):
 async def test_what_is_said_on_a_real_socket_is_as_described(serve, document):
     terms = {"side": "buy", "price": "0.039", "quantity": "3"}
     async with serve(heartbeat_interval_s=0.1, ticker_interval_s=0.05) as doors:
-        key = await doors.account("alice", ("trader", "market_maker"))
+        key = await doors.account("alice", ("trader", "market_maker", "risk"))
         order = terms | {"symbol": doors.symbol}
         asked = [
             ("login", signed_login(key)),

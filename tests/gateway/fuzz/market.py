@@ -145,7 +145,7 @@ class Market:
         raise ApiError(DoorError.UNKNOWN_OPERATION)
 
     def _topic(self, request: ChannelRequest) -> Any:
-        topic = topic_of(self.view, request, lambda: FUZZER)
+        topic = topic_of(self.view, request, lambda: FUZZER, _refuse_staff)
         if request.scope is not None:
             return [each.symbol for each in Calendar(self.view).members(scope_of(self.view, request.scope))]
         return topic_row(self.view, topic)
@@ -206,3 +206,8 @@ def _opening() -> list[np.ndarray]:
         *(commands.deposit(account_id, CASH_NANO) for account_id in accounts),
         *series,
     ]
+
+
+def _refuse_staff() -> None:
+    """The fuzzer's key is a trader's. Raises ApiError."""
+    raise ApiError(DoorError.ROLE_MISSING)
