@@ -1,10 +1,11 @@
 // What is known of the chosen window: its name, its terms, its last price.
 
-import { count, countdown, decimalsOf, price, regionName, tierName, windowName } from "./format.js";
+import { count, countdown, decimalsOf, hourMinute, localTime, price, regionName, tierName, windowName } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
 const BASIS_POINTS = 10_000;
 const PER_CENT = 100;
+const GATE_SOON_MS = 5 * 60_000;
 
 export class Detail {
   #gate = 0;
@@ -24,6 +25,10 @@ export class Detail {
     const band = [instrument.band_low, instrument.band_high].map((edge) => price(edge, decimals));
     $("fact-band").textContent = band.join(" to ");
     this.#gate = Date.parse(instrument.gate_closure);
+    const gate = new Date(this.#gate);
+    $("gate-time").textContent = `at ${hourMinute(gate)} UTC`;
+    $("gate-time").dateTime = instrument.gate_closure;
+    $("gate-time").title = localTime(gate);
   }
 
   /** Bring what moves up to date; a window that is gone from the board has closed. */
@@ -41,6 +46,7 @@ export class Detail {
 
   tick(now) {
     $("fact-gate").textContent = countdown(this.#gate - now);
+    $("fact-gate").toggleAttribute("data-soon", this.#gate - now < GATE_SOON_MS);
   }
 }
 

@@ -2,6 +2,7 @@
 
 export const NOTHING = "–";
 
+const SYMBOL = /^(.+)\.(\w+)\.\d{8}T(\d\d)(\d\d)Z\./;
 const TIER_NAMES = { ef: "guaranteed", af: "assured", be: "interruptible" };
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
 const LOCAL = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
@@ -40,6 +41,14 @@ export function regionName(region) {
   return region.replace("_", " → ");
 }
 
+/** A window by its symbol, short: eu-fra EF 14:00. */
+export function symbolName(symbol) {
+  const parts = SYMBOL.exec(symbol);
+  if (!parts) return symbol || NOTHING;
+  const [, region, tier, hour, minute] = parts;
+  return `${regionName(region)} ${tier.toUpperCase()} ${hour}:${minute}`;
+}
+
 export function day(time) {
   return DAY.format(time).replace(",", "");
 }
@@ -70,12 +79,12 @@ export function windowLabel(instrument) {
   return lengthOf(instrument) >= 86_400 ? day(start) : hourMinute(start);
 }
 
-/** The window in full: Sat 21 Nov 14:00–15:00. */
+/** The window in full: Sat 21 Nov 14:00–15:00; the end has its day where that is not plain. */
 export function windowName(instrument) {
   const start = new Date(instrument.start);
   const end = new Date(instrument.end);
-  const sameDay = start.toISOString().slice(0, 10) === end.toISOString().slice(0, 10);
-  return `${day(start)} ${hourMinute(start)}–${sameDay ? "" : `${day(end)} `}${hourMinute(end)}`;
+  const isPlain = lengthOf(instrument) < 86_400;
+  return `${day(start)} ${hourMinute(start)}–${isPlain ? "" : `${day(end)} `}${hourMinute(end)}`;
 }
 
 /** Seconds of a window. */

@@ -132,12 +132,6 @@ export class HeatMap {
     return best.symbol;
   }
 
-  /** The windows beside a chosen one: of its region, tier and length, by start. */
-  curve(symbol) {
-    const place = this.#grid.placeOf(this.#cells.get(symbol));
-    return place ? this.#grid.rows[place.row].cells.filter((cell) => cell !== undefined) : [];
-  }
-
   /** Bring the countdowns to the gate up to date. */
   tick() {
     const second = Math.floor(shell.now() / 1000);

@@ -1,14 +1,13 @@
 // The live market: one WebSocket for everything that moves, and the status now and then for the figures.
 
-import { Cells, priceOfTicks } from "./cells.js";
+import { Cells } from "./cells.js";
 import { Connection } from "./connection.js";
-import { Curve } from "./curve.js";
 import { Deliveries } from "./deliveries.js";
+import { Desk } from "./desk.js";
 import { Detail } from "./detail.js";
 import { decimalsOf } from "./format.js";
 import { showBeat, showStatus } from "./head.js";
 import { HeatMap } from "./heat_map.js";
-import { Ladder } from "./ladder.js";
 import { Search } from "./search.js";
 import { session } from "./session.js";
 import { shell } from "./shell.js";
@@ -25,8 +24,6 @@ const cells = new Cells();
 const map = new HeatMap(cells, $("board"), chooseByHand);
 new Search(cells, chooseByHand);
 const detail = new Detail();
-const curve = new Curve($("curve"), $("curve-range"));
-const ladder = new Ladder($("ladder"));
 const tape = new Tape($("tape"));
 const deliveries = new Deliveries($("deliveries-panel"), $("deliveries"), $("deliveries-sum"), () =>
   cells.nextDeliveryGate(),
@@ -35,6 +32,7 @@ const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/v1/
   onState: (state, retryAt) => shell.showLink(state, retryAt),
   onHeartbeat: showBeat,
 });
+const desk = new Desk(connection, chooseByHand);
 
 let chosen = "";
 let instrument = null; // the chosen window as its ticker tells it; undefined once it is closed
@@ -59,7 +57,7 @@ function start() {
   $("tape-one").addEventListener("click", () => showTape(chosen));
   $("tape-all").addEventListener("click", () => showTape(undefined));
   $("close").addEventListener("click", closeDetail);
-  addEventListener("keydown", (event) => event.key === "Escape" && closeDetail());
+  addEventListener("keydown", onEscape);
   addEventListener("hashchange", followAddress);
 }
 
@@ -101,15 +99,13 @@ function chooseByHand(symbol) {
 }
 
 function choose(symbol) {
-  if (chosen) connection.unsubscribe("book", chosen);
   if (chosen) connection.unsubscribe("ticker", chosen);
   chosen = symbol;
   instrument = null;
   map.select(symbol);
+  desk.open(symbol, cells.decimals);
   if (!symbol) return detail.open(undefined, 0);
   connection.subscribe("ticker", symbol, onTicker);
-  ladder.clear(cells.decimals);
-  connection.subscribe("book", symbol, onBook);
   showTape(isTapeOpen && tapeSymbol === undefined ? undefined : symbol);
 }
 
@@ -126,6 +122,11 @@ function decimals() {
   return instrument ? Math.max(cells.decimals, decimalsOf(instrument.price_step)) : cells.decimals;
 }
 
+// A question that is open is what Escape closes.
+function onEscape(event) {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) closeDetail();
+}
+
 function closeDetail() {
   if (!chosen) return;
   const last = chosen;
@@ -137,18 +138,7 @@ function showDetail() {
   if (!chosen || instrument === null) return;
   if (!instrument && !isChosenByHand && cells.size) return choose(map.liveliest());
   detail.show(instrument, decimals(), shell.now());
-  if (instrument) curve.show(map.curve(chosen).map(asTicker), chosen, decimals());
-}
-
-function asTicker(cell) {
-  const end = new Date(cell.start.getTime() + cell.duration * 1000).toISOString();
-  const [bid, ask] = [cell.bid, cell.ask].map((ticks) => (ticks === null ? null : priceOfTicks(ticks, 6)));
-  return { symbol: cell.symbol, start: cell.start.toISOString(), end, best_bid: bid, best_ask: ask };
-}
-
-function onBook(message) {
-  if (message.error) return ladder.say(message.error.message);
-  if (!ladder.take(message)) connection.resubscribe("book", chosen);
+  desk.show(instrument, decimals());
 }
 
 function showTape(symbol) {

@@ -1,10 +1,9 @@
 // The tape: the latest trades, the newest first.
 
 import { element } from "./dom.js";
-import { count, hourMinute, NOTHING, preciseClock, price, regionName } from "./format.js";
+import { count, localTime, preciseClock, price, symbolName } from "./format.js";
 
 const ROWS_MAX = 80;
-const SYMBOL = /^(.+)\.(\w+)\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z\./;
 
 const TAKER_WORDS = { buy: "bought", sell: "sold" };
 
@@ -61,8 +60,8 @@ export class Tape {
   #row(trade) {
     const row = element("tr", { "data-id": trade.id, class: trade.taker_side ?? "auction" });
     row.append(
-      element("td", {}, preciseClock(new Date(trade.time))),
-      element("td", { class: "window" }, shortSymbol(trade.symbol)),
+      element("td", { title: localTime(new Date(trade.time)) }, preciseClock(new Date(trade.time))),
+      element("td", { class: "window" }, symbolName(trade.symbol)),
       element("td", { class: "price", title: `trade ${trade.id}` }, price(trade.price, this.#decimals)),
       element("td", {}, count(trade.quantity)),
     );
@@ -76,12 +75,4 @@ function byAge(one, other) {
   const [sequence, index] = one.id.split("-").map(Number);
   const [otherSequence, otherIndex] = other.id.split("-").map(Number);
   return sequence - otherSequence || index - otherIndex;
-}
-
-function shortSymbol(symbol) {
-  const parts = SYMBOL.exec(symbol);
-  if (!parts) return symbol || NOTHING;
-  const [, region, tier, year, month, day, hour, minute] = parts;
-  const start = new Date(Date.UTC(year, month - 1, day, hour, minute));
-  return `${regionName(region)} ${tier.toUpperCase()} ${hourMinute(start)}`;
 }

@@ -1,17 +1,19 @@
 """A real exchange behind real doors, and a real browser that looks at it."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Page, WebSocketRoute, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, WebSocketRoute, async_playwright, expect
 
 from exchange import commands
 from exchange.service import Exchange
@@ -21,6 +23,7 @@ from exchange.venue.state import VenueLimits
 from exchange.view import TrancheView
 from gateway.app import make_app, make_runner
 from gateway.audit import AuditLog
+from gateway.gateway import GATEWAY
 from gateway.keys import KeyStore
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
@@ -37,6 +40,10 @@ MAKER, TAKER = 1, 2
 CASH_NANO = 1_000_000 * NANO_PER_S
 LEVELS = 12
 DESKTOP = {"width": 1280, "height": 800}
+PATIENCE_MS = 15_000
+"""A machine that has much else to do paints late."""
+expect.set_options(timeout=PATIENCE_MS)
+AWAY_COMPLAINTS = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
 
 
 NewContext = Callable[..., Awaitable[BrowserContext]]
@@ -48,6 +55,8 @@ class Market:
     def __init__(self, exchange: Exchange, directory: Path) -> None:
         self.exchange = exchange
         self._port = 0
+        self.was_away = False
+        """Whether the doors were ever closed; browsers tell of every try to come through one that is."""
         self._runner: web.AppRunner | None = None
         self.keys = KeyStore.open(directory)
         self._reservation_key = ReservationKey.open(directory)
@@ -70,8 +79,15 @@ class Market:
 
     async def close_doors(self) -> None:
         """Listen no more; the exchange goes on."""
+        self.was_away = True
         assert self._runner is not None
         await self._runner.cleanup()
+
+    async def cut(self) -> None:
+        """End every socket; the doors stay open."""
+        assert self._runner is not None
+        sessions = tuple(self._runner.app[GATEWAY].sessions)
+        await asyncio.gather(*(session.shut_down(0.0) for session in sessions))
 
     async def close(self) -> None:
         """The end of it all."""
@@ -136,18 +152,37 @@ async def browser(browser_path: str) -> AsyncIterator[Browser]:
         await opened.close()
 
 
+@pytest.fixture
+def expected_complaints() -> list[str]:
+    """What the console may be told in a test that breaks something on purpose: a test adds parts of it here."""
+    return []
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def new_context(browser: Browser, market: Market) -> AsyncIterator[NewContext]:
-    """Visitors of any kind; they are gone before the market closes."""
+async def new_context(browser: Browser, market: Market, expected_complaints: list[str]) -> AsyncIterator[NewContext]:
+    """Visitors of any kind; they are gone before the market closes.
+
+    Whatever their pages complain of, and each other host that they ask, fails the test.
+    """
     contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+    hosts: set[str] = set()
 
     async def make(**options: Any) -> BrowserContext:
-        contexts.append(await browser.new_context(**({"viewport": DESKTOP} | options)))
-        return contexts[-1]
+        context = await browser.new_context(**({"viewport": DESKTOP} | options))
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
+        context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        context.on("page", lambda page: page.on("websocket", lambda each: hosts.add(urlsplit(each.url).netloc)))
+        contexts.append(context)
+        return context
 
     yield make
     for context in contexts:
         await context.close()
+    expected = [*expected_complaints, *(AWAY_COMPLAINTS if market.was_away else ())]
+    assert [each for each in complaints if not any(part in each for part in expected)] == []
+    assert hosts <= {urlsplit(market.url).netloc}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
