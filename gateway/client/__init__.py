@@ -89,7 +89,7 @@ from gateway.client.reservations import InvalidReservationError, Reservation, ve
 from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.scopes import ScopedBooks
-from gateway.client.staff import AuditEntry, CorrectionMade, Reporter, Weights
+from gateway.client.staff import AuditEntry, CorrectionMade, Reporter, StageTime, Weights
 from gateway.client.statements import Statement, StatementLine
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
@@ -178,6 +178,7 @@ __all__ = [
     "Shortfall",
     "Slot",
     "SlotSettlement",
+    "StageTime",
     "StandingChange",
     "Statement",
     "StatementLine",

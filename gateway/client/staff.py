@@ -68,6 +68,25 @@ class CorrectionMade(Answer):
     reason: str
 
 
+class Bucket(Answer):
+    """How many took less than a time, and no less than the bucket before."""
+
+    below_ns: int
+    count: int
+
+
+class StageTime(Answer):
+    """What orders spend on one stage of their way; percentiles are ends of buckets."""
+
+    stage: str
+    what: str
+    count: int
+    sum_ns: int
+    p50_ns: int | None
+    p99_ns: int | None
+    buckets: list[Bucket]
+
+
 class StaffCalls:
     """Of the REST client."""
 
@@ -92,6 +111,10 @@ class StaffCalls:
             if limit is not None and len(entries) >= limit:
                 break
         return entries[:limit]
+
+    async def stages(self) -> list[StageTime]:
+        """Where the time of orders goes, for risk staff."""
+        return [StageTime.model_validate(row) for row in (await self.ask("GET", "/v1/admin/stages"))["stages"]]
 
     async def reporters(self) -> list[Reporter]:
         """Who reports deliveries, for an administrator."""

@@ -90,8 +90,8 @@ def _models() -> Iterator[type[BaseModel]]:
 
 def _operation(schemas: Schemas, method: str, path: str, route: Route) -> Schema:
     content = {"application/json": {"schema": schemas.answer(route.answer)}}
-    if route.has_csv:
-        content["text/csv"] = {"schema": {"type": "string"}}
+    if route.text_type:
+        content[route.text_type] = {"schema": {"type": "string"}}
     answer: Schema = {"description": "done", "content": content}
     if route.roles:
         answer["headers"] = {

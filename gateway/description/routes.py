@@ -28,6 +28,7 @@ from gateway.delivery_requests import (
 )
 from gateway.description.schemas import Rows
 from gateway.key_requests import KeyRequest, KeysQuery, OwnKeyRequest, RevokeQuery
+from gateway.metrics import StagesQuery
 from gateway.order_entry import OWNERS
 from gateway.order_requests import (
     BasketRequest,
@@ -104,7 +105,8 @@ class Route(NamedTuple):
     roles: tuple[Role, ...] = ()
     """One of these must have signed; nobody need have where there is none."""
     statuses: tuple[int, ...] = (200,)
-    has_csv: bool = False
+    text_type: str = ""
+    """Of the text in which the answer can be had too."""
     is_by_cookie: bool = False
     """Whether a cookie is needed, in the place of a signature."""
 
@@ -171,7 +173,7 @@ OWN = {
     "GET /v1/limits": _read(ReadQuery, models.Limits, OWNERS),
     "POST /v1/protection/reset": Route(body=OwnResetRequest, roles=OWNERS),
     "GET /v1/statements/{day}": Route(
-        query=StatementQuery, answer=statements.Statement, roles=(*OWNERS, Role.ADMIN), has_csv=True
+        query=StatementQuery, answer=statements.Statement, roles=(*OWNERS, Role.ADMIN), text_type="text/csv"
     ),
     "GET /v1/keys": _read(NoQuery, Rows("keys", keys.Key, is_stamped=False), tuple(Role)),
     "POST /v1/keys": Route(body=OwnKeyRequest, answer=keys.NewKey, roles=tuple(Role), statuses=(CREATED,)),
@@ -223,6 +225,9 @@ ADMINISTRATION = {
     "GET /v1/admin/risk": _read(RiskQuery, Rows("accounts", risk_models.AccountRisk, is_paged=True), RISK_STAFF),
     "GET /v1/admin/risk/{name}": _read(MarginQuery, risk_models.Margin, RISK_STAFF),
     "POST /v1/admin/risk/{name}/what-if": _risk(WhatIfRequest, risk_models.WhatIf),
+    "GET /v1/admin/stages": Route(
+        query=StagesQuery, answer=Rows("stages", staff.StageTime), roles=RISK_STAFF, text_type="text/plain"
+    ),
     "GET /v1/admin/keys": _read(KeysQuery, Rows("keys", keys.Key, is_stamped=False), ADMINS),
     "POST /v1/admin/keys": _staff(KeyRequest, keys.NewKey, CREATED),
     "DELETE /v1/admin/keys/{key_id}": Route(query=RevokeQuery, roles=ADMINS),

@@ -71,6 +71,7 @@ async def test_administrators_read_what_was_done(doors):
     assert [each.action for each in entries] == ["POST /v1/admin/reporters", "POST /v1/admin/accounts"]
     assert [each.account for each in await doors.admin.reporters()] == ["ann"]
     assert await doors.admin.corrections() == []
+    assert {each.stage for each in await doors.admin.stages()} >= {"decode", "send"}
     weights = await doors.admin.weights()
     assert {each.operation for each in weights.weights} > {"place", "cancel_after"}
     assert weights.budgets["account"].burst > 0

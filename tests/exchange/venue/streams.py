@@ -403,7 +403,7 @@ SIGNS_OF_LIFE = step(
     set_cancel_after,
     ACCOUNTS,
     st.sampled_from([None, 0, 1, 2]),
-    st.sampled_from([0, 1_000, 1_000, 7_000, 29_999, 60_000, 1, 86_400_000, 86_400_001, -1]),
+    st.sampled_from([*[1_000, 7_000, 7_000, 29_999] * 2, 0, 1, 60_000, 86_400_000, 86_400_001, -1]),
 )
 SOUND = weighted(
     {

@@ -1,13 +1,17 @@
 """Orders go unless their owner gives a sign of life in time, whatever state the market is in."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exchange import commands, staff_commands
 from exchange.venue.cancel_schema import CANCEL_AFTER_MS_MAX, TIMERS_OF_ACCOUNT_MAX
 from exchange.venue.schema import Event, Reason, Reject
 from tests.exchange.venue.desk import Desk, reason_of, resting
 from tests.exchange.venue.market import ALICE, BOB, BUY, CAROL, SELL, UNKNOWN_ACCOUNT, Market, open_market, same
+from tests.exchange.venue.streams import BUSY_PLACES, SIGNS_OF_LIFE, Session, Step, long_lists, rehearse, step, tick
 from tests.exchange.venue.told import Told
+from tests.matching.stream_orders import weighted
 
 
 def kinds(events: list[Told]) -> list[Event]:
@@ -156,3 +160,8 @@ def test_a_batch_split_anywhere_tells_the_same() -> None:
     assert [event for batch in outcome(True) for event in batch] == [
         event for batch in outcome(False) for event in batch
     ]
+
+
+@given(long_lists(weighted({BUSY_PLACES: 4, SIGNS_OF_LIFE: 3, step(tick, st.sampled_from([1, 2, 7, 30])): 3}), 30))
+def test_whatever_comes_between_signs_of_life_the_twin_agrees_after_every_command(steps: list[Step]) -> None:
+    rehearse(Session({}, steps), checks=True)

@@ -30,6 +30,7 @@ from gateway.requests import (
     UtilisationRequest,
 )
 from gateway.risk_requests import WhatIfRequest
+from gateway.session_routes import SignInRequest
 
 Fields = dict[str, Any]
 PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
@@ -164,17 +165,19 @@ class Valid:
                 Route("GET", f"/v1/orders/{name}")
                 for name in ("{order_id}", "by-client-id/{client_id}", "cancel-after")
             ),
-            *(Route("GET", f"/v1/{name}") for name in ("account", "limits", "keys")),
+            *(Route("GET", f"/v1/{name}") for name in ("account", "limits", "keys", "session")),
         ]
         staff = [
             Route("GET", "/v1/admin/risk", {"standing": "sound", "region": self.names.region, "limit": "5"}),
             Route("GET", "/v1/admin/audit", {"limit": "5", "cursor": "7"}),
+            Route("GET", "/v1/admin/stages", {"format": "prometheus"}),
             Route("GET", "/v1/admin/keys", {"account": self.names.account}),
             *(Route("GET", f"/v1/admin/{name}", page) for name in ("allocations", "deliveries")),
             *(Route("GET", f"/v1/admin/{name}") for name in ("reporters", "corrections")),
             *(Route("GET", f"/v1/admin/{name}/{{name}}") for name in ("accounts", "limits", "risk")),
         ]
-        return public + own + staff
+        described = [Route("GET", f"/v1/{name}.json") for name in ("openapi", "asyncapi")]
+        return public + described + own + staff
 
     def _commands(self) -> list[Route]:
         region, start = self.names.region, self._start()
@@ -208,6 +211,7 @@ class Valid:
             ),
             ("POST", "deliveries/reports", ReportsRequest, {"reports": [report]}),
             *(("POST", f"deliveries/{{allocation_id}}/{name}", None, None) for name in ("provision", "dispute")),
+            ("POST", "session", SignInRequest, {"remember": True}),
             ("POST", "keys", OwnKeyRequest, {"roles": ["trader"], "networks": ["127.0.0.0/8"], "scopes": ["read"]}),
         ]
         return [
@@ -216,6 +220,7 @@ class Valid:
             Route("DELETE", "/v1/orders", {name: str(value) for name, value in self._scope().items()}),
             Route("DELETE", "/v1/providers/capacity/{capacity_id}", {"retry_id": self._name("d")}),
             Route("DELETE", "/v1/keys/{key_id}", {"with_made": "true"}),
+            Route("DELETE", "/v1/session"),
         ]
 
     def _administration(self) -> list[Route]:
