@@ -247,7 +247,7 @@ ADMINISTRATION = {
 RISK_DESK = {
     "GET /v1/risk/overview": _read(ReadQuery, desk_models.Overview, RISK_STAFF),
     "POST /v1/risk/shock": _risk(ShockRequest, desk_models.Shock),
-    "GET /v1/risk/accounts.csv": Route(query=ReadQuery, roles=RISK_STAFF, has_csv=True),
+    "GET /v1/risk/accounts.csv": Route(query=ReadQuery, roles=RISK_STAFF, text_type="text/csv"),
     "GET /v1/risk/events": _read(EventsQuery, Rows("events", desk_models.RiskEventRow), RISK_STAFF),
     "GET /v1/risk/orders": _read(AccountOrdersQuery, desk_models.AccountOrders, RISK_STAFF),
 }
