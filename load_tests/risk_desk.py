@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,7 +36,6 @@ from gateway.keys import NO_ACCOUNT, KeyStore
 from gateway.reservation_key import ReservationKey
 from gateway.settings import GatewaySettings
 from matching.schema import Side
-from tests.browser.find_browser import get_browser
 
 POSITIONS = 20
 GROUPS = 4
@@ -59,7 +59,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what an open risk desk costs.")
     parser.add_argument("--accounts", type=int, default=5_000)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--chromium", default=shutil.which("chromium"), help="the browser that opens the desk")
     arguments = parser.parse_args()
+    if arguments.chromium is None:
+        parser.error("there is no chromium on the path: name one")
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, arguments.accounts), daemon=True)
@@ -68,7 +71,7 @@ def main() -> None:
     assert process.pid is not None
     try:
         print(f"nobody watches: {_share(process.pid, arguments.seconds):.1%} of a core")
-        asyncio.run(_watch(process.pid, url, key_id, secret, arguments.seconds))
+        asyncio.run(_watch(process.pid, arguments.chromium, url, key_id, secret, arguments.seconds))
     finally:
         process.terminate()
         process.join()
@@ -86,9 +89,9 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def _watch(pid: int, url: str, key_id: str, secret: str, seconds: int) -> None:
+async def _watch(pid: int, chromium: str, url: str, key_id: str, secret: str, seconds: int) -> None:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=get_browser())
+        browser = await playwright.chromium.launch(executable_path=chromium)
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         live_s = await _open(page, url, key_id, secret)
         await asyncio.sleep(5)
