@@ -78,7 +78,9 @@ def make_app(
         feed=Feed(exchange, settings, watch),
         limits=ConnectionLimits(settings),
         rates=rates,
-        activity=OrderActivity(exchange.view, lambda account_id: rates.give_back(account_id, PLACE.weight)),
+        activity=OrderActivity(
+            exchange.view, lambda account_id, orders: rates.give_back(account_id, orders * PLACE.weight)
+        ),
         events=RiskEvents(exchange.view),
         risk=watch,
         reservation_key=reservation_key,

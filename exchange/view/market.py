@@ -24,7 +24,7 @@ from exchange.view.columns.store import Store
 from exchange.view.deliveries import Deliveries
 from exchange.view.fills import Fills
 from exchange.view.format_2 import is_of_format_2, load_format_2
-from exchange.view.orders import find_by_client, find_order, finished_orders, open_orders
+from exchange.view.orders import find_by_client, find_many, find_order, finished_orders, open_orders
 from exchange.view.records import (
     AccountView,
     Balances,
@@ -138,6 +138,10 @@ class MarketView:
     def order(self, order_id: int) -> OrderView | None:
         """An order by its id, unless it was never taken or is long finished."""
         return find_order(self.store, order_id)
+
+    def orders_by_id(self, order_ids: np.ndarray) -> np.ndarray:
+        """ORDER records of many orders, as they are kept; zeros for those that are long finished."""
+        return find_many(self.store, order_ids)
 
     def order_by_client_id(self, account_id: int, client_id: str) -> OrderView | None:
         """The newest order of an account under a client id, refused ones included."""

@@ -5,7 +5,7 @@ from operator import itemgetter
 import numpy as np
 
 from exchange.commands import client_key
-from exchange.view.columns.reading import client_row, list_open_orders, order_row
+from exchange.view.columns.reading import client_row, list_open_orders, order_row, order_rows
 from exchange.view.columns.schema import NIL, ORDER, TEXT_BYTES
 from exchange.view.columns.store import Store
 from exchange.view.records import STATUSES, OrderView
@@ -28,6 +28,15 @@ def find_order(store: Store, order_id: int) -> OrderView | None:
     if not 0 < order_id < ORDER_ID_END:
         return None
     return _order_or_none(store, order_row(store.columns, np.uint64(order_id)))
+
+
+def find_many(store: Store, order_ids: np.ndarray) -> np.ndarray:
+    """ORDER records of the newest orders of ids that orders have had; those that are forgotten are all zeros."""
+    rows = np.zeros(len(order_ids), np.int64)
+    order_rows(store.columns, order_ids, rows)
+    found: np.ndarray = store.columns.orders[rows]
+    found[rows == NIL] = np.zeros((), ORDER)
+    return found
 
 
 def find_by_client(store: Store, account_id: int, client_id: str) -> OrderView | None:

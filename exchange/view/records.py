@@ -32,9 +32,13 @@ def maintenance_of(margin_nano: int) -> int:
     return -(-margin_nano * MAINTENANCE_PPM // PPM)
 
 
+FORCED_ID_MASK = QUOTE_ID_BIT | FORCED_ID_BIT
+"""Of an order that the venue sent these bits are FORCED_ID_BIT alone."""
+
+
 def is_forced(order_id: int) -> bool:
     """Whether an id is that of an order which the venue sent, and not of one of its owner's orders or quotes."""
-    return order_id & (QUOTE_ID_BIT | FORCED_ID_BIT) == FORCED_ID_BIT
+    return order_id & FORCED_ID_MASK == FORCED_ID_BIT
 
 
 @dataclass(slots=True)

@@ -12,8 +12,10 @@ import numpy as np
 
 from exchange.kinds import Kinds
 from exchange.published import Published
+from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.schema import Command
 from exchange.view import MarketView
+from exchange.view.records import FORCED_ID_MASK
 from gateway.rows import Row
 from matching.schema import EventKind
 
@@ -31,6 +33,7 @@ _COUNTED = {
     Command.MASS_CANCEL: "cancels",
 }
 """Commands of one account's orders, and records behind the head of a group that bring an order each."""
+_FORCED_MASK, _FORCED = np.uint64(FORCED_ID_MASK), np.uint64(FORCED_ID_BIT)
 _KIND_BITS, _KINDS_MAX = 8, 255
 _HEADS = Kinds({*_COUNTED, Command.BASKET, Command.MASS_QUOTE} - {Command.LEG, Command.QUOTE})
 
@@ -51,8 +54,8 @@ class Activity(NamedTuple):
 class OrderActivity:
     """Counts by account, in slices of a minute."""
 
-    def __init__(self, view: MarketView, give_back: Callable[[int], None]) -> None:
-        """`give_back` is called with the account of an order when it trades for the first time."""
+    def __init__(self, view: MarketView, give_back: Callable[[int, int], None]) -> None:
+        """`give_back` is called with an account, and how many of its orders trade for the first time."""
         self._view = view
         self._give_back = give_back
         self._by_account: dict[int, deque[tuple[int, Activity]]] = {}
@@ -92,14 +95,16 @@ class OrderActivity:
         slices.append((at, counted._replace(**{name: getattr(counted, name) + count})))
 
     def _refund(self, trades: np.ndarray) -> None:
-        traded_lots: Counter[int] = Counter()
-        for place in ("order_id", "counter_order_id"):
-            for order_id, lots in zip(trades[place].tolist(), trades["quantity_lots"].tolist(), strict=True):
-                traded_lots[order_id] += lots
-        for order_id, lots in traded_lots.items():
-            order = self._view.order(order_id)
-            if order is not None and not order.is_forced and order.filled_lots == lots:
-                self._give_back(order.account_id)
+        """By columns, since a frame of records may trade hundreds of times."""
+        named = np.concatenate([trades["order_id"], trades["counter_order_id"]])
+        order_ids, places = np.unique(named, return_inverse=True)
+        traded_lots = np.zeros(len(order_ids), np.int64)
+        np.add.at(traded_lots, places, np.tile(trades["quantity_lots"], 2))
+        orders = self._view.orders_by_id(order_ids)
+        is_first = (orders["filled_lots"] == traded_lots) & (order_ids & _FORCED_MASK != _FORCED)
+        account_ids, counts = np.unique(orders["account_id"][is_first], return_counts=True)
+        for account_id, count in zip(account_ids.tolist(), counts.tolist(), strict=True):
+            self._give_back(account_id, count)
 
 
 def activity_row(activity: Activity) -> Row:

@@ -18,6 +18,13 @@ def order_row(columns, order_id):
 
 
 @kernel
+def order_rows(columns, order_ids, rows):
+    """The newest order of each id, or NIL."""
+    for at in range(len(order_ids)):
+        rows[at] = find_order(columns, order_ids[at])
+
+
+@kernel
 def client_row(columns, account_id, high, low):
     """The newest order of an account under a client id, or NIL."""
     return find_client(columns, account_id, high, low)
