@@ -11,7 +11,6 @@ net change since what it was told last, and goes on with the others.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
 from exchange.view import BookView, MarketView, TrancheView
 from gateway.book_checksum import CHECKED_LEVELS, checksum
@@ -197,10 +196,8 @@ def book_checksum(book: BookView) -> int:
 
 def _levels(book: BookView, depth: int) -> Iterator[tuple[tuple[int, int], int]]:
     for side in Side:
-        lots = book.sides[side].lots
-        prices = islice(book.sides[side].best_first(), depth) if depth else lots
-        for price_ticks in prices:
-            yield (int(side), price_ticks), lots[price_ticks]
+        for level in book.levels(side, depth or None):
+            yield (int(side), level.price_ticks), level.quantity_lots
 
 
 def _sorted_levels(levels: Changes) -> dict[str, list[Level]]:

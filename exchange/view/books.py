@@ -34,10 +34,10 @@ class LotsByPrice(Mapping[int, int]):
 
     def __getitem__(self, price_ticks: int) -> int:
         """Of one level."""
-        level = self._side.level(price_ticks)
-        if level is None:
+        lots = self._side.lots_at(price_ticks)
+        if lots is None:
             raise KeyError(price_ticks)
-        return level.quantity_lots
+        return lots
 
     def __iter__(self) -> Iterator[int]:
         """All prices."""
@@ -70,16 +70,18 @@ class BookSide:
         """How many levels there are."""
         return int(self._record["count"])
 
-    def level(self, price_ticks: int) -> BookLevel | None:
-        """One level, if it is there."""
+    def lots_at(self, price_ticks: int) -> int | None:
+        """Of one level, if it is there."""
         if not 0 <= price_ticks <= PRICE_TICKS_MAX:
             return None
-        row = level_of(self._store.columns, self._row, int(self._side), price_ticks)
-        return None if row == NIL else self._levels(np.array([row]))[0]
+        columns = self._store.columns
+        row = level_of(columns, self._row, int(self._side), price_ticks)
+        return None if row == NIL else int(columns.levels["quantity_lots"][row])
 
     def best_ticks(self) -> int | None:
         """The best price, or None."""
-        return next(self.best_first(), None)
+        rows = self._sorted()
+        return int(self._store.columns.levels["price_ticks"][rows[0]]) if len(rows) else None
 
     def best_first(self) -> Iterator[int]:
         """All prices, the best one first."""
