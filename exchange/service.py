@@ -10,10 +10,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 import structlog
@@ -47,43 +46,21 @@ FoundT = TypeVar("FoundT")
 TakenT = TypeVar("TakenT")
 
 
-class Happened:
-    """The events of a batch, as an array, and as tuples once somebody asks."""
+class Reply(NamedTuple):
+    """What became of one command: its events, the outcome last; of a block, those of each command in their order."""
 
-    def __init__(self, events: np.ndarray) -> None:
-        self.events = events
+    sequence: int
+    time_ns: int
+    events: np.ndarray
 
-    @cached_property
+    @property
     def rows(self) -> list[tuple]:
-        """The fields of ORDER_EVENT, whatever the layout of an event."""
+        """The events as tuples with the fields of an OrderEvent, whatever their layout."""
         return list(order_events(self.events.data))
-
-
-class Reply:
-    """What became of one command, or of a block of them."""
-
-    __slots__ = ("_end", "_first", "_happened", "sequence", "time_ns")
-
-    def __init__(self, sequence: int, time_ns: int, happened: Happened, first: int, end: int) -> None:
-        self.sequence = sequence
-        self.time_ns = time_ns
-        self._happened = happened
-        self._first = first
-        self._end = end
-
-    @property
-    def events(self) -> np.ndarray:
-        """Its events, the outcome last; of a block, those of each command in their order."""
-        return self._happened.events[self._first : self._end]
-
-    @property
-    def rows(self) -> list[tuple]:
-        """The same as tuples with the fields of an OrderEvent: to read a few takes less than to read an array."""
-        return self._happened.rows[self._first : self._end]
 
     def part(self, sequence: int, first: int, end: int) -> "Reply":
         """What became of one command of a block, whose events are these of it."""
-        return Reply(sequence, self.time_ns, self._happened, self._first + first, self._first + end)
+        return Reply(sequence, self.time_ns, self.events[first:end])
 
 
 class Ticket(Protocol):
@@ -305,12 +282,11 @@ class Exchange:
         firsts = np.searchsorted(events["sequence"], delivery.sequences, "left").tolist()
         ends = np.searchsorted(events["sequence"], delivery.last_sequences, "right").tolist()
         time_ns = delivery.published.time_ns
-        happened = Happened(events)
         for ticket, sequence, first, end in zip(
             delivery.tickets, delivery.sequences.tolist(), firsts, ends, strict=True
         ):
             if not ticket.done():
-                ticket.set_result(Reply(sequence, time_ns, happened, first, end))
+                ticket.set_result(Reply(sequence, time_ns, events[first:end]))
 
     def _show(self, look: Look, found: Any) -> None:
         if look.ticket.done():

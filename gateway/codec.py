@@ -15,7 +15,7 @@ from exchange.service import Reply
 from exchange.units import PRICE_DECIMALS, format_nano, format_ticks
 from exchange.venue.schema import REPEAT_EVENT, Event, Reject
 from exchange.view import MarketView, TradeView
-from exchange.view.batches import KIND, OrderEvent
+from exchange.view.batches import KIND, OrderEvent, order_events
 from exchange.view.fees import taker_fee_nano
 from exchange.view.records import TRADES_KEPT
 from gateway.errors import ApiError, DoorError
@@ -146,7 +146,8 @@ def region_id_of(view: MarketView, code: str) -> int:
 
 def outcome_of(reply: Reply) -> Outcome:
     """What became of a command. Raises ApiError for a refusal, also for one that is told again."""
-    last = OrderEvent._make(reply.rows[-1])
+    (row,) = order_events(reply.events[-1:].data)
+    last = OrderEvent._make(row)
     outcome = _outcome_again(reply) if last.kind == _REPEATED else _outcome(last)
     if outcome.kind == _REJECTED:
         refusal = ApiError(Reject(outcome.reason))

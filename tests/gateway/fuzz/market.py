@@ -9,7 +9,7 @@ import numpy as np
 from exchange import commands
 from exchange.published import Published
 from exchange.sequencer import stamp_order_ids
-from exchange.service import Happened, Reply
+from exchange.service import Reply
 from exchange.venue.balances import find_imbalance
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
@@ -100,8 +100,7 @@ class Market:
         events = self.venue.apply(batch, first)
         self.next_sequence += len(batch)
         self.view.apply(Published(first, self.time_ns, batch, events, self.venue.figures_after(events)))
-        own = events[events["sequence"] > first]
-        return Reply(first + 1, self.time_ns, Happened(own), 0, len(own))
+        return Reply(first + 1, self.time_ns, events[events["sequence"] > first])
 
     def trade(self, group: np.ndarray, account_id: int) -> None:
         """A command of anybody's, so that there is something to trade with."""
