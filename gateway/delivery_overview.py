@@ -37,12 +37,13 @@ async def get_summary(request: web.Request) -> web.Response:
     query = await read_query(request, SummaryQuery)
     view = request.app[GATEWAY].exchange.view
     latest = islice(reversed(view.deliveries.totals.items()), query.limit)
-    rows = [_summary_row(view.tranches[instrument_id], totals) for instrument_id, totals in latest]
+    rows = [_summary_row(view.tranches[instrument_id], totals, query.latest_slots) for instrument_id, totals in latest]
     return answer({"deliveries": rows} | stamp(view))
 
 
-def _summary_row(tranche: TrancheView, totals: DeliveryTotals) -> Row:
+def _summary_row(tranche: TrancheView, totals: DeliveryTotals, latest_slots: int) -> Row:
     """One tranche; money is over all allocations and all slots so far."""
+    first_slot = max(totals.settled_slots - latest_slots, 0)
     return {
         "symbol": tranche.symbol,
         "region": tranche.region,
@@ -59,7 +60,12 @@ def _summary_row(tranche: TrancheView, totals: DeliveryTotals) -> Row:
         "paid": format_nano(totals.paid_nano),
         "refunded": format_nano(totals.refunded_nano),
         "replacement": format_nano(totals.replacement_nano),
+        "shortfall_fee": format_nano(totals.shortfall_fee_nano),
         "corrected": format_nano(totals.corrected_nano),
+        "disputed": totals.disputed,
+        "first_slot": first_slot,
+        "slot_measured": totals.slot_measured[first_slot:].tolist(),
+        "slot_delivered": totals.slot_delivered[first_slot:].tolist(),
     }
 
 

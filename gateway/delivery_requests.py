@@ -11,6 +11,7 @@ REPORTS_AT_ONCE_MAX = 256
 PAGE_DELIVERIES_MAX = 100
 SUMMARY_TRANCHES_MAX = 100
 SUMMARY_TRANCHES = 20
+SUMMARY_SLOTS_MAX = 96
 REASON_LENGTH_MAX = 200
 ALLOCATION_ID_MAX = (1 << 53) - 1
 """Ids stay within what JSON keeps exact."""
@@ -80,9 +81,10 @@ class DeliveriesQuery(ReadQuery):
 
 
 class SummaryQuery(ReadQuery):
-    """How many tranches."""
+    """How many tranches, and how many slots of each, the latest."""
 
     limit: Annotated[int, query_integer(1, SUMMARY_TRANCHES_MAX)] = SUMMARY_TRANCHES
+    latest_slots: Annotated[int, query_integer(0, SUMMARY_SLOTS_MAX)] = 0
 
 
 class DueQuery(ReadQuery):

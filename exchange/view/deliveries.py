@@ -53,19 +53,36 @@ class DeliveryTotals:
     paid_nano: int = 0
     refunded_nano: int = 0
     replacement_nano: int = 0
+    shortfall_fee_nano: int = 0
     corrected_nano: int = 0
+    disputed: int = 0  # of the allocations, now
+    slot_measured: array[int] = field(default_factory=lambda: array("Q"))  # as `measured`, of each slot
+    slot_delivered: array[int] = field(default_factory=lambda: array("Q"))  # of those, before corrections
 
     def begin(self, allocation: AllocationView) -> None:
         """Take in an allocation, with what came of it before."""
         self.allocations += 1
         self.lots += allocation.lots
-        self.settled_slots = max(self.settled_slots, len(allocation.outcomes))
-        self.measured += allocation.lots * sum(outcome != SlotOutcome.SILENT for outcome in allocation.outcomes)
+        for slot, settled in enumerate(zip(allocation.outcomes, allocation.delivered_lots, strict=True)):
+            self.settle_slot(slot, allocation.lots, *settled)
         self.delivered += allocation.delivered
         self.paid_nano += allocation.paid_nano
         self.refunded_nano += allocation.refunded_nano
         self.replacement_nano += allocation.replacement_nano
+        self.shortfall_fee_nano += allocation.shortfall_fee_nano
         self.corrected_nano += allocation.corrected_nano
+        self.disputed += allocation.is_disputed
+
+    def settle_slot(self, slot: int, lots: int, outcome: int, delivered_lots: int) -> None:
+        """A slot of one allocation is settled; each allocation has its slots settled in their order."""
+        if slot == self.settled_slots:
+            self.settled_slots += 1
+            self.slot_measured.append(0)
+            self.slot_delivered.append(0)
+        measured_lots = 0 if outcome == SlotOutcome.SILENT else lots
+        self.measured += measured_lots
+        self.slot_measured[slot] += measured_lots
+        self.slot_delivered[slot] += delivered_lots
 
 
 class Reputation(NamedTuple):

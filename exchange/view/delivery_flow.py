@@ -13,7 +13,6 @@ from exchange.venue.clearing.delivery_schema import (
     REPUTATION_EVENT,
     SHORT_EVENT,
     SLOT_EVENT,
-    SlotOutcome,
 )
 from exchange.venue.clearing.schema import TERM_NAMES
 from exchange.venue.schema import ACCOUNT_COMMAND, ALLOCATED_EVENT, TERMS_EVENT, Command, Event
@@ -67,7 +66,7 @@ def _change_allocation(view: MarketView, event: Fields) -> None:
 
 
 def _dispute(view: MarketView, event: Fields) -> None:
-    view.deliveries.by_id[event["allocation_id"]].is_disputed = True
+    _set_disputed(view, view.deliveries.by_id[event["allocation_id"]], is_disputed=True)
 
 
 def _settle_slot(view: MarketView, event: Fields) -> None:
@@ -80,8 +79,8 @@ def _settle_slot(view: MarketView, event: Fields) -> None:
     allocation.refunded_nano += event["refunded_nano"]
     allocation.fee_nano += event["fee_nano"]
     totals = view.deliveries.totals[allocation.instrument_id]
-    totals.settled_slots = max(totals.settled_slots, len(allocation.outcomes))
-    totals.measured += allocation.lots if event["outcome"] != SlotOutcome.SILENT else 0
+    slot = len(allocation.outcomes) - 1
+    totals.settle_slot(slot, allocation.lots, event["outcome"], event["delivered_lots"])
     totals.delivered += event["delivered_lots"]
     totals.paid_nano += event["paid_nano"]
     totals.refunded_nano += event["refunded_nano"]
@@ -91,7 +90,9 @@ def _compensate(view: MarketView, event: Fields) -> None:
     allocation = view.deliveries.by_id[event["allocation_id"]]
     allocation.replacement_nano += event["replacement_nano"]
     allocation.shortfall_fee_nano += event["shortfall_fee_nano"]
-    view.deliveries.totals[allocation.instrument_id].replacement_nano += event["replacement_nano"]
+    totals = view.deliveries.totals[allocation.instrument_id]
+    totals.replacement_nano += event["replacement_nano"]
+    totals.shortfall_fee_nano += event["shortfall_fee_nano"]
     view.fund_nano += event["shortfall_fee_nano"]
 
 
@@ -100,10 +101,15 @@ def _correct(view: MarketView, event: Fields) -> None:
     correction = CorrectionView(event["sequence"], view.time_ns, *terms, view.correction_reason)
     view.deliveries.corrections.append(correction)
     allocation = view.deliveries.by_id[event["allocation_id"]]
-    allocation.is_disputed = False
+    _set_disputed(view, allocation, is_disputed=False)
     _set_delivered(view, allocation, event["delivered"])
     allocation.corrected_nano += event["moved_nano"]
     view.deliveries.totals[allocation.instrument_id].corrected_nano += event["moved_nano"]
+
+
+def _set_disputed(view: MarketView, allocation: AllocationView, *, is_disputed: bool) -> None:
+    view.deliveries.totals[allocation.instrument_id].disputed += is_disputed - allocation.is_disputed
+    allocation.is_disputed = is_disputed
 
 
 def _set_delivered(view: MarketView, allocation: AllocationView, delivered: int) -> None:

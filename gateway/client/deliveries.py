@@ -40,9 +40,12 @@ class DeliveryCalls:
         pages = self._pages("/v1/deliveries/due", {})
         return [DueAllocation.model_validate(row) async for page in pages for row in page["due"]]
 
-    async def delivery_summary(self, limit: int | None = None) -> list[TrancheDelivery]:
-        """What became of the latest tranches whose gate has closed, the newest first."""
-        answer = await self.ask("GET", "/v1/deliveries/summary", query={"limit": limit})
+    async def delivery_summary(
+        self, limit: int | None = None, *, latest_slots: int | None = None
+    ) -> list[TrancheDelivery]:
+        """What became of the latest tranches whose gate has closed, the newest first; so many slots of each."""
+        query = {"limit": limit, "latest_slots": latest_slots}
+        answer = await self.ask("GET", "/v1/deliveries/summary", query=query)
         return [TrancheDelivery.model_validate(row) for row in answer["deliveries"]]
 
     async def deliveries(

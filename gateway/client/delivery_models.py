@@ -68,7 +68,10 @@ class DueAllocation(Answer):
 
 
 class TrancheDelivery(Answer):
-    """What became of a tranche, over all of its allocations; `delivered_ppm` is of what was measured."""
+    """What became of a tranche, over all of its allocations; `delivered_ppm` is of what was measured.
+
+    `slot_measured` and `slot_delivered` are lots by slot, from `first_slot` on, as far as they were asked for.
+    """
 
     symbol: str
     region: str
@@ -85,4 +88,9 @@ class TrancheDelivery(Answer):
     paid: Decimal
     refunded: Decimal
     replacement: Decimal
+    shortfall_fee: Decimal
     corrected: Decimal
+    disputed: int
+    first_slot: int
+    slot_measured: list[int]
+    slot_delivered: list[int]

@@ -42,9 +42,10 @@ def begin_delivery(market: Market, tier: Tier = Tier.EF, state: LifeState = Life
 def settle_slot(market: Market, tranche: TrancheView, delivered_lots: int) -> None:
     """A slot is over, and so much of it came."""
     totals = market.exchange.view.deliveries.totals[tranche.instrument_id]
-    market.exchange.view.deliveries.by_id[tranche.instrument_id].outcomes.append(int(SlotOutcome.MEASURED))
-    totals.settled_slots += 1
-    totals.measured += LOTS
+    outcomes = market.exchange.view.deliveries.by_id[tranche.instrument_id].outcomes
+    outcomes.append(int(SlotOutcome.MEASURED))
+    market.exchange.view.deliveries.by_id[tranche.instrument_id].delivered_lots.append(delivered_lots)
+    totals.settle_slot(len(outcomes) - 1, LOTS, SlotOutcome.MEASURED, delivered_lots)
     totals.delivered += delivered_lots
     totals.paid_nano += PAID_NANO
     if delivered_lots < LOTS:

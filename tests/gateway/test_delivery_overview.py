@@ -77,6 +77,28 @@ async def test_a_share_is_unknown_before_anything_is_measured_and_never_above_al
         assert (await nobody.delivery_summary())[0].delivered_ppm is None
 
 
+async def test_slots_are_told_as_far_as_they_are_asked_for(doors: Doors):
+    await delivering(doors)
+    async with Client(doors.url) as nobody:
+        (unasked,) = await nobody.delivery_summary()
+        (latest,) = await nobody.delivery_summary(latest_slots=1)
+        (whole,) = await nobody.delivery_summary(latest_slots=96)
+    assert (unasked.first_slot, unasked.slot_measured, unasked.slot_delivered) == (2, [], [])
+    assert (latest.first_slot, latest.slot_measured, latest.slot_delivered) == (1, [6], [6])
+    assert (whole.first_slot, whole.slot_measured, whole.slot_delivered) == (0, [10, 6], [9, 6])
+    assert (await doors.ask("GET", "/v1/deliveries/summary?latest_slots=97"))[0] == 422
+
+
+async def test_fees_for_shortfalls_and_open_disputes_are_added_up(doors: Doors):
+    first, second = await delivering(doors)
+    deliveries = doors.exchange.view.deliveries
+    deliveries.add(replace(first, allocation_id=3, is_disputed=True, shortfall_fee_nano=7))
+    async with Client(doors.url) as nobody:
+        (seen,) = await nobody.delivery_summary()
+    assert (seen.disputed, seen.shortfall_fee) == (1, Decimal("0.000000007"))
+    assert second.is_disputed is False
+
+
 async def test_what_is_forgotten_shows_no_more(doors: Doors):
     first, _ = await delivering(doors)
     doors.exchange.view.deliveries.drop_tranche(first.instrument_id)
