@@ -1,6 +1,6 @@
 // Disputes and corrections. Everybody sees how many there are of which window; risk staff see whose they are, and act.
 
-import { money, stage } from "./delivery_format.js";
+import { money } from "./delivery_format.js";
 import { element } from "./dom.js";
 import { count, NOTHING, symbolName } from "./format.js";
 import { act, actions } from "./risk_actions.js";
@@ -12,7 +12,6 @@ const STAFF_HEADINGS = [
   ["Window, UTC", true],
   ["Buyer", true],
   ["Provider", true],
-  ["State", true],
   ["Sold, Mbps", false],
   ["Delivered", false],
   ["", true],
@@ -45,7 +44,6 @@ export function staffDisputes(disputed) {
     element("span", { title: row.symbol }, symbolName(row.symbol)),
     row.buyer,
     row.provider,
-    stage(row.state),
     count(row.quantity),
     count(row.delivered),
     correctButton(row.allocation),

@@ -45,6 +45,15 @@ export function percent(ppm) {
   return `${(Math.floor(ppm / 1_000) / 10).toFixed(1)} %`;
 }
 
+/** Parts of a million of all that was measured in these windows; null before anything was. */
+export function cameOf(rows) {
+  const known = rows.filter(({ delivered_ppm: ppm }) => ppm !== null);
+  const weightOf = ({ quantity, settled_slots: settled }) => Number(quantity) * settled;
+  const weight = known.reduce((sum, row) => sum + weightOf(row), 0);
+  const came = known.reduce((sum, row) => sum + weightOf(row) * row.delivered_ppm, 0);
+  return weight ? came / weight : null;
+}
+
 /**
  * Slots as bars beside each other, each as high as what was sold. A slot is { name, sold, measured, delivered, remark },
  * without `measured` when it is to come.

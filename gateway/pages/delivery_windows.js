@@ -1,6 +1,6 @@
 // What became of each window whose gate has closed, and all of them added up: known to everybody, and of nobody.
 
-import { money, percent, slotName, slotStrip, stage, windowLabel } from "./delivery_format.js";
+import { cameOf, money, percent, slotName, slotStrip, stage, windowLabel } from "./delivery_format.js";
 import { element } from "./dom.js";
 import { count, NOTHING } from "./format.js";
 import { table } from "./risk_table.js";
@@ -114,10 +114,11 @@ function strip(delivery) {
 function totals(rows) {
   const delivering = rows.filter(FILTERS["In delivery"]);
   const sold = delivering.reduce((sum, { quantity }) => sum + Number(quantity), 0);
+  const came = cameOf(rows);
   const figures = [
     ["In delivery", count(delivering.length), "Windows that run now"],
     ["Sold there, Mbps", count(sold), "Of the windows that run now, all allocations together"],
-    ["Came", cameOf(rows), "Of what was measured in the windows below"],
+    ["Came", came === null ? NOTHING : percent(came), "Of what was measured in the windows below"],
     ...AMOUNTS.map((name) => [AMOUNT_NAMES[name][0], usd(sumOf(rows, name)), AMOUNT_NAMES[name][1]]),
     ["Disputed", count(rows.reduce((sum, { disputed }) => sum + disputed, 0)), "Allocations whose delivery is disputed now"],
   ];
@@ -126,12 +127,4 @@ function totals(rows) {
 
 function sumOf(rows, name) {
   return rows.reduce((sum, row) => sum + nanoOf(row[name]), 0n);
-}
-
-function cameOf(rows) {
-  const known = rows.filter(({ delivered_ppm: ppm }) => ppm !== null);
-  const weightOf = ({ quantity, settled_slots: settled }) => Number(quantity) * settled;
-  const weight = known.reduce((sum, row) => sum + weightOf(row), 0);
-  const came = known.reduce((sum, row) => sum + weightOf(row) * row.delivered_ppm, 0);
-  return weight ? percent(came / weight) : NOTHING;
 }

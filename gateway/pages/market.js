@@ -25,9 +25,7 @@ const map = new HeatMap(cells, $("board"), chooseByHand);
 new Search(cells, chooseByHand);
 const detail = new Detail();
 const tape = new Tape($("tape"));
-const deliveries = new Deliveries($("deliveries-panel"), $("deliveries"), $("deliveries-sum"), () =>
-  cells.nextDeliveryGate(),
-);
+const deliveries = new Deliveries($("deliveries-panel"), $("deliveries-sum"), () => cells.nextDeliveryGate());
 const connection = new Connection(`${location.origin.replace(/^http/, "ws")}/v1/ws`, {
   onState: (state, retryAt) => shell.showLink(state, retryAt),
   onHeartbeat: showBeat,

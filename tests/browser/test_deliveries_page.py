@@ -122,7 +122,12 @@ async def test_a_visitor_sees_what_came_by_slot_and_what_was_paid_and_no_buyer(
     page = await open_board(new_context, market)
     await expect(rows(page, "windows")).to_have_count(2)
     await expect(rows(page, "windows").locator(".stage")).to_have_text(["delivering", "sold"])
-    assert await heights(page) == {"came": [24, 14.4, 0, 0], "short": [0, 9.6, 0, 0], "silent": [24] * 3, "coming": [24]}
+    assert await heights(page) == {
+        "came": [24, 14.4, 0, 0],
+        "short": [0, 9.6, 0, 0],
+        "silent": [24] * 3,
+        "coming": [24],
+    }
     spoken = re.compile(r"3 of 4 slots are settled; Slot 1, \d\d:15.\d\d:30 UTC: 6 of 10 Mbps came")
     await expect(rows(page, "windows").first.locator("svg")).to_have_attribute("aria-label", spoken)
     await expect(cell(page, "windows", 0, "Came")).to_have_text("80.0 %")
