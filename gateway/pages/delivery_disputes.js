@@ -1,6 +1,6 @@
-// Disputes and corrections. Everybody sees how many there are of which window; risk staff see whose they are, and act.
+// Disputes, corrections, and the allocations of a window. Everybody sees how many there are of which window; risk staff see whose they are, and act.
 
-import { money } from "./delivery_format.js";
+import { money, ownSlots, stage } from "./delivery_format.js";
 import { element } from "./dom.js";
 import { count, NOTHING, symbolName } from "./format.js";
 import { act, actions } from "./risk_actions.js";
@@ -14,6 +14,21 @@ const STAFF_HEADINGS = [
   ["Provider", true],
   ["Sold, Mbps", false],
   ["Delivered", false],
+  ["", true],
+];
+const ALLOCATION_HEADINGS = [
+  ["Allocation", false],
+  ["Buyer", true],
+  ["Provider", true],
+  ["State", true],
+  ["Slots", true],
+  ["Sold, Mbps", false],
+  ["Delivered, Mbps × slots", false],
+  ["Paid, USD", false],
+  ["Refunded, USD", false],
+  ["To buyer, USD", false],
+  ["To fund, USD", false],
+  ["Dispute", true],
   ["", true],
 ];
 const CORRECTION_HEADINGS = [
@@ -49,6 +64,24 @@ export function staffDisputes(disputed) {
     correctButton(row.allocation),
   ]);
   return table(STAFF_HEADINGS, rows, "Nothing is disputed.");
+}
+
+/** All allocations of a window as risk staff see them; null while none is chosen. */
+export function allocationsTable(allocations) {
+  if (!allocations) return element("p", { class: "note" }, "Choose a window to see whose allocations it has.");
+  const rows = allocations.map((row) => [
+    String(row.allocation),
+    row.buyer,
+    row.provider,
+    stage(row.state),
+    ownSlots(row),
+    count(row.quantity),
+    count(row.delivered),
+    ...[row.paid, row.refunded, row.replacement, row.shortfall_fee].map(money),
+    row.is_disputed ? "disputed" : NOTHING,
+    correctButton(row.allocation),
+  ]);
+  return table(ALLOCATION_HEADINGS, rows, "Nothing of this window was allocated.");
 }
 
 export function correctionsTable(corrections) {

@@ -4,6 +4,7 @@ import { drawing, element } from "./dom.js";
 import { count, hourMinute, localTime, NOTHING, regionName, tierName, windowName } from "./format.js";
 import { nanoOf, usd } from "./units.js";
 
+export const SLOTS_SHOWN = 48;
 const STEP = 9; // from one bar to the next, of which a part is the gap
 const BAR = 7;
 const HEIGHT = 24;
@@ -63,6 +64,19 @@ export function slotStrip(slots, total) {
   const attributes = { class: "slots", viewBox: `0 0 ${width} ${HEIGHT}`, width: Math.min(width, STRIP_MAX), height: HEIGHT };
   const named = { preserveAspectRatio: "none", role: "img", "aria-label": spoken(slots, total) };
   return drawing("svg", { ...attributes, ...named }, ...slots.map(bar));
+}
+
+/** The slots of one allocation that are settled, the latest of them. */
+export function ownSlots({ slots, quantity }) {
+  const first = Math.max(slots.length - SLOTS_SHOWN, 0);
+  const bars = slots.slice(first).map(({ outcome, delivered }, at) => ({
+    name: `Slot ${first + at}`,
+    sold: Number(quantity),
+    measured: outcome === "silent" ? 0 : Number(quantity),
+    delivered: Number(delivered),
+    remark: outcome === "measured" ? "" : outcome.replaceAll("_", " "),
+  }));
+  return bars.length ? slotStrip(bars, `${slots.length} slots are settled`) : "none yet";
 }
 
 /** "Slot 3, 14:30 UTC" of a window of so many equal slots. */

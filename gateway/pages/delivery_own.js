@@ -1,14 +1,13 @@
 // What the signed-in account bought or provides, live, with every slot that is settled.
 
 import { isAgreed } from "./confirm.js";
-import { money, slotStrip, stage } from "./delivery_format.js";
+import { money, ownSlots, stage } from "./delivery_format.js";
 import { element } from "./dom.js";
 import { count, symbolName } from "./format.js";
 import { actionButton, table } from "./risk_table.js";
 import { Refusal, session } from "./session.js";
 
 const ROWS_MAX = 100;
-const SLOTS_SHOWN = 48;
 const HEADINGS = [
   ["Allocation", false],
   ["Window, UTC", true],
@@ -81,7 +80,7 @@ export class OwnDeliveries {
       isBuyer ? "buyer" : "provider",
       isBuyer ? row.provider : row.buyer,
       stage(row.state),
-      strip(row),
+      ownSlots(row),
       count(row.quantity),
       count(row.delivered),
       money(row.paid),
@@ -110,18 +109,6 @@ export class OwnDeliveries {
       $("own-say").textContent = error instanceof Refusal ? error.message : "The exchange cannot be reached: nobody knows whether it is disputed.";
     }
   }
-}
-
-function strip({ slots, quantity }) {
-  const first = Math.max(slots.length - SLOTS_SHOWN, 0);
-  const bars = slots.slice(first).map(({ outcome, delivered }, at) => ({
-    name: `Slot ${first + at}`,
-    sold: Number(quantity),
-    measured: outcome === "silent" ? 0 : Number(quantity),
-    delivered: Number(delivered),
-    remark: outcome === "measured" ? "" : outcome.replaceAll("_", " "),
-  }));
-  return bars.length ? slotStrip(bars, `${slots.length} slots are settled`) : "none yet";
 }
 
 function signInLink() {

@@ -1,12 +1,11 @@
 // What became of each window whose gate has closed, and all of them added up: known to everybody, and of nobody.
 
-import { cameOf, money, percent, slotName, slotStrip, stage, windowLabel } from "./delivery_format.js";
+import { cameOf, money, percent, slotName, slotStrip, SLOTS_SHOWN, stage, windowLabel } from "./delivery_format.js";
 import { element } from "./dom.js";
 import { count, NOTHING } from "./format.js";
 import { table } from "./risk_table.js";
 import { nanoOf, usd } from "./units.js";
 
-export const SLOTS_SHOWN = 48;
 const COMING_SHOWN = 12; // of a window of more slots than are shown
 const AMOUNTS = ["paid", "refunded", "replacement", "shortfall_fee", "corrected"];
 const AMOUNT_NAMES = {
@@ -34,12 +33,16 @@ const FILTERS = {
 };
 const $ = (id) => document.getElementById(id);
 
-export class Windows {
+/** Tells `choose`, with the symbol as its detail, when a row is clicked, or Enter is pressed on it. */
+export class Windows extends EventTarget {
   #rows = null;
   #filter = "All";
+  #isChoosable = false;
   #shown = "";
 
   constructor() {
+    super();
+    for (const kind of ["click", "keydown"]) $("windows").addEventListener(kind, (event) => this.#onChoice(event));
     const buttons = Object.keys(FILTERS).map((name) => {
       const button = element("button", { type: "button", "data-filter": name, "aria-pressed": name === this.#filter }, name);
       button.addEventListener("click", () => this.#choose(name));
@@ -48,10 +51,16 @@ export class Windows {
     $("stages").replaceChildren(...buttons);
   }
 
-  /** The rows of the summary, the newest first. */
-  show(rows) {
+  /** The rows of the summary, the newest first, and whether one can be chosen. */
+  show(rows, isChoosable) {
+    this.#isChoosable = isChoosable;
     this.#rows = [...rows].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state));
     this.#draw();
+  }
+
+  #onChoice({ type, key, target }) {
+    const symbol = target.closest("tbody tr")?.dataset.symbol;
+    if (symbol && (type === "click" || key === "Enter")) this.dispatchEvent(new CustomEvent("choose", { detail: symbol }));
   }
 
   #choose(name) {
@@ -62,7 +71,7 @@ export class Windows {
 
   // What has not changed stays as it is, under the pointer of who reads its title.
   #draw() {
-    const drawn = JSON.stringify([this.#filter, this.#rows]);
+    const drawn = JSON.stringify([this.#filter, this.#isChoosable, this.#rows]);
     if (drawn === this.#shown) return;
     this.#shown = drawn;
     for (const button of $("stages").children) {
@@ -75,8 +84,10 @@ export class Windows {
       ? "None of the latest windows is like that."
       : "Nothing was delivered yet: no gate has closed of a window that is delivered.";
     const made = table(HEADINGS, wanted.map(cells), nothing);
-    label(made, wanted);
+    label(made, wanted, this.#isChoosable);
+    const focused = document.activeElement?.closest("#windows tbody tr")?.dataset.symbol;
     $("windows").replaceChildren(made);
+    if (focused) made.querySelector(`tr[data-symbol="${focused}"]`)?.focus({ preventScroll: true });
     $("windows").setAttribute("aria-busy", false);
   }
 }
@@ -89,9 +100,12 @@ function cells(delivery) {
   return [windowLabel(delivery), stage(state), strip(delivery), came, count(quantity), ...amounts, disputes];
 }
 
-function label(made, deliveries) {
+function label(made, deliveries, isChoosable) {
   made.tabIndex = 0; // whoever has no pointer scrolls it sideways too
-  for (const [at, row] of [...made.querySelectorAll("tbody tr")].entries()) row.dataset.symbol = deliveries[at].symbol;
+  for (const [at, row] of [...made.querySelectorAll("tbody tr")].entries()) {
+    row.dataset.symbol = deliveries[at].symbol;
+    if (isChoosable) row.tabIndex = 0;
+  }
   for (const [at, name] of AMOUNTS.entries()) {
     made.querySelectorAll("thead th")[HEADINGS.length - 1 - AMOUNTS.length + at]?.setAttribute("title", AMOUNT_NAMES[name][1]);
   }

@@ -176,7 +176,10 @@ async def test_risk_staff_see_whose_disputes_are_open_and_what_was_corrected(
     await sign_in(page, market, NO_ACCOUNT, "risk")
     await expect(rows(page, "disputes")).to_contain_text("takermaker")
     await expect(rows(page, "corrections")).to_contain_text("meter was away")
-    await page.get_by_role("button", name=f"Correct allocation {tranche.instrument_id}").click()
+    await expect(page.locator("#chosen")).to_contain_text("Choose a window")
+    await rows(page, "windows").first.press("Enter")
+    await expect(rows(page, "chosen")).to_contain_text("takermakerdelivering")
+    await page.get_by_role("button", name=f"Correct allocation {tranche.instrument_id}").first.click()
     await expect(page.locator("#action-allocation")).to_have_value(str(tranche.instrument_id))
 
 
@@ -194,7 +197,6 @@ async def test_the_board_goes_on_by_itself_after_the_exchange_was_away(
     begin_delivery(market, (5,), Tier.AF)
     await market.rest(market.symbol("us-iad", Tier.AF), Side.BUY, 39_000, 1)
     await market.open_doors()
-    await page.locator("#retry").click()
     await expect(page.locator("#link-text")).to_contain_text("Live")
     await expect(rows(page, "windows")).to_have_count(2)
 
