@@ -122,7 +122,7 @@ async def visit(directory: Path, wait_s: float, out: Path, browser_path: str) ->
 async def take_pictures(browser: Browser, scheme: Scheme, out: Path, visitor: Key, staff: Key, symbol: str) -> None:
     """The market as everybody sees it, then what the visitor sees, then the desk of risk staff."""
     async with opened(browser, scheme) as page:
-        await show_market(page, visitor)
+        await show_market(page, visitor, symbol)
         await take(page, out / f"market-{scheme}.png")
         await show_window(page, visitor, symbol)
         await take(page, out / f"window-{scheme}.png")
@@ -173,9 +173,9 @@ async def opened(browser: Browser, scheme: Scheme) -> AsyncIterator[Page]:
     await context.close()
 
 
-async def show_market(page: Page, key: Key) -> None:
+async def show_market(page: Page, key: Key, symbol: str) -> None:
     """The heat map as everybody sees it, with a curve below it."""
-    await page.goto(f"{key.url}/")
+    await page.goto(f"{key.url}/#{symbol}")
     await expect(page.locator("#board canvas")).to_be_visible()
     await expect(page.locator("#link-text")).to_contain_text("Live")
     await expect(page.locator("#deliveries tbody tr").first).to_be_visible()
@@ -200,6 +200,7 @@ async def show_window(page: Page, key: Key, symbol: str) -> None:
     """A window with its book, a chart, and what the visitor has in it."""
     await page.goto(f"{key.url}/#{symbol}")
     await expect(page.locator("#detail-symbol")).to_have_text(symbol)
+    await expect(page.locator("#link-text")).to_contain_text("Live")
     await page.get_by_role("button", name="Sign in to trade").click()
     await sign_in(page, key)
     await expect(page.locator("#own-table tbody tr").first).to_be_visible()
