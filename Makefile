@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help run test setup check bench load sim docs lock clean
+.PHONY: help run test setup check bench load sim docs screenshots lock clean
 
 help:  ## What there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 10
@@ -38,6 +38,9 @@ endif
 
 docs: $(VENV)/.dev  ## Write the reference of the command line again
 	@$(BIN)/python -m typer gateway.cli utils docs --name bwx --output docs/cli.md
+
+screenshots: $(VENV)/.dev  ## Take the pictures in docs/ again, of a demo that traded for some minutes; with MINUTES=20 for longer
+	@$(BIN)/python -m tests.browser.screenshots $(if $(MINUTES),--minutes $(MINUTES))
 
 lock:  ## Pin the dependencies again
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements/runtime.txt

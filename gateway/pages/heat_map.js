@@ -17,7 +17,7 @@ const ZOOMS = [
   [112, 38],
 ]; // width and height of a cell, at least
 const FULL = ZOOMS.length - 1;
-const FULL_WIDTH_MOST = 152;
+const WIDTH_MOST = 152;
 const DIGIT_WIDTH = 7;
 const FULL_MARGINS = 26; // around bid and ask
 const NARROW = matchMedia("(max-width: 559px)");
@@ -44,6 +44,7 @@ export class HeatMap {
   #empty = []; // of cells of which the scale knows nothing
   #theme = {};
   #zoom = null; // null: as large as fits
+  #isFilled = true; // few windows share all the width there is, until somebody asks for smaller cells
   #chosen = "";
   #focused = "";
   #strains = new Map();
@@ -200,11 +201,9 @@ export class HeatMap {
     const headWidth = NARROW.matches ? 104 : 156;
     const { rows, columns } = this.#grid;
     const zoom = this.#zoom ?? this.#fitting(width - headWidth, height - HEAD_HEIGHT);
-    let [cellWidth, cellHeight] = this.#size(zoom);
-    if (zoom === FULL) {
-      const even = Math.floor((width - headWidth) / Math.max(columns.length, 1));
-      cellWidth = Math.max(cellWidth, Math.min(even, FULL_WIDTH_MOST));
-    }
+    const [least, cellHeight] = this.#size(zoom);
+    const even = Math.floor((width - headWidth) / Math.max(columns.length, 1));
+    const cellWidth = this.#isFilled || zoom === FULL ? Math.max(least, Math.min(even, WIDTH_MOST)) : least;
     const firstColumn = Math.min(Math.floor(scrollLeft / cellWidth), columns.length);
     const firstRow = Math.min(Math.floor(scrollTop / cellHeight), rows.length);
     return {
@@ -264,6 +263,7 @@ export class HeatMap {
     if (next === zoom) return;
     const { scrollLeft, scrollTop } = this.#place;
     this.#zoom = next;
+    if (step < 0) this.#isFilled = false;
     this.#drawNow();
     const now = this.#view();
     const place = this.#grid.placeOf(this.#cells.get(this.#focused));

@@ -77,7 +77,7 @@ export function drawHeat(place, { regions, windows, lots, title }) {
           ? [[0, shell.colour("--ask")], [0.5, shell.colour("--raised")], [1, shell.colour("--accent")]]
           : [[0, shell.colour("--raised")], [1, shell.colour("--accent")]],
         ...(isSigned ? { zmid: 0 } : {}),
-        colorbar: { thickness: 8, outlinewidth: 0, tickformat: "~s", title: { text: "lots", side: "right" } },
+        colorbar: { thickness: 8, outlinewidth: 0, tickformat: "~s", title: { text: "lots", side: "top" } },
         hovertemplate: `%{y}, %{text}: %{z:,} lots ${title}<extra></extra>`,
         hoverongaps: false,
       },

@@ -142,6 +142,19 @@ async def test_cells_have_sizes_from_a_glance_to_full_prices(page: Page) -> None
     assert len(set(widths)) == 4
 
 
+async def test_few_windows_share_the_width_although_rows_are_low(new_context: NewContext, market: Market) -> None:
+    page = await open_page(await new_context(viewport={"width": 1600, "height": 720}), market)
+    await expect(page.locator("#board")).to_have_attribute("data-drawn", "45")
+    box = await focused(page).bounding_box()
+    assert box is not None
+    assert box["height"] < 38 < 112 < box["width"]
+    await page.get_by_role("button", name="Larger cells").click()
+    larger = await focused(page).bounding_box()
+    assert larger is not None
+    assert larger["height"] > box["height"]
+    assert larger["width"] == box["width"]
+
+
 async def test_a_window_of_another_length_is_shown_with_its_own(page: Page, market: Market) -> None:
     quarter = market.symbol("eu-fra", Tier.EF, QUARTER_S)
     await find(page, quarter)

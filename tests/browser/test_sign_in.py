@@ -108,6 +108,15 @@ async def test_a_trader_is_refused_the_risk_page_and_told_what_to_do(
     await expect(page).to_have_title(re.compile("^Risk"))
 
 
+async def test_the_button_of_the_ticket_keeps_to_its_panel(page: Page) -> None:
+    await expect(page.locator("#ticket-sign-in")).to_be_visible()
+    button = await page.locator("#ticket-sign-in").bounding_box()
+    panel = await page.locator("#ticket-panel").bounding_box()
+    assert button is not None
+    assert panel is not None
+    assert button["x"] + button["width"] <= panel["x"] + panel["width"]
+
+
 async def test_the_libraries_run_under_the_policy_of_their_pages(page: Page) -> None:
     await page.add_script_tag(url="/libraries/plotly.js")
     drawn = await page.evaluate("Plotly.newPlot(document.createElement('div'), [{y: [1, 2]}]).then(() => 'drawn')")
