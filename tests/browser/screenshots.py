@@ -178,7 +178,7 @@ async def show_market(page: Page, key: Key, symbol: str) -> None:
     await page.goto(f"{key.url}/#{symbol}")
     await expect(page.locator("#board canvas")).to_be_visible()
     await expect(page.locator("#link-text")).to_contain_text("Live")
-    await expect(page.locator("#deliveries tbody tr").first).to_be_visible()
+    await expect(page.locator("#deliveries-sum")).to_be_visible()
     await show_chart(page, "Forward curve")
 
 
