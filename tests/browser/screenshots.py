@@ -1,6 +1,6 @@
 """`make screenshots`: the pictures of the pages in docs/, taken of a demo that has been trading for some minutes.
 
-    python -m tests.browser.screenshots --minutes 6
+    python -m tests.browser.screenshots --minutes 12
     python -m tests.browser.screenshots --minutes 0 --demo .bwx/demo    # at once, of a demo that is running
 
 Each page is taken in dark and in light. The visitor of the demo trades a little, so that there are orders, fills and
@@ -58,7 +58,7 @@ class Key(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Take the pictures of the pages in docs/.")
-    parser.add_argument("--minutes", type=float, default=6, help="so long the demo trades before it is looked at")
+    parser.add_argument("--minutes", type=float, default=12, help="so long the demo trades before it is looked at")
     parser.add_argument("--demo", type=Path, help="the directory of a demo that is running; no other is started")
     parser.add_argument("--out", type=Path, default=DOCS, help="where the pictures go")
     arguments = parser.parse_args()
