@@ -107,7 +107,7 @@ def look_at_kernels() -> Finding:
     """Whether the next start is a fast one."""
     from kernels.compile import CACHE_FOLDER, is_compiled
 
-    state = "compiled" if is_compiled() else "not compiled yet: the first start takes two or three minutes more"
+    state = "compiled" if is_compiled() else "not compiled yet: the first start takes some minutes more"
     return Finding(
         "kernels",
         os.access(_nearest_folder(CACHE_FOLDER), os.W_OK),

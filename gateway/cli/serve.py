@@ -130,7 +130,7 @@ async def _prepare_kernels() -> None:
     if is_compiled():
         _say("loading the compiled market")
     else:
-        _say("compiling the market for this machine: once, two or three minutes")
+        _say("compiling the market for this machine: once, some minutes")
     from exchange.warm_up import warm_up
 
     work = asyncio.create_task(asyncio.to_thread(warm_up))

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 import orjson
@@ -168,11 +168,17 @@ async def new_context(browser: Browser, market: Market, expected_complaints: lis
     complaints: list[str] = []
     hosts: set[str] = set()
 
+    def note(url: SplitResult) -> None:
+        """What the page makes itself, and workers load from it, is asked of nobody."""
+        if url.scheme not in ("blob", "data"):
+            hosts.add(url.netloc)
+
+
     async def make(**options: Any) -> BrowserContext:
         context = await browser.new_context(**({"viewport": DESKTOP} | options))
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         context.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
-        context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        context.on("request", lambda request: note(urlsplit(request.url)))
         context.on("page", lambda page: page.on("websocket", lambda each: hosts.add(urlsplit(each.url).netloc)))
         contexts.append(context)
         return context
