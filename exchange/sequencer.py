@@ -25,6 +25,7 @@ from exchange.captures import Capture, Captures
 from exchange.clock import DOWNTIME_TOLD_NS, VenueClock
 from exchange.full_disk import DiskGuard, StorageFull, ends_risk
 from exchange.journal import Journal
+from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.stages import Stage, Stages
 from exchange.store_errors import JournalFull
@@ -44,6 +45,8 @@ LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
+
+_BRING_AN_ORDER = Kinds((Command.PLACE, Command.LEG))
 
 
 class Overloaded(Exception):  # noqa: N818 - named for what is wrong
@@ -314,8 +317,7 @@ class Sequencer:
 def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:
     """Give every new order that has no id its sequence as id, and so every leg of a basket."""
     assert records.dtype == ORDER_COMMAND, "commands in another layout"
-    brings_order = (records["kind"] == Command.PLACE) | (records["kind"] == Command.LEG)
-    unnamed = np.flatnonzero(brings_order & (records["order_id"] == 0))
+    unnamed = np.flatnonzero(_BRING_AN_ORDER.among(records["kind"]) & (records["order_id"] == 0))
     records["order_id"][unnamed] = first_sequence + unnamed
 
 
