@@ -21,6 +21,8 @@ from matching.schema import EventKind
 
 SLICE_NS = 60_000_000_000
 SLICES = 60
+COUNTED_AT_ONCE = 4_096
+"""Records."""
 WINDOW_S = SLICES * SLICE_NS // 1_000_000_000
 
 _TRADES = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE))
@@ -59,37 +61,53 @@ class OrderActivity:
         self._view = view
         self._give_back = give_back
         self._by_account: dict[int, deque[tuple[int, Activity]]] = {}
+        self._at = 0
+        """The slice of the latest batch."""
+        self._uncounted: list[np.ndarray] = []
+        """Commands of the latest batches, all of that slice."""
+        self._uncounted_records = 0
 
     def hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
         at = batch.time_ns // SLICE_NS
-        commands = batch.commands
-        is_head = _HEADS.among(commands["kind"])
-        if is_head.any():
-            # A record behind a head has no account of its own.
-            heads = np.maximum.accumulate(np.where(is_head, np.arange(len(commands)), 0))
-            account_ids = commands["account_id"][heads].astype(np.uint64)
-            sent, counts = np.unique(account_ids << _KIND_BITS | commands["kind"], return_counts=True)
-            for key, count in zip(sent.tolist(), counts.tolist(), strict=True):
-                name = _COUNTED.get(key & _KINDS_MAX)
-                if name is not None:
-                    self._count(key >> _KIND_BITS, name, count, at)
+        if at != self._at or self._uncounted_records >= COUNTED_AT_ONCE:
+            self._count_sent()
+            self._at = at
+        self._uncounted.append(batch.commands)
+        self._uncounted_records += len(batch.commands)
         if not _TRADES.isdisjoint(batch.event_kinds):
             trades = batch.events[_TRADES.among(batch.events["kind"])]
             parties = Counter(trades["account_id"].tolist() + trades["counter_account_id"].tolist())
             for account_id, count in parties.items():
-                self._count(account_id, "fills", count, at)
+                self._count(account_id, "fills", count)
             self._refund(trades)
 
     def of_account(self, account_id: int) -> Activity:
         """What an account did in the last hour."""
+        self._count_sent()
         total = Activity()
         for at, counted in self._by_account.get(account_id, ()):
             if at > self._view.time_ns // SLICE_NS - SLICES:
                 total = total.plus(counted)
         return total
 
-    def _count(self, account_id: int, name: str, count: int, at: int) -> None:
+    def _count_sent(self) -> None:
+        """Count what was sent in the batches since the last time: for each alone it would take many times as long."""
+        if not self._uncounted:
+            return
+        commands = np.concatenate(self._uncounted)
+        self._uncounted, self._uncounted_records = [], 0
+        # A record behind a head has no account of its own.
+        heads = np.maximum.accumulate(np.where(_HEADS.among(commands["kind"]), np.arange(len(commands)), 0))
+        account_ids = commands["account_id"][heads].astype(np.uint64)
+        sent, counts = np.unique(account_ids << _KIND_BITS | commands["kind"], return_counts=True)
+        for key, count in zip(sent.tolist(), counts.tolist(), strict=True):
+            name = _COUNTED.get(key & _KINDS_MAX)
+            if name is not None:
+                self._count(key >> _KIND_BITS, name, count)
+
+    def _count(self, account_id: int, name: str, count: int) -> None:
+        at = self._at
         slices = self._by_account.setdefault(account_id, deque(maxlen=SLICES))
         counted = slices.pop()[1] if slices and slices[-1][0] == at else Activity()
         slices.append((at, counted._replace(**{name: getattr(counted, name) + count})))
