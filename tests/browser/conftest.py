@@ -173,7 +173,6 @@ async def new_context(browser: Browser, market: Market, expected_complaints: lis
         if url.scheme not in ("blob", "data"):
             hosts.add(url.netloc)
 
-
     async def make(**options: Any) -> BrowserContext:
         context = await browser.new_context(**({"viewport": DESKTOP} | options))
         context.on("weberror", lambda error: complaints.append(str(error.error)))

@@ -29,6 +29,7 @@ from gateway.requests import (
     StrainRequest,
     UtilisationRequest,
 )
+from gateway.risk_desk_requests import ShockRequest
 from gateway.risk_requests import WhatIfRequest
 from gateway.session_routes import SignInRequest
 
@@ -170,6 +171,9 @@ class Valid:
         staff = [
             Route("GET", "/v1/admin/risk", {"standing": "sound", "region": self.names.region, "limit": "5"}),
             Route("GET", "/v1/admin/audit", {"limit": "5", "cursor": "7"}),
+            Route("GET", "/v1/risk/events", {"limit": "5"}),
+            Route("GET", "/v1/risk/orders", {"account": self.names.account}),
+            *(Route("GET", f"/v1/risk/{name}") for name in ("overview", "accounts.csv")),
             Route("GET", "/v1/admin/stages", {"format": "prometheus"}),
             Route("GET", "/v1/admin/keys", {"account": self.names.account}),
             *(Route("GET", f"/v1/admin/{name}", page) for name in ("allocations", "deliveries")),
@@ -261,6 +265,9 @@ class Valid:
         ]
         return [
             *(Route("POST", f"/v1/admin/{path}", {}, body, model) for path, model, body in bodies),
+            Route(
+                "POST", "/v1/risk/shock", {}, {"moves": [{"region": region, "move_ppm": -9}], "limit": 5}, ShockRequest
+            ),
             Route("DELETE", "/v1/admin/kill-switch/{name}"),
             Route("DELETE", "/v1/admin/risk-parameters/{symbol}"),
             Route("DELETE", "/v1/admin/keys/{key_id}", {"with_made": "false"}),
