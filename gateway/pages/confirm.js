@@ -1,20 +1,32 @@
 // A question before something that cannot be taken back. Enter agrees, Escape does not.
 
-const $ = (id) => document.getElementById(id);
+import { element } from "./dom.js";
+
+const title = element("h2", { id: "confirm-title" });
+const text = element("p", { id: "confirm-text" });
+const no = element("button", { type: "button", id: "confirm-no" }, "Back");
+const yes = element("button", { type: "button", class: "main", id: "confirm-yes" });
+const dialog = element(
+  "dialog",
+  { class: "question", id: "confirm", "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
+  title,
+  text,
+  element("div", { class: "buttons" }, no, yes),
+);
+document.body.append(dialog);
 
 /** Whether whoever sits here agrees. Only one question is open at a time; a second one counts as not agreed. */
-export function isAgreed(title, text, action) {
-  const dialog = $("confirm");
+export function isAgreed(question, explanation, action) {
   if (dialog.open) return Promise.resolve(false);
-  $("confirm-title").textContent = title;
-  $("confirm-text").textContent = text;
-  $("confirm-yes").textContent = action;
+  title.textContent = question;
+  text.textContent = explanation;
+  yes.textContent = action;
   dialog.returnValue = "";
   dialog.showModal();
-  $("confirm-yes").focus();
+  yes.focus();
   return new Promise((resolve) => {
-    $("confirm-yes").onclick = () => dialog.close("yes");
-    $("confirm-no").onclick = () => dialog.close("");
+    yes.onclick = () => dialog.close("yes");
+    no.onclick = () => dialog.close("");
     dialog.onclose = () => resolve(dialog.returnValue === "yes");
   });
 }
