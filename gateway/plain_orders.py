@@ -3,8 +3,8 @@
     frame ─▶ plain? ─▶ record ─▶ one block for all that came in this turn of the loop ─▶ exchange ─▶ answers
 
 A frame that says anything else, or anything that is wrong, goes the general road, which names what is wrong. Both roads
-make the same command of the same frame and give the same answer, as tests hold them to; this one costs a fifth, since
-nothing here is done for an order that can be done for a turn.
+make the same command of the same frame and give the same answer, as tests hold them to; this one takes less than a third
+of the time, since nothing here is done for an order that can be done for a turn.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import orjson
+import structlog
 from pydantic_core import PydanticCustomError
 
 from exchange.plain_commands import plain_place
@@ -21,7 +22,7 @@ from exchange.service import Exchange, Reply
 from exchange.units import format_ticks
 from exchange.view.batches import KIND, SEQUENCE, OrderEvent
 from gateway import codec
-from gateway.errors import ApiError
+from gateway.errors import ApiError, DoorError
 from gateway.fields import CLIENT_ID, price_of_text, quantity_of_text, time_text
 from gateway.json_text import encode
 from gateway.limits.buckets import TokenBucket
@@ -31,6 +32,7 @@ from gateway.rows import Row
 from gateway.submission import Pending, Replied, enter, reply_of
 from matching.schema import ORDER_COMMAND, EventKind, TimeInForce
 
+log = structlog.get_logger()
 FRAME_BYTES_MAX = 512
 """A longer frame is no plain order."""
 _SIDES = codec.SIDES
@@ -53,7 +55,7 @@ class Turn:
 
     def __init__(self, account_id: int, session_id: int, bucket: TokenBucket, room: int) -> None:
         self.account_id = account_id
-        """Whose orders go the plain road; 0 when nobody has logged in who may order."""
+        """Whose orders they are."""
         self.session_id = session_id
         """Under which number orders go with the connection; 0 if they do not."""
         self.bucket = bucket
@@ -114,8 +116,6 @@ class PlainOrders:
         self._count = 0
         self._entered: list[Entered] = []
         self._turns: dict[Sender, Turn | None] = {}
-        self._now_ns = 0
-        self._is_due = False
 
     def take(self, sender: Sender, fields: dict[str, Any]) -> bool:
         """Enter an order, or leave it to the general road, as if nothing had been asked."""
@@ -141,7 +141,7 @@ class PlainOrders:
         except (KeyError, TypeError, PydanticCustomError):
             return False
         # What there is no budget or no room for, the general road names.
-        if turn.count >= turn.room or turn.bucket.take(PLACE.weight, self._now_ns):
+        if turn.count >= turn.room or turn.bucket.take(PLACE.weight, time.monotonic_ns()):
             return False
         turn.count += 1
         self._entered.append((sender, name, fields, self._count))
@@ -171,17 +171,9 @@ class PlainOrders:
     def _begin(self, sender: Sender) -> Turn | None:
         """The first frame of a sender in a turn."""
         if not self._turns:
-            self._now_ns = time.monotonic_ns()
-            if not self._is_due:
-                self._is_due = True
-                asyncio.get_running_loop().call_soon(self._end)
+            asyncio.get_running_loop().call_soon(self.hand_over)
         turn = self._turns[sender] = sender.plain_turn()
         return turn
-
-    def _end(self) -> None:
-        """The turn is over."""
-        self._is_due = False
-        self.hand_over()
 
     def _tell(self, entered: list[Entered], counts: dict[Sender, int], told: Replied) -> None:
         """The block is durable: answer each order."""
@@ -218,6 +210,9 @@ class PlainOrders:
             result = codec.place_answer(self._exchange.view, request, reply)
         except ApiError as error:
             return sender.refusal(name, error)
+        except Exception:
+            log.exception("answer_failed")
+            return sender.refusal(name, ApiError(DoorError.INTERNAL_ERROR))
         return orjson.dumps({"id": name, "ok": True, "result": result} | limit)
 
 

@@ -143,12 +143,12 @@ class Session:
     def _hear(self, payload: bytes) -> None:
         """One frame: the one place where whatever goes wrong becomes an answer."""
         name: RequestName = None
-        plain = read_plain(payload)
-        if plain is not None and plain.get("op") == "place" and self._gateway.plain.take(self, plain):
-            return
-        # What follows may depend on the orders before it, or change on what terms the next ones are taken.
-        self._gateway.plain.hand_over()
         try:
+            plain = read_plain(payload)
+            if plain is not None and plain.get("op") == "place" and self._gateway.plain.take(self, plain):
+                return
+            # What follows may depend on the orders before it, or change on what terms the next ones are taken.
+            self._gateway.plain.hand_over()
             head, fields = self._read(payload)
             name = head.id
             self.charge(operation_on_socket(head.op))

@@ -207,17 +207,17 @@ class MarketView:
         commands, events = Commands(np.ascontiguousarray(batch.commands)), Events(np.ascontiguousarray(batch.events))
         self.store.counters["sequence"] = 0
         terms = batch.first_sequence, batch.time_ns
-        at, todo = follow(self.store.columns, commands, events, *terms, 0)
+        at, wanted = follow(self.store.columns, commands, events, *terms, 0)
         while at < len(batch.events):
             reader = reader or BatchReader(batch)
-            if todo == BEGIN:
+            if wanted == BEGIN:
                 sequence = int(batch.events[at]["sequence"])
                 BEGIN_COMMAND[reader.kind(sequence)](self, reader, sequence)
             else:
                 layout, apply_venue_event = APPLY_VENUE_EVENT[int(batch.events[at]["kind"])]
                 apply_venue_event(self, reader.event(at, layout))
                 at += 1
-            at, todo = follow(self.store.columns, commands, events, *terms, at)
+            at, wanted = follow(self.store.columns, commands, events, *terms, at)
 
     def _forget_unread(self, more_events: int) -> None:
         if self._unread_events > self.store.bounds.unread_events:
