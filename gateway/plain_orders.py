@@ -3,7 +3,7 @@
     frame ─▶ plain? ─▶ record ─▶ one block for all that came in this turn of the loop ─▶ exchange ─▶ answers
 
 A frame that says anything else, or anything that is wrong, goes the general road, which names what is wrong. Both roads
-make the same command of the same frame and give the same answer, as tests hold them to; this one takes less than a third
+make the same command of the same frame and give the same answer, as tests hold them to; this one takes under a third
 of the time, since nothing here is done for an order that can be done for a turn.
 """
 
