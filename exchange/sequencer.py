@@ -15,6 +15,7 @@ Whoever wants to read the venue itself takes a look: it is read between two batc
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import accumulate
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -25,14 +26,14 @@ from exchange.captures import Capture, Captures
 from exchange.clock import DOWNTIME_TOLD_NS, VenueClock
 from exchange.full_disk import DiskGuard, StorageFull, ends_risk
 from exchange.journal import Journal
-from exchange.kinds import Kinds
 from exchange.published import Published
 from exchange.stages import Stage, Stages
 from exchange.store_errors import JournalFull
+from exchange.venue.batches import Batch
 from exchange.venue.calendar import next_due
 from exchange.venue.machine import Venue
-from exchange.venue.schema import CONTINUATIONS_MAX, Command
-from matching.schema import ORDER_COMMAND
+from exchange.venue.schema import CONTINUATIONS_MAX
+from exchange.venue.stamping import stamp_order_ids
 
 BATCH_RECORDS_MAX = 4_096
 BLOCK_RECORDS_MAX = 2_048
@@ -45,8 +46,6 @@ LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
-
-_BRING_AN_ORDER = Kinds((Command.PLACE, Command.LEG))
 
 
 class Overloaded(Exception):  # noqa: N818 - named for what is wrong
@@ -77,8 +76,8 @@ class Delivery(NamedTuple):
 
     published: Published
     tickets: list[Any]
-    sequences: np.ndarray
-    last_sequences: np.ndarray
+    sequences: list[int]
+    last_sequences: list[int]
     capture: Capture | None
     chain_hash: bytes
     applied_ns: int
@@ -263,7 +262,7 @@ class Sequencer:
         first_sequence = self._journal.last_sequence + 1
         heads = [*self._downtime(time_ns), commands.tick(time_ns)]
         records = commands.concatenate(*heads, *(request.group for request in batch))
-        stamp_order_ids(records, first_sequence)
+        stamp_order_ids(Batch(records), first_sequence)
         began_ns = perf_counter_ns()
         self._journal.append(first_sequence, time_ns, records.tobytes())
         durable_ns = perf_counter_ns()
@@ -272,14 +271,13 @@ class Sequencer:
         applied_ns = perf_counter_ns()
         self._stages.note(Stage.JOURNAL, durable_ns - began_ns)
         self._stages.note(Stage.APPLY, applied_ns - durable_ns)
-        lengths = np.fromiter((len(request.group) for request in batch), np.int64, len(batch))
-        sequences = first_sequence + len(heads) + np.cumsum(lengths) - lengths
+        ends = list(accumulate((len(request.group) for request in batch), initial=first_sequence + len(heads)))
         self._tells_downtime = False
         return Delivery(
             Published(first_sequence, time_ns, records, events, figures),
             [request.ticket for request in batch],
-            sequences.astype(np.uint64),
-            (sequences + lengths - 1).astype(np.uint64),
+            ends[:-1],
+            [end - 1 for end in ends[1:]],
             self._capture_if_due(is_last),
             self._journal.last_hash,
             applied_ns,
@@ -312,13 +310,6 @@ class Sequencer:
             self._requests.clear()
             self._looks.clear()
         self._fail(error, waiting)
-
-
-def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:
-    """Give every new order that has no id its sequence as id, and so every leg of a basket."""
-    assert records.dtype == ORDER_COMMAND, "commands in another layout"
-    unnamed = np.flatnonzero(_BRING_AN_ORDER.among(records["kind"]) & (records["order_id"] == 0))
-    records["order_id"][unnamed] = first_sequence + unnamed
 
 
 assert 1 + CONTINUATIONS_MAX <= BLOCK_RECORDS_MAX, "a single command is too long for a request"

@@ -56,7 +56,7 @@ class Reply(NamedTuple):
     @property
     def rows(self) -> list[tuple]:
         """The events as tuples with the fields of an OrderEvent, whatever their layout."""
-        return list(order_events(self.events.data))
+        return list(order_events(self.events.tobytes()))
 
     def part(self, sequence: int, first: int, end: int) -> "Reply":
         """What became of one command of a block, whose events are these of it."""
@@ -278,15 +278,13 @@ class Exchange:
         self._watch_disk()
 
     def _reply(self, delivery: Delivery) -> None:
-        events = delivery.published.events
-        firsts = np.searchsorted(events["sequence"], delivery.sequences, "left").tolist()
-        ends = np.searchsorted(events["sequence"], delivery.last_sequences, "right").tolist()
-        time_ns = delivery.published.time_ns
-        for ticket, sequence, first, end in zip(
-            delivery.tickets, delivery.sequences.tolist(), firsts, ends, strict=True
-        ):
+        published = delivery.published
+        limits = [*delivery.sequences, *(last + 1 for last in delivery.last_sequences)]
+        bounds = np.searchsorted(published.events["sequence"], np.array(limits, np.uint64)).tolist()
+        firsts, ends = bounds[: len(delivery.tickets)], bounds[len(delivery.tickets) :]
+        for ticket, sequence, first, end in zip(delivery.tickets, delivery.sequences, firsts, ends, strict=True):
             if not ticket.done():
-                ticket.set_result(Reply(sequence, time_ns, events[first:end]))
+                ticket.set_result(Reply(sequence, published.time_ns, published.events[first:end]))
 
     def _show(self, look: Look, found: Any) -> None:
         if look.ticket.done():

@@ -7,31 +7,17 @@ import numpy as np
 from exchange.venue import image
 from exchange.venue.apply import apply_commands
 from exchange.venue.batches import Batch, EventBuffer
-from exchange.venue.leverage_schema import STRAIN_EVENT
-from exchange.venue.schema import ACCOUNT_EVENT, Event
+from exchange.venue.figures import Figures, Tellings, gather_figures
+from exchange.venue.figures_schema import EVERYBODY, FIGURES
 from exchange.venue.state import State, VenueLimits, allocate
-from exchange.venue.supervision_schema import FUND_EVENT, STANDING_EVENT
 from kernels.memory import aligned_zeros
-from kernels.records import copied, joined, names_of, offset_of, record
+from kernels.records import copied, joined, names_of
 from kernels.table import grown_table
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
 from matching.schema import ORDER_EVENT
 
 EVENT_CAPACITY = 16_384
-FIGURES = record(
-    ("account_id", "u4"),
-    ("standing", "u4"),  # a risk Standing
-    ("cash_nano", "i8"),
-    ("unsettled_nano", "i8"),  # what positions would bring at the marks beyond their cost; equity is this and cash
-    ("margin_nano", "i8"),  # the initial requirement
-    ("gross_nano", "i8"),
-    ("fees_nano", "i8"),
-)
-"""An account's money at a moment, and how near it is to losing its positions."""
-_ACCOUNT_WORDS = [offset_of(ORDER_EVENT, name) // 4 for name in ("account_id", "counter_account_id")]
-for _layout in (ACCOUNT_EVENT, STANDING_EVENT, FUND_EVENT):
-    assert _ACCOUNT_WORDS[0] == offset_of(_layout, "account_id") // 4, "events of accounts name them elsewhere"
 ROOM_AHEAD = 4_096
 """Tables have room for so many orders more than a batch brings, so that a small batch need not look at them."""
 
@@ -49,6 +35,7 @@ class Venue:
         self.state = allocate(limits) if state is None else state
         self._buffer = aligned_zeros(event_capacity, ORDER_EVENT)
         self._events = EventBuffer(self._buffer)
+        self._tellings = Tellings(np.zeros(len(self.state.ledger.accounts), np.uint64), np.zeros(1, np.uint64))
         self._room = 0
 
     @classmethod
@@ -89,15 +76,12 @@ class Venue:
         return self.figures(np.flatnonzero(self.state.ledger.accounts["is_open"][:end]))
 
     def figures_after(self, events: np.ndarray) -> np.ndarray:
-        """FIGURES of every account whose figures the events may have changed, in the order of their ids.
-
-        Some events have other numbers in these places: what is told of an account is true, whatever happened to it.
-        """
-        if _values_tranches_anew(events):
-            return self.figures_of_all()
-        named = np.unique(events.view(np.uint32).reshape(len(events), -1)[:, _ACCOUNT_WORDS])
-        named = named[named < len(self.state.ledger.accounts)]  # a refused command may name any account
-        return self.figures(named[self.state.ledger.accounts["is_open"][named] != 0])
+        """FIGURES of every account whose figures the events may have changed, each once."""
+        rows = np.empty(2 * len(events), FIGURES)
+        if not len(events):
+            return rows
+        count = gather_figures(self.state, EventBuffer(events), self._tellings, Figures(rows))
+        return self.figures_of_all() if count == EVERYBODY else rows[:count]
 
     def image(self) -> dict[str, np.ndarray]:
         """The logical state."""
@@ -137,12 +121,3 @@ class Venue:
             self.state = state = replace(state, ledger=ledger)
         if book is not state.book or client_table is not state.client_table:
             self.state = replace(state, book=book, client_table=client_table)
-
-
-def _values_tranches_anew(events: np.ndarray) -> bool:
-    """Whether any of the events changed what a tranche requires of whoever has lots or orders in it."""
-    kinds = events["kind"]
-    if (kinds == Event.PARAMETERS_SET).any():
-        return True
-    strains = (kinds == Event.UTILISATION_SET) | (kinds == Event.STRAIN_SET)
-    return bool(events[strains].view(STRAIN_EVENT)["tranches"].any())

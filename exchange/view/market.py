@@ -13,9 +13,10 @@ from typing import Self
 import numpy as np
 
 from exchange.published import Published
+from exchange.venue.figures import Figures
 from exchange.view.batches import BatchReader
 from exchange.view.candles import Candles
-from exchange.view.columns.figures import Figures, set_figures
+from exchange.view.columns.figures import set_figures
 from exchange.view.columns.follow import BEGIN, Commands, Events, follow
 from exchange.view.columns.levels import forget_all_touched
 from exchange.view.columns.reading import count_positions, list_positions

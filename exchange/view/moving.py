@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from exchange.venue.machine import FIGURES
+from exchange.venue.figures_schema import FIGURES
 from exchange.view.books import BookView
 from exchange.view.columns.store import Store
 from exchange.view.records import TradeView

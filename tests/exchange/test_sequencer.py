@@ -27,14 +27,15 @@ from exchange.sequencer import (
     Overloaded,
     Request,
     Sequencer,
-    stamp_order_ids,
 )
 from exchange.stages import Stages
 from exchange.store_errors import JournalFailed
+from exchange.venue.batches import Batch
 from exchange.venue.clearing.delivery_schema import DOWNTIME_EVENT
 from exchange.venue.image import Image, digest
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CLOCK_COMMAND, Command, Event
+from exchange.venue.stamping import stamp_order_ids
 from tests.exchange.stores import RULES
 from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
@@ -156,7 +157,7 @@ def test_each_ticket_comes_with_the_sequence_of_its_head(line: Line) -> None:
     line.sequencer.start()
     line.wait(lambda: len(line.tickets()) == 3)
     first = line.deliveries[0]
-    assert first.sequences.tolist() == [2, 6, 8]
+    assert first.sequences == [2, 6, 8]
     heads = first.published.commands[first.sequences.astype(np.int64) - 1]
     assert heads["kind"].tolist() == [Command.OPEN_ACCOUNT, Command.DEPOSIT, Command.HALT_MARKET]
     assert set(first.sequences.tolist()) <= set(first.published.events["sequence"].tolist())
@@ -271,7 +272,7 @@ def test_new_orders_are_named_by_their_sequence() -> None:
         commands.place(ALICE, 1, BUY, 1, 1),
     )
     others = records.copy()
-    stamp_order_ids(records, 100)
+    stamp_order_ids(Batch(records), 100)
     assert records["order_id"][[1, 3, 5]].tolist() == [101, 77, 105]
     others["order_id"][[1, 5]] = [101, 105]
     assert records.tobytes() == others.tobytes(), "nothing else is touched"

@@ -1,22 +1,12 @@
 """The money and standing of accounts, as the venue left them."""
 
-from typing import ClassVar
-
 import numpy as np
 
-from exchange.venue.machine import FIGURES
 from exchange.view.columns.compile import kernel
-from kernels.arrays import RecordViews
 from risk.schema import Standing
 
 SOUND, NOTED = int(Standing.SOUND), int(Standing.NOTED)
 """Who was only noted has not been looked at: nothing is told of it."""
-
-
-class Figures(RecordViews):
-    """What comes with a batch."""
-
-    layouts: ClassVar = {"rows": FIGURES}
 
 
 @kernel

@@ -6,7 +6,8 @@ from exchange import clearing_commands, commands
 from exchange.published import Published
 from exchange.sequencer import stamp_order_ids
 from exchange.symbols import NANO_PER_S
-from exchange.venue.machine import FIGURES, Venue
+from exchange.venue.figures_schema import FIGURES
+from exchange.venue.machine import Venue
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView, OrderView

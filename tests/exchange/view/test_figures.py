@@ -5,7 +5,7 @@ import pytest
 
 from exchange import commands
 from exchange.published import Published
-from exchange.venue.machine import FIGURES
+from exchange.venue.figures_schema import FIGURES
 from exchange.view import MarketView
 from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
 from risk.schema import Standing
