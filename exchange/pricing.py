@@ -121,6 +121,8 @@ class Pricer:
 
     def _hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
+        if TRADE_KINDS.isdisjoint(batch.event_kinds):
+            return
         events = batch.events
         for event in map(OrderEvent._make, events[TRADE_KINDS.among(events["kind"])].tolist()):
             buyer, seller = self._group(event.account_id), self._group(event.counter_account_id)

@@ -15,7 +15,9 @@ Whoever wants to read the venue itself takes a look: it is read between two batc
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import accumulate
+from queue import Empty, SimpleQueue
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -124,7 +126,10 @@ class Sequencer:
         self._queued_records = 0
         self._waits_since_ns = 0
         """Since when the first request that waits does so."""
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._is_rung = False
+        """Whether somebody rang whom the sequencer has not heard: it is rung once, however many do."""
         self._stopping = False
         self._failed = False
         self._room = threading.BoundedSemaphore(UNDELIVERED_BATCHES_MAX)
@@ -136,16 +141,16 @@ class Sequencer:
 
     def stop(self) -> None:
         """Finish what was submitted, take a last capture, and end."""
-        with self._wake:
+        with self._lock:
             self._stopping = True
-            self._wake.notify()
+        self.wake()
         self._thread.join()
 
     def submit(self, requests: list[Request]) -> None:
         """Queue commands, all or none; `wake` tells of them. Raises Overloaded or ExchangeStopped."""
         assert all(1 <= len(request.group) <= BLOCK_RECORDS_MAX for request in requests), "a block is too long"
         records = sum(len(request.group) for request in requests)
-        with self._wake:
+        with self._lock:
             if self._stopping or self._failed:
                 raise ExchangeStopped("the exchange is stopping")
             if self._queued_records + records > QUEUED_RECORDS_MAX and not self._has_reserve_for(requests, records):
@@ -157,18 +162,19 @@ class Sequencer:
 
     def wake(self) -> None:
         """Commands were queued: a sequencer at rest takes them."""
-        with self._wake:
-            self._wake.notify()
+        if not self._is_rung:
+            self._is_rung = True
+            self._bell.put(None)
 
     def look(self, look: Look) -> None:
         """Read the venue after the batch at work, or at once. Raises Overloaded or ExchangeStopped."""
-        with self._wake:
+        with self._lock:
             if self._stopping or self._failed:
                 raise ExchangeStopped("the exchange is stopping")
             if len(self._looks) >= QUEUED_LOOKS_MAX:
                 raise Overloaded(f"{QUEUED_LOOKS_MAX} readings are waiting; ask again later")
             self._looks.append(look)
-            self._wake.notify()
+        self.wake()
 
     def delivered(self) -> None:
         """Tell that one delivery was dealt with: so many at most are under way."""
@@ -235,9 +241,11 @@ class Sequencer:
             self._refuse(StorageFull(str(error)), [request.ticket for request in batch])
 
     def _take_batch(self) -> list[Request]:
-        with self._wake:
-            if not self._requests and not self._looks and not self._stopping:
-                self._wake.wait(IDLE_TICK_S)
+        if not self._requests and not self._looks and not self._stopping:
+            with suppress(Empty):
+                self._bell.get(timeout=IDLE_TICK_S)
+        self._is_rung = False
+        with self._lock:
             batch: list[Request] = []
             first = records = 2 if self._tells_downtime else 1  # the time, and before it the downtime
             while self._requests and records + len(self._requests[0].group) <= BATCH_RECORDS_MAX:
@@ -303,7 +311,7 @@ class Sequencer:
         return capture
 
     def _give_up(self, error: BaseException, batch: list[Request]) -> None:
-        with self._wake:
+        with self._lock:
             self._failed = True
             waiting = [request.ticket for request in (*batch, *self._requests)]
             waiting += [look.ticket for look in self._looks]

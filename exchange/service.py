@@ -117,6 +117,8 @@ class Exchange:
         self._listeners: list[Listener] = []
         self._is_waking = False
         """Whether the sequencer is about to be told of commands."""
+        self._untold: Published | None = None
+        """The latest batch, while those who listen have not heard of it."""
         self._loop = asyncio.get_running_loop()
         self._sequencer = Sequencer(
             recovered.venue,
@@ -200,17 +202,38 @@ class Exchange:
     def enter(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket]) -> None:
         """Queue commands, all or none, each with who waits for its reply. Raises Overloaded or ExchangeStopped.
 
-        The sequencer is woken when this turn of the loop is over: what comes in one turn is one batch.
+        The sequencer is woken when this turn of the loop is over: what comes in one turn is one batch. Whoever knows
+        that nothing more will come in it can say so by `wake`.
         """
         self._sequencer.submit([Request(group, ticket) for group, ticket in zip(groups, tickets, strict=True)])
         if not self._is_waking:
             self._is_waking = True
-            self._loop.call_soon(self._wake)
+            self._loop.call_soon(self.wake)
+
+    def wake(self) -> None:
+        """Let the sequencer take what was queued."""
+        if self._is_waking:
+            self._is_waking = False
+            self._sequencer.wake()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear of every durable batch, in the loop's thread; call what is returned to stop."""
+        self.tell()
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def tell(self) -> None:
+        """Let all who listen hear of the latest batch now: whoever reads the view and listens from then on needs that.
+
+        Otherwise they hear of it when its replies are out, one turn of the loop later.
+        """
+        untold, self._untold = self._untold, None
+        if untold is None:
+            return
+        began_ns = perf_counter_ns()
+        for listener in tuple(self._listeners):
+            listener(untold)
+        self.stages.note(Stage.TELL, perf_counter_ns() - began_ns)
 
     def look(self, read: Callable[[Venue], FoundT], take: Callable[[FoundT], TakenT]) -> asyncio.Future[TakenT]:
         """Read the venue between two batches, in the sequencer's thread, which stands still for as long as it takes.
@@ -249,14 +272,11 @@ class Exchange:
         await asyncio.to_thread(self._snapshots.close)
         await asyncio.to_thread(self._journal.close)
 
-    def _wake(self) -> None:
-        self._is_waking = False
-        self._sequencer.wake()
-
     def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def _receive(self, delivery: Delivery) -> None:
+        self.tell()
         received_ns = perf_counter_ns()
         try:
             self.view.apply(delivery.published)
@@ -264,14 +284,13 @@ class Exchange:
             if delivery.capture is not None:
                 self.snapshot_pauses_ns.append(delivery.capture.pause_ns)
                 self._save(delivery)
+            # Before the replies: a task that waits for one goes on when everybody has been told.
+            self._untold = delivery.published
+            self._loop.call_soon(self.tell)
             self._reply(delivery)
-            replied_ns = perf_counter_ns()
-            for listener in tuple(self._listeners):
-                listener(delivery.published)
             self.stages.note(Stage.HAND_OVER, received_ns - delivery.applied_ns)
             self.stages.note(Stage.FOLLOW, followed_ns - received_ns)
-            self.stages.note(Stage.REPLY, replied_ns - followed_ns)
-            self.stages.note(Stage.TELL, perf_counter_ns() - replied_ns)
+            self.stages.note(Stage.REPLY, perf_counter_ns() - followed_ns)
         finally:
             self._sequencer.delivered()
         self._watch_clock()

@@ -33,14 +33,21 @@ class BookFeed:
     def __init__(self, view: MarketView) -> None:
         self._view = view
         self._groups: defaultdict[int, dict[Topic, BookGroup]] = defaultdict(dict)
+        self._raw_groups = 0
         self._due: dict[Topic, BookGroup] = {}
         """Conflated groups that have something to tell, or somebody who is late."""
+
+    @property
+    def is_told_at_once(self) -> bool:
+        """Whether anybody hears of every change when it happens."""
+        return self._raw_groups > 0
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, _: int | None = None) -> None:
         """Offer a snapshot, and every change from there on."""
         group = self._groups[topic.subject].get(topic)
         if group is None:
             group = self._groups[topic.subject][topic] = BookGroup(self._view.tranches[topic.subject], topic)
+            self._raw_groups += topic.interval_ms == RAW_MS
         group.subscribers.add(subscriber)
         group.late.pop(subscriber, None)
         offer_bytes((subscriber,), group.snapshot(self._view))
@@ -53,6 +60,7 @@ class BookFeed:
             group.late.pop(subscriber, None)
             if not group.subscribers:
                 del self._groups[topic.subject][topic]
+                self._raw_groups -= topic.interval_ms == RAW_MS
                 self._due.pop(topic, None)
         if not self._groups[topic.subject]:
             del self._groups[topic.subject]

@@ -77,8 +77,8 @@ class CellFeed:
         """Of the last message."""
         return self._audience.sequence(subscriber, topic)
 
-    def hear(self, changed: Iterable[TrancheView]) -> None:
-        """A batch is durable, and the view has it."""
+    def take_up(self, changed: Iterable[TrancheView]) -> None:
+        """These tranches changed."""
         for tranche in changed:
             self._rows.pop(tranche.instrument_id, None)
             self._changed.add(tranche.instrument_id)

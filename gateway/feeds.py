@@ -34,6 +34,8 @@ from gateway.subscribers import Subscriber, offer_to
 from gateway.topics import BINARY_CHANNELS, CONFLATED_MS, PRIVATE_CHANNELS, Topic, topic_row
 
 MS_PER_S = 1_000
+UNREAD_EVENTS_MAX = 2_048
+"""So many events, and what they changed is taken up even though nobody has asked for it yet."""
 
 
 class Member(NamedTuple):
@@ -79,6 +81,8 @@ class Feed:
         self._parts |= dict.fromkeys(BINARY_CHANNELS, self._events)
         self._parts |= dict.fromkeys(STAFF_CHANNELS, self._risk)
         self._readers = SequenceWaiters()
+        self._unread_events = 0
+        """Since changes were taken up last."""
         self._stop_listening: Callable[[], None] | None = None
         self._timers: list[asyncio.Task[None]] = []
 
@@ -90,9 +94,8 @@ class Feed:
         self._public.start()
         self._stop_listening = self._exchange.subscribe(self._hear)
         self._timers = [
-            asyncio.create_task(_every(CONFLATED_MS / MS_PER_S, self._books.publish_conflated)),
-            asyncio.create_task(_every(self._settings.ticker_interval_s, self._public.publish_tickers)),
-            asyncio.create_task(_every(self._settings.ticker_interval_s, self._cells.publish)),
+            asyncio.create_task(_every(CONFLATED_MS / MS_PER_S, self._publish_books)),
+            asyncio.create_task(_every(self._settings.ticker_interval_s, self._publish_tickers)),
             asyncio.create_task(_every(self._settings.heartbeat_interval_s, self._publish_heartbeats)),
             asyncio.create_task(self._risk.run()),
         ]
@@ -122,6 +125,9 @@ class Feed:
 
         Who is subscribed already gets a fresh one. Raises ApiError.
         """
+        # What the view has already is in the snapshot, and not told again.
+        self._exchange.tell()
+        self._take_up()
         self._parts[topic.channel].subscribe(subscriber, topic, since_sequence)
 
     def unsubscribe(self, subscriber: Subscriber, topic: Topic) -> None:
@@ -136,20 +142,38 @@ class Feed:
 
     def _hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
-        changed = self._view.take_changed()
-        for tranche in changed:
-            self._books.hear(tranche)
+        is_calendar_moved = moves_calendar(batch)
+        self._unread_events += len(batch.events)
+        if self._books.is_told_at_once or is_calendar_moved or self._unread_events > UNREAD_EVENTS_MAX:
+            self._take_up()
         self._order_books.hear(batch)
-        self._public.hear(batch, changed)
+        self._public.hear(batch)
         self._candles.hear(batch)
-        self._cells.hear(changed)
         self._accounts.hear(batch)
         self._events.hear(batch)
-        if self._everyone and moves_calendar(batch):
+        if self._everyone and is_calendar_moved:
             calendar = Calendar(self._view)
             for member in self._everyone.values():
                 member.roll(calendar)
         self._readers.wake(self._view.sequence)
+
+    def _take_up(self) -> None:
+        """Look which tranches changed; of many batches together where nobody hears of each change at once."""
+        self._unread_events = 0
+        changed = self._view.take_changed()
+        for tranche in changed:
+            self._books.hear(tranche)
+        self._public.take_up(changed)
+        self._cells.take_up(changed)
+
+    def _publish_books(self) -> None:
+        self._take_up()
+        self._books.publish_conflated()
+
+    def _publish_tickers(self) -> None:
+        self._take_up()
+        self._public.publish_tickers()
+        self._cells.publish()
 
     def _publish_heartbeats(self) -> None:
         """Tell every connection how far each of its topics has come. Each topic is encoded once."""

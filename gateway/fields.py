@@ -50,7 +50,13 @@ def order_id_of(text: str) -> int | None:
 
 def time_text(time_ns: int) -> str:
     """A UTC time in ISO 8601 with microseconds; `time_ns` beside it has the rest."""
-    return (_EPOCH + timedelta(microseconds=time_ns // 1_000)).isoformat(timespec="microseconds") + "Z"
+    seconds, rest_ns = divmod(time_ns, NANO_PER_S)
+    return f"{_second_text(seconds)}.{rest_ns // 1_000:06d}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _second_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
 def day_ns_of(text: str) -> int | None:

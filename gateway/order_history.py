@@ -19,6 +19,7 @@ from gateway.json_text import encode
 from gateway.messages import message
 from gateway.own_orders import Happened, happened, is_named, order_events, order_rows
 from gateway.rows import Row
+from matching.schema import ORDER_COMMAND
 
 RECENT_EVENTS_MAX = 50_000
 """Of the whole market. The read model still knows every order that so few events could have ended."""
@@ -26,6 +27,7 @@ KEPT_PER_ACCOUNT = 10_000
 """Changes of orders and fills, together."""
 KEPT_MAX = 500_000
 ACCOUNTS_MAX = 4_096
+_NO_COMMANDS = np.zeros(0, ORDER_COMMAND)
 
 
 class OrderHistory:
@@ -65,7 +67,7 @@ class OrderHistory:
         events = order_events(batch)
         if not len(events) and not self._recent:
             return
-        kept = batch._replace(commands=batch.commands[:0].copy(), events=events, figures=None)
+        kept = Published(batch.first_sequence, batch.time_ns, _NO_COMMANDS, events)
         last = self._recent.pop() if not len(events) else Recent(0, 0, kept)
         more = len(batch.events)
         self._recent.append(Recent(batch.first_sequence + len(batch.commands) - 1, last.events + more, last.batch))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from time import perf_counter_ns
 
 from aiohttp import WSMsgType
@@ -12,6 +12,11 @@ from exchange.stages import SAMPLED, Stage, Stages
 
 class BinaryMessage(bytes):
     """A message that goes out as a binary frame."""
+
+
+def frame_type(message: bytes) -> WSMsgType:
+    """As which kind of frame a message goes out."""
+    return WSMsgType.BINARY if type(message) is BinaryMessage else WSMsgType.TEXT
 
 
 class Outbox:
@@ -32,6 +37,11 @@ class Outbox:
         """Whether so much waits that its reader is behind."""
         return len(self._messages) >= self._behind_messages or 4 * self._bytes >= self._bytes_max
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and nothing is being sent."""
+        return self._is_sent.is_set()
+
     def put(self, message: bytes) -> bool:
         """Take a message; false when there is no room. A single message of any size fits an empty outbox."""
         is_full = len(self._messages) >= self._messages_max or self._bytes + len(message) > self._bytes_max
@@ -44,10 +54,6 @@ class Outbox:
         self._bytes += len(message)
         return True
 
-    def put_all(self, messages: Iterable[bytes]) -> bool:
-        """Take messages; false at the first for which there is no room."""
-        return all(map(self.put, messages))
-
     async def send_all(self, send: Callable[[bytes, WSMsgType], Awaitable[None]], stages: Stages) -> None:
         """Send what comes, in order, until cancelled."""
         sent = 0
@@ -58,7 +64,7 @@ class Outbox:
                 self._bytes -= len(message)
                 sent += 1
                 began_ns = perf_counter_ns() if sent % SAMPLED == 0 else 0
-                await send(message, WSMsgType.BINARY if type(message) is BinaryMessage else WSMsgType.TEXT)
+                await send(message, frame_type(message))
                 if began_ns:
                     stages.note(Stage.SEND, perf_counter_ns() - began_ns)
             self._has_messages.clear()

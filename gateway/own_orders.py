@@ -90,6 +90,8 @@ def _order_events(batch: Published, account_ids: Collection[int]) -> Iterable[Or
 
 def order_events(batch: Published) -> np.ndarray:
     """The events of a batch that tell of orders."""
+    if batch.event_kinds <= _ORDER_KINDS:
+        return batch.events
     return batch.events[_ORDER_KINDS.among(batch.events["kind"])]
 
 

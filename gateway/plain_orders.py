@@ -171,9 +171,14 @@ class PlainOrders:
     def _begin(self, sender: Sender) -> Turn | None:
         """The first frame of a sender in a turn."""
         if not self._turns:
-            asyncio.get_running_loop().call_soon(self.hand_over)
+            asyncio.get_running_loop().call_soon(self._end_turn)
         turn = self._turns[sender] = sender.plain_turn()
         return turn
+
+    def _end_turn(self) -> None:
+        """All that came in this turn is here."""
+        self.hand_over()
+        self._exchange.wake()
 
     def _tell(self, entered: list[Entered], counts: dict[Sender, int], told: Replied) -> None:
         """The block is durable: answer each order."""

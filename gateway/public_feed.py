@@ -6,7 +6,6 @@ from exchange.published import Published
 from exchange.venue.lifecycle import LifeState
 from exchange.view import MarketView, RegionStrain, TrancheView
 from gateway.messages import life_row, message, snapshot, strain_rows, ticker_update, trades_updates
-from gateway.scopes import moves_calendar
 from gateway.subscribers import Audience, Subscriber
 from gateway.topics import Topic
 
@@ -46,20 +45,23 @@ class PublicFeed:
         """Of the last message."""
         return self._audience.sequence(subscriber, topic)
 
-    def hear(self, batch: Published, changed: Iterable[TrancheView]) -> None:
+    def take_up(self, changed: Iterable[TrancheView]) -> None:
+        """These tranches changed."""
+        for tranche in changed:
+            self._changed[tranche.instrument_id] = tranche
+        moved = [each for each in changed if self._states.get(each.instrument_id) != each.state]
+        if moved or len(self._states) != len(self._view.tranches):
+            self._tell_of_life(moved)
+
+    def hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
-        self._changed.update((tranche.instrument_id, tranche) for tranche in changed)
         if self._audience.subjects("trades"):
             for subject, update in trades_updates(self._view, batch).items():
                 self._audience.publish(Topic("trades", subject), update)
-
-        if moves_calendar(batch):
-            self._tell_of_life(changed)
         if self._strains != self._view.strains:
             self._tell_of_strain()
 
-    def _tell_of_life(self, changed: Iterable[TrancheView]) -> None:
-        moved = [each for each in changed if self._states.get(each.instrument_id) != each.state]
+    def _tell_of_life(self, moved: list[TrancheView]) -> None:
         rows = [life_row(each) | {"was_listed": each.instrument_id in self._states} for each in moved]
         for tranche in moved:
             self._states[tranche.instrument_id] = tranche.state

@@ -34,9 +34,9 @@ class RiskEvents:
 
     def hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
-        events = batch.events[_KINDS.among(batch.events["kind"])]
-        if not len(events):
+        if _KINDS.isdisjoint(batch.event_kinds):
             return
+        events = batch.events[_KINDS.among(batch.events["kind"])]
         accounts = np.union1d(events["account_id"], events["counter_account_id"]).tolist()
         known = [account_id for account_id in accounts if account_id in self._view.accounts]
         for account_id, rows in account_events(self._view, batch, known).items():

@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from exchange.stages import SAMPLED, Stage, Stages
-from gateway.outbox import Outbox
+from gateway.outbox import Outbox, frame_type
 from gateway.settings import GatewaySettings
 
 SLOW_CONSUMER_CODE = 4008
 KEY_ENDED_CODE = 4003
+UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED = 64 * 1024, 48 * 1024
+"""With more in the transport it makes its writer wait, until there is less again. With less it never does: messages
+need not go through the outbox."""
 FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
 """A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
 
@@ -56,6 +59,8 @@ class Socket:
         )
         self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max, settings.outbox_behind_messages)
         self._stages = stages
+        self._transport: asyncio.WriteTransport | None = None
+        self._sent = 0
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
@@ -65,13 +70,17 @@ class Socket:
 
     def offer(self, message: bytes) -> None:
         """Send a message when the peer reads; a peer that does not keep up is cut off."""
-        if not self._ending.done() and not self._outbox.put(message):
+        if self._ending.done():
+            return
+        if self._may_write(len(message)):
+            self._write(message)
+        elif not self._outbox.put(message):
             self.end(SLOW_CONSUMER)
 
     def offer_all(self, messages: list[bytes]) -> None:
         """The same for several messages."""
-        if not self._ending.done() and not self._outbox.put_all(messages):
-            self.end(SLOW_CONSUMER)
+        for message in messages:
+            self.offer(message)
 
     def end(self, ending: Ending) -> None:
         """Close the connection soon; the first reason given is the one told."""
@@ -83,6 +92,9 @@ class Socket:
     ) -> web.WebSocketResponse:
         """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one."""
         await self._response.prepare(request)
+        if request.transport is not None:
+            request.transport.set_write_buffer_limits(UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED)
+        self._transport = request.transport
         reader = asyncio.create_task(self._read(hear, hear_binary))
         writer = asyncio.create_task(self._outbox.send_all(self._response.send_frame, self._stages))
         try:
@@ -95,6 +107,27 @@ class Socket:
             await _stop(reader, writer)
             await self._close(request, self._ending.result() if self._ending.done() else SHUTDOWN)
         return self._response
+
+    def _may_write(self, size: int) -> bool:
+        """Whether a message can go out in this turn of the loop: nothing is before it, and the peer keeps up."""
+        if self._transport is None or not self._outbox.is_idle:
+            return False
+        return self._transport.get_write_buffer_size() + size <= UNSENT_BYTES_RESUMED
+
+    def _write(self, message: bytes) -> None:
+        """Send a message without a task: with so little unsent, to send never waits."""
+        self._sent += 1
+        began_ns = perf_counter_ns() if self._sent % SAMPLED == 0 else 0
+        sending = self._response.send_frame(message, frame_type(message))
+        try:
+            sending.send(None)
+        except StopIteration:
+            if began_ns:
+                self._stages.note(Stage.SEND, perf_counter_ns() - began_ns)
+        except ClientConnectionResetError:
+            self.end(PEER_LEFT)
+        else:
+            raise AssertionError("a transport with room made its writer wait")
 
     async def _read(self, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]) -> None:
         frames = 0
