@@ -14,7 +14,7 @@ from risk.accounts import (
     move_cash,
     withdrawable_nano,
 )
-from risk.schema import AMOUNT_NANO_MAX, GROSS_NANO_MAX, TOTAL_NANO_MAX, RiskReject
+from risk.schema import ADD_ON_NANO_MAX, AMOUNT_NANO_MAX, GROSS_NANO_MAX, TOTAL_NANO_MAX, RiskReject
 
 ALICE, NOBODY = 1, 2
 CASH_NANO = 1_000
@@ -108,4 +108,4 @@ def test_every_sum_of_two_balances_fits_its_integer() -> None:
     assert AMOUNT_NANO_MAX <= TOTAL_NANO_MAX
     # Three times the gross in losses, once in charges; twice in gains, and cash: see the schema.
     assert 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX < 1 << 63
-    assert 2 * GROSS_NANO_MAX + 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX < 1 << 63
+    assert 2 * GROSS_NANO_MAX + 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX + ADD_ON_NANO_MAX < 1 << 63

@@ -71,7 +71,7 @@ def test_only_free_cash_is_withdrawable(
     cash_nano: int, unsettled_nano: int, margin_nano: int, free_nano: int, withdrawable_nano: int
 ) -> None:
     market = open_market()
-    figures = np.array([(ALICE, Standing.SOUND, cash_nano, unsettled_nano, margin_nano, 0, 0)], FIGURES)
+    figures = np.array([(ALICE, Standing.SOUND, cash_nano, unsettled_nano, margin_nano, 0, 0, 0)], FIGURES)
     market.view.set_figures(figures)
     balances = market.view.balances(ALICE)
     assert (balances.equity_nano, balances.margin_nano) == (cash_nano + unsettled_nano, margin_nano)
