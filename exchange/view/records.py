@@ -282,7 +282,7 @@ class Balances(NamedTuple):
     free_nano: int  # equity that nothing requires; negative when there is less than there must be
     withdrawable_nano: int  # free cash: gains that are not settled stay
     fees_nano: int  # paid so far, less rebates
-    add_on_nano: int = 0  # what risk staff add to the requirement
+    add_on_nano: int  # what risk staff add to the requirement
 
     @property
     def maintenance_nano(self) -> int:
