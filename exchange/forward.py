@@ -25,7 +25,7 @@ from risk import accounts
 from risk.contracts import list_contract
 from risk.schema import GROSS_NANO_MAX, Standing
 
-READABLE_ENGINES = frozenset({"1", "2", "3", "4", "5", "6"})
+READABLE_ENGINES = frozenset({"1", "2", "3", "4", "5", "6", "7"})
 """Engines before this one whose snapshots mean, field by field, what this one's mean."""
 
 _ENGINE_1_DUMP = b'{"format":1,'
@@ -106,7 +106,7 @@ def note_short(venue: Venue) -> None:
     free_nano = rows["cash_nano"] + rows["unsettled_nano"] - rows["margin_nano"]
     short = (rows["is_open"] != 0) & (free_nano < 0) & (rows["standing"] == Standing.SOUND)
     rows["standing"][short] = Standing.NOTED
-    rows["review_ns"][short] = venue.time_ns
+    venue.state.reviews[: len(rows)][short] = venue.time_ns
 
 
 def complete_view(view: MarketView, venue: Venue) -> None:

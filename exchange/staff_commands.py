@@ -1,4 +1,4 @@
-"""Building the commands of risk staff: the kill switch, limits, market-maker protection, strain, financing.
+"""Building the commands of risk staff: kill switch, limits, protection, margin calls, strain, financing.
 
 0 is no limit everywhere.
 """
@@ -6,6 +6,7 @@
 import numpy as np
 
 from exchange.packing import pack_group, packer_of
+from exchange.venue.add_on_schema import ADD_ON_COMMAND, AddOnMode
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     FINANCING_COMMAND,
@@ -21,6 +22,7 @@ _ACCOUNT = packer_of(ACCOUNT_COMMAND)
 _MASS_CANCEL = packer_of(MASS_CANCEL_COMMAND)
 _LIMITS = packer_of(LIMITS_COMMAND)
 _PROTECTION = packer_of(PROTECTION_COMMAND)
+_ADD_ON = packer_of(ADD_ON_COMMAND)
 _STRAIN = packer_of(STRAIN_COMMAND)
 _FINANCING = packer_of(FINANCING_COMMAND)
 
@@ -94,6 +96,16 @@ def reset_protection(account_id: int, region_id: int) -> np.ndarray:
     return pack_group(lambda _: _PROTECTION.pack(Command.RESET_PROTECTION, 0, 0, region_id, account_id, *(0,) * 8))
 
 
+def call_margin(account_id: int, amount_nano: int) -> np.ndarray:
+    """Add to what an account must have initially, until it is short of it by an amount now."""
+    return _add_on(account_id, AddOnMode.CALL, amount_nano)
+
+
+def set_add_on(account_id: int, add_on_nano: int) -> np.ndarray:
+    """Add so much to what an account must have initially, in place of what was added before; 0 for nothing."""
+    return _add_on(account_id, AddOnMode.SET, add_on_nano)
+
+
 def set_utilisation(region_id: int, utilisation_ppm: int) -> np.ndarray:
     """How much of what a region can deliver is used, in parts of a million."""
     return pack_group(lambda _: _STRAIN.pack(Command.SET_UTILISATION, 0, 0, region_id, utilisation_ppm, *(0,) * 8))
@@ -110,3 +122,7 @@ def set_financing(base_ppm: int, slope_1_ppm: int, slope_2_ppm: int, optimum_ppm
     it; all 0 for nothing."""
     rates_ppm = base_ppm, slope_1_ppm, slope_2_ppm, optimum_ppm
     return pack_group(lambda _: _FINANCING.pack(Command.SET_FINANCING, 0, 0, 0, *rates_ppm, *(0,) * 5))
+
+
+def _add_on(account_id: int, mode: AddOnMode, amount_nano: int) -> np.ndarray:
+    return pack_group(lambda _: _ADD_ON.pack(Command.CALL_MARGIN, 0, mode, 0, 0, account_id, 0, amount_nano, *(0,) * 5))

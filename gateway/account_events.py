@@ -21,7 +21,7 @@ from exchange.venue.clearing.delivery_schema import (
 )
 from exchange.venue.clearing.gate_schema import ALLOCATED_EVENT, GATE_EVENT, Cause
 from exchange.venue.leverage_schema import FINANCING_EVENT
-from exchange.venue.schema import ACCOUNT_EVENT, FUND_EVENT, STANDING_EVENT, Event
+from exchange.venue.schema import ACCOUNT_EVENT, ADD_ON_EVENT, FUND_EVENT, STANDING_EVENT, Event
 from exchange.view import MarketView
 from exchange.view.batches import BatchReader
 from gateway.cancel_rows import cancelled_after_row
@@ -49,6 +49,7 @@ _LAYOUTS: dict[int, np.dtype] = {
     Event.INTERRUPTED: INTERRUPTION_EVENT,
     Event.REPUTATION_SET: REPUTATION_EVENT,
     Event.CANCELLED_AFTER: CANCEL_AFTER_EVENT,
+    Event.ADD_ON_SET: ADD_ON_EVENT,
 }
 _OF_DELIVERY = Kinds(kind for kind, layout in _LAYOUTS.items() if "buyer_id" in (layout.names or ()))
 """What buyer and provider see alike; they stand where other events name an account and its counterparty."""
@@ -111,6 +112,8 @@ def _row(view: MarketView, kind: int, event: Fields) -> Row:
         return reputation_row(event)
     if kind == Event.CANCELLED_AFTER:
         return cancelled_after_row(event)
+    if kind == Event.ADD_ON_SET:
+        return {"kind": "add_on"} | add_on_row(event)
     return _fund_row(view, event)
 
 
@@ -127,6 +130,18 @@ def _standing_row(event: Fields) -> Row:
         "equity": format_nano(event["equity_nano"]),
         "margin": format_nano(event["margin_nano"]),
         "maintenance": format_nano(event["maintenance_nano"]),
+    }
+
+
+def add_on_row(event: Fields) -> Row:
+    """What risk staff add to the requirement, what they called for by it, and how the account stands since."""
+    called_nano = event["called_nano"]
+    return {
+        "add_on": format_nano(event["add_on_nano"]),
+        "called": format_nano(called_nano) if called_nano else None,
+        "standing": STANDING_NAMES[event["standing"]],
+        "equity": format_nano(event["equity_nano"]),
+        "margin": format_nano(event["margin_nano"]),
     }
 
 

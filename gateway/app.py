@@ -34,6 +34,7 @@ from gateway.limits.doors import charge_addresses
 from gateway.limits.routes import add_rate_routes
 from gateway.limits.weights import PLACE
 from gateway.logs import configure_logs
+from gateway.margin_calls import add_margin_call_routes
 from gateway.metrics import add_metrics_routes
 from gateway.order_routes import add_order_routes
 from gateway.page_routes import add_page_routes
@@ -106,6 +107,7 @@ def make_app(
     add_risk_routes(app.router)
     add_risk_desk_routes(app.router)
     add_risk_staff_routes(app.router)
+    add_margin_call_routes(app.router)
     add_delivery_routes(app.router)
     add_statement_routes(app.router)
     add_overview_routes(app.router)

@@ -212,7 +212,9 @@ CORE_ANSWERS: dict[Reject, Answer] = {
         422, "this is more than is withdrawable; cancel orders, close positions, or ask for less", "amount"
     ),
     Reject.TOO_MANY_POSITIONS: Answer(503, "the market holds as many positions as it can; try later"),
-    Reject.AMOUNT_OUT_OF_RANGE: Answer(422, "the amount must be positive and the balance within its limit", "amount"),
+    Reject.AMOUNT_OUT_OF_RANGE: Answer(
+        422, "the amount must be positive, and the balance, or what is added to margin, within its limit", "amount"
+    ),
     Reject.INSUFFICIENT_MARGIN: Answer(
         422,
         "the account's free equity does not cover the margin of this order; ask for less, cancel orders, or deposit",

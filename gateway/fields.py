@@ -110,6 +110,12 @@ def _amount(value: Any) -> int:
     return _within(amount_nano, AMOUNT_NANO_MAX, Reject.AMOUNT_OUT_OF_RANGE)
 
 
+def _amount_from_none(value: Any) -> int:
+    """So much money, or none."""
+    amount_nano = _decimal(value, parse_nano, AMOUNT_DECIMALS, Reject.AMOUNT_OUT_OF_RANGE)
+    return _within(amount_nano, AMOUNT_NANO_MAX, Reject.AMOUNT_OUT_OF_RANGE, 0)
+
+
 def _charge(value: Any) -> int:
     """A price from nothing on."""
     return _parameter(value, 0)
@@ -245,6 +251,7 @@ LotsFromNone = Annotated[int, BeforeValidator(_lots_from_none), _text_like(_WHOL
 LotsLimit = Annotated[int, BeforeValidator(_lots_limit), _text_like(_WHOLE, f"{_LOTS}; 0 for no limit", "0")]
 NanoLimit = Annotated[int, BeforeValidator(_nano_limit), _text_like(_AMOUNT_TEXT, f"{_USD}; 0 for no limit", "0")]
 AmountNano = Annotated[int, BeforeValidator(_amount), _text_like(_AMOUNT_TEXT, _USD, "12.5")]
+AmountFromNone = Annotated[int, BeforeValidator(_amount_from_none), _text_like(_AMOUNT_TEXT, _USD, "0")]
 ClientId = Annotated[
     str, BeforeValidator(client_id_of), _text_like(f"[!-~]{{1,{CLIENT_ID_LENGTH_MAX}}}", "an id of your own", "bid-1")
 ]

@@ -14,7 +14,6 @@ from exchange.margin.shock import Shocked
 from exchange.units import format_nano
 from exchange.venue.schema import Tier
 from exchange.view import MarketView, TrancheView
-from exchange.view.records import maintenance_of
 from gateway.fields import time_text
 from gateway.risk_events import RiskEvents
 from gateway.risk_grid import FIGURES, INSTRUMENT, KIND, KINDS, REGION, STAKES, Grid
@@ -34,7 +33,7 @@ LOTS = (
 IN_LIQUIDATION = [CONDITIONS.index(each) for each in (Condition.LIQUIDATION, Condition.BANKRUPT)]
 CSV_HEADINGS = (
     *("account_id", "name", "group", "kind", "state", "cash", "equity", "margin", "maintenance", "distance"),
-    *("distance_ratio", "utilisation", "open_orders", "positions", "region", "contributor", "is_blocked"),
+    *("distance_ratio", "utilisation", "open_orders", "positions", "region", "contributor", "is_blocked", "add_on"),
 )
 
 
@@ -106,9 +105,10 @@ def shocked_row(view: MarketView, found: Shocked, limit: int) -> Row:
 def _fallen_rows(
     view: MarketView, found: Shocked, before: np.ndarray, after: np.ndarray, places: np.ndarray
 ) -> Iterator[Row]:
-    columns = (found.account_id, before, after, found.equity_nano, found.equity_after_nano, found.margin_after_nano)
+    equities = found.equity_nano, found.equity_after_nano
+    columns = found.account_id, before, after, *equities, found.margin_after_nano, found.maintenance_after_nano
     for each in zip(*(column[places].tolist() for column in columns), strict=True):
-        account_id, was, becomes, equity_nano, after_nano, margin_nano = each
+        account_id, was, becomes, equity_nano, after_nano, margin_nano, maintenance_nano = each
         yield {
             "account_id": account_id,
             "name": view.accounts[account_id].name,
@@ -117,8 +117,8 @@ def _fallen_rows(
             "equity": format_nano(equity_nano),
             "equity_after": format_nano(after_nano),
             "margin_after": format_nano(margin_nano),
-            "distance_after": format_nano(after_nano - maintenance_of(margin_nano)),
-            "distance_ratio_after": ratio_text(distance_ppm(after_nano, margin_nano)),
+            "distance_after": format_nano(after_nano - maintenance_nano),
+            "distance_ratio_after": ratio_text(distance_ppm(after_nano, maintenance_nano)),
         }
 
 
@@ -157,17 +157,24 @@ def csv_of(labels: Labels, census: Census, grid: Grid) -> str:
 
 def _lines(labels: Labels, census: Census, grid: Grid) -> Iterator[list[object]]:
     accounts = census.open_accounts
-    margins_nano = accounts["margin_nano"]
-    money_nano = accounts["cash_nano"], accounts["cash_nano"] + accounts["unsettled_nano"], margins_nano
-    columns = (column.tolist() for column in (*money_nano, maintenance_of_all(margins_nano)))
+    cash_nano, margin_nano, add_on_nano = (accounts[name] for name in ("cash_nano", "margin_nano", "add_on_nano"))
+    money_nano = cash_nano, cash_nano + accounts["unsettled_nano"], margin_nano
+    columns = (each.tolist() for each in (*money_nano, maintenance_of_all(margin_nano - add_on_nano), add_on_nano))
     ids, figures, stakes = grid.account_ids.tolist(), grid.figures.tolist(), grid.stakes.tolist()
     state, orders, positions = FIGURES.index("state"), STAKES.index("open_orders"), STAKES.index("positions")
     rows = zip(ids, figures, stakes, *labels, *columns, strict=True)
-    for account_id, figure, stake, name, group, region, contributor, cash, equity, margin, maintenance in rows:
+    for account_id, figure, stake, name, group, region, contributor, cash, equity, margin, maintenance, add_on in rows:
         money = (format_nano(amount) for amount in (cash, equity, margin, maintenance, equity - maintenance))
-        ratios = distance_ppm(equity, margin), margin * PPM // equity if equity > 0 else None
+        ratios = distance_ppm(equity, maintenance), margin * PPM // equity if equity > 0 else None
         yield [
             *(account_id, name, group, KINDS[figure[KIND]], CONDITIONS[figure[state]].value, *money),
             *("" if ratio is None else ratio_text(ratio) for ratio in ratios),
-            *(stake[orders], stake[positions], region, contributor, figure[FIGURES.index("is_blocked")]),
+            *(
+                stake[orders],
+                stake[positions],
+                region,
+                contributor,
+                figure[FIGURES.index("is_blocked")],
+                format_nano(add_on),
+            ),
         ]

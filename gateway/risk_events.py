@@ -16,8 +16,8 @@ from gateway.fields import time_text
 from gateway.rows import Row
 
 EVENTS_KEPT = 5_000
-_KINDS = Kinds((Event.STANDING_CHANGED, Event.FORCED_ORDER, Event.DELEVERAGED, Event.FUND_MOVED))
-_NAMES = frozenset({"standing", "forced_order", "deleveraging", "fund"})
+_KINDS = Kinds((Event.STANDING_CHANGED, Event.FORCED_ORDER, Event.DELEVERAGED, Event.FUND_MOVED, Event.ADD_ON_SET))
+_NAMES = frozenset({"standing", "forced_order", "deleveraging", "fund", "add_on"})
 
 
 class RiskEvents:

@@ -13,7 +13,7 @@ from exchange.margin.exposure import AccountExposure
 from exchange.view import MarketView
 
 NANO_PER_MICRO = 1_000
-MONEY = ("cash_micro", "equity_micro", "margin_micro", "maintenance_micro")
+MONEY = ("cash_micro", "equity_micro", "margin_micro", "maintenance_micro", "add_on_micro")
 FIGURES = (*MONEY, "state", "kind", "is_blocked")
 STAKES = ("open_orders", "positions", "region_id", "instrument_id")
 STATE, KIND = FIGURES.index("state"), FIGURES.index("kind")
@@ -41,9 +41,10 @@ def grid_of(census: Census, exposure: AccountExposure) -> Grid:
     accounts = census.open_accounts
     equity_nano = accounts["cash_nano"] + accounts["unsettled_nano"]
     margin_nano = accounts["margin_nano"]
-    money_nano = (accounts["cash_nano"], equity_nano, margin_nano, maintenance_of_all(margin_nano))
+    maintenance_nano = maintenance_of_all(margin_nano - accounts["add_on_nano"])
+    money_nano = (accounts["cash_nano"], equity_nano, margin_nano, maintenance_nano, accounts["add_on_nano"])
     kinds = np.where(accounts["is_provider"] != 0, KINDS.index("provider"), accounts["is_protected"] != 0)
-    marks = (conditions_of_all(equity_nano, margin_nano), kinds, accounts["is_blocked"])
+    marks = (conditions_of_all(equity_nano, margin_nano, maintenance_nano), kinds, accounts["is_blocked"])
     figures = np.stack([*(amount // NANO_PER_MICRO for amount in money_nano), *marks], axis=1, dtype=np.int64)
     columns = np.stack([getattr(exposure, name) for name in STAKES], axis=1)
     return Grid(census.open_ids, figures, _aligned(census.open_ids, exposure.account_id, columns))

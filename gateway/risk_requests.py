@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from gateway.fields import PageLimit, PriceTicks, QuantityLots, query_integer
+from gateway.fields import AmountFromNone, AmountNano, PageLimit, PriceTicks, QuantityLots, query_integer
 from gateway.requests import NoQuery, ReadQuery, ShortText
 
 ENTRIES_MAX = 1_000
@@ -31,6 +31,14 @@ class MarginQuery(ReadQuery):
     """How many of the instruments that contribute most."""
 
     contributors: ContributorLimit = 10
+
+
+class MarginCallRequest(_Model):
+    """What an account is called for, or what is added to its requirement outright; just one of the two."""
+
+    account: ShortText
+    amount: AmountNano | None = None
+    add_on: AmountFromNone | None = None
 
 
 class ThoughtOrder(_Model):

@@ -40,7 +40,7 @@ def census_rows(view: MarketView, rows: Rows) -> Iterator[Row]:
             "maintenance": format_nano(maintenance_nano),
             "free": format_nano(equity_nano - margin_nano),
             "distance": format_nano(equity_nano - maintenance_nano),
-            "distance_ratio": ratio_text(distance_ppm(equity_nano, margin_nano)),
+            "distance_ratio": ratio_text(distance_ppm(equity_nano, maintenance_nano)),
         }
 
 
@@ -94,6 +94,7 @@ def detail_row(portfolio: Portfolio, detail: Detail) -> Row:
         "spread_charge": format_nano(detail.spread_nano),
         "concentration_charge": format_nano(detail.concentration_nano),
         "bond": format_nano(detail.bond_nano),
+        "add_on": format_nano(detail.add_on_nano),
         "ramp": format_nano(detail.ramp_nano),
         "losses": _amounts(detail.losses_nano),
         "regions": [_rung_row(portfolio, rung) for rung in detail.ladder],

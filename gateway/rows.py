@@ -184,6 +184,7 @@ def margin_row(view: MarketView, account_id: int) -> Row:
             "free": format_nano(balances.free_nano),
             "withdrawable": format_nano(balances.withdrawable_nano),
             "fees": format_nano(balances.fees_nano),
+            "add_on": format_nano(balances.add_on_nano),
         },
     }
 

@@ -2,7 +2,8 @@
 
 Equity is cash and what positions would bring at the marks. It backs the requirement (`margin_nano`), which follows
 every order and fill; what is above it is free. Only cash can leave, and only as far as it is free: gains that are not
-settled back margin, but cannot be withdrawn.
+settled back margin, but cannot be withdrawn. Risk staff may add to the requirement; whatever compares with it then sees
+the sum, and only what closes positions, or pays for them, leaves the add-on out.
 """
 
 from dataclasses import dataclass
@@ -102,9 +103,31 @@ def free_nano(ledger, account_id):
 
 
 @inlined
+def own_margin_nano(ledger, account_id):
+    """What an account's positions and orders require, without what risk staff add."""
+    account = ledger.accounts[account_id]
+    return account["margin_nano"] - account["add_on_nano"]
+
+
+@inlined
+def set_add_on(ledger, account_id, add_on_nano):
+    """Let risk staff add so much to the initial requirement, in place of what they added before."""
+    account = ledger.accounts[account_id]
+    account["margin_nano"] += add_on_nano - account["add_on_nano"]
+    account["add_on_nano"] = add_on_nano
+
+
+@inlined
 def withdrawable_nano(ledger, account_id):
     """The cash that is free."""
     return min(free_nano(ledger, account_id), ledger.accounts[account_id]["cash_nano"])
+
+
+@inlined
+def payable_nano(ledger, account_id):
+    """The cash that positions and orders leave free for what is held at a gate, whatever risk staff add."""
+    account = ledger.accounts[account_id]
+    return min(free_nano(ledger, account_id) + account["add_on_nano"], account["cash_nano"])
 
 
 @inlined

@@ -13,7 +13,7 @@ brings beyond it goes to the fund, up to a fee, and what it lacks comes from the
 import numpy as np
 
 from kernels.compile import inlined, outlined
-from risk.accounts import equity_nano
+from risk.accounts import equity_nano, own_margin_nano
 from risk.contracts import fee_per_lot
 from risk.margin import move_position
 from risk.positions import NIL
@@ -26,8 +26,8 @@ FEE_HEADROOM_BITS = 5
 
 @inlined
 def maintenance_nano(ledger, account_id):
-    """What an account must have to keep its positions."""
-    return millionths_up(ledger.accounts[account_id]["margin_nano"], MAINTENANCE_PPM)
+    """What an account must have to keep its positions: risk staff can call for more, but not close them by it."""
+    return millionths_up(own_margin_nano(ledger, account_id), MAINTENANCE_PPM)
 
 
 @inlined
@@ -69,7 +69,7 @@ def bearable_nano(ledger, account_id, relief):
     Negative when it has less than nothing: closing must then bring so much.
     """
     equity = equity_nano(ledger, account_id)
-    margin_nano = ledger.accounts[account_id]["margin_nano"]
+    margin_nano = own_margin_nano(ledger, account_id)
     if relief <= 0 or margin_nano <= 0:
         return np.int64(0)
     share_nano, remainder = share_of(abs(equity), min(relief, margin_nano), margin_nano)

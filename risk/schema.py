@@ -5,7 +5,8 @@ The bounds: a price that risk meets (limit, mark, final price, shock, charge) is
 price, and never above GROSS_NANO_MAX. A loss in a scenario is then at most three times the gross (a limit away from the
 mark, the shock, and fees of less than the price), the charges for spread and concentration together at most once, with
 a ramp before the gate shock and charges of a lot still at most twice, gains
-and losses not yet settled at most twice; with AMOUNT_NANO_MAX of cash every sum stays below 2^63.
+and losses not yet settled at most twice; with AMOUNT_NANO_MAX of cash, and half as much that risk staff add, every sum
+stays below 2^63.
 """
 
 from enum import IntEnum
@@ -15,6 +16,8 @@ from kernels.records import record
 AMOUNT_NANO_MAX = 1 << 60
 """The largest balance or deposit of one account: 1.15 billion USD."""
 GROSS_NANO_MAX = 1 << 60
+ADD_ON_NANO_MAX = 1 << 59
+"""The most that risk staff add to what an account must have."""
 TOTAL_NANO_MAX = 1 << 62
 """The largest sum of all balances. Twice as much still fits int64."""
 ACCOUNT_CAPACITY = 1 << 20
@@ -94,7 +97,7 @@ class RiskReject(IntEnum):
 ACCOUNT = record(
     ("cash_nano", "i8"),
     ("unsettled_nano", "i8"),  # over all positions: lots at the mark, less their cost
-    ("margin_nano", "i8"),  # the initial requirement
+    ("margin_nano", "i8"),  # the initial requirement, the add-on included
     ("gross_nano", "i8"),
     ("fees_nano", "i8"),  # paid so far, less rebates
     ("is_open", "u2"),
@@ -106,7 +109,7 @@ ACCOUNT = record(
     ("is_blocked", "u1"),  # 1 after the kill switch: cancels alone
     ("has_limits", "u1"),  # 1 when risk staff set limits for it
     ("is_protected", "u1"),  # 1 with market-maker protection
-    ("review_ns", "i8"),  # when a standing that is not SOUND is looked at again
+    ("add_on_nano", "i8"),  # what risk staff add to the initial requirement; nobody is closed out for it
 )
 
 POSITION = record(

@@ -61,12 +61,13 @@ class Census:
     def rows(self) -> "Rows":
         """Every account that is open, the nearest to liquidation first, then by id."""
         ids = self.open_ids
-        cash, unsettled, margin = (self._accounts[name][ids] for name in ("cash_nano", "unsettled_nano", "margin_nano"))
+        names = ("cash_nano", "unsettled_nano", "margin_nano", "add_on_nano")
+        cash, unsettled, margin, add_on = (self._accounts[name][ids] for name in names)
         equity = cash + unsettled
-        maintenance = maintenance_of_all(margin)
+        maintenance = maintenance_of_all(margin - add_on)
         nearness = _nearness_ppm(equity, maintenance)
         order = np.lexsort((ids, nearness))
-        columns = ids, cash, equity, margin, maintenance, nearness, conditions_of_all(equity, margin)
+        columns = ids, cash, equity, margin, maintenance, nearness, conditions_of_all(equity, margin, maintenance)
         return Rows(*(column[order] for column in columns))
 
 
@@ -144,10 +145,10 @@ def maintenance_of_all(margin_nano: np.ndarray) -> np.ndarray:
     return whole * MAINTENANCE_PPM - (-rest * MAINTENANCE_PPM // PPM)
 
 
-def conditions_of_all(equity_nano: np.ndarray, margin_nano: np.ndarray) -> np.ndarray:
+def conditions_of_all(equity_nano: np.ndarray, margin_nano: np.ndarray, maintenance_nano: np.ndarray) -> np.ndarray:
     """`condition_of` for columns: the places among `CONDITIONS`."""
     is_called = (equity_nano < margin_nano).astype(np.int64)
-    return np.where(equity_nano < 0, 3, np.where(equity_nano < maintenance_of_all(margin_nano), 2, is_called))
+    return np.where(equity_nano < 0, 3, np.where(equity_nano < maintenance_nano, 2, is_called))
 
 
 def _nearness_ppm(equity: np.ndarray, maintenance: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-from exchange.view.records import maintenance_of
 from risk.schema import PPM
 
 
@@ -18,16 +17,15 @@ class Condition(StrEnum):
     """Equity is below nothing."""
 
 
-def condition_of(equity_nano: int, margin_nano: int) -> Condition:
+def condition_of(equity_nano: int, margin_nano: int, maintenance_nano: int) -> Condition:
     """The worst that is true of an account."""
     if equity_nano < 0:
         return Condition.BANKRUPT
-    if equity_nano < maintenance_of(margin_nano):
+    if equity_nano < maintenance_nano:
         return Condition.LIQUIDATION
     return Condition.MARGIN_CALL if equity_nano < margin_nano else Condition.SOUND
 
 
-def distance_ppm(equity_nano: int, margin_nano: int) -> int | None:
+def distance_ppm(equity_nano: int, maintenance_nano: int) -> int | None:
     """How far equity is above maintenance, in parts of a million of it, rounded down; None where nothing is needed."""
-    maintenance_nano = maintenance_of(margin_nano)
     return (equity_nano - maintenance_nano) * PPM // maintenance_nano if maintenance_nano else None

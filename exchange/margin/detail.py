@@ -53,6 +53,7 @@ class Detail(NamedTuple):
     unsettled_nano: int
     margin_nano: int
     bond_nano: int  # of a provider, within the requirement
+    add_on_nano: int  # what risk staff add to the requirement, within it
     ladder: tuple[Rung, ...]
     contributors: tuple[Contributor, ...]  # the largest first
     move_ppm: int | None
@@ -71,7 +72,7 @@ class Detail(NamedTuple):
     @property
     def maintenance_nano(self) -> int:
         """Below which equity positions are closed."""
-        return maintenance_of(self.margin_nano)
+        return maintenance_of(self.margin_nano - self.add_on_nano)
 
     @property
     def distance_nano(self) -> int:
@@ -81,12 +82,12 @@ class Detail(NamedTuple):
     @property
     def distance_ppm(self) -> int | None:
         """The same in parts of a million of maintenance."""
-        return distance_ppm(self.equity_nano, self.margin_nano)
+        return distance_ppm(self.equity_nano, self.maintenance_nano)
 
     @property
     def condition(self) -> Condition:
         """In a word."""
-        return condition_of(self.equity_nano, self.margin_nano)
+        return condition_of(self.equity_nano, self.margin_nano, self.maintenance_nano)
 
     @property
     def losses_nano(self) -> tuple[int, ...]:
@@ -116,13 +117,13 @@ def detail_of(portfolio: Portfolio, contributors_max: int = CONTRIBUTORS_MAX) ->
 
 def explain(held: Requirement, cash_nano: int, contributors_max: int = CONTRIBUTORS_MAX) -> Detail:
     """The risk of any positions and orders, with so much cash."""
-    margin_nano = held.margin_nano
-    distance_nano = cash_nano + held.unsettled_nano - maintenance_of(margin_nano)
+    distance_nano = cash_nano + held.unsettled_nano - maintenance_of(held.own_margin_nano)
     return Detail(
         cash_nano=cash_nano,
         unsettled_nano=held.unsettled_nano,
-        margin_nano=margin_nano,
+        margin_nano=held.margin_nano,
         bond_nano=held.bond_nano,
+        add_on_nano=held.add_on_nano,
         ladder=tuple(_rung(held, region_id) for region_id in sorted(held.losses_nano)),
         contributors=_contributors(held)[:contributors_max],
         move_ppm=_move_ppm(held, distance_nano),

@@ -46,7 +46,7 @@ class Portfolio(NamedTuple):
 
     def requirement(self) -> Requirement:
         """What it requires, worked out from nothing."""
-        held = Requirement(self.reading.multiplier_ppm)
+        held = Requirement(self.reading.multiplier_ppm, self.reading.money.add_on_nano)
         for instrument_id, position in self.positions.items():
             held.move_position(self.terms[instrument_id], position.lots, position.cost_nano)
         for order in self.orders:

@@ -70,9 +70,10 @@ class Holding:
 class Requirement:
     """Positions and open orders of one account, and what they require. It starts with none."""
 
-    def __init__(self, multiplier_ppm: int = 0) -> None:
-        """`multiplier_ppm` is that of a provider's bonds."""
+    def __init__(self, multiplier_ppm: int = 0, add_on_nano: int = 0) -> None:
+        """`multiplier_ppm` is that of a provider's bonds; `add_on_nano` is what risk staff add to the requirement."""
         self.multiplier_ppm = multiplier_ppm
+        self.add_on_nano = add_on_nano
         self.bond_base_nano = 0
         self.holdings: dict[int, Holding] = {}
         self.losses_nano: dict[int, list[int]] = {}
@@ -83,7 +84,12 @@ class Requirement:
 
     @property
     def margin_nano(self) -> int:
-        """The initial requirement: the worst loss of each region, the charges, and a provider's bond."""
+        """The initial requirement: the worst loss of each region, the charges, a provider's bond, and the add-on."""
+        return self.own_margin_nano + self.add_on_nano
+
+    @property
+    def own_margin_nano(self) -> int:
+        """The same without the add-on."""
         return sum(worst_loss(losses) for losses in self.losses_nano.values()) + self.charges_nano + self.bond_nano
 
     @property

@@ -33,17 +33,25 @@ class Shocked:
     margin_nano: np.ndarray
     equity_after_nano: np.ndarray
     margin_after_nano: np.ndarray
+    add_on_nano: np.ndarray
+    """What risk staff add to the requirement, before as after."""
     fund_nano: int
 
     @property
     def before(self) -> np.ndarray:
         """The place of a `Condition` among all."""
-        return conditions_of_all(self.equity_nano, self.margin_nano)
+        maintenance_nano = maintenance_of_all(self.margin_nano - self.add_on_nano)
+        return conditions_of_all(self.equity_nano, self.margin_nano, maintenance_nano)
 
     @property
     def after(self) -> np.ndarray:
         """The same after the move."""
-        return conditions_of_all(self.equity_after_nano, self.margin_after_nano)
+        return conditions_of_all(self.equity_after_nano, self.margin_after_nano, self.maintenance_after_nano)
+
+    @property
+    def maintenance_after_nano(self) -> np.ndarray:
+        """What keeps positions from being closed after the move."""
+        return maintenance_of_all(self.margin_after_nano - self.add_on_nano)
 
     @property
     def called_nano(self) -> int:
@@ -53,7 +61,7 @@ class Shocked:
     @property
     def shortfall_nano(self) -> int:
         """What they lack of maintenance."""
-        return _total(maintenance_of_all(self.margin_after_nano) - self.equity_after_nano)
+        return _total(self.maintenance_after_nano - self.equity_after_nano)
 
     @property
     def debt_nano(self) -> int:
@@ -73,7 +81,7 @@ class Shocked:
     def fallen(self) -> np.ndarray:
         """The places of accounts that would not be sound, the furthest below maintenance first, then by id."""
         places = np.flatnonzero(self.after != CONDITIONS.index(Condition.SOUND))
-        lacking_nano = maintenance_of_all(self.margin_after_nano[places]) - self.equity_after_nano[places]
+        lacking_nano = (self.maintenance_after_nano - self.equity_after_nano)[places]
         return places[np.argsort(-lacking_nano, kind="stable")]
 
 
@@ -90,6 +98,7 @@ def shock(book: WholeBook, moves_ppm: Mapping[int, int]) -> Shocked:
         margin_nano=margin_nano[account_ids],
         equity_after_nano=(equity_nano + gained_nano)[account_ids],
         margin_after_nano=(margin_nano + required_nano)[account_ids],
+        add_on_nano=book.accounts["add_on_nano"][account_ids],
         fund_nano=book.fund_nano,
     )
 

@@ -54,6 +54,7 @@ class Money(NamedTuple):
     margin_nano: int
     gross_nano: int
     fees_nano: int
+    add_on_nano: int
 
 
 @dataclass(frozen=True)

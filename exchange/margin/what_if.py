@@ -53,7 +53,7 @@ def what_if(
     cash_nano = portfolio.cash_nano
     if replaces:
         cash_nano += held.unsettled_nano
-        held = Requirement(held.multiplier_ppm)
+        held = Requirement(held.multiplier_ppm, held.add_on_nano)
     for at, position in enumerate(positions):
         reject = _hold(held, portfolio.terms.get(position.instrument_id), position)
         if reject:

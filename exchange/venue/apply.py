@@ -16,6 +16,7 @@ from exchange.venue.clearing.terms import set_delivery_terms
 from exchange.venue.clients import content_of, find_client, is_full, remember, repeat, trim
 from exchange.venue.groups import trade_group
 from exchange.venue.leverage import set_leverage
+from exchange.venue.margin_calls import call_margin
 from exchange.venue.parameters import set_fees, set_parameters
 from exchange.venue.prefetch import look_ahead_of_risk
 from exchange.venue.protection import AT_WORK, NOT_DUE, protect
@@ -119,6 +120,8 @@ def apply_one(state, batch, first_sequence, index, size, events, count):
         return run_risk_staff(state, batch, index, events, count)
     if kind == Command.SET_CANCEL_AFTER:
         return set_cancel_after(state, batch.cancel_afters[index], events, count)
+    if kind == Command.CALL_MARGIN:
+        return call_margin(state, batch.add_ons[index], events, count)
     if kind == Command.SET_DELIVERY_TERMS:
         return set_delivery_terms(state, batch.terms[index], events, count)
     if kind >= Command.REGISTER_REPORTER and kind <= Command.NOTE_DOWNTIME:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from exchange.venue.add_on_schema import ADD_ON_COMMAND, ADD_ON_EVENT
 from exchange.venue.cancel_schema import CANCEL_AFTER_COMMAND, CANCEL_AFTER_EVENT
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
 from exchange.venue.clearing.delivery_schema import (
@@ -54,6 +55,7 @@ class Batch(RecordViews):
         "limits": LIMITS_COMMAND,
         "protections": PROTECTION_COMMAND,
         "cancel_afters": CANCEL_AFTER_COMMAND,
+        "add_ons": ADD_ON_COMMAND,
         "capacities": CAPACITY_COMMAND,
         "terms": TERMS_COMMAND,
         "deliveries": DELIVERY_COMMAND,
@@ -82,6 +84,7 @@ class EventBuffer(RecordViews):
         "limits": LIMITS_EVENT,
         "protections": PROTECTION_EVENT,
         "cancel_afters": CANCEL_AFTER_EVENT,
+        "add_ons": ADD_ON_EVENT,
         "stakes": STAKE_EVENT,
         "capacities": CAPACITY_EVENT,
         "terms": TERMS_EVENT,

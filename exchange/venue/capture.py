@@ -100,7 +100,8 @@ def _arrays(group: ArrayGroup) -> list[tuple[str, np.ndarray]]:
 def _used_of_state(state: State) -> dict[str, int]:
     """Slots above the highest that ever held a tranche have no prints, and timers are taken from the bottom."""
     slots = min(int(state.clock[0]["next_instrument_id"]), len(state.tranches))
-    return {"prints": slots * PRINTS_KEPT, "cancel_timers": max(int(state.clock[0]["fresh_timer"]), 1)}
+    accounts, timers = int(state.ledger.totals[0]["accounts_end"]), max(int(state.clock[0]["fresh_timer"]), 1)
+    return {"prints": slots * PRINTS_KEPT, "cancel_timers": timers, "reviews": accounts}
 
 
 def _used_of_book(book: Book) -> dict[str, int]:

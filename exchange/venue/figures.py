@@ -72,4 +72,5 @@ def tell_of(state, account_id, tellings, figures, count):
     told["margin_nano"] = account["margin_nano"]
     told["gross_nano"] = account["gross_nano"]
     told["fees_nano"] = account["fees_nano"]
+    told["add_on_nano"] = account["add_on_nano"]
     return count + 1

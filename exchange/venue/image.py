@@ -40,7 +40,7 @@ from matching.restore import restore_orders
 from matching.schema import INSTRUMENT, RESTING
 from risk.margin import move_position
 from risk.positions import chain_position, position_of
-from risk.schema import CONTRACT, CONTRACT_LIMITS, POSITION, RULE, SCENARIOS, Standing
+from risk.schema import ACCOUNT, CONTRACT, CONTRACT_LIMITS, POSITION, RULE, SCENARIOS, Standing
 
 Image = Mapping[str, np.ndarray]
 
@@ -79,6 +79,7 @@ ACCOUNT_ROW = record(
     ("group", "u4"),
     ("cash_nano", "i8"),
     ("fees_nano", "i8"),
+    ("add_on_nano", "i8"),
     ("review_ns", "i8"),
     ("standing", "u4"),
     ("is_blocked", "u2"),
@@ -87,7 +88,7 @@ ACCOUNT_ROW = record(
 
 POSITION_ROW = record(*((name, POSITION[name].str[1:]) for name in names_of(POSITION)), ("since", "u8"))
 
-ACCOUNT_NAMES = names_of(ACCOUNT_ROW)[2:]
+ACCOUNT_NAMES = tuple(name for name in names_of(ACCOUNT_ROW) if name in names_of(ACCOUNT))
 
 ACCOUNT_LIMITS_ROW = record(("account_id", "u8"), *((name, "i8") for name in SET_OF_ACCOUNTS))
 
@@ -248,7 +249,7 @@ def restore_agenda(state):
     for account_id in range(np.int64(state.ledger.totals[0]["accounts_end"])):
         account = state.ledger.accounts[account_id]
         if account["standing"] != Standing.SOUND:
-            add_entry(state, account["review_ns"], REVIEW_DUE, account_id)
+            add_entry(state, state.reviews[account_id], REVIEW_DUE, account_id)
     if state.financing[0]["due_ns"] != 0:
         add_entry(state, state.financing[0]["due_ns"], FINANCING_DUE, np.int64(0))
 
@@ -330,6 +331,7 @@ def _accounts(state: State) -> np.ndarray:
     rows = np.zeros(len(ids), ACCOUNT_ROW)
     rows["account_id"] = ids
     rows["group"] = state.book.groups[ids]
+    rows["review_ns"] = state.reviews[ids]
     for name in ACCOUNT_NAMES:
         rows[name] = state.ledger.accounts[name][ids]
     return rows
@@ -340,8 +342,10 @@ def _restore_accounts(state: State, rows: np.ndarray) -> None:
     state.ledger.accounts["is_open"][ids] = 1
     state.ledger.totals["accounts_end"] = ids.max(initial=0) + 1
     state.book.groups[ids] = rows["group"]
+    state.reviews[ids] = rows["review_ns"]
     for name in ACCOUNT_NAMES:
         state.ledger.accounts[name][ids] = rows[name]
+    state.ledger.accounts["margin_nano"][ids] = rows["add_on_nano"]  # what positions and orders require comes to it
 
 
 def _series_count(state: State) -> int:

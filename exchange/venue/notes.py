@@ -37,7 +37,7 @@ def look_again(state, account_id, interval_ns):
     """Let an account whose turn it is be looked at after a while, counted from when the command at work ends."""
     drop_first(state)
     due_ns = state.clock[0]["target_ns"] + interval_ns
-    state.ledger.accounts[account_id]["review_ns"] = due_ns
+    state.reviews[account_id] = due_ns
     add_entry(state, due_ns, REVIEW_DUE, account_id)
 
 
@@ -48,7 +48,7 @@ def change_standing(state, account_id, standing, events, count):
     previous = np.int64(account["standing"])
     account["standing"] = standing
     if standing == Standing.SOUND:
-        account["review_ns"] = 0
+        state.reviews[account_id] = 0
     is_told = previous != Standing.NOTED or standing != Standing.SOUND
     if standing == previous or not is_told:
         return count

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from exchange.venue.add_on_schema import ADD_ON_COMMAND, ADD_ON_EVENT
 from exchange.venue.cancel_schema import CANCEL_AFTER_COMMAND, CANCEL_AFTER_EVENT
 from exchange.venue.clearing.capacity_schema import CAPACITY_COMMAND, CAPACITY_EVENT, STAKE_EVENT
 from exchange.venue.clearing.delivery_schema import DELIVERY_LAYOUTS_OF_COMMANDS, DELIVERY_LAYOUTS_OF_EVENTS
@@ -107,6 +108,8 @@ class Command(IntEnum):
     RESET_PROTECTION = 38
     SET_CANCEL_AFTER = 39
     """All orders of an account or of a session go unless this comes again in time."""
+    CALL_MARGIN = 43
+    """An account must have so much more than its positions and orders require."""
     POST_STAKE = 44
     WITHDRAW_STAKE = 45
     REGISTER_CAPACITY = 46
@@ -175,6 +178,7 @@ class Event(IntEnum):
     """Interest costs otherwise from this hour on."""
     FINANCED = 70
     """An account paid interest for an hour."""
+    ADD_ON_SET = 71
     KILL_SWITCH_PULLED = 58
     """A SUMMARY_EVENT; account 0 is everybody, and the market is halted."""
     KILL_SWITCH_LIFTED = 59
@@ -461,11 +465,8 @@ REPEAT_EVENT = record(
 LAYOUTS = (
     *(ORDER_COMMAND, CHANGE_COMMAND, MASS_CANCEL_COMMAND, EXTRA, QUOTE, LEG),
     *(CLOCK_COMMAND, ACCOUNT_COMMAND, SERIES_COMMAND, INSTRUMENT_COMMAND),
-    PARAMETERS_COMMAND,
-    SHOCKS,
-    STRAIN_COMMAND,
-    FINANCING_COMMAND,
-    *(LIMITS_COMMAND, PROTECTION_COMMAND, CANCEL_AFTER_COMMAND),
+    *(PARAMETERS_COMMAND, SHOCKS, STRAIN_COMMAND, FINANCING_COMMAND),
+    *(LIMITS_COMMAND, PROTECTION_COMMAND, CANCEL_AFTER_COMMAND, ADD_ON_COMMAND),
     CAPACITY_COMMAND,
     TERMS_COMMAND,
     *DELIVERY_LAYOUTS_OF_COMMANDS,
@@ -482,9 +483,7 @@ LAYOUTS = (
     FINANCING_EVENT,
     STANDING_EVENT,
     FUND_EVENT,
-    LIMITS_EVENT,
-    PROTECTION_EVENT,
-    CANCEL_AFTER_EVENT,
+    *(LIMITS_EVENT, PROTECTION_EVENT, CANCEL_AFTER_EVENT, ADD_ON_EVENT),
     STAKE_EVENT,
     CAPACITY_EVENT,
     TERMS_EVENT,

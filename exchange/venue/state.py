@@ -16,7 +16,7 @@ from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
 from risk.schema import ACCOUNT_CAPACITY, POSITION_CAPACITY
 
-ENGINE_VERSION = "7"
+ENGINE_VERSION = "8"
 """Changes whenever the same commands would give other events or another state."""
 
 
@@ -52,6 +52,7 @@ class State(ArrayGroup):
     agenda: np.ndarray  # (3 x instruments + series + 2 x accounts,) AGENDA_ENTRY: a heap by (due time, kind, subject)
     cancel_timers: np.ndarray  # (timers,) CANCEL_TIMER, from 1: chained by account, and those that are free
     cancel_heads: np.ndarray  # (accounts,) CANCEL_HEAD: each account's chain
+    reviews: np.ndarray  # (accounts,) int64: when a standing that is not SOUND is looked at again
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
     client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
     outcome: np.ndarray  # (1,) ORDER_EVENT: the outcome of a command, while protection writes its events before it
@@ -82,6 +83,7 @@ def allocate(limits: VenueLimits) -> State:
         ),
         cancel_timers=aligned_zeros(cancel_schema.TIMER_CAPACITY + 1, cancel_schema.CANCEL_TIMER),
         cancel_heads=aligned_zeros(limits.accounts, cancel_schema.CANCEL_HEAD),
+        reviews=aligned_zeros(limits.accounts, np.dtype(np.int64)),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
         client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         outcome=np.zeros(1, schema.ORDER_EVENT),

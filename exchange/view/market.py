@@ -174,7 +174,8 @@ class MarketView:
         equity_nano = cash_nano + account.unsettled_nano
         free_nano = equity_nano - margin_nano
         withdrawable_nano = max(min(free_nano, cash_nano), 0)
-        return Balances(cash_nano, equity_nano, margin_nano, free_nano, withdrawable_nano, account.fees_nano)
+        figures = cash_nano, equity_nano, margin_nano, free_nano, withdrawable_nano
+        return Balances(*figures, account.fees_nano, account.add_on_nano)
 
     def __eq__(self, other: object) -> bool:
         """Whether readers see the same."""

@@ -28,7 +28,7 @@ STATUSES = (OPEN, FILLED, CANCELLED, KILLED, REJECTED)
 
 
 def maintenance_of(margin_nano: int) -> int:
-    """Below which equity positions are closed, rounded up."""
+    """Below which equity positions are closed, rounded up: of what they and open orders require, without an add-on."""
     return -(-margin_nano * MAINTENANCE_PPM // PPM)
 
 
@@ -278,15 +278,16 @@ class Balances(NamedTuple):
 
     cash_nano: int
     equity_nano: int  # cash, and what positions would bring at the marks beyond their cost
-    margin_nano: int  # what positions and open orders require
+    margin_nano: int  # what positions and open orders require, and what risk staff add
     free_nano: int  # equity that nothing requires; negative when there is less than there must be
     withdrawable_nano: int  # free cash: gains that are not settled stay
     fees_nano: int  # paid so far, less rebates
+    add_on_nano: int  # what risk staff add to the requirement
 
     @property
     def maintenance_nano(self) -> int:
         """What equity must cover, or the venue closes positions."""
-        return maintenance_of(self.margin_nano)
+        return maintenance_of(self.margin_nano - self.add_on_nano)
 
 
 class CapacityView(NamedTuple):
@@ -342,7 +343,7 @@ class AccountView:
 
     @property
     def margin_nano(self) -> int:
-        """The initial requirement."""
+        """The initial requirement, the add-on included."""
         return self.figures.number("margin_nano")
 
     @property
@@ -354,6 +355,11 @@ class AccountView:
     def fees_nano(self) -> int:
         """Paid so far, less rebates."""
         return self.figures.number("fees_nano")
+
+    @property
+    def add_on_nano(self) -> int:
+        """What risk staff add to the requirement."""
+        return self.figures.number("add_on_nano")
 
     @property
     def standing(self) -> int:

@@ -30,13 +30,14 @@ from exchange.view.records import (
     SeriesTerms,
     TrancheView,
 )
+from kernels.records import names_of
 
 if TYPE_CHECKING:
     from exchange.view.market import MarketView
 
 VIEW_FORMAT = 3
-"""Raise it when the document or the arrays behind it change: a dump of another format, or with other columns, is
-refused, and recovery replays the journal."""
+"""Raise it when the document changes, or what fields of the arrays behind it mean: a dump of another format, or with
+other columns, is refused. A field that is new in the arrays is zero in those of an older dump."""
 
 LENGTH_BYTES = 8
 """Of the document's length, in front of it."""
@@ -120,9 +121,9 @@ def load_view(view: MarketView, payload: bytes | memoryview) -> None:
     document, records = split_dump(payload)
     if document["format"] != VIEW_FORMAT:
         raise ValueError(f"format {document['format']} is not {VIEW_FORMAT}")
-    if document["columns"] != COLUMN_NAMES or document["layouts"] != LAYOUTS:
+    if document["columns"] != COLUMN_NAMES:
         raise ValueError("its rows have other columns")
-    fill_view(view, document, _split_sections(document["counts"], records))
+    fill_view(view, document, _split_sections(document["counts"], _stored_layouts(document["layouts"]), records))
 
 
 def split_dump(payload: bytes | memoryview) -> tuple[dict[str, Any], np.ndarray]:
@@ -181,13 +182,34 @@ def _load_tranches(view: MarketView, document: dict[str, Any], sections: Section
         view.show_tranche(tranche)
 
 
-def _split_sections(counts: dict[str, int], records: np.ndarray) -> Sections:
+def _stored_layouts(told: dict[str, list[list[str]]]) -> dict[str, np.dtype]:
+    """How the arrays of a dump lie. Raises ValueError unless this version has all of their fields."""
+    known = told.keys() == LAYOUTS.keys()
+    if not known or any(field not in LAYOUTS[name] for name, layout in told.items() for field in layout):
+        raise ValueError("its rows have other columns")
+    return {
+        name: layout if told[name] == LAYOUTS[name] else np.dtype([(field, code) for field, code in told[name]])
+        for name, layout in SECTIONS.items()
+    }
+
+
+def _split_sections(counts: dict[str, int], layouts: dict[str, np.dtype], records: np.ndarray) -> Sections:
     sections = {}
     at = 0
-    for name, layout in SECTIONS.items():
+    for name, layout in layouts.items():
         end = at + counts[name] * layout.itemsize
-        sections[name] = records[at:end].copy().view(layout)
+        sections[name] = _with_fields_of(records[at:end].copy().view(layout), SECTIONS[name])
         at = end
     if at != len(records):
         raise ValueError("there are other bytes behind the document than it says")
     return sections
+
+
+def _with_fields_of(rows: np.ndarray, layout: np.dtype) -> np.ndarray:
+    """Records in another layout: fields of the same name as they were, new ones zero."""
+    if rows.dtype == layout:
+        return rows
+    converted = np.zeros(len(rows), layout)
+    for field in names_of(rows.dtype):
+        converted[field] = rows[field]
+    return converted

@@ -24,7 +24,7 @@ Contributors = Annotated[int, typer.Option(min=0, max=100, help="So many of the 
 
 @risk_app.callback()
 def risk() -> None:
-    """See how accounts stand against what they must have, with an administrator's key."""
+    """See how accounts stand against what they must have, and call them, with a key of risk staff."""
 
 
 @risk_app.command("list", epilog="Example: bwx risk list --standing liquidation --key admin.json")
@@ -57,6 +57,31 @@ def show_account(
 
         show_margin(await client.risk_of(account, contributors=contributors))
 
+    _with_client(key, show)
+
+
+@risk_app.command(epilog="Example: bwx risk call alice 2500 --key risk.json")
+def call(
+    account: Annotated[str, typer.Argument(help="The account's name.", show_default=False)],
+    amount: Annotated[str | None, typer.Argument(help="What it is to be short of now, in USD.")] = None,
+    add_on: Annotated[str | None, typer.Option(help="Set what is added outright, in USD; 0 ends the call.")] = None,
+    key: AdminKeyFile = None,
+) -> None:
+    """Call an account: it must have more than its positions require, and can only close them until it has.
+
+    What is added stays until it is set to 0; nobody is closed out for it.
+    """
+
+    async def show(client: "Client") -> None:
+        from gateway.cli.risk_tables import show_margin_call
+
+        if amount is not None:
+            show_margin_call(await client.call_margin(account, amount))
+        elif add_on is not None:
+            show_margin_call(await client.set_add_on(account, add_on))
+
+    if (amount is None) == (add_on is None):
+        _fail("say what the account is called for, or what is added with --add-on, and not both", USAGE_ERROR)
     _with_client(key, show)
 
 

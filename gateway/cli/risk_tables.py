@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.client import AccountRisk, Margin, WhatIf
-from gateway.client.risk_models import MarginDetail
+from gateway.client.risk_models import MarginCall, MarginDetail
 
 FILE_WIDTH = 200
 """Of lines that go to a file or another program, where nothing is to be folded."""
@@ -31,6 +31,14 @@ def show_accounts(accounts: list[AccountRisk]) -> None:
             _percent(row.distance_ratio),
         )
     _show(_console(), "", table)
+
+
+def show_margin_call(call: MarginCall) -> None:
+    """What was added, and how the account stands with it."""
+    lacking = call.margin - call.equity
+    short = f", {_usd(lacking)} USD short of it" if lacking > 0 else ""
+    told = f"{call.account}: {_usd(call.add_on)} USD added to what it must have, {_usd(call.margin)} USD in all{short}"
+    _console().print(f"{told}; {_standing(call.standing)}")
 
 
 def show_margin(margin: Margin) -> None:
@@ -66,6 +74,7 @@ def _money(columns: dict[str, MarginDetail]) -> Table:
         ("concentration_charge", "of it for concentration"),
         ("bond", "of it a provider's bond"),
         ("ramp", "of it for gates that come near"),
+        ("add_on", "of it added by risk staff"),
     ):
         table.add_row(label, *(_usd(getattr(each, name)) for each in columns.values()))
     table.add_row("that is, of maintenance", *(_percent(each.distance_ratio) for each in columns.values()))

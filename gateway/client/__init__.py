@@ -12,6 +12,7 @@ own, so that a retry after a lost answer finds the first one instead of doing it
 from gateway.client.account_models import (
     AccountEvent,
     AccountUpdate,
+    AddOnChange,
     AllocationBegun,
     AllocationChange,
     CashOut,
@@ -100,6 +101,7 @@ __all__ = [
     "AccountEvent",
     "AccountRisk",
     "AccountUpdate",
+    "AddOnChange",
     "Allocation",
     "AllocationBegun",
     "AllocationChange",

@@ -20,6 +20,17 @@ class StandingChange(Answer):
     maintenance: Decimal
 
 
+class AddOnChange(Answer):
+    """Risk staff added to the requirement, so that `called` was missing of it, or set `add_on` outright."""
+
+    kind: Literal["add_on"]
+    add_on: Decimal
+    called: Decimal | None
+    standing: str
+    equity: Decimal
+    margin: Decimal
+
+
 class ForcedOrder(Answer):
     """The exchange brought an order that closes a part of a position. What it traded comes with own orders."""
 
@@ -180,7 +191,8 @@ class ReputationChange(Answer):
 
 _Delivery = SlotSettlement | Shortfall | AllocationChange | Dispute | Correction | Interruption | ReputationChange
 _Gate = Escrow | CashOut | AllocationBegun
-AccountEvent = StandingChange | ForcedOrder | Deleveraging | FundPayment | Interest | Settlement | _Gate | _Delivery
+_Supervision = StandingChange | AddOnChange | ForcedOrder | Deleveraging | FundPayment
+AccountEvent = _Supervision | Interest | Settlement | _Gate | _Delivery
 _KINDS = {get_args(event.model_fields["kind"].annotation)[0] for event in get_args(AccountEvent)}
 
 

@@ -284,6 +284,8 @@ class Balances(Answer):
     free: Decimal
     withdrawable: Decimal
     fees: Decimal
+    add_on: Decimal
+    """What risk staff add to `margin`; nothing of it is in `maintenance`."""
 
 
 class Position(Answer):

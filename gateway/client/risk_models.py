@@ -61,6 +61,7 @@ class MarginDetail(Answer):
     spread_charge: Decimal
     concentration_charge: Decimal
     bond: Decimal
+    add_on: Decimal
     ramp: Decimal
     losses: list[Decimal]
     regions: list[RegionMargin]
@@ -72,6 +73,19 @@ class Margin(MarginDetail):
 
     account_id: int
     name: str
+    sequence: int
+    time_ns: int
+
+
+class MarginCall(Answer):
+    """What is added to an account's requirement from now on, what was called for by it, and how the account stands."""
+
+    account: str
+    add_on: Decimal
+    called: Decimal | None
+    standing: str
+    equity: Decimal
+    margin: Decimal
     sequence: int
     time_ns: int
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.client.models import Answer
+from gateway.client.risk_models import MarginCall
+from gateway.client.terms import Price, decimal_text
 
 
 class Weight(Answer):
@@ -115,6 +117,17 @@ class StaffCalls:
     async def stages(self) -> list[StageTime]:
         """Where the time of orders goes, for risk staff."""
         return [StageTime.model_validate(row) for row in (await self.ask("GET", "/v1/admin/stages"))["stages"]]
+
+    async def call_margin(self, account: str, amount: Price | int) -> MarginCall:
+        """Add to what an account must have until it is short of it by an amount in USD, for risk staff."""
+        return await self._add_on({"account": account, "amount": decimal_text(amount)})
+
+    async def set_add_on(self, account: str, add_on: Price | int) -> MarginCall:
+        """Add so much to what an account must have, in place of what was added before; 0 for none, for risk staff."""
+        return await self._add_on({"account": account, "add_on": decimal_text(add_on)})
+
+    async def _add_on(self, fields: Mapping[str, Any]) -> MarginCall:
+        return MarginCall.model_validate(await self.ask("POST", "/v1/admin/margin-calls", fields))
 
     async def reporters(self) -> list[Reporter]:
         """Who reports deliveries, for an administrator."""

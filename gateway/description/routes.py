@@ -72,7 +72,7 @@ from gateway.requests import (
     UtilisationRequest,
 )
 from gateway.risk_desk_requests import AccountOrdersQuery, EventsQuery, ShockRequest
-from gateway.risk_requests import MarginQuery, RiskQuery, WhatIfRequest
+from gateway.risk_requests import MarginCallRequest, MarginQuery, RiskQuery, WhatIfRequest
 from gateway.session_routes import SignInRequest
 from gateway.statements import StatementQuery
 
@@ -220,6 +220,7 @@ ADMINISTRATION = {
     "POST /v1/admin/limits/accounts": _risk(AccountLimitsRequest),
     "POST /v1/admin/limits/regions": _risk(RegionLimitRequest),
     "POST /v1/admin/limits/instruments": _risk(InstrumentLimitsRequest),
+    "POST /v1/admin/margin-calls": _risk(MarginCallRequest, risk_models.MarginCall),
     "POST /v1/admin/protection": _risk(ProtectionRequest),
     "POST /v1/admin/protection/reset": _risk(ResetRequest),
     "GET /v1/admin/risk": _read(RiskQuery, Rows("accounts", risk_models.AccountRisk, is_paged=True), RISK_STAFF),

@@ -237,6 +237,8 @@ function drawMargin(margin) {
     $(`margin-${name}`).textContent = usd(amount);
     $(`margin-${name}`).classList.toggle("loss", amount < 0n);
   }
+  $("margin-add-on").parentElement.hidden = nanoOf(margin.add_on) === 0n;
+  $("margin-add-on").textContent = usd(nanoOf(margin.add_on));
   const share = equity > 0n ? Math.min(1, Number(required) / Number(equity)) : required > 0n ? 1 : 0;
   $("margin-bar").value = share;
   $("margin-bar").title = `${(share * PER_CENT).toFixed(1)} % of equity is required`;

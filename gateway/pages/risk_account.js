@@ -30,6 +30,7 @@ const SUMS = [
   ["Concentration charge, USD", "concentration_charge", usd],
   ["Bond, USD", "bond", usd],
   ["Margin ramp, USD", "ramp", usd],
+  ["Added by risk staff, USD", "add_on", usd],
 ];
 const LIMITS = [
   ["Position, lots", "position"],
@@ -87,6 +88,7 @@ export class AccountPanel {
     parts.when.replaceChildren("as of ", moment(detail.time), ` UTC, sequence ${count(detail.sequence)}`);
     parts.lift.hidden = !limits.is_blocked;
     parts.limits = limits;
+    parts.addOn = detail.add_on;
     drawCover(parts.cover, detail);
     parts.sums.replaceChildren(...SUMS.map(([label, name_, format]) => sum(label, detail[name_], format)));
     this.#showLadder();
@@ -139,15 +141,17 @@ function makeParts(name) {
     limitTable: made(""),
     events: made(""),
     limits: null,
+    addOn: null,
   };
   parts.lift = actionButton("Lift the block…", () => act(actions.lift(name)));
   parts.lift.hidden = true;
   const kill = actionButton("Kill switch…", () => act(actions.kill(name)), true);
+  const call = actionButton("Margin call…", () => act(actions.call(name, parts.addOn)));
   const limit = actionButton("Limits…", () => act(actions.limits(name, parts.limits)));
   const head = element("div", { class: "account-head" }, element("h2", { id: "account-name" }, name), parts.state);
   parts.sections = {
     head: element("div", {}, head, parts.when, parts.complaint),
-    actions: element("div", { class: "action-row" }, kill, parts.lift, limit),
+    actions: element("div", { class: "action-row" }, kill, parts.lift, call, limit),
     cover: section("Equity against requirement", parts.cover, parts.sums),
     ladder: section("Loss in each scenario", parts.tabs, parts.ladder, parts.worst),
     contributors: section("Largest contributors", parts.contributors),

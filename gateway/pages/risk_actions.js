@@ -2,6 +2,8 @@
 
 import { element } from "./dom.js";
 import { auditRow } from "./risk_audit.js";
+import { stateText } from "./risk_columns.js";
+import { usd } from "./risk_format.js";
 import { table } from "./risk_table.js";
 import { Refusal, session } from "./session.js";
 
@@ -32,6 +34,18 @@ export const actions = {
     verb: "Lift the block",
     request: () => ["DELETE", `/v1/admin/kill-switch/${encodeURIComponent(account)}`],
     done: () => `${account} can trade again.`,
+  }),
+  call: (account, addOn) => ({
+    title: `Margin call for ${account}`,
+    text: `From now on ${account} must have more than its positions and orders require, until 0 is added. While it has too little, orders that could grow a position are cancelled, only what closes one is taken, and nothing can be withdrawn. It is not closed out for it. Added now: ${usd(addOn)} USD.`,
+    typed: account,
+    verb: "Call",
+    fields: [
+      { name: "amount", label: "To be short of now, USD" },
+      { name: "add_on", label: "Or added in all, USD; 0 ends the call" },
+    ],
+    request: (fields) => ["POST", "/v1/admin/margin-calls", { account, ...fields }],
+    done: ({ add_on: added, standing }) => `${usd(added)} USD are added; ${account} is ${stateText(standing)}.`,
   }),
   limits: (account, now) => ({
     title: `Limits of ${account}`,

@@ -19,6 +19,7 @@ const COLUMNS = {
   "Distance %": { type: "float", format: ONE_PLACE },
   "Utilisation %": { type: "float", format: ONE_PLACE },
   "Cash USD": { type: "float", format: TWO_PLACES },
+  "Added USD": { type: "float", format: TWO_PLACES },
   Orders: { type: "integer", format: WHOLE },
   Positions: { type: "integer", format: WHOLE },
   Region: { type: "string" },
@@ -62,6 +63,7 @@ export function ofFigures(told) {
     "Distance %": told.maintenance_micro.map((needed, at) => (needed ? (above[at] * MICRO * 100) / needed : null)),
     "Utilisation %": told.equity_micro.map((equity, at) => (equity > 0 ? (told.margin_micro[at] * 100) / equity : null)),
     "Cash USD": money("cash_micro"),
+    "Added USD": money("add_on_micro"),
     Kind: told.kind.map((kind) => kind.replace("_", " ")),
     Blocked: told.is_blocked.map((isBlocked) => (isBlocked ? "blocked" : "")),
   };

@@ -9,6 +9,8 @@ import { moment } from "./risk_table.js";
 const TEXTS = {
   standing: ({ previous, standing, equity, margin }) =>
     `${stateText(previous)} → ${stateText(standing)}; equity ${usd(equity)} of ${usd(margin)} USD`,
+  add_on: ({ add_on: added, called }) =>
+    called === null ? `${usd(added)} USD added to what it must have` : `called for ${usd(called)} USD; ${usd(added)} USD added to what it must have`,
   forced_order: ({ side, quantity, symbol, price }) => `forced to ${side} ${count(quantity)} lots of ${symbol} at ${price} or better`,
   deleveraging: ({ role, side, quantity, symbol, price }) =>
     `deleveraged (${role}): ${side} ${count(quantity)} lots of ${symbol} at ${price}`,

@@ -17,7 +17,7 @@ export const LAYOUTS = {
     filter: [["Distance %", "is not null", null]],
   },
   Called: {
-    columns: [...FIRST, "Maintenance USD", ...AT_STAKE],
+    columns: [...FIRST, "Maintenance USD", "Added USD", ...AT_STAKE],
     sort: [["Above maintenance USD", "asc"]],
     filter: [["State", "!=", "sound"]],
   },

@@ -18,6 +18,7 @@ from exchange.venue.schema import Tier
 from gateway.keys import NO_ACCOUNT
 from matching.schema import Side
 from tests.browser.conftest import MAKER, TAKER, Market, NewContext
+from tests.browser.trading import open_desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -193,6 +194,52 @@ async def test_the_kill_switch_is_confirmed_and_found_in_the_log(desk: Desk, mar
     await desk.page.locator("#audit-filter").press("Enter")
     await expect(entries).to_have_count(1)
     assert not market.exchange.view.accounts[MAKER].is_blocked
+
+
+async def test_a_margin_call_is_confirmed_seen_and_found_in_the_log(
+    desk: Desk, market: Market, new_context: NewContext
+) -> None:
+    trader = await open_desk(new_context, market, market.symbol("eu-fra", Tier.EF))
+    await expect(trader.locator("#margin-standing")).to_have_text("")
+    await expect(trader.locator("#margin-add-on")).to_be_hidden()
+    await desk.sign_in("risk")
+    await desk.ready()
+    await desk.page.locator("#find").fill("taker")
+    await desk.page.locator("#find").press("Enter")
+    panel = desk.page.locator("#panel-account")
+    await panel.get_by_role("button", name="Margin call…").click()
+    dialog = desk.page.locator("dialog")
+    call = dialog.get_by_role("button", name="Call", exact=True)
+    await expect(call).to_be_disabled()
+    await dialog.get_by_label("To be short of now, USD").fill("2500")
+    await dialog.get_by_label("Type taker to confirm").fill("taker")
+    await call.click()
+    await expect(dialog).to_contain_text("1,002,500.00 USD are added; taker is called.")
+    await expect(dialog.locator("tbody")).to_contain_text("POST /v1/admin/margin-calls")
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(panel.locator(".account-head .chip")).to_have_text("called")
+    await expect(panel.locator(".sums div", has_text="Added by risk staff")).to_contain_text("1,002,500.00")
+    await expect(panel.locator("section", has_text="What happened")).to_contain_text("called for 2,500.00 USD")
+    await desk.page.get_by_role("button", name="Called", exact=True).click()
+    await desk.shows("Account", ["taker"])
+    await desk.shows("Added USD", [1_002_500])
+    await expect(trader.locator("#margin-standing")).to_have_text("Margin call")
+    await expect(trader.locator("#margin-add-on")).to_have_text("1,002,500.00")
+    await expect(trader.locator("#margin-free")).to_have_text("\N{MINUS SIGN}2,500.00")
+    await desk.page.get_by_role("tab", name="Audit").click()
+    entries = desk.page.locator("#audit-list tbody tr")
+    await expect(entries.first).to_contain_text('{"account":"taker","amount":"2500"}')
+    await desk.page.get_by_role("tab", name="Account").click()
+    await panel.get_by_role("button", name="Margin call…").click()
+    await expect(dialog).to_contain_text("Added now: 1,002,500.00 USD.")
+    await dialog.get_by_label("Or added in all, USD").fill("0")
+    await dialog.get_by_label("Type taker to confirm").fill("taker")
+    await call.click()
+    await expect(dialog).to_contain_text("0.00 USD are added")
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(trader.locator("#margin-standing")).to_have_text("")
+    await expect(trader.locator("#margin-add-on")).to_be_hidden()
+    await desk.shows("Account", [])
 
 
 async def test_limits_and_halts_take_effect_and_wrong_ones_are_refused_in_words(

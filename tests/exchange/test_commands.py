@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from exchange import clearing_commands, commands, staff_commands
 from exchange.commands import CommandError
+from exchange.venue.add_on_schema import AddOnMode
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
+    ADD_ON_COMMAND,
     CAPACITY_COMMAND,
     CHANGE_COMMAND,
     CLOCK_COMMAND,
@@ -270,6 +272,16 @@ SHOCKS_TICKS = [0, *range(1, 15), -15]
                 "open_orders_max": 8,
                 "open_orders_step_nano": 9,
             },
+        ),
+        (
+            staff_commands.call_margin(3, 4),
+            ADD_ON_COMMAND,
+            {"kind": Command.CALL_MARGIN, "mode": AddOnMode.CALL, "account_id": 3, "amount_nano": 4},
+        ),
+        (
+            staff_commands.set_add_on(3, 4),
+            ADD_ON_COMMAND,
+            {"kind": Command.CALL_MARGIN, "mode": AddOnMode.SET, "account_id": 3, "amount_nano": 4},
         ),
         (
             staff_commands.set_region_limit(3, 2, 4),

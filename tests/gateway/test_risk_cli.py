@@ -74,3 +74,17 @@ async def test_nothing_to_think_of_is_told(doors: Doors, tmp_path: Path) -> None
 async def test_what_only_administrators_may_see_is_refused_by_name(doors: Doors, tmp_path: Path) -> None:
     told = await run(doors, tmp_path / "key.json", "risk", "list")
     assert (told.exit_code, "role_missing" in told.output) == (1, True)
+
+
+async def test_risk_staff_call_an_account_and_let_it_off(traded: Doors, tmp_path: Path) -> None:
+    called = await run(traded, tmp_path / "key.json", "risk", "call", "alice", "2500", role="risk")
+    assert called.exit_code == 0, called.output
+    assert "2,500.00 USD short of it; margin_call" in called.output
+    ended = await run(traded, tmp_path / "key.json", "risk", "call", "alice", "--add-on", "0", role="risk")
+    assert "alice: 0.00 USD added to what it must have" in ended.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("5", "--add-on", "5")])
+async def test_a_call_says_one_of_two_things(doors: Doors, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    told = await run(doors, tmp_path / "key.json", "risk", "call", "alice", *arguments, role="risk")
+    assert (told.exit_code, "not both" in told.output) == (2, True)

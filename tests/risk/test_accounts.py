@@ -12,9 +12,12 @@ from risk.accounts import (
     free_nano,
     is_account,
     move_cash,
+    own_margin_nano,
+    payable_nano,
+    set_add_on,
     withdrawable_nano,
 )
-from risk.schema import AMOUNT_NANO_MAX, GROSS_NANO_MAX, TOTAL_NANO_MAX, RiskReject
+from risk.schema import ADD_ON_NANO_MAX, AMOUNT_NANO_MAX, GROSS_NANO_MAX, TOTAL_NANO_MAX, RiskReject
 
 ALICE, NOBODY = 1, 2
 CASH_NANO = 1_000
@@ -51,6 +54,19 @@ def test_gains_that_are_not_settled_are_free_but_stay(
     ledger.accounts[ALICE]["unsettled_nano"] = unsettled_nano
     ledger.accounts[ALICE]["margin_nano"] = margin_nano
     assert (free_nano(ledger, ALICE), withdrawable_nano(ledger, ALICE)) == (free, withdrawable)
+
+
+def test_what_risk_staff_add_binds_all_but_what_pays_at_a_gate(ledger: Ledger) -> None:
+    ledger.accounts[ALICE]["margin_nano"] = 300
+    set_add_on(ledger, ALICE, np.int64(500))
+    set_add_on(ledger, ALICE, np.int64(600))
+    assert (ledger.accounts[ALICE]["margin_nano"], own_margin_nano(ledger, ALICE)) == (900, 300)
+    assert (free_nano(ledger, ALICE), withdrawable_nano(ledger, ALICE)) == (100, 100)
+    assert payable_nano(ledger, ALICE) == 700
+    ledger.accounts[ALICE]["unsettled_nano"] = 5_000
+    assert payable_nano(ledger, ALICE) == CASH_NANO
+    set_add_on(ledger, ALICE, np.int64(0))
+    assert ledger.accounts[ALICE]["margin_nano"] == 300
 
 
 @pytest.mark.parametrize(
@@ -108,4 +124,4 @@ def test_every_sum_of_two_balances_fits_its_integer() -> None:
     assert AMOUNT_NANO_MAX <= TOTAL_NANO_MAX
     # Three times the gross in losses, once in charges; twice in gains, and cash: see the schema.
     assert 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX < 1 << 63
-    assert 2 * GROSS_NANO_MAX + 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX < 1 << 63
+    assert 2 * GROSS_NANO_MAX + 4 * GROSS_NANO_MAX + AMOUNT_NANO_MAX + ADD_ON_NANO_MAX < 1 << 63

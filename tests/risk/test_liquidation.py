@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from risk.accounts import set_add_on
 from risk.liquidation import (
     bankruptcy_ticks,
     bearable_nano,
@@ -91,6 +92,19 @@ def test_an_account_stands_as_its_equity_against_initial_and_maintenance_says(eq
     books = books_with(10, REFERENCE_TICKS, REFERENCE_TICKS, 10 * equity_ticks * TICK_VALUE_NANO)
     assert due_standing(books.ledger, ALICE) == standing
     assert maintenance_nano(books.ledger, ALICE) == 10 * 60 * TICK_VALUE_NANO
+
+
+@pytest.mark.parametrize(
+    ("equity_ticks", "standing"),
+    [(150, Standing.SOUND), (149, Standing.CALLED), (60, Standing.CALLED), (59, Standing.CLOSING)],
+)
+def test_what_risk_staff_add_calls_and_closes_nobody(equity_ticks: int, standing: Standing):
+    books = books_with(10, REFERENCE_TICKS, REFERENCE_TICKS, 10 * equity_ticks * TICK_VALUE_NANO)
+    before_ticks = closing_ticks(books, -10)
+    set_add_on(books.ledger, ALICE, np.int64(10 * 50 * TICK_VALUE_NANO))
+    assert due_standing(books.ledger, ALICE) == standing
+    assert maintenance_nano(books.ledger, ALICE) == 10 * 60 * TICK_VALUE_NANO
+    assert closing_ticks(books, -10) == before_ticks
 
 
 def test_a_flat_account_needs_nothing_to_be_sound():

@@ -25,7 +25,7 @@ from exchange.venue.settling import settle_one
 from exchange.venue.state import slot_of
 from kernels.compile import inlined, outlined
 from matching.schema import NIL
-from risk.accounts import withdrawable_nano
+from risk.accounts import payable_nano
 
 
 @outlined
@@ -118,7 +118,7 @@ def payable_lots(state, slot, account_id, lots):
     unit_nano = held_for_one(state, slot, account_id, lots)
     if unit_nano == 0:
         return abs(lots)
-    return min(abs(lots), max(withdrawable_nano(state.ledger, account_id), np.int64(0)) // unit_nano)
+    return min(abs(lots), max(payable_nano(state.ledger, account_id), np.int64(0)) // unit_nano)
 
 
 @inlined

@@ -22,4 +22,5 @@ def set_figures(columns, figures):
             account["margin_nano"] = told["margin_nano"]
             account["gross_nano"] = told["gross_nano"]
             account["fees_nano"] = told["fees_nano"]
+            account["add_on_nano"] = told["add_on_nano"]
             account["standing"] = SOUND if told["standing"] == NOTED else told["standing"]

@@ -179,6 +179,7 @@ ACCOUNT = record(
     ("fees_nano", "i8"),
     ("last_trade", "i8"),  # the number of its newest trade
     ("forgotten_sequence", "u8"),  # the name of the newest that is forgotten
+    ("add_on_nano", "i8"),
     ("forgotten_index", "u4"),
     ("standing", "u4"),
     ("first_order", "u4"),

@@ -19,7 +19,7 @@ class After(NamedTuple):
 
 def shocked(venue: Venue, portfolio: Portfolio, moves_ppm: dict[int, int]) -> After:
     """The account under moved marks: every position and every order is taken in anew."""
-    held = Requirement(portfolio.reading.multiplier_ppm)
+    held = Requirement(portfolio.reading.multiplier_ppm, portfolio.reading.money.add_on_nano)
     is_provider = portfolio.reading.multiplier_ppm != 0
     terms = {each: moved(venue, known, moves_ppm, is_provider) for each, known in portfolio.terms.items()}
     for instrument_id, position in portfolio.positions.items():

@@ -52,9 +52,10 @@ def test_the_rows_say_what_the_figures_do(session: Session) -> None:
         figures = market.figures(account_id)
         equity_nano, margin_nano = figures.equity_nano, figures.margin_nano
         assert (rows.equity_nano[at], rows.margin_nano[at]) == (equity_nano, margin_nano)
-        assert rows.maintenance_nano[at] == maintenance_of(margin_nano)
-        assert CONDITIONS[rows.condition[at]] == condition_of(equity_nano, margin_nano)
-        exact = distance_ppm(equity_nano, margin_nano)
+        maintenance_nano = maintenance_of(figures.own_margin_nano)
+        assert rows.maintenance_nano[at] == maintenance_nano
+        assert CONDITIONS[rows.condition[at]] == condition_of(equity_nano, margin_nano, maintenance_nano)
+        exact = distance_ppm(equity_nano, maintenance_nano)
         assert exact is None or abs(int(rows.nearness_ppm[at]) - exact) <= max(1, abs(exact) >> 50)
     assert (np.diff(rows.nearness_ppm) >= 0).all()
 

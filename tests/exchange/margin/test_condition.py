@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.margin.census import maintenance_of_all
-from exchange.margin.condition import Condition, condition_of, distance_ppm, maintenance_of
+from exchange.margin.condition import Condition, condition_of, distance_ppm
+from exchange.view.records import maintenance_of
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,13 @@ from exchange.margin.condition import Condition, condition_of, distance_ppm, mai
     ],
 )
 def test_a_condition_ends_where_the_next_begins(equity_nano: int, condition: Condition) -> None:
-    assert condition_of(equity_nano, 1_000) == condition
+    assert condition_of(equity_nano, 1_000, maintenance_of(1_000)) == condition
+
+
+def test_what_risk_staff_add_calls_and_does_not_liquidate() -> None:
+    assert condition_of(1_000, 1_001, maintenance_of(0)) == Condition.MARGIN_CALL
+    assert condition_of(0, 1 << 59, maintenance_of(0)) == Condition.MARGIN_CALL
+    assert condition_of(599, 5_000, maintenance_of(1_000)) == Condition.LIQUIDATION
 
 
 def test_maintenance_is_rounded_up() -> None:
@@ -29,8 +36,8 @@ def test_maintenance_is_rounded_up() -> None:
 
 
 def test_the_distance_is_rounded_down() -> None:
-    assert distance_ppm(4, 5) == 333_333
-    assert distance_ppm(2, 5) == -333_334
+    assert distance_ppm(4, 3) == 333_333
+    assert distance_ppm(2, 3) == -333_334
     assert distance_ppm(2, 0) is None
 
 

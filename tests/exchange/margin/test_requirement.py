@@ -29,7 +29,9 @@ def compare_all(market: Market) -> None:
             money.gross_nano,
         )
         detail = detail_of(portfolio)
-        assert detail.margin_nano == money.margin_nano == sum(rung.margin_nano for rung in detail.ladder)
+        assert detail.add_on_nano == money.add_on_nano
+        ladder_nano = sum(rung.margin_nano for rung in detail.ladder)
+        assert detail.margin_nano == money.margin_nano == ladder_nano + detail.add_on_nano
         kept = {
             int(row["region_id"]): tuple(ledger.losses[slot * SCENARIOS : (slot + 1) * SCENARIOS].tolist())
             for slot, row in enumerate(ledger.classes)

@@ -16,7 +16,7 @@ from tests.exchange.margin.readers import Reader
 from tests.exchange.margin.shock_twin import After, shocked
 from tests.exchange.margin.test_bond import portfolio_of, sold
 from tests.exchange.margin.test_census import TERMS, fallen
-from tests.exchange.venue.market import ALICE, BOB, BUY, NANO_PER_S, SELL, Market, open_market
+from tests.exchange.venue.market import ALICE, BOB, BUY, CAROL, NANO_PER_S, SELL, Market, open_market
 from tests.exchange.venue.streams import BUSY, STEPS, Session, rehearse, sessions
 from tests.exchange.view import markets
 from tests.exchange.view.test_deliveries import delivered_market
@@ -52,6 +52,17 @@ def test_every_account_is_what_the_twin_finds(session: Session, move_ppm: int, s
     for command in (staff_commands.set_strain(1, low_ppm, high_ppm), staff_commands.set_utilisation(1, used_ppm)):
         market.send(command)
     compare_all(market, {1: move_ppm})
+
+
+def test_what_risk_staff_add_stays_and_closes_nobody() -> None:
+    market = fallen()
+    before = shock_of(market.venue, {1: 0})
+    assert before.counts(before.after) == {"sound": 2, "margin_call": 0, "liquidation": 1, "bankrupt": 0}
+    market.send(staff_commands.call_margin(CAROL, 5))
+    found = shock_of(market.venue, {1: 0})
+    assert found.counts(found.after) == {"sound": 1, "margin_call": 1, "liquidation": 1, "bankrupt": 0}
+    assert (found.called_nano - before.called_nano, found.shortfall_nano) == (5, before.shortfall_nano)
+    compare_all(market, {1: -20_000})
 
 
 @given(sessions(60, BUSY), MOVES_PPM)

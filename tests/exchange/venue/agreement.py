@@ -19,15 +19,9 @@ def check_agreement(twin: VenueTwin, venue: Venue) -> None:
     image = take_image(venue.state)
     check_sums(twin)
     check_summary(twin, image["summary"][0])
-    assert image["accounts"][["account_id", "group", "cash_nano", "fees_nano", "review_ns", "standing"]].tolist() == [
-        (
-            account_id,
-            account.group,
-            account.cash_nano,
-            account.fees_nano,
-            account.review_ns,
-            account.standing,
-        )
+    names = ("group", "cash_nano", "fees_nano", "add_on_nano", "review_ns", "standing")
+    assert image["accounts"][["account_id", *names]].tolist() == [
+        (account_id, *(getattr(account, name) for name in names))
         for account_id, account in sorted(twin.accounts.items())
     ]
     check_figures(twin, venue)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exchange import commands
+from exchange import commands, staff_commands
 from tests.exchange.venue.market import Market, define_series
 from tests.exchange.venue.twin_calendar import CLOSED_STATES
 
@@ -60,3 +60,7 @@ def another_series(market: Market, distance: int, terms: dict[str, int]) -> np.n
 
 def set_cancel_after(_: Market, account_id: int, session_id: int | None, after_ms: int) -> np.ndarray:
     return commands.set_cancel_after(account_id, after_ms, session_id=session_id)
+
+
+def call_margin(_: Market, account_id: int, calls: bool, amount_nano: int) -> np.ndarray:
+    return (staff_commands.call_margin if calls else staff_commands.set_add_on)(account_id, amount_nano)

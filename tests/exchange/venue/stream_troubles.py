@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from exchange import commands
 from matching.schema import OrderFlag, SelfTrade, Side, TimeInForce
 from tests.exchange.venue.market import Market
-from tests.exchange.venue.stream_operators import set_parameters
+from tests.exchange.venue.stream_operators import call_margin, set_parameters
 from tests.exchange.venue.streams import (
     DEADLINE_TICKS,
     HALTS,
@@ -41,6 +41,12 @@ TROUBLES = weighted(
         ): 6,
         step(withdraw_all, st.sampled_from([1, 1, 2, 3]), st.just(0)): 2,
         step(endow_fund, st.sampled_from([1, 2, 3]), st.sampled_from([1_000, 300_001, 5_000_000])): 1,
+        step(
+            call_margin,
+            st.sampled_from([1, 1, 2, 3]),
+            st.booleans(),
+            st.sampled_from([0, 0, 1, 1_000, 300_001, 5_000_000, 1 << 59, -1]),
+        ): 2,
     }
 )
 TROUBLED_PLACES = step(

@@ -19,6 +19,7 @@ from tests.exchange.venue.market import CASH_NANO, LIMITS, NANO_PER_S, REFERENCE
 from tests.exchange.venue.stream_noise import damaged, noise, stray_continuation, unknown_kind
 from tests.exchange.venue.stream_operators import (
     another_series,
+    call_margin,
     define_region,
     halt,
     halt_market,
@@ -405,6 +406,7 @@ SIGNS_OF_LIFE = step(
     st.sampled_from([None, 0, 1, 2]),
     st.sampled_from([*[1_000, 7_000, 7_000, 29_999] * 2, 0, 1, 60_000, 86_400_000, 86_400_001, -1]),
 )
+CALLS = step(call_margin, ACCOUNTS, NEAR.map(bool), st.sampled_from([*[0, 1, 300_001] * 3, 9_000_000, 1 << 59, -1]))
 SOUND = weighted(
     {
         PLACES: 24,
@@ -415,6 +417,7 @@ SOUND = weighted(
         HALTS: 2,
         LISTINGS: 2,
         SIGNS_OF_LIFE: 2,
+        CALLS: 1,
         step(retry, PICKS, NEAR): 3,
     }
 )

@@ -19,6 +19,7 @@ from exchange.venue.clearing.delivery_schema import (
 from exchange.venue.schema import (
     ACCOUNT_COMMAND,
     ACCOUNT_EVENT,
+    ADD_ON_EVENT,
     ALLOCATED_EVENT,
     CLOCK_EVENT,
     CONTINUATIONS_MAX,
@@ -66,6 +67,7 @@ EVENT_LAYOUTS: dict[int, np.dtype] = {
     **dict.fromkeys((Event.FINANCING_SET, Event.FINANCING_RATED, Event.FINANCED), FINANCING_EVENT),
     Event.KILL_SWITCH_LIFTED: ACCOUNT_EVENT,
     Event.LIMITS_SET: LIMITS_EVENT,
+    Event.ADD_ON_SET: ADD_ON_EVENT,
     **dict.fromkeys((Event.PROTECTION_SET, Event.PROTECTION_RESET), PROTECTION_EVENT),
     **dict.fromkeys((Event.CANCEL_AFTER_SET, Event.CANCELLED_AFTER), CANCEL_AFTER_EVENT),
     Event.STAKED: STAKE_EVENT,

@@ -39,11 +39,12 @@ from tests.exchange.venue.told import (
     head_of,
     told,
 )
-from tests.exchange.venue.twin_cancel_after import TwinCancelAfter
 from tests.exchange.venue.twin_leverage import LEVERAGE_KINDS
 from tests.exchange.venue.twin_margin import Wanted
+from tests.exchange.venue.twin_margin_calls import TwinMarginCalls
 from tests.exchange.venue.twin_outcomes import (
     BEFORE_OUTCOME,
+    BRINGING_MORE,
     FORETOLD,
     KNOWN_KINDS,
     OUTCOMES,
@@ -53,7 +54,7 @@ from tests.exchange.venue.twin_outcomes import (
 from tests.exchange.venue.twin_parts import Account, Order, Remembered, Risk, Terms
 
 
-class VenueTwin(TwinCancelAfter):
+class VenueTwin(TwinMarginCalls):
     """Plain dictionaries, recomputed sums, no slots."""
 
     def __init__(self, limits: VenueLimits) -> None:
@@ -95,6 +96,8 @@ class VenueTwin(TwinCancelAfter):
             goes = self.matching_orders(group)
             if outcome["kind"] == Event.PARAMETERS_SET:
                 self.set_parameters(group, outcome)
+            elif outcome["kind"] == Event.ADD_ON_SET:
+                self.add_on(group)
             elif outcome["kind"] in RE_MARKED:
                 self.set_strain(group, outcome)
         else:
@@ -232,6 +235,9 @@ class VenueTwin(TwinCancelAfter):
         if kind == Command.SET_CANCEL_AFTER:
             reject = self.cancel_after_reject(group)
             return (Event.REJECTED, reject, None) if reject else None
+        if kind == Command.CALL_MARGIN:
+            reject = self.call_reject(group)
+            return (Event.REJECTED, reject, None) if reject else None
         if kind not in ORDER_KINDS | MONEY_KINDS:
             return None
         is_for_everybody = kind == Command.MASS_CANCEL and not head_of(group)["flags"] & MassFlag.BY_ACCOUNT
@@ -364,8 +370,7 @@ class VenueTwin(TwinCancelAfter):
 
     def take_in(self, event: Told, group: np.ndarray) -> None:
         """Carry one event into the twin's own books."""
-        brings_more = (Command.TICK, Command.SET_PARAMETERS, Command.SET_UTILISATION, Command.SET_STRAIN)
-        if self.command_kind in brings_more and event["kind"] not in RE_MARKED | {Event.REJECTED}:
+        if self.command_kind in BRINGING_MORE and event["kind"] not in RE_MARKED | {Event.REJECTED}:
             self.come_to(event)
         if self.is_leaving(event):
             self.check_leaving(event)

@@ -26,6 +26,12 @@ class Figures(NamedTuple):
     margin_nano: int
     gross_nano: int
     fees_nano: int
+    add_on_nano: int
+
+    @property
+    def own_margin_nano(self) -> int:
+        """Without what risk staff add."""
+        return self.margin_nano - self.add_on_nano
 
     @property
     def equity_nano(self) -> int:
@@ -121,8 +127,9 @@ class TwinMargin(TwinBooks):
             for scenario in range(SCENARIOS):
                 gain_nano = shocks_ticks[scenario] * tranche.tick_value_nano
                 in_class[scenario] += sum(self.loss(tranche, order, gain_nano) for order in own) - lots * gain_nano
-        margin_nano = sum(max(in_class) for in_class in losses.values()) + charges_nano
-        return Figures(account.cash_nano, unsettled_nano, margin_nano, gross_nano, account.fees_nano)
+        margin_nano = sum(max(in_class) for in_class in losses.values()) + charges_nano + account.add_on_nano
+        money = account.cash_nano, unsettled_nano, margin_nano, gross_nano, account.fees_nano
+        return Figures(*money, account.add_on_nano)
 
     def orders_of(self, account_id: int) -> list[Order]:
         return [order for order in self.orders.values() if order.account_id == account_id]

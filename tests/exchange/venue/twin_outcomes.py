@@ -39,6 +39,7 @@ OUTCOMES: dict[int, set[Event]] = {
     Command.SET_STRAIN: {Event.STRAIN_SET},
     Command.SET_FINANCING: {Event.FINANCING_SET},
     Command.SET_CANCEL_AFTER: {Event.CANCEL_AFTER_SET},
+    Command.CALL_MARGIN: {Event.ADD_ON_SET},
     Command.SET_DELIVERY_TERMS: {Event.TERMS_SET},
     Command.REGISTER_REPORTER: {Event.REPORTER_SET},
     Command.NOTE_DOWNTIME: {Event.DOWNTIME_NOTED},
@@ -52,6 +53,9 @@ SUPERVISION = MEETING | {
     *(Event.FILLED, Event.KILLED),
 }
 INTEREST = {Event.FINANCING_RATED, Event.FINANCED}
+RE_MARKING = (Command.SET_PARAMETERS, Command.SET_UTILISATION, Command.SET_STRAIN, Command.CALL_MARGIN)
+BRINGING_MORE = frozenset({Command.TICK, *RE_MARKING})
+"""Commands that deal with whoever is short before they end."""
 BEFORE_OUTCOME: dict[int, set[Event]] = {
     Command.PLACE: MEETING | {Event.TRIMMED},
     Command.CANCEL: {Event.RESERVE_REMOVED},
@@ -65,13 +69,13 @@ BEFORE_OUTCOME: dict[int, set[Event]] = {
     | SUPERVISION
     | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED, Event.CANCELLED_AFTER},
     **dict.fromkeys(
-        (Command.SET_PARAMETERS, Command.SET_UTILISATION, Command.SET_STRAIN),
+        RE_MARKING,
         SUPERVISION | {Event.TRANCHE_LISTED, Event.LISTING_REFUSED, Event.STATE_CHANGED},
     ),
     Command.RESUME_MARKET: {Event.STATE_CHANGED},
 }
 """What a command may tell before it ends."""
-RE_MARKED = frozenset({Event.PARAMETERS_SET, Event.UTILISATION_SET, Event.STRAIN_SET})
+RE_MARKED = frozenset({Event.PARAMETERS_SET, Event.UTILISATION_SET, Event.STRAIN_SET, Event.ADD_ON_SET})
 """Outcomes whose commands have their effect before they deal with whoever it left short."""
 WITHOUT_EFFECT = (
     RE_MARKED

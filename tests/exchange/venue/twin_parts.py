@@ -16,6 +16,8 @@ class Account:
     fees_nano: int = 0
     standing: int = 0
     review_ns: int = 0
+    add_on_nano: int = 0
+    """What risk staff add to its requirement."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class TwinSupervision(TwinMargin):
     # Standings.
 
     def maintenance_nano(self, account_id: int) -> int:
-        return -(-self.figures(account_id).margin_nano * 600_000 // 1_000_000)
+        return -(-self.figures(account_id).own_margin_nano * 600_000 // 1_000_000)
 
     def due_standing(self, account_id: int) -> Standing:
         figures = self.figures(account_id)
@@ -157,8 +157,8 @@ class TwinSupervision(TwinMargin):
         figures = self.figures(account_id)
         bearable_nano = 0
         if relief_nano > 0:
-            share_nano = min(relief_nano, figures.margin_nano)
-            bearable_nano = figures.equity_nano * share_nano // figures.margin_nano
+            share_nano = min(relief_nano, figures.own_margin_nano)
+            bearable_nano = figures.equity_nano * share_nano // figures.own_margin_nano
         ticks = bearable_nano // (abs(lots) * tranche.tick_value_nano)
         return tranche.risk.mark_ticks - ticks if lots < 0 else tranche.risk.mark_ticks + ticks
 

@@ -30,9 +30,9 @@ def test_a_resting_order_is_margined_until_it_leaves(market: Market) -> None:
     order_id = market.place(ALICE, BUY, 39_000, 10)
     margin_nano = 10 * MARGIN_PER_LOT_NANO
     left_nano = CASH_NANO - margin_nano
-    assert market.view.balances(ALICE) == (CASH_NANO, CASH_NANO, margin_nano, left_nano, left_nano, 0)
+    assert market.view.balances(ALICE) == (CASH_NANO, CASH_NANO, margin_nano, left_nano, left_nano, 0, 0)
     market.send(commands.cancel(ALICE, order_id=order_id))
-    assert market.view.balances(ALICE) == (CASH_NANO, CASH_NANO, 0, CASH_NANO, CASH_NANO, 0)
+    assert market.view.balances(ALICE) == (CASH_NANO, CASH_NANO, 0, CASH_NANO, CASH_NANO, 0, 0)
 
 
 def test_both_sides_of_a_trade_are_margined_alike(market: Market) -> None:
@@ -71,7 +71,7 @@ def test_only_free_cash_is_withdrawable(
     cash_nano: int, unsettled_nano: int, margin_nano: int, free_nano: int, withdrawable_nano: int
 ) -> None:
     market = open_market()
-    figures = np.array([(ALICE, Standing.SOUND, cash_nano, unsettled_nano, margin_nano, 0, 0)], FIGURES)
+    figures = np.array([(ALICE, Standing.SOUND, cash_nano, unsettled_nano, margin_nano, 0, 0, 0)], FIGURES)
     market.view.set_figures(figures)
     balances = market.view.balances(ALICE)
     assert (balances.equity_nano, balances.margin_nano) == (cash_nano + unsettled_nano, margin_nano)
@@ -106,7 +106,7 @@ def test_rows_that_are_replayed_bring_no_figures_until_all_are_set(market: Marke
     replayed = MarketView()
     for batch in market.published:
         replayed.apply(Published(*batch[:4]))
-    assert replayed.balances(ALICE) == (0, 0, 0, 0, 0, 0)
+    assert replayed.balances(ALICE) == (0, 0, 0, 0, 0, 0, 0)
     assert replayed != market.view
     replayed.set_figures(market.venue.figures_of_all())
     assert replayed == market.view

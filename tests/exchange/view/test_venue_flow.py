@@ -147,7 +147,7 @@ def test_gate_closure_turns_positions_into_cash(market: Market) -> None:
     tranche = market.view.tranches[WINDOW]
     assert (tranche.state, tranche.final_ticks) == (LifeState.GATE_CLOSED, 42_000)
     settled_nano = CASH_NANO + 2_000 * 10 * TICK_VALUE_NANO
-    assert market.view.balances(ALICE) == (settled_nano, settled_nano, 0, settled_nano, settled_nano, 0)
+    assert market.view.balances(ALICE) == (settled_nano, settled_nano, 0, settled_nano, settled_nano, 0, 0)
     assert market.view.positions(ALICE) == market.view.positions(BOB) == []
     assert market.view.order(resting).reason == Reason.GATE_CLOSED
     assert_agrees_with_venue(market)

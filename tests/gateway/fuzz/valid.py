@@ -30,7 +30,7 @@ from gateway.requests import (
     UtilisationRequest,
 )
 from gateway.risk_desk_requests import ShockRequest
-from gateway.risk_requests import WhatIfRequest
+from gateway.risk_requests import MarginCallRequest, WhatIfRequest
 from gateway.session_routes import SignInRequest
 
 Fields = dict[str, Any]
@@ -256,6 +256,7 @@ class Valid:
             ),
             ("limits/regions", RegionLimitRequest, place | {"position": "900"}),
             ("limits/instruments", InstrumentLimitsRequest, {"symbol": symbol} | limits),
+            ("margin-calls", MarginCallRequest, {"account": account, "amount": "5"}),
             ("protection", ProtectionRequest, place | guarded),
             ("protection/reset", ResetRequest, place),
             ("risk/{name}/what-if", WhatIfRequest, self._what_if()),

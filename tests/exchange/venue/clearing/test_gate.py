@@ -2,7 +2,7 @@
 
 import pytest
 
-from exchange import clearing_commands, commands
+from exchange import clearing_commands, commands, staff_commands
 from exchange.sequencer import stamp_order_ids
 from exchange.venue.balances import find_imbalance
 from exchange.venue.clearing.gate_schema import Cause
@@ -43,6 +43,18 @@ def test_what_is_bought_and_covered_becomes_an_allocation_with_escrow_and_bond()
     assert (floor.cash_nano(1), floor.cash_nano(2)) == (RICH - 7 * LOT_NANO, RICH - 14 * FAILURE_NANO)
     assert floor.venue.figures_of_all()["margin_nano"].tolist() == [0, 0]
     assert of_kind(events, Event.CASHED_OUT) == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_risk_staff_add_does_not_bind_what_pays_for_a_delivery(number: int):
+    floor = Floor(RICH, RICH, providers={2: TWICE})
+    floor.trade(1, 2, 7)
+    (*_, outcome) = floor.send(staff_commands.call_margin(number, 1))
+    assert outcome["kind"] == Event.ADD_ON_SET
+    events = floor.close_gate()
+    assert of_kind(events, Event.CASHED_OUT) == []
+    assert (floor.cash_nano(1), floor.cash_nano(2)) == (RICH - 7 * LOT_NANO, RICH - 14 * FAILURE_NANO)
+    assert floor.allocations() == [(1, 2, 7)]
 
 
 def test_the_gate_tells_the_final_and_the_replacement_price():
