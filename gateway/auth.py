@@ -82,6 +82,16 @@ class Authenticator:
 
     def verify(self, credentials: Credentials, method: str, path: str, body: bytes, address: str = "") -> ApiKey:
         """The key that signed this request, now, for the first time, and may from this address. Raises ApiError."""
+        key, now_ms = self.check(credentials, method, path, body, address)
+        self.use_up(key, credentials.nonce, now_ms)
+        return key
+
+    def use_up(self, key: ApiKey, nonce: str, now_ms: int) -> None:
+        """Let a request that was checked count, this once. Raises ApiError."""
+        self._nonces.take(key.key_id, nonce, now_ms)
+
+    def check(self, credentials: Credentials, method: str, path: str, body: bytes, address: str) -> tuple[ApiKey, int]:
+        """The same but for whether it is the first time, and when it was checked. Raises ApiError; nothing is kept."""
         key = self._keys.find(credentials.key_id)
         if key is None:
             raise ApiError(DoorError.UNKNOWN_KEY)
@@ -93,8 +103,7 @@ class Authenticator:
         if not _is_signed_by(key, message, credentials.signature):
             raise ApiError(DoorError.BAD_SIGNATURE)
         check_use(key.terms, address, time.time_ns())
-        self._nonces.take(key.key_id, credentials.nonce, now_ms)
-        return key
+        return key, now_ms
 
     def verify_login(self, request: LoginRequest, address: str) -> ApiKey:
         """The key that logs in on a socket. Raises ApiError."""
