@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from multidict import MultiMapping
+from multidict import MultiMapping, istr
 
 from gateway.ed25519 import is_signed
 from gateway.errors import ApiError, DoorError
@@ -40,6 +40,8 @@ FIELD_OF_HEADER = {
 }
 """The same four things in a login on a socket."""
 
+_HEADERS = tuple(map(istr, FIELD_OF_HEADER))
+"""Found without being folded to one case each time."""
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _NONCE = re.compile(r"[!-~]{1,64}")
 _HMAC_SIGNATURE = re.compile(r"[0-9a-f]{64}")
@@ -57,13 +59,15 @@ class Credentials(NamedTuple):
     @classmethod
     def from_headers(cls, headers: MultiMapping[str]) -> "Credentials":
         """The four headers of a request. Raises ApiError when one is missing, or comes twice."""
-        for name in FIELD_OF_HEADER:
+        found = []
+        for name in _HEADERS:
             values = headers.getall(name, ())
             if not values:
-                raise ApiError(DoorError.NOT_SIGNED, param=name)
+                raise ApiError(DoorError.NOT_SIGNED, param=str(name))
             if len(values) > 1:
-                raise ApiError(DoorError.DUPLICATE_KEY, param=name)
-        return cls(*(headers[name] for name in FIELD_OF_HEADER))
+                raise ApiError(DoorError.DUPLICATE_KEY, param=str(name))
+            found.append(values[0])
+        return cls(*found)
 
     @classmethod
     def from_login(cls, request: LoginRequest) -> "Credentials":

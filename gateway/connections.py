@@ -10,17 +10,23 @@ the library takes its connection for one at work on a request: what comes in wai
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import structlog
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.http import RawRequestMessage
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from multidict import istr
 
 from gateway.expectations import expecting
+from gateway.plain_orders import FRAME_BYTES_MAX
 from gateway.plain_requests import METHOD, PATH, PlainRequests
+from gateway.signing import SIGNATURE_HEADER
 
 log = structlog.get_logger()
+BODY_WAIT_S = 0.05
+"""Many clients send a short body right behind its head. One that comes later has the library's patience."""
+SIGNED = istr(SIGNATURE_HEADER)
 
 
 class DoorsRunner(web.AppRunner):
@@ -49,13 +55,15 @@ class _Server(web.Server):
 class DoorConnection(RequestHandler):
     """One connection. Its task waits for requests by a future, which is kept from the library while that must wait."""
 
-    __slots__ = ("_kept", "_plain")
+    __slots__ = ("_kept", "_late", "_plain")
 
     def __init__(self, manager: web.Server, plain: PlainRequests, **options: Any) -> None:
         super().__init__(manager, **options)
         self._plain = plain
         self._kept: asyncio.Future[None] | None = None
         """What the task waits for, while a plain order is under way."""
+        self._late: asyncio.TimerHandle | None = None
+        """Until when the body of a plain order is waited for."""
 
     @property
     def address(self) -> str:
@@ -103,32 +111,53 @@ class DoorConnection(RequestHandler):
 
     def _begin_next(self, waiter: asyncio.Future[None]) -> None:
         """Take the next request, or tell the task of it."""
-        if not waiter.done() and not self._take(waiter):
-            waiter.set_result(None)
-
-    def _take(self, waiter: asyncio.Future[None]) -> bool:
-        """Enter a plain order that is alone, on a connection whose peer reads its answers."""
+        if waiter.done():
+            return
         message, payload = self._messages[0]
-        if len(self._messages) > 1 or self._paused or not isinstance(message, RawRequestMessage):
-            return False
-        if message.method != METHOD or message.path != PATH or not _is_plain(message):
-            return False
-        if not payload.total_bytes or not payload.is_eof() or len(payload._buffer) > 1:
-            return False
+        if len(self._messages) > 1 or self._paused or not _is_plain(message):
+            self._wait_no_more()
+            waiter.set_result(None)
+        elif not payload.is_eof():
+            self._wait_for_body()
+        else:
+            self._wait_no_more()
+            if self._is_taken(message, payload):
+                self._begin(waiter)
+            else:
+                waiter.set_result(None)
+
+    def _is_taken(self, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Whether it is an order that the plain road takes. A fault there is looked at on the other one."""
         try:
-            is_taken = self._plain.take(self, message.headers, payload._buffer[0])
+            return self._plain.take(self, message.headers, b"".join(payload._buffer))
         except Exception:
             log.exception("plain_road_failed")
             return False
-        if is_taken:
-            self._messages.clear()
-            assert self._parser is not None
-            assert self._manager is not None
-            self._parser.message_consumed()
-            self._manager.requests_count += 1
-            self._waiter, self._kept = None, waiter
-            self._request_in_progress = True
-        return is_taken
+
+    def _begin(self, waiter: asyncio.Future[None]) -> None:
+        """A plain order is under way."""
+        assert self._parser is not None
+        assert self._manager is not None
+        self._messages.clear()
+        self._parser.message_consumed()
+        self._manager.requests_count += 1
+        self._waiter, self._kept = None, waiter
+        self._request_in_progress = True
+
+    def _wait_for_body(self) -> None:
+        if self._late is None:
+            self._late = self._loop.call_later(BODY_WAIT_S, self._give_up_waiting)
+
+    def _wait_no_more(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _give_up_waiting(self) -> None:
+        """The body is late: the library waits for it, or for as much of it as it likes."""
+        self._late = None
+        if self._waiter is not None and not self._waiter.done() and self._messages:
+            self._waiter.set_result(None)
 
     def _keep_alive_anew(self) -> None:
         """The peer has as long for the next request as it had for this one."""
@@ -137,11 +166,16 @@ class DoorConnection(RequestHandler):
             self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
 
 
-def _is_plain(message: RawRequestMessage) -> bool:
-    """Whether nothing is asked of the connection but to be kept, and the body is as long as is said."""
+def _is_plain(message: RawRequestMessage | _ErrInfo) -> TypeGuard[RawRequestMessage]:
+    """Whether it may be a plain order by its head, and asks nothing of the connection but to be kept."""
+    if not isinstance(message, RawRequestMessage) or message.method != METHOD or message.path != PATH:
+        return False
+    headers = message.headers
     return (
         message.version == HttpVersion11
         and not (message.should_close or message.upgrade or message.chunked or message.compression)
-        and hdrs.EXPECT not in message.headers
-        and hdrs.UPGRADE not in message.headers
+        and hdrs.EXPECT not in headers
+        and hdrs.UPGRADE not in headers
+        and SIGNED in headers
+        and 0 < int(headers.get(hdrs.CONTENT_LENGTH, 0)) <= FRAME_BYTES_MAX
     )

@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
+import time
 from contextlib import asynccontextmanager
 
 import orjson
 import pytest
 
-from gateway.connections import DoorConnection
+from gateway.connections import BODY_WAIT_S, DoorConnection
 from tests.gateway.doors import PATIENCE_S, until
 from tests.gateway.test_plain_orders import GENERAL
 from tests.gateway.test_plain_requests import raw, taken, terms  # noqa: F401 - a fixture
@@ -112,18 +113,17 @@ async def test_doors_that_close_answer_the_order_that_is_under_way(doors, taken)
 async def test_a_connection_at_work_is_not_taken_for_idle_and_an_idle_one_is_closed(serve, taken):  # noqa: F811
     async with serve(head_wait_s=0.3) as doors:
         key = await doors.account("alice")
-        go = threading.Event()
         async with dial(doors) as wire:
-            wire.send(raw(doors, key, terms(doors)))
+            wire.send(GET)
+            await wire.answer()
+            async with held(doors):
+                wire.send(raw(doors, key, terms(doors)))
+                await asyncio.sleep(0.6)
+                answered_s = time.monotonic()
             assert await quantity_of_next(wire) == "10"
-            look = doors.exchange.look(lambda _: go.wait(PATIENCE_S), lambda found: found)
-            wire.send(raw(doors, key, terms(doors, quantity="2")))
-            await asyncio.sleep(0.6)
-            go.set()
-            await look
-            assert await quantity_of_next(wire) == "2"
-            assert 0.2 < await wire.seconds_until_closed(PATIENCE_S) < 2
-        assert True in taken
+            assert await wire.rest() == b""
+            assert 0.3 <= time.monotonic() - answered_s < PATIENCE_S
+    assert taken == [True]
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,37 @@ async def test_an_order_in_any_pieces_is_one_order(doors, taken):  # noqa: F811
             data = raw(doors, key, terms(doors, quantity=str(pieces)))
             for at in range(pieces):
                 wire.send(data[at * len(data) // pieces : (at + 1) * len(data) // pieces])
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.001)
             assert await quantity_of_next(wire) == str(pieces)
     assert doors.exchange.view.resting_orders == 3
+
+
+async def test_a_body_right_behind_its_head_goes_the_plain_road_and_one_that_is_late_the_other(doors, taken):  # noqa: F811
+    key = await doors.account("alice")
+    async with dial(doors) as wire:
+        wire.send(GET)
+        await wire.answer()
+        for pause_s, expected in ((0.0, [True]), (4 * BODY_WAIT_S, [True]), (0.0, [True, True])):
+            head, end, body = raw(doors, key, terms(doors, quantity=str(1 + len(taken)))).partition(b"\r\n\r\n")
+            wire.send(head + end)
+            await asyncio.sleep(pause_s)
+            wire.send(body)
+            await quantity_of_next(wire)
+            assert taken == expected
+    assert doors.exchange.view.resting_orders == 3
+
+
+async def test_a_connection_that_ends_or_goes_on_to_something_else_before_the_body_leaves_nothing(doors, taken):  # noqa: F811
+    key = await doors.account("alice")
+    head = raw(doors, key, terms(doors)).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    async with dial(doors) as wire:
+        wire.send(GET)
+        await wire.answer()
+        wire.send(head)
+        await until(lambda: any(each._late is not None for each in doors.runner.server.connections))
+    await until(lambda: all(each._late is None for each in doors.runner.server.connections))
+    await asyncio.sleep(2 * BODY_WAIT_S)
+    assert (taken, doors.exchange.view.resting_orders) == ([], 0)
 
 
 async def test_a_peer_that_does_not_read_its_answers_is_waited_for(doors, taken):  # noqa: F811
