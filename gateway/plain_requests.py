@@ -118,10 +118,15 @@ class PlainRequests:
         except ApiError as error:
             _refuse_all(entered, error)
 
+    def _end_turn(self) -> None:
+        """All that came in this turn is here."""
+        self.hand_over()
+        self._exchange.wake()
+
     def _payer(self, key: ApiKey) -> TokenBucket | None:
         """The first request of a key in a turn."""
         if not self._payers:
-            asyncio.get_running_loop().call_soon(self.hand_over)
+            asyncio.get_running_loop().call_soon(self._end_turn)
         may_order = Scope.TRADE in key.terms.scopes and not key.roles.isdisjoint(OWNERS)
         bucket = self._payers[key] = self._rates.bucket_of(key) if may_order else None
         return bucket
