@@ -16,11 +16,11 @@ from gateway.audit import AuditLog
 from gateway.audit_routes import add_audit_routes, audited
 from gateway.auth import Authenticator
 from gateway.clearing import add_clearing_routes
+from gateway.connections import DoorsRunner
 from gateway.curve import add_curve_routes
 from gateway.deliveries import add_delivery_routes
 from gateway.delivery_overview import add_overview_routes
 from gateway.description.doors import add_description_routes
-from gateway.expectations import DoorsRunner
 from gateway.feeds import Feed
 from gateway.gateway import GATEWAY, Gateway
 from gateway.guards import Guards
@@ -39,6 +39,7 @@ from gateway.metrics import add_metrics_routes
 from gateway.order_routes import add_order_routes
 from gateway.page_routes import add_page_routes
 from gateway.plain_orders import PlainOrders
+from gateway.plain_requests import PlainRequests
 from gateway.providers import add_provider_routes
 from gateway.public import add_public_routes
 from gateway.reservation_key import ReservationKey
@@ -122,9 +123,13 @@ def make_app(
 
 def make_runner(app: web.Application) -> web.AppRunner:
     """Serve the doors. A connection on which no whole request head comes in time is closed, whatever trickles in."""
-    settings = app[GATEWAY].settings
+    gateway = app[GATEWAY]
     return DoorsRunner(
-        app, access_log=None, keepalive_timeout=settings.head_wait_s, lingering_time=settings.close_wait_s
+        app,
+        PlainRequests(gateway),
+        access_log=None,
+        keepalive_timeout=gateway.settings.head_wait_s,
+        lingering_time=gateway.settings.close_wait_s,
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from multidict import MultiMapping
+from multidict import MultiMapping, istr
 
 from gateway.ed25519 import is_signed
 from gateway.errors import ApiError, DoorError
@@ -40,6 +40,8 @@ FIELD_OF_HEADER = {
 }
 """The same four things in a login on a socket."""
 
+_HEADERS = tuple(map(istr, FIELD_OF_HEADER))
+"""Found without being folded to one case each time."""
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _NONCE = re.compile(r"[!-~]{1,64}")
 _HMAC_SIGNATURE = re.compile(r"[0-9a-f]{64}")
@@ -57,13 +59,15 @@ class Credentials(NamedTuple):
     @classmethod
     def from_headers(cls, headers: MultiMapping[str]) -> "Credentials":
         """The four headers of a request. Raises ApiError when one is missing, or comes twice."""
-        for name in FIELD_OF_HEADER:
+        found = []
+        for name in _HEADERS:
             values = headers.getall(name, ())
             if not values:
-                raise ApiError(DoorError.NOT_SIGNED, param=name)
+                raise ApiError(DoorError.NOT_SIGNED, param=str(name))
             if len(values) > 1:
-                raise ApiError(DoorError.DUPLICATE_KEY, param=name)
-        return cls(*(headers[name] for name in FIELD_OF_HEADER))
+                raise ApiError(DoorError.DUPLICATE_KEY, param=str(name))
+            found.append(values[0])
+        return cls(*found)
 
     @classmethod
     def from_login(cls, request: LoginRequest) -> "Credentials":
@@ -82,6 +86,16 @@ class Authenticator:
 
     def verify(self, credentials: Credentials, method: str, path: str, body: bytes, address: str = "") -> ApiKey:
         """The key that signed this request, now, for the first time, and may from this address. Raises ApiError."""
+        key, now_ms = self.check(credentials, method, path, body, address)
+        self.use_up(key, credentials.nonce, now_ms)
+        return key
+
+    def use_up(self, key: ApiKey, nonce: str, now_ms: int) -> None:
+        """Let a request that was checked count, this once. Raises ApiError."""
+        self._nonces.take(key.key_id, nonce, now_ms)
+
+    def check(self, credentials: Credentials, method: str, path: str, body: bytes, address: str) -> tuple[ApiKey, int]:
+        """The same but for whether it is the first time, and when it was checked. Raises ApiError; nothing is kept."""
         key = self._keys.find(credentials.key_id)
         if key is None:
             raise ApiError(DoorError.UNKNOWN_KEY)
@@ -93,8 +107,7 @@ class Authenticator:
         if not _is_signed_by(key, message, credentials.signature):
             raise ApiError(DoorError.BAD_SIGNATURE)
         check_use(key.terms, address, time.time_ns())
-        self._nonces.take(key.key_id, credentials.nonce, now_ms)
-        return key
+        return key, now_ms
 
     def verify_login(self, request: LoginRequest, address: str) -> ApiKey:
         """The key that logs in on a socket. Raises ApiError."""

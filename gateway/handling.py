@@ -47,6 +47,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+UNLESS_SAID = {POLICY: STRICT_POLICY, "Cache-Control": "no-store"}
+"""Headers of every answer that says nothing else."""
 
 
 @web.middleware
@@ -79,9 +81,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     if request.secure:
         response.headers["Strict-Transport-Security"] = TLS_ONLY
     if SIGNER in request:
-        response.headers.update(_budget_headers(request.app[GATEWAY].rates.remaining(request[SIGNER])))
-    response.headers.setdefault(POLICY, STRICT_POLICY)
-    response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.update(budget_headers(request.app[GATEWAY].rates.remaining(request[SIGNER])))
+    for name, value in UNLESS_SAID.items():
+        response.headers.setdefault(name, value)
 
 
 def answer(row: Row, status: int = 200) -> web.Response:
@@ -172,16 +174,22 @@ def _named(error: HTTPException) -> web.Response:
 
 def refusal(error: ApiError) -> web.Response:
     """A refusal in the one form that errors have."""
-    row: Row = {"error": error.as_json()}
-    if error.is_repeated:
-        row["repeated"] = True
-    response = answer(row, error.status)
+    response = answer(refusal_row(error), error.status)
     if error.retry_after_ms is not None:
         response.headers["Retry-After"] = str(-(-error.retry_after_ms // MS_PER_S))
     return response
 
 
-def _budget_headers(remaining: Remaining) -> dict[str, str]:
+def refusal_row(error: ApiError) -> Row:
+    """What a refusal says."""
+    row: Row = {"error": error.as_json()}
+    if error.is_repeated:
+        row["repeated"] = True
+    return row
+
+
+def budget_headers(remaining: Remaining) -> dict[str, str]:
+    """What is left of the budget of whoever signed."""
     return {
         "BWX-RateLimit-Limit": str(remaining.limit),
         "BWX-RateLimit-Remaining": str(remaining.remaining),

@@ -9,6 +9,7 @@ of the time, since nothing here is done for an order that can be done for a turn
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ import orjson
 import structlog
 from pydantic_core import PydanticCustomError
 
-from exchange.plain_commands import plain_place
+from exchange.plain_commands import Terms, plain_place
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Exchange, Reply
 from exchange.units import format_ticks
@@ -38,13 +39,15 @@ FRAME_BYTES_MAX = 512
 _SIDES = codec.SIDES
 _LIFETIMES = {name: codec.LIFETIMES[name] for name in ("gtc", "ioc", "fok")}
 _GTC = int(TimeInForce.GTC)
-_NEEDED = 6
-"""Fields that every plain order has: id, op, symbol, side, price, quantity."""
-_RESTED = int(EventKind.RESTED)
+NEEDED = 4
+"""Fields that every plain order has: symbol, side, price, quantity."""
+_NEEDED_ON_SOCKET = NEEDED + 2
+"""The same with id and op."""
+RESTED = int(EventKind.RESTED)
 _ORDER_ID = OrderEvent._fields.index("order_id")
 _PRICE = OrderEvent._fields.index("price_ticks")
 _LEAVES = OrderEvent._fields.index("leaves_lots")
-_NO_EVENT = (0,) * len(OrderEvent._fields)
+NO_EVENT = (0,) * len(OrderEvent._fields)
 """Behind the last event of a block."""
 
 
@@ -106,6 +109,31 @@ def read_plain(payload: bytes) -> dict[str, Any] | None:
     return fields
 
 
+def plain_terms(
+    symbols: Mapping[str, int], fields: dict[str, Any], account_id: int, session_id: int, needed: int
+) -> Terms | None:
+    """The terms of an order that says no more than a plain one does, or None for any other and a wrong one."""
+    client_id = fields.get("client_id")
+    lifetime = fields.get("time_in_force")
+    if len(fields) != needed + (client_id is not None) + (lifetime is not None):
+        return None
+    try:
+        terms = (
+            account_id,
+            symbols[fields["symbol"]],
+            _SIDES[fields["side"]],
+            price_of_text(fields["price"]),
+            quantity_of_text(fields["quantity"]),
+            _GTC if lifetime is None else _LIFETIMES[lifetime],
+            session_id,
+        )
+        if client_id is not None and not CLIENT_ID.fullmatch(client_id):
+            return None
+    except (KeyError, TypeError, PydanticCustomError):
+        return None
+    return terms
+
+
 class PlainOrders:
     """Collects the plain orders of one turn of the loop."""
 
@@ -120,26 +148,13 @@ class PlainOrders:
     def take(self, sender: Sender, fields: dict[str, Any]) -> bool:
         """Enter an order, or leave it to the general road, as if nothing had been asked."""
         turn = self._turns[sender] if sender in self._turns else self._begin(sender)
-        client_id = fields.get("client_id")
-        lifetime = fields.get("time_in_force")
         name = fields.get("id")
-        said = _NEEDED + (client_id is not None) + (lifetime is not None)
-        if turn is None or len(fields) != said or type(name) is not int or not 0 <= name < PLAIN_REQUEST_ID_END:
+        if turn is None or type(name) is not int or not 0 <= name < PLAIN_REQUEST_ID_END:
             return False
-        try:
-            terms = (
-                turn.account_id,
-                self._symbols[fields["symbol"]],
-                _SIDES[fields["side"]],
-                price_of_text(fields["price"]),
-                quantity_of_text(fields["quantity"]),
-                _GTC if lifetime is None else _LIFETIMES[lifetime],
-                turn.session_id,
-            )
-            if client_id is not None and not CLIENT_ID.fullmatch(client_id):
-                return False
-        except (KeyError, TypeError, PydanticCustomError):
+        terms = plain_terms(self._symbols, fields, turn.account_id, turn.session_id, _NEEDED_ON_SOCKET)
+        if terms is None:
             return False
+        client_id = fields.get("client_id")
         # What there is no budget or no room for, the general road names.
         if turn.count >= turn.room or turn.bucket.take(PLACE.weight, time.monotonic_ns()):
             return False
@@ -191,7 +206,7 @@ class PlainOrders:
             sender.end_plain(count)
         limits = {sender: _encoded(sender.rate_limit()) for sender in counts}
         messages: dict[Sender, list[bytes]] = {sender: [] for sender in counts}
-        rows = [*reply.rows, _NO_EVENT]
+        rows = [*reply.rows, NO_EVENT]
         of_turn = {"time": time_text(reply.time_ns), "time_ns": reply.time_ns}
         at = 0
         for sender, name, fields, place in entered:
@@ -199,8 +214,8 @@ class PlainOrders:
             first = at
             while rows[at][SEQUENCE] == sequence:
                 at += 1
-            if at - first == 1 and rows[first][KIND] == _RESTED:
-                result = _rested_answer(fields, rows[first], of_turn)
+            if at - first == 1 and rows[first][KIND] == RESTED:
+                result = rested_answer(fields, rows[first], of_turn)
                 message = orjson.dumps({"id": name, "ok": True, "result": result} | limits[sender])
             else:
                 message = self._answer(sender, name, fields, reply.part(sequence, first, at), limits[sender])
@@ -221,7 +236,7 @@ class PlainOrders:
         return orjson.dumps({"id": name, "ok": True, "result": result} | limit)
 
 
-def _rested_answer(fields: dict[str, Any], row: tuple, of_turn: Row) -> Row:
+def rested_answer(fields: dict[str, Any], row: tuple, of_turn: Row) -> Row:
     """The answer to an order that rests whole, as `codec.place_answer` gives it."""
     leaves = str(row[_LEAVES])
     return {

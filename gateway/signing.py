@@ -36,4 +36,4 @@ def sign(secret: Secret, message: bytes) -> str:
     """In lower-case hexadecimal: HMAC-SHA256 under the secret as it was given out, or Ed25519."""
     if isinstance(secret, Ed25519PrivateKey):
         return secret.sign(message).hex()
-    return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+    return hmac.digest(secret.encode(), message, "sha256").hex()
