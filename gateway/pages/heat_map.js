@@ -4,6 +4,7 @@ import { describe } from "./cells.js";
 import { element } from "./dom.js";
 import { lengthName } from "./format.js";
 import { countLengths, HeatGrid, layOut } from "./heat_grid.js";
+import { showLegend } from "./heat_legend.js";
 import { HEAD_HEIGHT, HeatPainter } from "./heat_paint.js";
 import { SCALES, channelsOf, coloursOf, shadesOf } from "./heat_scale.js";
 import { shell } from "./shell.js";
@@ -99,6 +100,7 @@ export class HeatMap {
   updateStrains(regions) {
     for (const { region, strain_ppm: strain } of regions) this.#strains.set(region, strain);
     for (const row of this.#grid.rows) row.strain = this.#strains.get(row.region);
+    this.#explain();
     this.#draw();
   }
 
@@ -309,13 +311,14 @@ export class HeatMap {
     this.#empty = channelsOf(this.#theme.panel);
     this.#shades = shadesOf(this.#colours, this.#empty);
     [...$("scales").children].forEach((each) => each.setAttribute("aria-pressed", each.textContent === this.#scale.name));
-    $("legend-colours").style.background = `linear-gradient(to right, ${this.#colours.map((each) => `rgb(${each.slice(0, 3).join(" ")})`).join(", ")})`;
-    const [least, middle, most] = this.#scale.legend;
-    $("legend-least").textContent = least;
-    $("legend-middle").textContent = middle;
-    $("legend-most").textContent = most;
-    $("legend").setAttribute("aria-label", `${this.#scale.hint}: from ${least} to ${most}`);
+    this.#explain();
     this.#draw();
+  }
+
+  #explain() {
+    showLegend(this.#scale, this.#colours, this.#scale.note?.([...this.#strains.values()]) ?? "");
+    const focused = this.#cells.get(this.#focused);
+    if (focused) this.#name(focused);
   }
 
   // The window in focus is a button over its cell: it is read aloud, pressed, and outlined like any other.
@@ -330,8 +333,14 @@ export class HeatMap {
 
   #name(cell) {
     this.#focus.dataset.symbol = cell.symbol;
-    this.#focus.setAttribute("aria-label", describe(cell, this.#cells.decimals));
+    this.#focus.setAttribute("aria-label", this.#wordsOn(cell));
     this.#focus.setAttribute("aria-pressed", cell.symbol === this.#chosen);
+  }
+
+  #wordsOn(cell) {
+    const row = this.#grid.rows[cell.row];
+    const said = row && this.#scale.say?.(row);
+    return `${describe(cell, this.#cells.decimals)}${said ? `, ${this.#scale.name.toLowerCase()} ${said}` : ""}`;
   }
 
   #placeFocus(view) {
@@ -385,7 +394,7 @@ export class HeatMap {
     this.#canvas.style.cursor = cell ? "pointer" : "";
     this.#tip.hidden = !cell;
     if (!cell) return;
-    this.#tip.textContent = describe(cell, this.#cells.decimals);
+    this.#tip.textContent = this.#wordsOn(cell);
     const { offsetWidth, offsetHeight } = this.#tip;
     this.#tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - offsetWidth - 8))}px`;
     this.#tip.style.top = `${Math.min(event.clientY + 18, innerHeight - offsetHeight - 8)}px`;
