@@ -35,7 +35,7 @@ from exchange.venue.batches import Batch
 from exchange.venue.calendar import next_due
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CONTINUATIONS_MAX
-from exchange.venue.stamping import stamp_order_ids
+from exchange.venue.stamping import stamp_ids
 
 BATCH_RECORDS_MAX = 4_096
 BLOCK_RECORDS_MAX = 2_048
@@ -270,7 +270,7 @@ class Sequencer:
         first_sequence = self._journal.last_sequence + 1
         heads = [*self._downtime(time_ns), commands.tick(time_ns)]
         records = commands.concatenate(*heads, *(request.group for request in batch))
-        stamp_order_ids(Batch(records), first_sequence)
+        stamp_order_ids(records, first_sequence)
         began_ns = perf_counter_ns()
         self._journal.append(first_sequence, time_ns, records.tobytes())
         durable_ns = perf_counter_ns()
@@ -318,6 +318,11 @@ class Sequencer:
             self._requests.clear()
             self._looks.clear()
         self._fail(error, waiting)
+
+
+def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:
+    """Give every new order that has no id its sequence as id, and so every leg of a basket."""
+    stamp_ids(Batch(records), first_sequence)
 
 
 assert 1 + CONTINUATIONS_MAX <= BLOCK_RECORDS_MAX, "a single command is too long for a request"

@@ -6,7 +6,7 @@ from exchange.venue.batches import Batch
 from exchange.venue.calendar import next_due
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Tier
-from exchange.venue.stamping import stamp_order_ids
+from exchange.venue.stamping import stamp_ids
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 from exchange.view.columns.compile import mark_compiled as mark_view_compiled
@@ -43,7 +43,7 @@ def warm_up() -> None:
         commands.place(1, 1, Side.BUY, 100, 1, order_id=1),
     )
     view = MarketView()
-    stamp_order_ids(Batch(script), 1)
+    stamp_ids(Batch(script), 1)
     events = venue.apply(script, 1)
     view.apply(Published(1, 2, script, events, venue.figures_after(events)))
     assert MarketView.load(view.dump()) == view, "a view does not come back from its dump"

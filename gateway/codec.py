@@ -20,6 +20,7 @@ from exchange.view.fees import taker_fee_nano
 from exchange.view.records import TRADES_KEPT
 from gateway.errors import ApiError, DoorError
 from gateway.fields import time_text
+from gateway.order_faults import name_fault
 from gateway.requests import CancelTerms, OrderTerms, ReplaceTerms, Target
 from gateway.rows import SIDE_NAMES, Row, reason_name
 from matching.schema import ChangeFlag, OrderFlag, SelfTrade, Side, TimeInForce
@@ -196,7 +197,11 @@ def told(reply: Reply) -> Row:
 
 def place_answer(view: MarketView, request: OrderTerms, reply: Reply) -> Row:
     """What became of a new order. Raises ApiError when it was refused."""
-    outcome = outcome_of(reply)
+    try:
+        outcome = outcome_of(reply)
+    except ApiError as refused:
+        name_fault(view, request, refused)
+        raise
     fills = _fills(view, outcome, reply)
     quantity_lots = _quantity_lots(request, outcome, fills)
     filled_lots = quantity_lots - _unfilled_lots(outcome) if fills is None else sum_lots(fills)

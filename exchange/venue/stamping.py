@@ -9,7 +9,7 @@ PLACE, LEG = int(Command.PLACE), int(Command.LEG)
 
 
 @kernel
-def stamp_order_ids(batch, first_sequence):
+def stamp_ids(batch, first_sequence):
     """Give every new order that has no id its sequence as id, and so every leg of a basket."""
     for at in range(len(batch.orders)):
         order = batch.orders[at]

@@ -1,34 +1,65 @@
 // Which window stands where: a row for each region and tier, a column for each start, of one length.
+//
+// A large market is laid out in slices. Until that is done windows stand where they stood: `settle` moves all of them.
 
 import { day, hourMinute, regionName } from "./format.js";
+import { inSlices } from "./slices.js";
 
 const TIERS = ["ef", "af", "be"];
 const DAY_S = 86_400;
 
-export class HeatGrid {
-  rows = []; // of { region, tier, cells, isFirst }, where `cells` has a place for each column
-  columns = []; // of { start, text, dayText, gate, isFirstOfDay }
+/** Count windows by their length, in seconds, the shortest first; null when `isWanted()` says no in between. */
+export async function countLengths(cells, isWanted) {
+  const counts = new Map();
+  const count = ({ duration }) => counts.set(duration, (counts.get(duration) ?? 0) + 1);
+  if (!(await inSlices(cells, count, isWanted))) return null;
+  return new Map([...counts].sort(([one], [other]) => one - other));
+}
 
-  /** Lay out the windows of a length whose region's name contains a text. */
-  constructor(cells, length, filter) {
-    const wanted = [];
-    for (const cell of cells) if (cell.duration === length && isNamed(cell.region, filter)) wanted.push(cell);
-    const starts = [...new Set(wanted.map((cell) => cell.start.getTime()))].sort((one, other) => one - other);
-    const columnOf = new Map(starts.map((start, index) => [start, index]));
-    this.columns = starts.map((start, index) => columnAt(start, starts[index - 1], length));
-    const byRow = new Map();
-    for (const cell of wanted) {
-      let row = byRow.get(cell.line);
-      if (!row) byRow.set(cell.line, (row = rowOf(cell, starts.length)));
-      cell.column = columnOf.get(cell.start.getTime());
-      row.cells[cell.column] = cell;
-      const column = this.columns[cell.column];
-      if (cell.gate < column.gate) column.gate = cell.gate;
-    }
-    this.rows = [...byRow.values()].sort(byPlace);
-    this.rows.forEach((row, index) => {
-      row.isFirst = row.region !== this.rows[index - 1]?.region;
-      for (const cell of row.cells) if (cell) cell.row = index;
+/** Lay out the windows of a length whose region's name contains a text; null when `isWanted()` says no in between. */
+export async function layOut(cells, { length, filter }, isWanted) {
+  const wanted = [];
+  const named = new Map();
+  const starts = new Set();
+  const choose = (cell) => {
+    if (cell.duration !== length) return;
+    if (!named.has(cell.line)) named.set(cell.line, isNamed(cell.region, filter));
+    if (!named.get(cell.line)) return;
+    wanted.push(cell);
+    starts.add(cell.start.getTime());
+  };
+  if (!(await inSlices(cells, choose, isWanted))) return null;
+  const columns = [...starts].sort((one, other) => one - other).map((start, at, all) => columnAt(start, all[at - 1], length));
+  const columnOf = new Map(columns.map(({ start }, at) => [start, at]));
+  const byLine = new Map();
+  const place = (cell) => {
+    let row = byLine.get(cell.line);
+    if (!row) byLine.set(cell.line, (row = rowOf(cell, columns.length)));
+    const at = columnOf.get(cell.start.getTime());
+    row.cells[at] = cell;
+    if (cell.gate < columns[at].gate) columns[at].gate = cell.gate;
+  };
+  if (!(await inSlices(wanted, place, isWanted))) return null;
+  return new HeatGrid([...byLine.values()].sort(byPlace), columns);
+}
+
+export class HeatGrid {
+  rows; // of { region, tier, cells, isFirst }, where `cells` has a place for each column
+  columns; // of { start, text, dayText, gate, isFirstOfDay }
+
+  constructor(rows, columns) {
+    this.rows = rows;
+    this.columns = columns;
+    rows.forEach((row, at) => (row.isFirst = row.region !== rows[at - 1]?.region));
+  }
+
+  /** From now on windows stand here. */
+  settle() {
+    this.rows.forEach(({ cells }, row) => {
+      cells.forEach((cell, column) => {
+        cell.row = row;
+        cell.column = column;
+      });
     });
   }
 
@@ -54,20 +85,13 @@ export class HeatGrid {
   }
 }
 
-/** The lengths of windows there are, in seconds, the shortest first. */
-export function lengthsOf(cells) {
-  const lengths = new Set();
-  for (const cell of cells) lengths.add(cell.duration);
-  return [...lengths].sort((one, other) => one - other);
-}
-
 function isNamed(region, filter) {
   return !filter || region.includes(filter) || regionName(region).includes(filter);
 }
 
 // `isStale`: what is worked out over the whole row is to be worked out anew.
 function rowOf({ region, tier }, columns) {
-  return { region, tier, cells: new Array(columns).fill(undefined), isFirst: false, isStale: true, median: null };
+  return { region, tier, cells: new Array(columns), isFirst: false, isStale: true, median: null };
 }
 
 function columnAt(start, before, length) {

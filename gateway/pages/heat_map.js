@@ -3,7 +3,8 @@
 import { describe } from "./cells.js";
 import { element } from "./dom.js";
 import { lengthName } from "./format.js";
-import { HeatGrid, lengthsOf } from "./heat_grid.js";
+import { countLengths, HeatGrid, layOut } from "./heat_grid.js";
+import { showLegend } from "./heat_legend.js";
 import { HEAD_HEIGHT, HeatPainter } from "./heat_paint.js";
 import { SCALES, channelsOf, coloursOf, shadesOf } from "./heat_scale.js";
 import { shell } from "./shell.js";
@@ -34,7 +35,7 @@ export class HeatMap {
   #focus = element("button", { type: "button", class: "heat-focus", hidden: "" });
   #tip = element("p", { class: "heat-tip", hidden: "", "aria-hidden": "true" });
   #painter = new HeatPainter(this.#canvas);
-  #grid = new HeatGrid([], 0, "");
+  #grid = new HeatGrid([], []);
   #generation = -1;
   #length = 0;
   #filter = "";
@@ -50,6 +51,8 @@ export class HeatMap {
   #strains = new Map();
   #isDue = false;
   #isLoaded = false;
+  #isLaid = false;
+  #turn = 0; // of laying out
   #second = 0;
 
   /** Draws `cells` into `place`; `onSelect(symbol)` hears which window was opened. */
@@ -74,25 +77,30 @@ export class HeatMap {
     this.#dress();
   }
 
-  /** The market is there, or what there is to it has changed; of cells, those alone, or all for null. */
-  update(changed) {
+  /**
+   * The market is there, or what there is to it has changed; of cells, those alone, or all for null. Resolves to whether
+   * there is something to choose from.
+   */
+  async update(changed) {
     this.#isLoaded = true;
     if (changed === null || this.#generation !== this.#cells.generation) {
-      this.#lay();
+      await this.#lay();
     } else {
       for (const cell of changed) {
         const place = this.#grid.placeOf(cell);
         if (place) this.#grid.rows[place.row].isStale = true;
         if (cell.symbol === this.#focused) this.#name(cell);
       }
+      this.#draw();
     }
-    this.#draw();
+    return this.#isLaid;
   }
 
   /** How strained regions are, in parts of a million. */
   updateStrains(regions) {
     for (const { region, strain_ppm: strain } of regions) this.#strains.set(region, strain);
     for (const row of this.#grid.rows) row.strain = this.#strains.get(row.region);
+    this.#explain();
     this.#draw();
   }
 
@@ -100,15 +108,14 @@ export class HeatMap {
   showRegions(text) {
     this.#filter = text.trim().toLowerCase();
     this.#lay();
-    this.#draw();
   }
 
   /** Mark a window as the chosen one and bring it into view; its length is shown with it. */
-  select(symbol) {
+  async select(symbol) {
     this.#chosen = symbol;
     const cell = this.#cells.get(symbol);
-    if (cell && cell.duration !== this.#length) this.#showLength(cell.duration);
-    if (cell) this.#moveFocus(cell);
+    if (cell && cell.duration !== this.#length) await this.#showLength(cell.duration);
+    if (cell && this.#chosen === symbol) this.#moveFocus(cell);
     this.#draw();
   }
 
@@ -142,30 +149,34 @@ export class HeatMap {
 
   // What stands where
 
-  #lay() {
-    const lengths = lengthsOf(this.#cells.all());
-    if (!lengths.includes(this.#length)) this.#length = this.#usualLength(lengths);
+  // In slices; whoever asks for something else meanwhile has it laid out in place of this.
+  async #lay() {
+    const turn = ++this.#turn;
+    const isWanted = () => turn === this.#turn;
     this.#generation = this.#cells.generation;
-    this.#grid = new HeatGrid(this.#cells.all(), this.#length, this.#filter);
-    for (const row of this.#grid.rows) row.strain = this.#strains.get(row.region);
+    const lengths = await countLengths(this.#cells.all(), isWanted);
+    if (!lengths) return;
+    if (!lengths.has(this.#length)) this.#length = mostUsual(lengths);
+    const grid = await layOut(this.#cells.all(), { length: this.#length, filter: this.#filter }, isWanted);
+    if (grid) this.#settle(grid, [...lengths.keys()]);
+  }
+
+  #settle(grid, lengths) {
+    this.#grid = grid;
+    this.#isLaid = true;
+    grid.settle();
+    for (const row of grid.rows) row.strain = this.#strains.get(row.region);
     this.#showLengths(lengths);
     this.#place.setAttribute("aria-busy", "false");
-    if (!this.#grid.rows.length) {
+    if (!grid.rows.length) {
       const text = this.#filter ? "No region of that name has an open window." : "No window is open for trading now.";
       this.#place.replaceChildren(element("p", { class: "empty" }, text));
     } else if (this.#room.parentNode !== this.#place) {
       this.#place.replaceChildren(this.#room);
     }
-    const focused = this.#cells.get(this.#focused);
-    if (!this.#grid.placeOf(focused)) this.#focused = "";
-    if (!this.#focused && this.#grid.rows.length) this.#moveFocus(this.#first(), false);
-  }
-
-  // Of the lengths there are the one that most windows have.
-  #usualLength(lengths) {
-    const counts = new Map(lengths.map((length) => [length, 0]));
-    for (const { duration } of this.#cells.all()) counts.set(duration, counts.get(duration) + 1);
-    return lengths.reduce((best, length) => (counts.get(length) > counts.get(best) ? length : best), lengths[0]);
+    if (!grid.placeOf(this.#cells.get(this.#focused))) this.#focused = "";
+    if (!this.#focused && grid.rows.length) this.#moveFocus(this.#first(), false);
+    this.#draw();
   }
 
   #first() {
@@ -174,8 +185,7 @@ export class HeatMap {
 
   #showLength(seconds) {
     this.#length = seconds;
-    this.#lay();
-    this.#draw();
+    return this.#lay();
   }
 
   #showLengths(lengths) {
@@ -301,13 +311,14 @@ export class HeatMap {
     this.#empty = channelsOf(this.#theme.panel);
     this.#shades = shadesOf(this.#colours, this.#empty);
     [...$("scales").children].forEach((each) => each.setAttribute("aria-pressed", each.textContent === this.#scale.name));
-    $("legend-colours").style.background = `linear-gradient(to right, ${this.#colours.map((each) => `rgb(${each.slice(0, 3).join(" ")})`).join(", ")})`;
-    const [least, middle, most] = this.#scale.legend;
-    $("legend-least").textContent = least;
-    $("legend-middle").textContent = middle;
-    $("legend-most").textContent = most;
-    $("legend").setAttribute("aria-label", `${this.#scale.hint}: from ${least} to ${most}`);
+    this.#explain();
     this.#draw();
+  }
+
+  #explain() {
+    showLegend(this.#scale, this.#colours, this.#scale.note?.([...this.#strains.values()]) ?? "");
+    const focused = this.#cells.get(this.#focused);
+    if (focused) this.#name(focused);
   }
 
   // The window in focus is a button over its cell: it is read aloud, pressed, and outlined like any other.
@@ -322,8 +333,14 @@ export class HeatMap {
 
   #name(cell) {
     this.#focus.dataset.symbol = cell.symbol;
-    this.#focus.setAttribute("aria-label", describe(cell, this.#cells.decimals));
+    this.#focus.setAttribute("aria-label", this.#wordsOn(cell));
     this.#focus.setAttribute("aria-pressed", cell.symbol === this.#chosen);
+  }
+
+  #wordsOn(cell) {
+    const row = this.#grid.rows[cell.row];
+    const said = row && this.#scale.say?.(row);
+    return `${describe(cell, this.#cells.decimals)}${said ? `, ${this.#scale.name.toLowerCase()} ${said}` : ""}`;
   }
 
   #placeFocus(view) {
@@ -377,9 +394,15 @@ export class HeatMap {
     this.#canvas.style.cursor = cell ? "pointer" : "";
     this.#tip.hidden = !cell;
     if (!cell) return;
-    this.#tip.textContent = describe(cell, this.#cells.decimals);
+    this.#tip.textContent = this.#wordsOn(cell);
     const { offsetWidth, offsetHeight } = this.#tip;
     this.#tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - offsetWidth - 8))}px`;
     this.#tip.style.top = `${Math.min(event.clientY + 18, innerHeight - offsetHeight - 8)}px`;
   }
+}
+
+// Of the lengths there are the one that most windows have.
+function mostUsual(counts) {
+  const lengths = [...counts.keys()];
+  return lengths.reduce((best, length) => (counts.get(length) > counts.get(best) ? length : best), lengths[0]);
 }

@@ -128,8 +128,10 @@ export class HeatPainter {
     if (cell.traded) this.#text(shortCount(cell.traded), x + width - 7, middle + 8, theme.soft, theme.small, "right");
   }
 
-  #short({ theme, decimals }, cell, x, y, width, height) {
-    const text = cell.state === "open" ? priceOfTicks(cell.mid, decimals) : cell.state.slice(0, 6);
+  // One price, or what the colour says where it is not about prices.
+  #short({ grid, scale, theme, decimals }, cell, x, y, width, height) {
+    const said = scale.say?.(grid.rows[cell.row]) || priceOfTicks(cell.mid, decimals);
+    const text = cell.state === "open" ? said : cell.state.slice(0, 6);
     this.#text(text, x + width / 2, y + height / 2 + 0.5, theme.text, theme.small, "center", width);
   }
 

@@ -28,8 +28,10 @@ export const SCALES = {
   },
   strain: {
     name: "Strain",
-    legend: ["at ease", "", "whole mark"],
-    hint: "How far the region's congestion raises what a position must have behind it",
+    legend: ["usual margin", "", "whole worth"],
+    hint: "How congested the region is: its strain raises the margin of all its windows, from the usual one to the whole worth",
+    note: (strains) => (strains.some(Boolean) ? "" : "none strained"),
+    say: (row) => (row.strain === undefined ? "" : percentOf(row.strain)),
     at: (_, row) => (row.strain === undefined ? null : clamp(row.strain / PPM)),
     colours: ({ middle, strain }, neutral) => [...ramp(STEPS, neutral, middle), ...ramp(STEPS, middle, strain).slice(1)],
   },
@@ -73,6 +75,10 @@ export function medianOf(row) {
   for (const cell of row.cells) if (cell && cell.mid !== null) mids.push(cell.mid);
   mids.sort((one, other) => one - other);
   return mids.length ? mids[mids.length >> 1] : null;
+}
+
+function percentOf(ppm) {
+  return `${Math.round((100 * ppm) / PPM)} %`;
 }
 
 function clamp(value) {

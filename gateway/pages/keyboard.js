@@ -22,7 +22,7 @@ function showHelp() {
 // Letters are typed into a search, and pick from a list; the ticket's fields take numbers, so there they are keys.
 function isMeant({ target, key }) {
   const field = target.closest?.("input, select, textarea, [contenteditable]");
-  if (key === "Enter") return !field && !target.closest("button, a, [role='grid'], canvas, [tabindex]");
+  if (key === "Enter") return !field && !target.closest("button, a, summary, [role='grid'], canvas, [tabindex]");
   if (!field) return true;
   return Boolean(field.closest("#ticket")) && field.tagName === "INPUT";
 }

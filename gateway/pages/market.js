@@ -61,14 +61,14 @@ function start() {
 
 // What the map shows
 
-function onCells(message) {
+async function onCells(message) {
   if (message.error) return shell.complain(message.error.message);
   showBeat(message);
   const changed = cells.take(message);
   if (changed === undefined) return;
-  map.update(changed);
+  const isLaid = await map.update(changed);
   if (changed === null) $("hint").textContent = "Choose a window to see its book and its trades.";
-  chooseAtFirst();
+  if (isLaid) chooseAtFirst();
 }
 
 function onStrain(message) {

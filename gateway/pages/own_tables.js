@@ -1,7 +1,8 @@
 // Own orders, fills and positions as tables, one at a time, and the margin above them.
 
 import { element } from "./dom.js";
-import { clock, count, day, localTime, NOTHING, price, symbolName } from "./format.js";
+import { expiryOf } from "./expiries.js";
+import { clock, count, day, hourMinute, localTime, NOTHING, price, symbolName } from "./format.js";
 import { averageTicks, nanoOf, priceOf, secondsOfSymbol, signedUsd, ticksOf, usd } from "./units.js";
 
 const ROWS_MAX = 200;
@@ -140,7 +141,7 @@ export class OwnTables {
       element("td", {}, change),
       element("td", {}, count(order.remaining_quantity)),
       element("td", {}, count(order.filled_quantity)),
-      element("td", { class: "terms" }, termsOf(order)),
+      termsCell(order),
       timeCell(order.created),
       element("td", {}, cross),
     );
@@ -254,12 +255,31 @@ function timeCell(time) {
   return element("td", { class: "time", title: `${day(at)} ${clock(at)} UTC, ${localTime(at)}` }, clock(at));
 }
 
+function termsCell(order) {
+  const terms = termsOf(order);
+  const title = terms.map(([short, long]) => long ?? short).join(", ");
+  return element("td", { class: "terms", title }, terms.map(([short]) => short).join(" · "));
+}
+
+// What an order says beside side, price and quantity: short, and in full where short is not plain.
 function termsOf(order) {
-  const names = [order.time_in_force.toUpperCase()];
-  if (order.post_only) names.push("post only");
-  if (order.reduce_only) names.push("reduce only");
-  if (order.forced) names.push("forced");
-  return names.join(", ");
+  const { post_only: postOnly, display_quantity: display, minimum_quantity: minimum } = order;
+  return [
+    lifetimeOf(order),
+    ...(postOnly ? [[postOnly === "slide" ? "post only, slides" : "post only"]] : []),
+    ...(display ? [[`iceberg ${count(display)}`, `iceberg: shows ${count(display)} Mbps at a time`]] : []),
+    ...(minimum ? [[`min ${count(minimum)}`, `at least ${count(minimum)} Mbps were to trade at once`]] : []),
+    ...(order.reduce_only ? [["reduce only"]] : []),
+    ...(order.forced ? [["forced"]] : []),
+  ];
+}
+
+function lifetimeOf(order) {
+  const lifetime = order.time_in_force;
+  const expiry = lifetime === "gtd" ? expiryOf(order) : undefined;
+  if (expiry === undefined) return lifetime === "gtd" ? ["GTD", "until a time"] : [lifetime.toUpperCase()];
+  const at = new Date(expiry);
+  return [`until ${hourMinute(at)}`, `until ${day(at)} ${clock(at)} UTC, ${localTime(at)}`];
 }
 
 function nameOf(order, decimals) {

@@ -1,18 +1,20 @@
 // What an order would come to before it is sent: its worth, what it would trade at once, fees, and margin as what-if has it.
 
 import { element } from "./dom.js";
+import { expectationOf, questionOf } from "./expectation.js";
 import { count, NOTHING, price } from "./format.js";
 import { Refusal, session } from "./session.js";
+import { instantText } from "./ticket_terms.js";
 import { averageTicks, feeNano, nanoOf, notionalNano, priceOf, usd } from "./units.js";
 
 const WAIT_MS = 250;
 const RENEW_MS = 1_000;
-const RESTS = new Set(["gtc", "post_only"]);
 
 export class Preview {
   #place;
   #book;
   #order = null;
+  #expected = null;
   #instrument = null;
   #decimals = 0;
   #question = "";
@@ -25,12 +27,17 @@ export class Preview {
     this.#book = book;
   }
 
-  /** Show what an order of the ticket comes to, or nothing; what it would require is asked for the signed-in account. */
-  show(order, instrument, { isSignedIn, decimals }) {
+  /**
+   * Show what an order of the ticket comes to, or nothing. `position` is what the signed-in account has in the window,
+   * null without one; for the account it is asked what the order would require.
+   */
+  show(order, instrument, { position, decimals }) {
     this.#order = order;
+    this.#expected = order && expectationOf(order, this.#book, instrument, position);
     this.#instrument = instrument;
     this.#decimals = decimals;
-    const question = order && isSignedIn ? JSON.stringify(order) : "";
+    const isAsked = order && position !== null && !this.#expected.refusal && !this.#expected.end;
+    const question = isAsked ? JSON.stringify(questionOf(order, this.#expected)) : "";
     if (question !== this.#question) {
       this.#question = question;
       this.#answer = null;
@@ -48,7 +55,7 @@ export class Preview {
 
   async #ask() {
     const mine = this.#turn;
-    const answer = await ask(this.#order);
+    const answer = await ask(JSON.parse(this.#question));
     if (mine !== this.#turn) return;
     this.#timer = 0;
     this.#answer = answer;
@@ -63,22 +70,25 @@ export class Preview {
   }
 
   #rows(order, instrument, decimals) {
-    const { side, ticks, lots, type } = order;
+    const { lots, ticks, matches, atOnce, rests } = this.#expected;
     const seconds = secondsOf(instrument);
-    const matches = type === "post_only" ? [] : this.#book.matches(side, ticks, lots);
-    const atOnce = matches.reduce((sum, match) => sum + match.lots, 0);
-    const rests = RESTS.has(type) ? lots - atOnce : 0;
     const taken = total(matches, (match) => feeNano(match.ticks, match.lots, seconds, instrument.taker_fee_ppm));
     const made = feeNano(ticks, rests, seconds, instrument.maker_fee_ppm);
+    const until = order.expires === null ? "" : instantText(order.expires);
     return [
+      ...(lots < order.lots ? [row("Reduces by", `${count(lots)} Mbps, no more than is held`)] : []),
       row("Value", `${usd(notionalNano(ticks, lots, seconds))} USD`),
       ...(atOnce || !rests ? [row("Trades at once", matchesText(matches, atOnce, seconds, decimals))] : []),
-      ...(rests ? [row("Rests", `${count(rests)} Mbps at ${price(priceOf(ticks), decimals)}`)] : []),
+      ...(rests ? [row("Rests", restText(rests, order.displayLots, price(priceOf(ticks), decimals)))] : []),
+      ...(rests && until ? [row("Until", until)] : []),
       row("Fee", feeText(taken, made, atOnce, rests)),
     ];
   }
 
   #marginRows() {
+    const { refusal, end } = this.#expected;
+    if (refusal) return [checkRow(`would be refused: ${refusal}`, "refused")];
+    if (end) return [checkRow(`would come to nothing: ${end}`, "refused")];
     if (!this.#question) return [];
     const { before, after, verdict = "asking what it would require", isPassing } = this.#answer ?? {};
     const change = (name) => (before ? `${usd(nanoOf(before[name]))} → ${usd(nanoOf(after[name]))} USD` : NOTHING);
@@ -86,7 +96,7 @@ export class Preview {
     return [
       row("Requirement", change("margin")),
       row("Free", change("free")),
-      row("Check", verdict, { class: "verdict", "data-verdict": state }),
+      checkRow(verdict, state),
     ];
   }
 }
@@ -96,8 +106,7 @@ export function secondsOf({ start, end }) {
   return Math.round((Date.parse(end) - Date.parse(start)) / 1_000);
 }
 
-async function ask({ symbol, side, ticks, lots }) {
-  const order = { symbol, side, price: priceOf(ticks), quantity: String(lots) };
+async function ask(order) {
   try {
     const { before, after, orders } = await session.send("POST", "/v1/margin/what-if", { orders: [order] });
     const [{ accepted, reason }] = orders;
@@ -107,6 +116,11 @@ async function ask({ symbol, side, ticks, lots }) {
     const why = error instanceof Refusal ? error.message : "the exchange does not answer";
     return { verdict: `no preview: ${why}`, isPassing: false };
   }
+}
+
+function restText(lots, displayLots, at) {
+  const shown = displayLots && displayLots < lots ? `, ${count(displayLots)} shown at a time` : "";
+  return `${count(lots)} Mbps at ${at}${shown}`;
 }
 
 function matchesText(matches, lots, seconds, decimals) {
@@ -126,6 +140,10 @@ function feeText(taken, made, atOnce, rests) {
 
 function total(rows, amountOf) {
   return rows.reduce((sum, each) => sum + amountOf(each), 0n);
+}
+
+function checkRow(verdict, state) {
+  return row("Check", verdict, { class: "verdict", "data-verdict": state });
 }
 
 function row(name, text, attributes = {}) {

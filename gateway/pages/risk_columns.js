@@ -3,6 +3,7 @@
 const MICRO = 1_000_000;
 const TWO_PLACES = { number_format: { minimumFractionDigits: 2, maximumFractionDigits: 2 } };
 const ONE_PLACE = { number_format: { minimumFractionDigits: 1, maximumFractionDigits: 1 } };
+const SHORT = { number_format: { notation: "compact", maximumFractionDigits: 1 } }; // millions of a per cent are sound
 const WHOLE = { number_format: { maximumFractionDigits: 0, useGrouping: "always" } };
 const NOWHERE = "none";
 export const NOT_SHOCKED = "";
@@ -13,11 +14,11 @@ const COLUMNS = {
   Account: { type: "string" },
   State: { type: "string" },
   "Equity USD": { type: "float", format: TWO_PLACES },
-  "Requirement USD": { type: "float", format: TWO_PLACES },
+  "Required USD": { type: "float", format: TWO_PLACES },
   "Maintenance USD": { type: "float", format: TWO_PLACES },
-  "Above maintenance USD": { type: "float", format: TWO_PLACES },
-  "Distance %": { type: "float", format: ONE_PLACE },
-  "Utilisation %": { type: "float", format: ONE_PLACE },
+  "Excess USD": { type: "float", format: TWO_PLACES },
+  "Distance %": { type: "float", format: SHORT },
+  "Used %": { type: "float", format: ONE_PLACE },
   "Cash USD": { type: "float", format: TWO_PLACES },
   "Added USD": { type: "float", format: TWO_PLACES },
   Orders: { type: "integer", format: WHOLE },
@@ -29,7 +30,7 @@ const COLUMNS = {
   Blocked: { type: "string" },
   "After shock": { type: "string" },
   "Equity after USD": { type: "float", format: TWO_PLACES },
-  "Above maintenance after USD": { type: "float", format: TWO_PLACES },
+  "Excess after USD": { type: "float", format: TWO_PLACES },
 };
 
 export const SCHEMA = Object.fromEntries(Object.entries(COLUMNS).map(([name, { type }]) => [name, type]));
@@ -37,7 +38,7 @@ export const FORMATS = Object.fromEntries(
   Object.entries(COLUMNS).flatMap(([name, { format }]) => (format ? [[name, format]] : [])),
 );
 /** What a threshold can be set on. */
-export const MEASURES = ["Distance %", "Utilisation %", "Equity USD", "Above maintenance USD", "Orders"];
+export const MEASURES = ["Distance %", "Used %", "Equity USD", "Excess USD", "Orders"];
 const STATE_TEXT = { sound: "sound", margin_call: "called", liquidation: "in liquidation", bankrupt: "bankrupt" };
 
 export function stateText(standing) {
@@ -57,11 +58,11 @@ export function ofFigures(told) {
     id: told.account_id,
     State: told.state.map(stateText),
     "Equity USD": money("equity_micro"),
-    "Requirement USD": money("margin_micro"),
+    "Required USD": money("margin_micro"),
     "Maintenance USD": money("maintenance_micro"),
-    "Above maintenance USD": above,
+    "Excess USD": above,
     "Distance %": told.maintenance_micro.map((needed, at) => (needed ? (above[at] * MICRO * 100) / needed : null)),
-    "Utilisation %": told.equity_micro.map((equity, at) => (equity > 0 ? (told.margin_micro[at] * 100) / equity : null)),
+    "Used %": told.equity_micro.map((equity, at) => (equity > 0 ? (told.margin_micro[at] * 100) / equity : null)),
     "Cash USD": money("cash_micro"),
     "Added USD": money("add_on_micro"),
     Kind: told.kind.map((kind) => kind.replace("_", " ")),
@@ -86,7 +87,7 @@ export function ofShock(accounts) {
     id: accounts.map((each) => each.account_id),
     "After shock": accounts.map((each) => stateText(each.standing_after)),
     "Equity after USD": accounts.map((each) => Number(each.equity_after)),
-    "Above maintenance after USD": accounts.map((each) => Number(each.distance_after)),
+    "Excess after USD": accounts.map((each) => Number(each.distance_after)),
   };
 }
 
@@ -97,6 +98,6 @@ export function withoutShock(ids) {
     id: ids,
     "After shock": ids.map(() => NOT_SHOCKED),
     "Equity after USD": nothing,
-    "Above maintenance after USD": nothing,
+    "Excess after USD": nothing,
   };
 }

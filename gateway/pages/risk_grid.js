@@ -3,33 +3,41 @@
 import { ready, worker } from "/libraries/perspective.js";
 import { FORMATS, SCHEMA, ofFigures, ofNames, ofShock, ofStakes, withoutShock } from "./risk_columns.js";
 
-const MONEY = ["Equity USD", "Requirement USD", "Above maintenance USD"];
-const FIRST = ["Account", "State", ...MONEY, "Distance %", "Utilisation %"];
-const AT_STAKE = ["Orders", "Positions", "Region", "Largest contributor"];
-const AFTER = ["After shock", "Equity after USD", "Above maintenance after USD"];
-const SUMS = { aggregates: { Account: "count", "Distance %": "min", "Utilisation %": "max" } };
+const MONEY = ["Equity USD", "Required USD", "Excess USD"];
+const FIRST = ["Account", "State", ...MONEY, "Distance %", "Used %"];
+const COUNTS = ["Orders", "Positions"];
+const AFTER = ["After shock", "Equity after USD", "Excess after USD"];
+const SUMS = { aggregates: { Account: "count", "Distance %": "min", "Used %": "max" } };
+const MUCH_ROOM_PX = 1_140;
 
-/** Layouts by what they are for. */
+/** Layouts by what they are for. `more` are the columns of a grid that has room for them, behind the others. */
 export const LAYOUTS = {
   "Nearest to liquidation": {
-    columns: [...FIRST, "Maintenance USD", ...AT_STAKE, "Kind", "Blocked"],
+    columns: [...FIRST, ...COUNTS, "Region", "Blocked"],
+    more: ["Maintenance USD", "Largest contributor", "Kind"],
     sort: [["Distance %", "asc"]],
     filter: [["Distance %", "is not null", null]],
   },
   Called: {
-    columns: [...FIRST, "Maintenance USD", "Added USD", ...AT_STAKE],
-    sort: [["Above maintenance USD", "asc"]],
+    columns: [...FIRST, "Maintenance USD", "Added USD", ...COUNTS],
+    more: ["Region", "Largest contributor"],
+    sort: [["Excess USD", "asc"]],
     filter: [["State", "!=", "sound"]],
   },
-  "By region": { columns: ["Account", ...MONEY, "Distance %", "Orders", "Positions"], group_by: ["Region"], ...SUMS },
-  "By kind": { columns: ["Account", ...MONEY, "Distance %", "Orders", "Positions"], group_by: ["Kind"], ...SUMS },
-  "By state": { columns: ["Account", ...MONEY, "Distance %", "Orders", "Positions"], group_by: ["State"], ...SUMS },
+  "By region": { columns: ["Account", ...MONEY, "Distance %", ...COUNTS], group_by: ["Region"], ...SUMS },
+  "By kind": { columns: ["Account", ...MONEY, "Distance %", ...COUNTS], group_by: ["Kind"], ...SUMS },
+  "By state": { columns: ["Account", ...MONEY, "Distance %", ...COUNTS], group_by: ["State"], ...SUMS },
   "After the shock": {
-    columns: ["Account", "State", ...AFTER, "Equity USD", "Requirement USD", ...AT_STAKE],
-    sort: [["Above maintenance after USD", "asc"]],
+    columns: ["Account", "State", ...AFTER, "Equity USD", "Required USD", ...COUNTS],
+    more: ["Region", "Largest contributor"],
+    sort: [["Excess after USD", "asc"]],
     filter: [["After shock", "!=", ""]],
   },
-  "All accounts": { columns: [...FIRST, "Cash USD", ...AT_STAKE, "Kind", "Group", "Blocked"], sort: [["Account", "asc"]] },
+  "All accounts": {
+    columns: [...FIRST, "Cash USD", ...COUNTS, "Kind", "Blocked"],
+    more: ["Region", "Largest contributor", "Group"],
+    sort: [["Account", "asc"]],
+  },
 };
 const THEMES = { light: "Pro Light", dark: "Pro Dark" };
 const TABLE = "accounts";
@@ -70,8 +78,10 @@ export class AccountGrid extends EventTarget {
   }
 
   /** Arrange the grid: a layout, or what `save` gave. */
-  async show(title, layout) {
-    await this.#viewer.restore({ ...PLAIN, settings: false, columns_config: FORMATS, theme: this.#theme, title, ...layout });
+  async show(title, { columns, more = [], ...layout }) {
+    const shown = this.#viewer.clientWidth < MUCH_ROOM_PX ? columns : [...columns, ...more];
+    const arrangement = { ...PLAIN, settings: false, columns_config: FORMATS, theme: this.#theme, title };
+    await this.#viewer.restore({ ...arrangement, columns: shown, ...layout });
   }
 
   /** The arrangement as it is, to be shown again later. */

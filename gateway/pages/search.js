@@ -3,6 +3,7 @@
 import { priceOfTicks } from "./cells.js";
 import { element } from "./dom.js";
 import { day, hourMinute, lengthName, regionName, tierName } from "./format.js";
+import { inSlices } from "./slices.js";
 
 const FOUND_MOST = 30;
 
@@ -13,12 +14,12 @@ export class Search {
   #input = document.getElementById("search-text");
   #list = document.getElementById("search-found");
   #note = document.getElementById("search-note");
-  #inOrder = []; // all windows, the soonest first
   #generation = -1;
   #texts = new Map(); // of regions with their tiers, and of starts: there are few
   #text = "";
   #called = [];
-  #found = []; // the first of them
+  #found = []; // the soonest of them
+  #turn = 0;
   #due = 0;
   #at = 0;
 
@@ -51,32 +52,29 @@ export class Search {
     this.#due = requestAnimationFrame(() => this.#look());
   }
 
-  // What is called by more is among what is called by less.
-  #look() {
+  // What is called by more is among what is called by less. Of a large market it is looked for in slices, until
+  // something else is.
+  async #look() {
+    const turn = ++this.#turn;
     const text = this.#input.value.toLowerCase();
     const words = text.split(/\s+/).filter(Boolean);
-    const among = this.#text && text.startsWith(this.#text) && this.#isCurrent() ? this.#called : this.#all();
-    const called = words.length ? among.filter((cell) => this.#isCalled(cell, words)) : among;
-    [this.#text, this.#called, this.#found] = [text, called, called.slice(0, FOUND_MOST)];
-    const count = called.length;
-    this.#list.replaceChildren(...this.#found.map((cell, index) => this.#row(cell, index)));
-    this.#note.textContent = noteOn(count, this.#cells.size);
+    const isNarrower = this.#text && text.startsWith(this.#text) && this.#generation === this.#cells.generation;
+    const generation = this.#cells.generation;
+    const [called, found] = [[], []];
+    const take = (cell) => {
+      if (!this.#isCalled(cell, words)) return;
+      called.push(cell);
+      keepSoonest(found, cell);
+    };
+    if (!(await inSlices(isNarrower ? this.#called : this.#cells.all(), take, () => turn === this.#turn))) return;
+    [this.#text, this.#called, this.#found, this.#generation] = [text, called, found, generation];
+    this.#list.replaceChildren(...found.map((cell, index) => this.#row(cell, index)));
+    this.#note.textContent = noteOn(called.length, this.#cells.size);
     this.#move(0);
   }
 
-  #isCurrent() {
-    return this.#generation === this.#cells.generation;
-  }
-
-  #all() {
-    if (!this.#isCurrent()) {
-      this.#generation = this.#cells.generation;
-      this.#inOrder = [...this.#cells.all()].sort(bySoonest);
-    }
-    return this.#inOrder;
-  }
-
   #isCalled(cell, words) {
+    if (!words.length) return true;
     cell.text ??= `${cell.symbol.toLowerCase()} ${this.#lineText(cell)} ${this.#startText(cell)}`;
     return words.every((word) => cell.text.includes(word));
   }
@@ -115,9 +113,14 @@ export class Search {
     } else if (event.key === "Enter") {
       event.preventDefault();
       cancelAnimationFrame(this.#due);
-      if (this.#input.value.toLowerCase() !== this.#text) this.#look();
-      this.#choose(this.#found[this.#at]?.symbol);
+      this.#chooseFound();
     }
+  }
+
+  // Whoever presses Enter means what was typed, even if it is still looked for.
+  async #chooseFound() {
+    if (this.#input.value.toLowerCase() !== this.#text) await this.#look();
+    this.#choose(this.#found[this.#at]?.symbol);
   }
 
   #move(to) {
@@ -139,6 +142,15 @@ export class Search {
 /** Whether keys write something where they are pressed. */
 function isWriting(place) {
   return place instanceof Element && place.closest("input, select, textarea, [contenteditable], dialog") !== null;
+}
+
+// The soonest of all that were offered, in order and no more than are shown.
+function keepSoonest(found, cell) {
+  if (found.length === FOUND_MOST && bySoonest(cell, found.at(-1)) >= 0) return;
+  let at = found.length;
+  while (at && bySoonest(cell, found[at - 1]) < 0) at -= 1;
+  found.splice(at, 0, cell);
+  if (found.length > FOUND_MOST) found.pop();
 }
 
 function bySoonest(one, other) {

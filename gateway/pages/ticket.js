@@ -2,20 +2,21 @@
 
 import { isAgreed } from "./confirm.js";
 import { element } from "./dom.js";
+import { noteExpiry } from "./expiries.js";
 import { count, price, symbolName } from "./format.js";
 import { newId, NotThere } from "./order_entry.js";
 import { Preview } from "./preview.js";
 import { session } from "./session.js";
+import { termFields, termsInWords, TicketTerms } from "./ticket_terms.js";
 import { lotsOf, priceOf, ticksOf } from "./units.js";
 
 export const LARGE_SHARE = 0.25; // of all lots in the book: more is asked about once more
 const PER_CENT = 100;
-const FIELDS = { price: "price", quantity: "lots", time_in_force: "type", post_only: "type", side: "side" };
-const TERMS = {
-  gtc: { time_in_force: "gtc" },
-  post_only: { time_in_force: "gtc", post_only: "reject" },
-  ioc: { time_in_force: "ioc" },
-  fok: { time_in_force: "fok" },
+/** Fields of the form by what the exchange calls them when it refuses. */
+const FIELDS = {
+  ...{ price: "price", quantity: "lots", side: "side", time_in_force: "lifetime", type: "lifetime", expires_time: "expires" },
+  ...{ post_only: "post_only", display_quantity: "display", minimum_quantity: "minimum", reduce_only: "reduce_only" },
+  self_trade: "self_trade",
 };
 const DONE = { buy: "Bought", sell: "Sold" };
 const $ = (id) => document.getElementById(id);
@@ -27,6 +28,7 @@ export class Ticket {
   #entry;
   #onWindow;
   #preview;
+  #terms;
   #instrument = null;
   #decimals = 0;
   #isBusy = false;
@@ -39,6 +41,7 @@ export class Ticket {
     this.#entry = entry;
     this.#onWindow = onWindow;
     this.#preview = new Preview($("preview"), book);
+    this.#terms = new TicketTerms(this.#form);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -74,6 +77,7 @@ export class Ticket {
     $("ticket-price-limits").textContent = `${price(low, decimals)} – ${price(high, decimals)} by ${price(step, 0)}`;
     $("ticket-lots-limits").textContent = `up to ${count(most)} by ${count(lotStep)}`;
     this.#form.price.placeholder = price(instrument.mark_price, decimals);
+    this.#terms.show(instrument);
     this.#paint();
   }
 
@@ -112,14 +116,16 @@ export class Ticket {
     const order = this.#read(true);
     if (!order) return;
     const warning = this.#warning(order);
-    if (warning && !(await isAgreed(this.#title(order), warning, "Place the order"))) return;
+    if (warning && !(await isAgreed(this.#question(order), warning, "Place the order"))) return;
+    const clientId = newId();
+    if (order.expires !== null) noteExpiry(clientId, order.expires);
     await this.#send({
       symbol: order.symbol,
       side: order.side,
       price: priceOf(order.ticks),
       quantity: String(order.lots),
-      ...TERMS[order.type],
-      client_id: newId(),
+      ...termFields(order),
+      client_id: clientId,
       alternatives: true,
     });
   }
@@ -195,12 +201,18 @@ export class Ticket {
     const lots = lotsOf(form.lots.value.trim());
     if (isComplaining && ticks === null) this.#mark("price", "a price in USD per Mbps-hour, such as 0.0405");
     if (isComplaining && lots === null) this.#mark("lots", "a whole number of Mbps");
-    if (ticks === null || lots === null) return null;
-    return { symbol: this.#instrument.symbol, side: form.side.value, type: form.type.value, ticks, lots };
+    const terms = this.#terms.read(isComplaining ? (field, text) => this.#mark(field, text) : null);
+    if (ticks === null || lots === null || !terms) return null;
+    return { symbol: this.#instrument.symbol, side: form.side.value, ticks, lots, ...terms };
+  }
+
+  #question(order) {
+    const terms = termsInWords(order);
+    return `${this.#title(order)}${terms ? `, ${terms}` : ""}?`;
   }
 
   #title({ side, lots, ticks }) {
-    return `${side === "buy" ? "Buy" : "Sell"} ${count(lots)} Mbps at ${price(priceOf(ticks), this.#decimals)}?`;
+    return `${side === "buy" ? "Buy" : "Sell"} ${count(lots)} Mbps at ${price(priceOf(ticks), this.#decimals)}`;
   }
 
   #warning({ lots }) {
@@ -214,6 +226,7 @@ export class Ticket {
 
   #edited() {
     this.#clearAnswers();
+    this.#terms.edited();
     this.#paint();
   }
 
@@ -224,8 +237,10 @@ export class Ticket {
     $("ticket-sign-in").hidden = isSignedIn;
     $("ticket-submit").dataset.side = side;
     const order = this.#instrument && this.#read(false);
-    $("ticket-submit").textContent = order ? this.#title(order).slice(0, -1) : side === "buy" ? "Buy" : "Sell";
-    if (this.#instrument) this.#preview.show(order, this.#instrument, { isSignedIn, decimals: this.#decimals });
+    $("ticket-submit").textContent = order ? this.#title(order) : side === "buy" ? "Buy" : "Sell";
+    if (!this.#instrument) return;
+    const position = isSignedIn ? Number(this.#account.positions.get(this.#instrument.symbol)?.quantity ?? 0) : null;
+    this.#preview.show(order, this.#instrument, { position, decimals: this.#decimals });
   }
 
   #setBusy(isBusy) {
@@ -237,6 +252,7 @@ export class Ticket {
   #mark(field, text) {
     const input = this.#form[field];
     $(`ticket-${field}-error`).textContent = text;
+    this.#terms.reveal(field);
     if (input instanceof HTMLElement) {
       input.setAttribute("aria-invalid", "true");
       input.focus({ preventScroll: true });

@@ -76,6 +76,10 @@ async def test_the_colours_can_tell_of_liquidity_and_of_strain(page: Page, marke
     async with asyncio.timeout(PATIENCE_S):
         while (await colour_at(page, box))[1] > before[1] - 20:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+    await expect(focused(page)).to_have_attribute("aria-label", re.compile(r", strain 100 %$"))
+    await expect(page.locator("#legend")).to_have_attribute(
+        "aria-label", re.compile("from usual margin to whole worth$")
+    )
 
 
 async def test_a_click_opens_the_window_under_it(page: Page, market: Market) -> None:

@@ -33,7 +33,7 @@ async def sign_in(page: Page, market: Market, account_id: int = TAKER) -> None:
 async def write_ticket(page: Page, side: str, lots: int | str, price: str, kind: str = "gtc") -> None:
     """Fill in the ticket."""
     await page.get_by_role("radiogroup", name="Side").get_by_text(side, exact=True).click()
-    await page.get_by_label("Type and time in force").select_option(kind)
+    await page.get_by_label("Time in force").select_option(kind)
     await page.get_by_label("Price USD per Mbps-hour").fill(price)
     await page.get_by_role("textbox", name="Quantity").fill(str(lots))
 

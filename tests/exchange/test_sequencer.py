@@ -27,15 +27,14 @@ from exchange.sequencer import (
     Overloaded,
     Request,
     Sequencer,
+    stamp_order_ids,
 )
 from exchange.stages import Stages
 from exchange.store_errors import JournalFailed
-from exchange.venue.batches import Batch
 from exchange.venue.clearing.delivery_schema import DOWNTIME_EVENT
 from exchange.venue.image import Image, digest
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CLOCK_COMMAND, Command, Event
-from exchange.venue.stamping import stamp_order_ids
 from tests.exchange.stores import RULES
 from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
@@ -272,7 +271,7 @@ def test_new_orders_are_named_by_their_sequence() -> None:
         commands.place(ALICE, 1, BUY, 1, 1),
     )
     others = records.copy()
-    stamp_order_ids(Batch(records), 100)
+    stamp_order_ids(records, 100)
     assert records["order_id"][[1, 3, 5]].tolist() == [101, 77, 105]
     others["order_id"][[1, 5]] = [101, 105]
     assert records.tobytes() == others.tobytes(), "nothing else is touched"
@@ -340,7 +339,7 @@ def test_a_block_of_commands_stays_together_and_its_events_are_told_as_one(line:
     blocks = [
         (delivery.published, first, last)
         for delivery in line.deliveries
-        for first, last in zip(delivery.sequences.tolist(), delivery.last_sequences.tolist(), strict=True)
+        for first, last in zip(delivery.sequences, delivery.last_sequences, strict=True)
         if last > first
     ]
     assert [last - first + 1 for _, first, last in blocks if last - first > 100] == [1_800, BLOCK_RECORDS_MAX]

@@ -8,12 +8,11 @@ import numpy as np
 
 from exchange import commands
 from exchange.published import Published
+from exchange.sequencer import stamp_order_ids
 from exchange.service import Reply
 from exchange.venue.balances import find_imbalance
-from exchange.venue.batches import Batch
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
-from exchange.venue.stamping import stamp_order_ids
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 from gateway import codec
@@ -97,7 +96,7 @@ class Market:
         """A batch of time and a block, as the sequencer makes one."""
         first = self.next_sequence
         batch = commands.concatenate(commands.tick(self.time_ns), block)
-        stamp_order_ids(Batch(batch), first)
+        stamp_order_ids(batch, first)
         events = self.venue.apply(batch, first)
         self.next_sequence += len(batch)
         self.view.apply(Published(first, self.time_ns, batch, events, self.venue.figures_after(events)))
