@@ -157,9 +157,9 @@ def test_each_ticket_comes_with_the_sequence_of_its_head(line: Line) -> None:
     line.wait(lambda: len(line.tickets()) == 3)
     first = line.deliveries[0]
     assert first.sequences == [2, 6, 8]
-    heads = first.published.commands[first.sequences.astype(np.int64) - 1]
+    heads = first.published.commands[np.array(first.sequences) - 1]
     assert heads["kind"].tolist() == [Command.OPEN_ACCOUNT, Command.DEPOSIT, Command.HALT_MARKET]
-    assert set(first.sequences.tolist()) <= set(first.published.events["sequence"].tolist())
+    assert set(first.sequences) <= set(first.published.events["sequence"].tolist())
 
 
 def test_the_first_batch_after_a_downtime_tells_it_before_the_time(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_first_batch_after_a_downtime_tells_it_before_the_time(tmp_path: Pat
     )
     assert all(batch_of(delivery)[0] == Command.TICK for delivery in line.deliveries[1:])
     for delivery in line.deliveries:
-        places = delivery.sequences.astype(int) - delivery.published.first_sequence
+        places = np.array(delivery.sequences) - delivery.published.first_sequence
         assert [int(delivery.published.commands["kind"][place]) for place in places] == [Command.DEPOSIT] * len(places)
     line.close()
 
