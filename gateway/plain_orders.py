@@ -20,18 +20,18 @@ from pydantic_core import PydanticCustomError
 from exchange.plain_commands import Terms, plain_place
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Exchange, Reply
-from exchange.units import format_ticks
-from exchange.view.batches import KIND, SEQUENCE, OrderEvent
+from exchange.view.batches import SEQUENCE
 from gateway import codec
 from gateway.errors import ApiError, DoorError
-from gateway.fields import CLIENT_ID, price_of_text, quantity_of_text, time_text
+from gateway.fields import CLIENT_ID, price_of_text, quantity_of_text
 from gateway.json_text import encode
 from gateway.limits.buckets import TokenBucket
 from gateway.limits.weights import PLACE
+from gateway.plain_answers import NO_EVENT, is_rested, rested_text, time_fields
 from gateway.requests import PLAIN_REQUEST_ID_END, PlaceRequest, parse
 from gateway.rows import Row
 from gateway.submission import Pending, Replied, enter, reply_of
-from matching.schema import ORDER_COMMAND, EventKind, TimeInForce
+from matching.schema import ORDER_COMMAND, TimeInForce
 
 log = structlog.get_logger()
 FRAME_BYTES_MAX = 512
@@ -43,12 +43,6 @@ NEEDED = 4
 """Fields that every plain order has: symbol, side, price, quantity."""
 _NEEDED_ON_SOCKET = NEEDED + 2
 """The same with id and op."""
-RESTED = int(EventKind.RESTED)
-_ORDER_ID = OrderEvent._fields.index("order_id")
-_PRICE = OrderEvent._fields.index("price_ticks")
-_LEAVES = OrderEvent._fields.index("leaves_lots")
-NO_EVENT = (0,) * len(OrderEvent._fields)
-"""Behind the last event of a block."""
 
 
 class Turn:
@@ -204,19 +198,20 @@ class PlainOrders:
             return
         for sender, count in counts.items():
             sender.end_plain(count)
-        limits = {sender: _encoded(sender.rate_limit()) for sender in counts}
+        limits = {sender: sender.rate_limit() for sender in counts}
+        ends = {sender: _end_of_answer(limit) for sender, limit in limits.items()}
         messages: dict[Sender, list[bytes]] = {sender: [] for sender in counts}
         rows = [*reply.rows, NO_EVENT]
-        of_turn = {"time": time_text(reply.time_ns), "time_ns": reply.time_ns}
+        times = time_fields(reply.time_ns)
         at = 0
         for sender, name, fields, place in entered:
             sequence = reply.sequence + place
             first = at
             while rows[at][SEQUENCE] == sequence:
                 at += 1
-            if at - first == 1 and rows[first][KIND] == RESTED:
-                result = rested_answer(fields, rows[first], of_turn)
-                message = orjson.dumps({"id": name, "ok": True, "result": result} | limits[sender])
+            if is_rested(rows, first, at):
+                result = rested_text(fields, rows[first], times)
+                message = f'{{"id":{name},"ok":true,"result":{result}{ends[sender]}'.encode()
             else:
                 message = self._answer(sender, name, fields, reply.part(sequence, first, at), limits[sender])
             messages[sender].append(message)
@@ -236,30 +231,9 @@ class PlainOrders:
         return orjson.dumps({"id": name, "ok": True, "result": result} | limit)
 
 
-def rested_answer(fields: dict[str, Any], row: tuple, of_turn: Row) -> Row:
-    """The answer to an order that rests whole, as `codec.place_answer` gives it."""
-    leaves = str(row[_LEAVES])
-    return {
-        "sequence": row[SEQUENCE],
-        **of_turn,
-        "order_id": row[_ORDER_ID],
-        "status": "open",
-        "reason": None,
-        "price": format_ticks(row[_PRICE]),
-        "remaining_quantity": leaves,
-        "average_price": None,
-        "trades": [],
-        "client_id": fields.get("client_id"),
-        "symbol": fields["symbol"],
-        "side": fields["side"],
-        "quantity": leaves,
-        "filled_quantity": "0",
-    }
-
-
-def _encoded(limit: Row) -> Row:
-    """The same fields, each of them encoded once for all answers of a turn."""
-    return {name: orjson.Fragment(encode(value)) for name, value in limit.items()}
+def _end_of_answer(limit: Row) -> str:
+    """What stands behind the result, encoded once for all answers of a turn."""
+    return f",{encode(limit)[1:].decode()}" if limit else "}"
 
 
 def _refuse_all(entered: list[Entered], counts: dict[Sender, int], error: ApiError) -> None:

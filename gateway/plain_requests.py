@@ -21,11 +21,10 @@ from multidict import CIMultiDictProxy
 from exchange.plain_commands import plain_place
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Reply
-from exchange.view.batches import KIND, SEQUENCE
+from exchange.view.batches import SEQUENCE
 from gateway import codec
 from gateway.auth import Credentials
 from gateway.errors import ApiError, DoorError
-from gateway.fields import time_text
 from gateway.gateway import Gateway
 from gateway.handling import HEADERS, TLS_ONLY, UNLESS_SAID, budget_headers, refusal_row
 from gateway.json_text import encode
@@ -33,7 +32,8 @@ from gateway.key_terms import ApiKey, Scope
 from gateway.limits.buckets import TokenBucket
 from gateway.limits.weights import PLACE
 from gateway.order_entry import OWNERS
-from gateway.plain_orders import NEEDED, NO_EVENT, RESTED, plain_terms, read_plain, rested_answer
+from gateway.plain_answers import NO_EVENT, is_rested, rested_text, time_fields
+from gateway.plain_orders import NEEDED, plain_terms, read_plain
 from gateway.requests import PlaceRequest, parse
 from gateway.rows import Row
 from gateway.submission import Pending, Replied, enter, reply_of
@@ -148,18 +148,19 @@ class PlainRequests:
             return
         heads = _Heads()
         rows = [*reply.rows, NO_EVENT]
-        of_turn = {"time": time_text(reply.time_ns), "time_ns": reply.time_ns}
+        times = time_fields(reply.time_ns)
         at = 0
         for asker, bucket, fields, place in entered:
             sequence = reply.sequence + place
             first = at
             while rows[at][SEQUENCE] == sequence:
                 at += 1
-            if at - first == 1 and rows[first][KIND] == RESTED:
-                status, row = HTTPStatus.CREATED, rested_answer(fields, rows[first], of_turn)
+            if is_rested(rows, first, at):
+                status, body = HTTPStatus.CREATED, rested_text(fields, rows[first], times).encode()
             else:
                 status, row = self._answer(fields, reply.part(sequence, first, at))
-            asker.answer(heads.answer(asker, bucket, status, row))
+                body = encode(row)
+            asker.answer(heads.answer(asker, bucket, status, body))
 
     def _answer(self, fields: dict[str, Any], reply: Reply) -> tuple[HTTPStatus, Row]:
         """What the general road would say."""
@@ -182,13 +183,12 @@ class _Heads:
         self._date = formatdate(usegmt=True)
         self._made: dict[tuple[TokenBucket, HTTPStatus, bool], bytes] = {}
 
-    def answer(self, asker: Asker, bucket: TokenBucket, status: HTTPStatus, row: Row) -> bytes:
+    def answer(self, asker: Asker, bucket: TokenBucket, status: HTTPStatus, body: bytes) -> bytes:
         """A whole answer on a connection that is kept."""
         kind = (bucket, status, asker.is_secure)
         head = self._made.get(kind)
         if head is None:
             head = self._made[kind] = self._head(*kind)
-        body = encode(row)
         return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
     def _head(self, bucket: TokenBucket, status: HTTPStatus, is_secure: bool) -> bytes:
@@ -201,6 +201,6 @@ class _Heads:
 
 
 def _refuse_all(entered: list[Entered], error: ApiError) -> None:
-    heads, row = _Heads(), refusal_row(error)
+    heads, body = _Heads(), encode(refusal_row(error))
     for asker, bucket, _, _ in entered:
-        asker.answer(heads.answer(asker, bucket, HTTPStatus(error.status), row))
+        asker.answer(heads.answer(asker, bucket, HTTPStatus(error.status), body))

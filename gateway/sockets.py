@@ -6,7 +6,7 @@ the peer has answered: a socket closed over unread bytes resets, and the peer wo
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from exchange.stages import SAMPLED, Stage, Stages
+from gateway.frames import HEAD_BYTES_MAX, frame
 from gateway.outbox import Outbox, frame_type
 from gateway.settings import GatewaySettings
 
@@ -60,7 +61,7 @@ class Socket:
         self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max, settings.outbox_behind_messages)
         self._stages = stages
         self._transport: asyncio.WriteTransport | None = None
-        self._sent = 0
+        self._written = 0
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
@@ -69,18 +70,24 @@ class Socket:
         return self._outbox.is_long
 
     def offer(self, message: bytes) -> None:
-        """Send a message when the peer reads; a peer that does not keep up is cut off."""
+        """Send a message, now or when the peer reads; a peer that does not keep up is cut off."""
+        self.offer_all((message,))
+
+    def offer_all(self, messages: Sequence[bytes]) -> None:
+        """The same for several messages, which go out together."""
         if self._ending.done():
             return
-        if self._may_write(len(message)):
-            self._write(message)
-        elif not self._outbox.put(message):
-            self.end(SLOW_CONSUMER)
-
-    def offer_all(self, messages: list[bytes]) -> None:
-        """The same for several messages."""
-        for message in messages:
-            self.offer(message)
+        room = self._room()
+        written: list[bytes] = []
+        for at, message in enumerate(messages):
+            room -= len(message) + HEAD_BYTES_MAX
+            if room < 0:
+                self._write(written)
+                if not all(map(self._outbox.put, messages[at:])):
+                    self.end(SLOW_CONSUMER)
+                return
+            written.append(frame(message, frame_type(message)))
+        self._write(written)
 
     def end(self, ending: Ending) -> None:
         """Close the connection soon; the first reason given is the one told."""
@@ -108,39 +115,38 @@ class Socket:
             await self._close(request, self._ending.result() if self._ending.done() else SHUTDOWN)
         return self._response
 
-    def _may_write(self, size: int) -> bool:
-        """Whether a message can go out in this turn of the loop: nothing is before it, and the peer keeps up."""
+    def _room(self) -> int:
+        """How many bytes can go out in this turn of the loop, if nothing is before them and the peer keeps up."""
         if self._transport is None or not self._outbox.is_idle:
-            return False
-        return self._transport.get_write_buffer_size() + size <= UNSENT_BYTES_RESUMED
+            return 0
+        return UNSENT_BYTES_RESUMED - self._transport.get_write_buffer_size()
 
-    def _write(self, message: bytes) -> None:
-        """Send a message without a task: with so little unsent, to send never waits."""
-        self._sent += 1
-        began_ns = perf_counter_ns() if self._sent % SAMPLED == 0 else 0
-        sending = self._response.send_frame(message, frame_type(message))
-        try:
-            sending.send(None)
-        except StopIteration:
-            if began_ns:
-                self._stages.note(Stage.SEND, perf_counter_ns() - began_ns)
-        except ClientConnectionResetError:
-            self.end(PEER_LEFT)
-        else:
-            raise AssertionError("a transport with room made its writer wait")
+    def _write(self, frames: list[bytes]) -> None:
+        """Send without a task: what has room in the transport never waits."""
+        if not frames:
+            return
+        assert self._transport is not None, "there is no room before a connection is open"
+        self._written += 1
+        began_ns = perf_counter_ns() if self._written % SAMPLED == 0 else 0
+        self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        if began_ns:
+            self._stages.note(Stage.SEND, perf_counter_ns() - began_ns)
 
     async def _read(self, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]) -> None:
         frames = 0
-        async for frame in self._response:
+        while True:
+            received = await self._response.receive()
             frames += 1
             if frames % self._frames_per_turn == 0:
                 # Frames that are there already are handed out without waiting: one who sends too many takes turns.
                 await asyncio.sleep(0)
             began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
-            if frame.type is WSMsgType.TEXT:
-                hear(frame.data)
-            elif frame.type is WSMsgType.BINARY:
-                hear_binary(frame.data)
+            if received.type is WSMsgType.TEXT:
+                hear(received.data)
+            elif received.type is WSMsgType.BINARY:
+                hear_binary(received.data)
+            else:
+                return
             if began_ns:
                 self._stages.note(Stage.DECODE, perf_counter_ns() - began_ns)
 
