@@ -33,7 +33,7 @@ class Stage(IntEnum):
 
 
 WHAT = {
-    Stage.DECODE: "a frame from its bytes to the queue; one in 16, without what a turn does for all its plain orders",
+    Stage.DECODE: "a frame from its bytes to the queue: of text the mean of a turn, of records one in 16",
     Stage.QUEUE: "how long the first request of a batch waited for the batch before it",
     Stage.JOURNAL: "making a batch durable",
     Stage.APPLY: "risk and matching: one compiled call, and the figures of the accounts that it touched",

@@ -1,6 +1,6 @@
 """The plain road of orders as JSON: most are a limit, a quantity and perhaps a client id, and nothing else.
 
-    frame ─▶ plain? ─▶ record ─▶ one block for all that came in this turn of the loop ─▶ exchange ─▶ answers
+    frames of a turn of the loop ─▶ plain? ─▶ records ─▶ one block ─▶ exchange ─▶ answers
 
 A frame that says anything else, or anything that is wrong, goes the general road, which names what is wrong. Both roads
 make the same command of the same frame and give the same answer, as tests hold them to; this one takes under a third
@@ -10,6 +10,7 @@ of the time, since nothing here is done for an order that can be done for a turn
 import asyncio
 import time
 from collections.abc import Mapping
+from time import perf_counter_ns
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from exchange.plain_commands import Terms, plain_place
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Exchange, Reply
+from exchange.stages import Stage
 from exchange.view.batches import SEQUENCE
 from gateway import codec
 from gateway.errors import ApiError, DoorError
@@ -48,9 +50,10 @@ _NEEDED_ON_SOCKET = NEEDED + 2
 class Turn:
     """What holds for all orders of one sender in one turn of the loop, so that it is asked for once."""
 
-    __slots__ = ("account_id", "bucket", "count", "room", "session_id")
+    __slots__ = ("account_id", "began_ns", "bucket", "count", "room", "session_id")
 
     def __init__(self, account_id: int, session_id: int, bucket: TokenBucket, room: int) -> None:
+        self.began_ns = time.monotonic_ns()
         self.account_id = account_id
         """Whose orders they are."""
         self.session_id = session_id
@@ -68,6 +71,9 @@ class Sender(Protocol):
 
     def plain_turn(self) -> Turn | None:
         """What holds for orders in this turn; None when nobody has logged in who may order."""
+
+    def hear_other(self, payload: bytes) -> None:
+        """Take in a frame that is no plain order. It must not raise."""
 
     def begin_plain(self, count: int) -> None:
         """So many are under way."""
@@ -129,18 +135,50 @@ def plain_terms(
 
 
 class PlainOrders:
-    """Collects the plain orders of one turn of the loop."""
+    """Hears the frames of all sockets, and collects the plain orders of one turn of the loop."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._symbols = exchange.view.tranche_by_symbol
+        self._frames: list[tuple[Sender, bytes]] = []
+        """What was heard in this turn, in order."""
         self._records: list[bytes] = []
         self._count = 0
         self._entered: list[Entered] = []
         self._turns: dict[Sender, Turn | None] = {}
 
-    def take(self, sender: Sender, fields: dict[str, Any]) -> bool:
-        """Enter an order, or leave it to the general road, as if nothing had been asked."""
+    def hear(self, sender: Sender, payload: bytes) -> None:
+        """Take in a frame of text; it is read with all others of this turn of the loop, in their order."""
+        if not self._frames:
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        self._frames.append((sender, payload))
+
+    def catch_up(self) -> None:
+        """Read all that was heard so far, and queue the orders in it.
+
+        Whoever queues anything else, or changes on what terms orders are taken, does this first.
+        """
+        frames, self._frames = self._frames, []
+        if frames:
+            began_ns = perf_counter_ns()
+            for sender, payload in frames:
+                if not self._take(sender, payload):
+                    # What it says may depend on the orders before it, or change the terms of the next ones.
+                    self._hand_over()
+                    sender.hear_other(payload)
+            self._exchange.stages.note(Stage.DECODE, (perf_counter_ns() - began_ns) // len(frames))
+        self._hand_over()
+
+    def _end_turn(self) -> None:
+        """All that came in this turn is here."""
+        self.catch_up()
+        self._exchange.wake()
+
+    def _take(self, sender: Sender, payload: bytes) -> bool:
+        """Enter a plain order, or leave the frame to the general road, as if nothing had been asked."""
+        fields = read_plain(payload)
+        if fields is None or fields.get("op") != "place":
+            return False
         turn = self._turns[sender] if sender in self._turns else self._begin(sender)
         name = fields.get("id")
         if turn is None or type(name) is not int or not 0 <= name < PLAIN_REQUEST_ID_END:
@@ -150,18 +188,18 @@ class PlainOrders:
             return False
         client_id = fields.get("client_id")
         # What there is no budget or no room for, the general road names.
-        if turn.count >= turn.room or turn.bucket.take(PLACE.weight, time.monotonic_ns()):
+        if turn.count >= turn.room or turn.bucket.take(PLACE.weight, turn.began_ns):
             return False
         turn.count += 1
         self._entered.append((sender, name, fields, self._count))
         self._records.append(plain_place(terms, client_id))
         self._count += 1 if client_id is None else 2
         if self._count >= BLOCK_RECORDS_MAX - 1:
-            self.hand_over()
+            self._hand_over()
         return True
 
-    def hand_over(self) -> None:
-        """Queue what was collected: whoever queues something else of the same connection does so first."""
+    def _hand_over(self) -> None:
+        """Queue what was collected."""
         turns, self._turns = self._turns, {}
         if not self._entered:
             return
@@ -178,16 +216,9 @@ class PlainOrders:
             _refuse_all(entered, counts, error)
 
     def _begin(self, sender: Sender) -> Turn | None:
-        """The first frame of a sender in a turn."""
-        if not self._turns:
-            asyncio.get_running_loop().call_soon(self._end_turn)
+        """The first order of a sender in a turn."""
         turn = self._turns[sender] = sender.plain_turn()
         return turn
-
-    def _end_turn(self) -> None:
-        """All that came in this turn is here."""
-        self.hand_over()
-        self._exchange.wake()
 
     def _tell(self, entered: list[Entered], counts: dict[Sender, int], told: Replied) -> None:
         """The block is durable: answer each order."""

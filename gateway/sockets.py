@@ -140,15 +140,15 @@ class Socket:
             if frames % self._frames_per_turn == 0:
                 # Frames that are there already are handed out without waiting: one who sends too many takes turns.
                 await asyncio.sleep(0)
-            began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
             if received.type is WSMsgType.TEXT:
                 hear(received.data)
             elif received.type is WSMsgType.BINARY:
+                began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
                 hear_binary(received.data)
+                if began_ns:
+                    self._stages.note(Stage.DECODE, perf_counter_ns() - began_ns)
             else:
                 return
-            if began_ns:
-                self._stages.note(Stage.DECODE, perf_counter_ns() - began_ns)
 
     async def _flush(self, writer: asyncio.Task[None]) -> None:
         sent = asyncio.create_task(self._outbox.sent())

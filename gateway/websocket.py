@@ -32,7 +32,7 @@ from gateway.messages import shutdown_notice
 from gateway.order_entry import OWNERS, OrderOperation, Replies, one_reply
 from gateway.order_routes import ORDER_OPERATIONS
 from gateway.origins import check_origin
-from gateway.plain_orders import Turn, read_plain
+from gateway.plain_orders import Turn
 from gateway.requests import (
     RISK_STAFF,
     CancelRequest,
@@ -82,7 +82,7 @@ class Session:
         self._address = address
         self._view = gateway.exchange.view
         self._socket = Socket(gateway.settings, gateway.exchange.stages)
-        self._login = Login(gateway.limits, sign_in, gateway.plain.hand_over, self._socket.end)
+        self._login = Login(gateway.limits, sign_in, gateway.plain.catch_up, self._socket.end)
         self._guard: GuardRow | None = None
         """What goes with the connection when it ends."""
         topics_max = gateway.settings.subscriptions_per_connection_max
@@ -112,10 +112,10 @@ class Session:
         gateway.sessions.add(self)
         self._subscriptions.begin()
         try:
-            return await self._socket.run(request, self._hear, self._lane.hear)
+            return await self._socket.run(request, partial(gateway.plain.hear, self), self._hear_binary)
         finally:
             self._subscriptions.end()
-            gateway.plain.hand_over()
+            gateway.plain.catch_up()
             self._unguard(is_cancelling=True)
             self._login.forget()
             gateway.sessions.discard(self)
@@ -140,15 +140,15 @@ class Session:
             await asyncio.wait_for(self._under_way.ended(), wait_s)
         self._socket.end(SHUTDOWN)
 
-    def _hear(self, payload: bytes) -> None:
-        """One frame: the one place where whatever goes wrong becomes an answer."""
+    def _hear_binary(self, payload: bytes) -> None:
+        """One frame of records, after all that came before it as text."""
+        self._gateway.plain.catch_up()
+        self._lane.hear(payload)
+
+    def hear_other(self, payload: bytes) -> None:
+        """One frame that is no plain order: the one place where whatever goes wrong becomes an answer."""
         name: RequestName = None
         try:
-            plain = read_plain(payload)
-            if plain is not None and plain.get("op") == "place" and self._gateway.plain.take(self, plain):
-                return
-            # What follows may depend on the orders before it, or change on what terms the next ones are taken.
-            self._gateway.plain.hand_over()
             head, fields = self._read(payload)
             name = head.id
             self.charge(operation_on_socket(head.op))
@@ -401,7 +401,6 @@ class Session:
             self._under_way.end(room)
             settle(pending)
 
-        self._gateway.plain.hand_over()
         self._queue([block], [Pending(tell)], room)
 
     def _queue(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket], room: Operation) -> None:

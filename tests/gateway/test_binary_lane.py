@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ from gateway.binary_frames import (
 from gateway.errors import ApiError, DoorError
 from matching.schema import MASS_CANCEL_COMMAND, ORDER_COMMAND, ORDER_EVENT, EventKind, MassFlag, OrderFlag, Side
 from tests.gateway.doors import PATIENCE_S, until
-from tests.gateway.peer import connect
+from tests.gateway.peer import connect, signed_login
 
 PRICE = 40_000
 PAGE = Path(__file__).parents[2] / "docs" / "binary.md"
@@ -186,6 +187,28 @@ async def test_who_has_not_logged_in_is_refused_by_number_and_may_then_log_in(do
         assert (answer.kind, answer.request_id, answer.code) == (FrameKind.REFUSED, 7, DoorError.NOT_LOGGED_IN)
         assert (await peer.log_in(key))["ok"]
         assert (await exchange_frames(peer, payload)).kind == FrameKind.OUTCOMES
+
+
+async def test_frames_of_text_and_of_records_are_heard_in_the_order_in_which_they_come(doors):
+    key, instrument = await doors.account("alice"), instrument_of(doors)
+    resting = {"symbol": doors.symbol, "side": "buy", "price": "0.040", "quantity": "5", "client_id": "first"}
+    async with connect(doors) as peer:
+        await asyncio.gather(
+            peer.send({"op": "login", "id": 1, **signed_login(key)}),
+            peer.socket.send_bytes(orders(commands.place(0, instrument, Side.SELL, PRICE, 5))),
+            peer.send({"op": "place", "id": 2, **resting}),
+            peer.socket.send_bytes(orders(commands.cancel(0, order_id=1))),
+            peer.send({"op": "logout", "id": 3}),
+            peer.send({"op": "place", "id": 4, **resting}),
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            received = [(await peer.socket.receive()).data for _ in range(6)]
+    told = [orjson.loads(each) for each in received if isinstance(each, str)]
+    assert [(each["id"], each["ok"]) for each in told if each["id"] != 2] == [(1, True), (3, True), (4, False)]
+    assert next(each for each in told if each["id"] == 2)["ok"]
+    first, second = (read_frame(each) for each in received if isinstance(each, bytes))
+    assert (first.kind, second.kind) == (FrameKind.OUTCOMES, FrameKind.OUTCOMES)
+    assert first.first_sequence < second.first_sequence
 
 
 NO_FRAMES = {
