@@ -15,5 +15,5 @@ class Kinds(frozenset[int]):
 
     def among(self, kinds: np.ndarray) -> np.ndarray:
         """Where a column of kinds, of one byte each, has one of these."""
-        found: np.ndarray = self._table[kinds]
+        found: np.ndarray = self._table.take(kinds)
         return found

@@ -308,6 +308,7 @@ class Exchange:
     def _show(self, look: Look, found: Any) -> None:
         if look.ticket.done():
             return
+        self.tell()
         try:
             if isinstance(found, Exception):
                 raise found

@@ -16,7 +16,7 @@ from exchange.kinds import Kinds
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.venue.schema import CONTINUATIONS_MAX, Command, Event
 from gateway.errors import ApiError, DoorError
-from kernels.records import RECORD_BYTES, record
+from kernels.records import RECORD_BYTES, copied, picked, record
 from matching.schema import MASS_CANCEL_COMMAND, ORDER_COMMAND, ORDER_EVENT, EventKind, MassFlag
 
 SCHEMA_ID = 0x7762
@@ -176,7 +176,7 @@ def block_of(frame: Frame, account_id: int, session_id: int) -> np.ndarray:
     """
     if frame.kind != FrameKind.ORDERS or not 1 <= len(frame.records) <= RECORDS_MAX:
         raise ApiError(DoorError.INVALID_FRAME, f"send frames of orders, of 1 to {RECORDS_MAX} records")
-    block = frame.records.copy()
+    block = copied(frame.records)
     heads = heads_of(block)
     block["account_id"][heads] = account_id
     block["order_id"][NUMBERED.among(block["kind"])] = 0
@@ -224,7 +224,7 @@ def _wrong(at: int, what: str) -> ApiError:
 
 def own_events(events: np.ndarray, account_id: int) -> np.ndarray:
     """A copy of what an account may see of the events of its commands: whom it traded with is left out."""
-    shown = events[(events["account_id"] == account_id) & OWN_KINDS.among(events["kind"])]
+    shown = picked(events, (events["account_id"] == account_id) & OWN_KINDS.among(events["kind"]))
     pairs = PAIRS.among(shown["kind"])
     shown["counter_account_id"][pairs] = 0
     shown["counter_order_id"][pairs] = 0
@@ -240,7 +240,7 @@ def events_of_account(events: np.ndarray, account_id: int) -> np.ndarray:
     is_pair = PAIRS.among(events["kind"])
     own = np.flatnonzero((events["account_id"] == account_id) & OWN_KINDS.among(events["kind"]))
     met = np.flatnonzero((events["counter_account_id"] == account_id) & is_pair)
-    shown = events[np.concatenate([own, met])]
+    shown = picked(events, np.concatenate([own, met]))
     pairs, is_met = PAIRS.among(shown["kind"]), np.arange(len(shown)) >= len(own)
     shown["counter_account_id"] = Part.OWN
     shown["counter_account_id"][pairs] = np.where(is_met[pairs], Part.MAKER, Part.TAKER)
@@ -250,4 +250,4 @@ def events_of_account(events: np.ndarray, account_id: int) -> np.ndarray:
     shown["leaves_lots"][is_met] = NOT_TOLD
     shown["account_id"] = account_id
     shown["counter_order_id"][pairs] = 0
-    return shown[np.argsort(np.concatenate([own, met]), kind="stable")]
+    return picked(shown, np.argsort(np.concatenate([own, met]), kind="stable"))

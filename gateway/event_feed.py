@@ -12,6 +12,7 @@ from gateway.outbox import BinaryMessage
 from gateway.own_orders import is_named
 from gateway.subscribers import Subscriber, offer_bytes
 from gateway.topics import Topic
+from kernels.records import picked
 
 
 class EventFeed:
@@ -46,7 +47,7 @@ class EventFeed:
         """A batch is durable, and the view has it."""
         if not self._subscribers:
             return
-        events = batch.events[is_named(batch.events, self._subscribers)]
+        events = picked(batch.events, is_named(batch.events, self._subscribers))
         named = np.union1d(events["account_id"], events["counter_account_id"]).tolist() if len(events) else []
         for account_id in self._subscribers.keys() & named:
             records = events_of_account(events, account_id)

@@ -167,16 +167,19 @@ class Feed:
         self._cells.take_up(changed)
 
     def _publish_books(self) -> None:
+        self._exchange.tell()
         self._take_up()
         self._books.publish_conflated()
 
     def _publish_tickers(self) -> None:
+        self._exchange.tell()
         self._take_up()
         self._public.publish_tickers()
         self._cells.publish()
 
     def _publish_heartbeats(self) -> None:
         """Tell every connection how far each of its topics has come. Each topic is encoded once."""
+        self._exchange.tell()
         encoded: dict[tuple[Topic, object], orjson.Fragment] = {}
         for subscriber, member in self._everyone.items():
             rows = []

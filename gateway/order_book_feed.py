@@ -27,6 +27,7 @@ from gateway.outbox import BinaryMessage
 from gateway.rows import SIDE_NAMES, Row
 from gateway.subscribers import Subscriber, offer_bytes, offer_to
 from gateway.topics import Topic
+from kernels.records import picked
 from matching.schema import LEVEL_EFFECT, QUOTE_ID_BIT, EventKind, Side
 
 log = structlog.get_logger()
@@ -89,8 +90,8 @@ class OrderBookFeed:
         if not self._books:
             return
         wanted = np.fromiter(self._books, np.uint32, len(self._books))
-        events = batch.events[_KINDS.among(batch.events["kind"])]
-        for event in map(OrderEvent._make, events[np.isin(events["instrument_id"], wanted)].tolist()):
+        events = picked(batch.events, _KINDS.among(batch.events["kind"]))
+        for event in map(OrderEvent._make, picked(events, np.isin(events["instrument_id"], wanted)).tolist()):
             self._books[event.instrument_id].apply(event)
         for book in self._books.values():
             if book.changes:

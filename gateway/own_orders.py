@@ -13,6 +13,7 @@ from exchange.view.batches import OrderEvent
 from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
 from gateway.messages import TRADE_KINDS, message, trade_of
 from gateway.rows import Row, fill_row, order_row
+from kernels.records import picked
 from matching.schema import EventKind
 
 _PAIR_KINDS = frozenset({*TRADE_KINDS, EventKind.PREVENTED})
@@ -85,14 +86,14 @@ def order_rows(view: MarketView, order_ids: Iterable[int]) -> list[Row]:
 def _order_events(batch: Published, account_ids: Collection[int]) -> Iterable[OrderEvent]:
     """The events of matching that touch these accounts, picked out before any becomes a Python value."""
     events = order_events(batch)
-    return map(OrderEvent._make, events[is_named(events, account_ids)].tolist()) if len(events) else ()
+    return map(OrderEvent._make, picked(events, is_named(events, account_ids)).tolist()) if len(events) else ()
 
 
 def order_events(batch: Published) -> np.ndarray:
     """The events of a batch that tell of orders."""
     if batch.event_kinds <= _ORDER_KINDS:
         return batch.events
-    return batch.events[_ORDER_KINDS.among(batch.events["kind"])]
+    return picked(batch.events, _ORDER_KINDS.among(batch.events["kind"]))
 
 
 def is_named(events: np.ndarray, account_ids: Collection[int]) -> np.ndarray:

@@ -31,6 +31,12 @@ def copied(records: np.ndarray) -> np.ndarray:
     return records.view(np.uint8).copy().view(records.dtype)
 
 
+def picked(records: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """A copy of some of contiguous records, by places or by a truth value for each, as fast as bytes too."""
+    chosen: np.ndarray = records.view(f"V{records.itemsize}")[where]
+    return chosen.view(records.dtype)
+
+
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Contiguous records of one layout, one behind the other."""
     return np.concatenate([part.view(np.uint8) for part in parts]).view(parts[0].dtype)

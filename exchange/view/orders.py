@@ -9,7 +9,7 @@ from exchange.view.columns.reading import client_row, list_open_orders, order_ro
 from exchange.view.columns.schema import NIL, ORDER, TEXT_BYTES
 from exchange.view.columns.store import Store
 from exchange.view.records import STATUSES, OrderView
-from kernels.records import names_of
+from kernels.records import names_of, picked
 
 ORDER_ID_END = 1 << 63
 
@@ -34,7 +34,7 @@ def find_many(store: Store, order_ids: np.ndarray) -> np.ndarray:
     """ORDER records of the newest orders of ids that orders have had; those that are forgotten are all zeros."""
     rows = np.zeros(len(order_ids), np.int64)
     order_rows(store.columns, order_ids, rows)
-    found: np.ndarray = store.columns.orders[rows]
+    found = picked(store.columns.orders, rows)
     found[rows == NIL] = np.zeros((), ORDER)
     return found
 

@@ -17,6 +17,7 @@ from exchange.venue.schema import Command
 from exchange.view import MarketView
 from exchange.view.records import FORCED_ID_MASK
 from gateway.rows import Row
+from kernels.records import picked
 from matching.schema import EventKind
 
 SLICE_NS = 60_000_000_000
@@ -76,7 +77,7 @@ class OrderActivity:
         self._uncounted.append(batch.commands)
         self._uncounted_records += len(batch.commands)
         if not _TRADES.isdisjoint(batch.event_kinds):
-            trades = batch.events[_TRADES.among(batch.events["kind"])]
+            trades = picked(batch.events, _TRADES.among(batch.events["kind"]))
             parties = Counter(trades["account_id"].tolist() + trades["counter_account_id"].tolist())
             for account_id, count in parties.items():
                 self._count(account_id, "fills", count)
@@ -95,12 +96,12 @@ class OrderActivity:
         """Count what was sent in the batches since the last time: for each alone it would take many times as long."""
         if not self._uncounted:
             return
-        commands = np.concatenate(self._uncounted)
+        kinds, accounts = (np.concatenate([each[name] for each in self._uncounted]) for name in ("kind", "account_id"))
         self._uncounted, self._uncounted_records = [], 0
         # A record behind a head has no account of its own.
-        heads = np.maximum.accumulate(np.where(_HEADS.among(commands["kind"]), np.arange(len(commands)), 0))
-        account_ids = commands["account_id"][heads].astype(np.uint64)
-        sent, counts = np.unique(account_ids << _KIND_BITS | commands["kind"], return_counts=True)
+        heads = np.maximum.accumulate(np.where(_HEADS.among(kinds), np.arange(len(kinds)), 0))
+        account_ids = accounts[heads].astype(np.uint64)
+        sent, counts = np.unique(account_ids << _KIND_BITS | kinds, return_counts=True)
         for key, count in zip(sent.tolist(), counts.tolist(), strict=True):
             name = _COUNTED.get(key & _KINDS_MAX)
             if name is not None:

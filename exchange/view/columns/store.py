@@ -37,6 +37,7 @@ ROWS_MIN = 256
 TABLE_ENTRIES_MIN = 1 << 10
 ROOM_AHEAD = 4_096
 """Pools have room for so many rows more than a batch may bring, so that a small batch need not look at them."""
+LARGE_ROWS, LARGE_STEP = 1 << 15, 16
 KINDS = 256
 
 
@@ -234,7 +235,7 @@ class Store:
 
     def _grow(self, pool: int, arrays: tuple[tuple[str, int], ...], tables: tuple[str, ...], additions: int) -> None:
         live = int(self.columns.pools[pool]["live"])
-        size = _doubled(len(getattr(self.columns, arrays[0][0])), live + additions + 1)
+        size = _enlarged(len(getattr(self.columns, arrays[0][0])), live + additions + 1)
         if size != len(getattr(self.columns, arrays[0][0])):
             self._replace(arrays, size)
         grown = {name: grown_table(getattr(self.columns, name), live, additions) for name in tables}
@@ -249,6 +250,14 @@ class Store:
             larger[name] = aligned_zeros(rows * items, old.dtype)
             larger[name].view(np.uint8)[: old.nbytes] = old.view(np.uint8)
         self.columns = replace(self.columns, **larger)
+
+
+def _enlarged(size: int, needed: int) -> int:
+    """Rows for so many. What nobody has touched of large arrays takes no memory, and to copy what is there takes long:
+    from some size on they grow in large steps, and thus seldom."""
+    while size < needed:
+        size *= 2 if size < LARGE_ROWS else LARGE_STEP
+    return size
 
 
 def _doubled(size: int, needed: int) -> int:
