@@ -36,6 +36,7 @@ from risk.schema import SCENARIOS
 _ORDER = packer_of(ORDER_COMMAND)
 _CHANGE = packer_of(CHANGE_COMMAND)
 _CLOCK = packer_of(CLOCK_COMMAND)
+_TICK = int(Command.TICK)
 _ACCOUNT = packer_of(ACCOUNT_COMMAND)
 _SERIES = packer_of(SERIES_COMMAND)
 _INSTRUMENT = packer_of(INSTRUMENT_COMMAND)
@@ -241,7 +242,7 @@ def basket(
 
 def tick(time_ns: int) -> np.ndarray:
     """The passing of time."""
-    return pack_group(lambda _: _CLOCK.pack(Command.TICK, 0, 0, 0, time_ns, *(0,) * 6))
+    return np.frombuffer(_CLOCK.pack(_TICK, 0, 0, 0, time_ns, 0, 0, 0, 0, 0, 0), ORDER_COMMAND)
 
 
 def open_account(account_id: int, name: str, group: int = 0) -> np.ndarray:

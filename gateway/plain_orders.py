@@ -28,6 +28,7 @@ from gateway.errors import ApiError, DoorError
 from gateway.fields import CLIENT_ID, price_of_text, quantity_of_text
 from gateway.json_text import encode
 from gateway.limits.buckets import TokenBucket
+from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import PLACE
 from gateway.plain_answers import NO_EVENT, is_rested, rested_text, time_fields
 from gateway.requests import PLAIN_REQUEST_ID_END, PlaceRequest, parse
@@ -80,9 +81,6 @@ class Sender(Protocol):
 
     def end_plain(self, count: int) -> None:
         """So many are done."""
-
-    def rate_limit(self) -> Row:
-        """What is left of the budget, with every answer; empty before a login."""
 
     def refusal(self, name: int, error: ApiError) -> bytes:
         """The answer that is a refusal."""
@@ -206,32 +204,34 @@ class PlainOrders:
         block = np.frombuffer(b"".join(self._records), ORDER_COMMAND)
         entered, self._entered = self._entered, []
         self._records, self._count = [], 0
-        counts = {sender: turn.count for sender, turn in turns.items() if turn is not None and turn.count}
-        for sender, count in counts.items():
-            sender.begin_plain(count)
-        pending = Pending(lambda told: self._tell(entered, counts, told))
+        paid = {sender: turn for sender, turn in turns.items() if turn is not None and turn.count}
+        for sender, turn in paid.items():
+            sender.begin_plain(turn.count)
+        pending = Pending(lambda told: self._tell(entered, paid, told))
         try:
             enter(self._exchange, [block], [pending])
         except ApiError as error:
-            _refuse_all(entered, counts, error)
+            _refuse_all(entered, paid, error)
 
     def _begin(self, sender: Sender) -> Turn | None:
         """The first order of a sender in a turn."""
         turn = self._turns[sender] = sender.plain_turn()
         return turn
 
-    def _tell(self, entered: list[Entered], counts: dict[Sender, int], told: Replied) -> None:
+    def _tell(self, entered: list[Entered], turns: dict[Sender, Turn], told: Replied) -> None:
         """The block is durable: answer each order."""
         try:
             reply = reply_of(told)
         except ApiError as error:
-            _refuse_all(entered, counts, error)
+            _refuse_all(entered, turns, error)
             return
-        for sender, count in counts.items():
-            sender.end_plain(count)
-        limits = {sender: sender.rate_limit() for sender in counts}
+        now_ns = time.monotonic_ns()
+        limits: dict[Sender, Row] = {}
+        for sender, turn in turns.items():
+            sender.end_plain(turn.count)
+            limits[sender] = {"rate_limit": remaining_row(turn.bucket.remaining(now_ns))}
         ends = {sender: _end_of_answer(limit) for sender, limit in limits.items()}
-        messages: dict[Sender, list[bytes]] = {sender: [] for sender in counts}
+        messages: dict[Sender, list[bytes]] = {sender: [] for sender in turns}
         rows = [*reply.rows, NO_EVENT]
         times = time_fields(reply.time_ns)
         at = 0
@@ -264,11 +264,11 @@ class PlainOrders:
 
 def _end_of_answer(limit: Row) -> str:
     """What stands behind the result, encoded once for all answers of a turn."""
-    return f",{encode(limit)[1:].decode()}" if limit else "}"
+    return f",{encode(limit)[1:].decode()}"
 
 
-def _refuse_all(entered: list[Entered], counts: dict[Sender, int], error: ApiError) -> None:
-    for sender, count in counts.items():
-        sender.end_plain(count)
+def _refuse_all(entered: list[Entered], turns: dict[Sender, Turn], error: ApiError) -> None:
+    for sender, turn in turns.items():
+        sender.end_plain(turn.count)
     for sender, name, _, _ in entered:
         sender.offer_all([sender.refusal(name, error)])
