@@ -22,7 +22,6 @@ from exchange.plain_commands import Terms, plain_place
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Exchange, Reply
 from exchange.stages import Stage
-from exchange.view.batches import SEQUENCE
 from gateway import codec
 from gateway.errors import ApiError, DoorError
 from gateway.fields import CLIENT_ID, price_of_text, quantity_of_text
@@ -30,7 +29,7 @@ from gateway.json_text import encode
 from gateway.limits.buckets import TokenBucket
 from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import PLACE
-from gateway.plain_answers import NO_EVENT, is_rested, rested_text, time_fields
+from gateway.plain_answers import BlockReply
 from gateway.requests import PLAIN_REQUEST_ID_END, PlaceRequest, parse
 from gateway.rows import Row
 from gateway.submission import Pending, Replied, enter, reply_of
@@ -232,19 +231,13 @@ class PlainOrders:
             limits[sender] = {"rate_limit": remaining_row(turn.bucket.remaining(now_ns))}
         ends = {sender: _end_of_answer(limit) for sender, limit in limits.items()}
         messages: dict[Sender, list[bytes]] = {sender: [] for sender in turns}
-        rows = [*reply.rows, NO_EVENT]
-        times = time_fields(reply.time_ns)
-        at = 0
+        block = BlockReply(reply)
         for sender, name, fields, place in entered:
-            sequence = reply.sequence + place
-            first = at
-            while rows[at][SEQUENCE] == sequence:
-                at += 1
-            if is_rested(rows, first, at):
-                result = rested_text(fields, rows[first], times)
-                message = f'{{"id":{name},"ok":true,"result":{result}{ends[sender]}'.encode()
+            first, end = block.take(place)
+            if block.is_rested(first, end):
+                message = f'{{"id":{name},"ok":true,"result":{block.rested_text(fields, first)}{ends[sender]}'.encode()
             else:
-                message = self._answer(sender, name, fields, reply.part(sequence, first, at), limits[sender])
+                message = self._answer(sender, name, fields, block.part(place, first, end), limits[sender])
             messages[sender].append(message)
         for sender, all_of_them in messages.items():
             sender.offer_all(all_of_them)

@@ -21,7 +21,6 @@ from multidict import CIMultiDictProxy
 from exchange.plain_commands import plain_place
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Reply
-from exchange.view.batches import SEQUENCE
 from gateway import codec
 from gateway.auth import Credentials
 from gateway.errors import ApiError, DoorError
@@ -32,7 +31,7 @@ from gateway.key_terms import ApiKey, Scope
 from gateway.limits.buckets import TokenBucket
 from gateway.limits.weights import PLACE
 from gateway.order_entry import OWNERS
-from gateway.plain_answers import NO_EVENT, is_rested, rested_text, time_fields
+from gateway.plain_answers import BlockReply
 from gateway.plain_orders import NEEDED, plain_terms, read_plain
 from gateway.requests import PlaceRequest, parse
 from gateway.rows import Row
@@ -147,18 +146,13 @@ class PlainRequests:
             _refuse_all(entered, error)
             return
         heads = _Heads()
-        rows = [*reply.rows, NO_EVENT]
-        times = time_fields(reply.time_ns)
-        at = 0
+        block = BlockReply(reply)
         for asker, bucket, fields, place in entered:
-            sequence = reply.sequence + place
-            first = at
-            while rows[at][SEQUENCE] == sequence:
-                at += 1
-            if is_rested(rows, first, at):
-                status, body = HTTPStatus.CREATED, rested_text(fields, rows[first], times).encode()
+            first, end = block.take(place)
+            if block.is_rested(first, end):
+                status, body = HTTPStatus.CREATED, block.rested_text(fields, first).encode()
             else:
-                status, row = self._answer(fields, reply.part(sequence, first, at))
+                status, row = self._answer(fields, block.part(place, first, end))
                 body = encode(row)
             asker.answer(heads.answer(asker, bucket, status, body))
 
