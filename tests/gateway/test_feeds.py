@@ -214,10 +214,11 @@ async def test_every_connection_hears_the_heartbeat(serve):
 
 
 async def test_a_reader_that_does_not_keep_up_is_cut_off_by_name_and_delays_nobody(serve):
-    async with serve(outbox_messages_max=50, outbox_bytes_max=100_000, heartbeat_interval_s=60.0) as doors:
+    limits = {"outbox_messages_max": 50, "outbox_bytes_max": 100_000, "address_weight_burst": 1_000_000}
+    async with serve(**limits, heartbeat_interval_s=60.0) as doors:
         await fill_book(doors, levels=700)
         async with connect(doors) as sleeper, connect(doors) as reader:
-            await ask_for_snapshots(sleeper, doors.symbol, 600)
+            await ask_for_snapshots(sleeper, doors.symbol, 3_000)
             before = doors.exchange.view.sequence
             answer = await reader.ask("ping")
             assert before <= answer["result"]["sequence"] <= doors.exchange.view.sequence

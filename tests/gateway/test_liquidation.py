@@ -156,7 +156,7 @@ async def test_the_account_of_a_key_that_the_market_does_not_know_is_refused_by_
 
 
 def test_events_that_a_newer_exchange_adds_are_passed_over():
-    money = dict.fromkeys(("cash", "equity", "margin", "maintenance", "free", "withdrawable", "fees"), "1")
+    money = dict.fromkeys(("cash", "equity", "margin", "maintenance", "free", "withdrawable", "fees", "add_on"), "1")
     rows = [{"kind": "gift", "amount": "5"}, {"kind": "fund", "symbol": None, "amount": "5", "why": "kindness"}]
     fields = {"account_id": 1, "name": "alice", "standing": "sound", "balances": money, "positions": []}
     update = AccountUpdate.model_validate(fields | {"type": "update", "sequence": 7, "events": rows})

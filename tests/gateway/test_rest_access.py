@@ -76,7 +76,7 @@ async def test_an_administrator_makes_an_account_that_can_trade(doors):
     status, answer = await doors.ask("GET", "/v1/account", doors.keys.find(key.key_id))
     assert (status, answer["account_id"], answer["name"]) == (200, account_id, "carol")
     money = dict.fromkeys(("cash", "equity", "free", "withdrawable"), "12.500000000")
-    assert answer["balances"] == money | dict.fromkeys(("margin", "maintenance", "fees"), "0.000000000")
+    assert answer["balances"] == money | dict.fromkeys(("margin", "maintenance", "fees", "add_on"), "0.000000000")
     assert answer["standing"] == "sound"
     assert (await doors.admin.account_of("carol")).balances.cash == Decimal("12.5")
     await doors.admin.withdraw("carol", "12.5")

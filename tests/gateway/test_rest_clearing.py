@@ -167,7 +167,7 @@ def test_the_client_knows_what_happens_at_a_gate():
     market = delivered_market()
     sold(market)
     heard = account_events(market.view, market.send(time_ns=FIRST_GATE_NS), {CAROL})[CAROL]
-    money = dict.fromkeys(("cash", "equity", "margin", "maintenance", "free", "withdrawable", "fees"), "1")
+    money = dict.fromkeys(("cash", "equity", "margin", "maintenance", "free", "withdrawable", "fees", "add_on"), "1")
     fields = {"account_id": 3, "name": "carol", "standing": "sound", "balances": money, "positions": []}
     update = AccountUpdate.model_validate(fields | {"type": "update", "sequence": 7, "events": heard})
     assert [type(event) for event in update.events] == [Settlement, Escrow, AllocationBegun, AllocationBegun]

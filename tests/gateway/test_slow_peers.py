@@ -132,7 +132,7 @@ async def test_a_subscriber_that_does_not_read_is_cut_off_and_costs_others_littl
         async with dial_socket(doors) as wire:
             wire.writer.transport.pause_reading()
             waits = []
-            for _ in range(100):
+            for _ in range(1_000):
                 wire.send(frame(TEXT, ask_again) * 20)
                 started_s = time.monotonic()
                 assert (await trader.ask("place", price="0.030000", **order))["ok"]
