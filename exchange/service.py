@@ -232,7 +232,11 @@ class Exchange:
             return
         began_ns = perf_counter_ns()
         for listener in tuple(self._listeners):
-            listener(untold)
+            try:
+                listener(untold)
+            except Exception:
+                # It is the listener's own: neither the next batch nor whoever looks may fail for it.
+                log.exception("listener_failed")
         self.stages.note(Stage.TELL, perf_counter_ns() - began_ns)
 
     def look(self, read: Callable[[Venue], FoundT], take: Callable[[FoundT], TakenT]) -> asyncio.Future[TakenT]:

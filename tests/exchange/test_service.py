@@ -147,6 +147,20 @@ async def test_a_listener_hears_every_batch_until_it_has_enough(exchange: Exchan
     assert [batch.first_sequence for batch in others[1:]] == lasts[:-1], "no batch is left out"
 
 
+async def test_a_listener_that_fails_costs_nobody_else_a_batch(exchange: Exchange) -> None:
+    heard: list[Published] = []
+
+    def fail(_: Published) -> None:
+        raise RuntimeError("a fault of this listener")
+
+    exchange.subscribe(fail)
+    exchange.subscribe(heard.append)
+    replies = await asyncio.gather(*(exchange.submit(commands.deposit(ALICE, 1)) for _ in range(3)))
+    await asyncio.sleep(0)
+    assert exchange.view.sequence >= max(reply.sequence for reply in replies)
+    assert sum(len(batch.commands) for batch in heard) >= 3
+
+
 async def test_a_caller_that_gives_up_takes_no_reply_from_others(exchange: Exchange) -> None:
     impatient, patient = exchange.submit_many([commands.deposit(ALICE, 1), commands.deposit(ALICE, 2)])
     impatient.cancel()
