@@ -103,7 +103,7 @@ class PlainRequests:
         self._collect(asker, bucket, fields, plain_place(terms, fields.get("client_id")))
         return True
 
-    def hand_over(self) -> None:
+    def _hand_over(self) -> None:
         """Queue what was collected."""
         self._payers = {}
         if not self._entered:
@@ -119,7 +119,7 @@ class PlainRequests:
 
     def _end_turn(self) -> None:
         """All that came in this turn is here."""
-        self.hand_over()
+        self._hand_over()
         self._exchange.wake()
 
     def _payer(self, key: ApiKey) -> TokenBucket | None:
@@ -133,7 +133,7 @@ class PlainRequests:
     def _collect(self, asker: Asker, bucket: TokenBucket, fields: dict[str, Any], records: bytes) -> None:
         count = len(records) // ORDER_COMMAND.itemsize
         if self._count + count > BLOCK_RECORDS_MAX:
-            self.hand_over()
+            self._hand_over()
         self._entered.append((asker, bucket, fields, self._count))
         self._records.append(records)
         self._count += count

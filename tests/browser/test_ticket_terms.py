@@ -30,6 +30,16 @@ async def unfold(page: Page) -> None:
     await expect(page.get_by_label("Post only")).to_be_visible()
 
 
+async def open_terms(
+    new_context: NewContext, market: Market, symbol: str, side: str, lots: int, price: str, kind: str = "gtc"
+) -> Page:
+    """A desk with a ticket that is written but for its terms, which stand open."""
+    page = await open_desk(new_context, market, symbol)
+    await write_ticket(page, side, lots, price, kind)
+    await unfold(page)
+    return page
+
+
 async def send(page: Page) -> None:
     """Press the ticket's button."""
     await page.locator("#ticket-submit").click()
@@ -77,9 +87,7 @@ async def test_an_expiry_that_is_past_or_none_is_told_beside_its_field(
 async def test_a_post_only_order_that_would_trade_is_refused_or_slides_as_one_says(
     new_context: NewContext, market: Market, symbol: str
 ) -> None:
-    page = await open_desk(new_context, market, symbol)
-    await write_ticket(page, "Buy", 6, "0.0402")
-    await unfold(page)
+    page = await open_terms(new_context, market, symbol, "Buy", 6, "0.0402")
     await page.get_by_label("Post only").select_option("reject")
     await expect(page.locator("#preview")).to_contain_text("Checkwould be refused: post only would trade")
     await send(page)
@@ -96,9 +104,7 @@ async def test_a_post_only_order_that_would_trade_is_refused_or_slides_as_one_sa
 async def test_an_iceberg_shows_a_part_and_the_own_orders_tell_so(
     new_context: NewContext, market: Market, symbol: str
 ) -> None:
-    page = await open_desk(new_context, market, symbol)
-    await write_ticket(page, "Sell", 90, "0.0400")
-    await unfold(page)
+    page = await open_terms(new_context, market, symbol, "Sell", 90, "0.0400")
     await page.get_by_label("Show at a time").fill("10")
     await expect(page.locator("#preview")).to_contain_text("Rests90 Mbps at 0.04000, 10 shown at a time")
     await send(page)
@@ -110,9 +116,7 @@ async def test_an_iceberg_shows_a_part_and_the_own_orders_tell_so(
 async def test_an_order_that_finds_less_than_its_minimum_comes_to_nothing_and_one_that_finds_it_rests(
     new_context: NewContext, market: Market, symbol: str
 ) -> None:
-    page = await open_desk(new_context, market, symbol)
-    await write_ticket(page, "Buy", 40, "0.0401")
-    await unfold(page)
+    page = await open_terms(new_context, market, symbol, "Buy", 40, "0.0401")
     await page.get_by_label("At least at once").fill("35")
     await expect(page.locator("#preview")).to_contain_text("Checkwould come to nothing: too few to trade with")
     await send(page)
@@ -127,9 +131,7 @@ async def test_an_order_that_finds_less_than_its_minimum_comes_to_nothing_and_on
 async def test_a_reduce_only_order_never_takes_more_than_is_held(
     new_context: NewContext, market: Market, symbol: str
 ) -> None:
-    page = await open_desk(new_context, market, symbol)
-    await write_ticket(page, "Sell", 8, "0.0402")
-    await unfold(page)
+    page = await open_terms(new_context, market, symbol, "Sell", 8, "0.0402")
     await page.get_by_label("Reduce only").check()
     await expect(page.locator("#preview")).to_contain_text("would be refused: nothing held to reduce")
     await send(page)
@@ -145,9 +147,7 @@ async def test_whether_one_trades_with_oneself_is_a_choice(
     new_context: NewContext, market: Market, symbol: str
 ) -> None:
     await market.submit(commands.place(TAKER, market.tranche(symbol).instrument_id, Side.SELL, 40_000, 3))
-    page = await open_desk(new_context, market, symbol)
-    await write_ticket(page, "Buy", 7, "0.0400")
-    await unfold(page)
+    page = await open_terms(new_context, market, symbol, "Buy", 7, "0.0400")
     await page.get_by_label("Self-trades").select_option("cancel_oldest")
     await send(page)
     await expect(answer(page)).to_have_text("7 Mbps working at 0.04000.")
@@ -170,9 +170,7 @@ async def test_whether_one_trades_with_oneself_is_a_choice(
 async def test_terms_that_contradict_each_other_are_refused_beside_the_one_at_fault(
     new_context: NewContext, market: Market, symbol: str, kind: str, fields: dict[str, str], field: str
 ) -> None:
-    page = await open_desk(new_context, market, symbol)
-    await write_ticket(page, "Buy", 9, "0.0395", kind)
-    await unfold(page)
+    page = await open_terms(new_context, market, symbol, "Buy", 9, "0.0395", kind)
     for name, value in fields.items():
         place = page.locator(f"#ticket [name={name}]")
         await (place.select_option(value) if name == "post_only" else place.fill(value))
@@ -210,9 +208,7 @@ async def test_what_most_orders_do_without_is_folded_away_and_reached_by_keys(
 async def test_no_quantity_is_guessed_from_what_is_no_number(
     new_context: NewContext, market: Market, symbol: str
 ) -> None:
-    page = await open_desk(new_context, market, symbol)
-    await write_ticket(page, "Buy", 9, "0.0395")
-    await unfold(page)
+    page = await open_terms(new_context, market, symbol, "Buy", 9, "0.0395")
     await page.get_by_label("Show at a time").fill("a few")
     await send(page)
     await expect(page.locator("#ticket-display-error")).to_have_text("a whole number of Mbps, or nothing")

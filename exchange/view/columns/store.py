@@ -155,7 +155,7 @@ class Store:
         """A row for an account."""
         columns = self.columns
         if account_id >= len(columns.accounts):
-            self._replace((("accounts", 1),), _doubled(len(columns.accounts), account_id + 1))
+            self._replace((("accounts", 1),), _enlarged(len(columns.accounts), account_id + 1))
         self.columns.accounts[account_id]["is_open"] = 1
 
     def list_instrument(self, instrument_id: int, symbol: str) -> int:
@@ -235,7 +235,7 @@ class Store:
 
     def _grow(self, pool: int, arrays: tuple[tuple[str, int], ...], tables: tuple[str, ...], additions: int) -> None:
         live = int(self.columns.pools[pool]["live"])
-        size = _enlarged(len(getattr(self.columns, arrays[0][0])), live + additions + 1)
+        size = _enlarged(len(getattr(self.columns, arrays[0][0])), live + additions + 1, LARGE_STEP)
         if size != len(getattr(self.columns, arrays[0][0])):
             self._replace(arrays, size)
         grown = {name: grown_table(getattr(self.columns, name), live, additions) for name in tables}
@@ -252,15 +252,12 @@ class Store:
         self.columns = replace(self.columns, **larger)
 
 
-def _enlarged(size: int, needed: int) -> int:
-    """Rows for so many. What nobody has touched of large arrays takes no memory, and to copy what is there takes long:
-    from some size on they grow in large steps, and thus seldom."""
-    while size < needed:
-        size *= 2 if size < LARGE_ROWS else LARGE_STEP
-    return size
+def _enlarged(size: int, needed: int, large_step: int = 2) -> int:
+    """Rows for so many, in steps of the double.
 
-
-def _doubled(size: int, needed: int) -> int:
+    What nobody has touched of large arrays takes no memory, and to copy what is there takes long: those that are never
+    read as a whole may grow in larger steps from some size on, and thus seldom.
+    """
     while size < needed:
-        size *= 2
+        size *= 2 if size < LARGE_ROWS else large_step
     return size
