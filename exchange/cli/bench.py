@@ -64,6 +64,28 @@ def venue(
     print_json(result)
 
 
+@bench_app.command(epilog="Example: bwx bench revalue --accounts 100000 --positions 20 --orders 1000000")
+def revalue(
+    accounts: Annotated[int, typer.Option(help="How many accounts trade; an even number.")] = 100_000,
+    positions: Annotated[int, typer.Option(help="In how many windows each of them has a position.")] = 20,
+    orders: Annotated[int, typer.Option(help="How many orders rest beside them.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(help="How often each change is measured.")] = 9,
+) -> None:
+    """Work the requirements of all accounts out anew, and print how long that takes as one line of JSON.
+
+    `region_ms` is a change of a region's use, under which all shocks of all windows change; `window_ms` new
+    parameters of one window. `copy_ms` is a mere copy of the memory that the first of them looks at. All are medians.
+    """
+    from exchange.bench.revalue import run_revalue
+
+    try:
+        with progress_bar("trading") as report:
+            result = run_revalue(accounts, positions, orders, rounds, on_progress=report)
+    except ValueError as error:
+        refuse(error)
+    print_json(result)
+
+
 @bench_app.command(epilog="Example: bwx bench journal --directory .bwx")
 def journal(
     directory: Annotated[Path, typer.Option(help="An existing folder on the disk to measure.")] = Path(),

@@ -1,23 +1,22 @@
 """What makes leverage dearer comes in: how regions are used, between which caps that strains them, what cash costs.
 
-When the strain of a region changes, each of its tranches is valued anew in the way in which new parameters are, so that
-what is kept is what a recomputation would give, bit for bit. Telemetry that strains nothing costs next to nothing.
+When the strain of a region changes, its tranches are valued anew together, so that what is kept is what a recomputation
+would give, bit for bit. Telemetry that strains nothing costs next to nothing.
 """
 
 import numpy as np
 
 from exchange.venue.administration import refuse
 from exchange.venue.financing import current_rate, schedule_financing, write_financing
-from exchange.venue.lifecycle import LifeState
 from exchange.venue.parameters import deal_with_short
+from exchange.venue.revaluing import value_region
 from exchange.venue.schema import Command, Event, VenueReject
 from exchange.venue.state import is_region
-from exchange.venue.valuing import FORGET, value_again, value_all
 from kernels.compile import inlined, outlined
 from matching.events import begin_event
 from matching.rules import NO_REJECT
 from risk.financing import check_curve
-from risk.strain import check_caps, check_utilisation, would_strain
+from risk.strain import check_caps, check_utilisation
 
 
 @outlined
@@ -46,7 +45,7 @@ def set_utilisation(state, command, events, count):
         region["utilisation_ppm"] = command["utilisation_ppm"]
         state.clock[0]["strained"] = 0
         if bounded(command["utilisation_ppm"], region) != before:
-            state.clock[0]["strained"] = strain_region(state, region_id)
+            state.clock[0]["strained"] = value_region(state, region_id)
     return end_strain(state, Event.UTILISATION_SET, region_id, events, count)
 
 
@@ -62,7 +61,7 @@ def set_strain(state, command, events, count):
             return refuse(state, reject, np.int64(0), events, count)
         state.regions[region_id]["low_ppm"] = command["low_ppm"]
         state.regions[region_id]["high_ppm"] = command["high_ppm"]
-        state.clock[0]["strained"] = strain_region(state, region_id)
+        state.clock[0]["strained"] = value_region(state, region_id)
     return end_strain(state, Event.STRAIN_SET, region_id, events, count)
 
 
@@ -79,24 +78,6 @@ def end_strain(state, kind, region_id, events, count):
 def bounded(utilisation_ppm, region):
     """A utilisation as far as strain knows it: within the caps."""
     return min(max(np.int64(utilisation_ppm), np.int64(region["low_ppm"])), np.int64(region["high_ppm"]))
-
-
-@outlined
-def strain_region(state, region_id):
-    """Value every tranche of a region anew whose shocks are others by now; return how many there are."""
-    region = state.regions[region_id]
-    utilisation_ppm = np.int64(region["utilisation_ppm"])
-    low_ppm, high_ppm = np.int64(region["low_ppm"]), np.int64(region["high_ppm"])
-    tranches = np.int64(0)
-    for slot in range(len(state.tranches)):
-        tranche = state.tranches[slot]
-        if tranche["region_id"] != region_id or tranche["state"] == LifeState.NONE:
-            continue
-        if would_strain(state.ledger, np.int64(slot), utilisation_ppm, low_ppm, high_ppm):
-            value_all(state, np.int64(slot), np.int64(FORGET))
-            value_again(state, np.int64(slot))
-            tranches += 1
-    return tranches
 
 
 @inlined

@@ -2,6 +2,7 @@
 
 match     the book, on flows over one, a thousand and fifty thousand instruments   | the slow twin; another book
 venue     all that is decided: risk, matching, fees, ledger                        | matching on the same flow
+revalue   the requirements of all accounts, worked out anew                        | a copy of the same memory
 journal   durable commits with chain and head                                      | bare SQLite on the same disk
 recover   replay, a restart, the pause of a snapshot                               | reading the rows, no more
 gateway   orders over JSON, frames and REST                                        | an echo by bare aiohttp
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from exchange.bench.journal import run_journal
 from exchange.bench.match import run_match
 from exchange.bench.recover import run_recover
+from exchange.bench.revalue import run_revalue
 from exchange.bench.venue import run_venue
 from gateway.bench.feed import run_feed
 from gateway.bench.gateway import run_gateway
@@ -35,12 +37,30 @@ class Size(NamedTuple):
     commits: int
     replayed: int
     resting: int
+    accounts: int
+    """Of twenty positions and ten orders each."""
     seconds: float
     subscribers: int
 
 
-FULL = Size(operations=2_000_000, commits=2_000, replayed=1_000_000, resting=1_000_000, seconds=1.0, subscribers=1_000)
-QUICK = Size(operations=100_000, commits=200, replayed=50_000, resting=20_000, seconds=0.1, subscribers=50)
+FULL = Size(
+    operations=2_000_000,
+    commits=2_000,
+    replayed=1_000_000,
+    resting=1_000_000,
+    accounts=100_000,
+    seconds=1.0,
+    subscribers=1_000,
+)
+QUICK = Size(
+    operations=100_000,
+    commits=200,
+    replayed=50_000,
+    resting=20_000,
+    accounts=2_000,
+    seconds=0.1,
+    subscribers=50,
+)
 
 
 class Options(NamedTuple):
@@ -85,6 +105,16 @@ def measure_venue(options: Options, report: Report) -> Figures:
     return figures
 
 
+def measure_revalue(options: Options, report: Report) -> Figures:
+    """A region whose shocks change, as a multiple of copying what is looked at, and one window."""
+    accounts = options.size.accounts
+    told = run_revalue(
+        accounts, 20, 10 * accounts, on_progress=lambda done, total: report("trading before a revaluation", done, total)
+    )
+    figures = _chosen(told, "revalue_", ("region_ms", "window_ms"))
+    return figures | {"revalue_region_times_bare_copying": float(told["region_ratio"])}
+
+
 def measure_journal(options: Options, report: Report) -> Figures:
     """Durable records a second, and commits as a share of bare SQLite's."""
     told = run_journal(
@@ -120,6 +150,7 @@ def measure_feed(options: Options, report: Report) -> Figures:
 PARTS: Mapping[str, Callable[[Options, Report], Figures]] = {
     "match": measure_match,
     "venue": measure_venue,
+    "revalue": measure_revalue,
     "journal": measure_journal,
     "recover": measure_recover,
     "gateway": measure_gateway,

@@ -14,7 +14,17 @@ import orjson
 from exchange.venue.state import VenueLimits
 
 FORMAT = 1
-LESS_IS_BETTER = ("_us_p50", "_us_p99", "_us", "_ms", "_s", "_ms_at_half", "_connection", "_times_bare_reading")
+LESS_IS_BETTER = (
+    "_us_p50",
+    "_us_p99",
+    "_us",
+    "_ms",
+    "_s",
+    "_ms_at_half",
+    "_connection",
+    "_times_bare_reading",
+    "_times_bare_copying",
+)
 PER_SECOND = "_per_second"
 CPU_INFO = Path("/proc/cpuinfo")
 
