@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT_SECONDS = 1_200
+TIMEOUT_S = 1_200
 # What is asked of the twin is not asked again: it is plain Python in every way.
 OF_KERNELS = ["-k", "not [twin"]
 # Plain Python warns where an integer of numpy wraps, which compiled code does in silence.
@@ -37,7 +37,7 @@ def check_under(flag: str, selection: Sequence[Path], warnings: Sequence[str] = 
         env=os.environ | {flag: "1", "BWX_HYPOTHESIS_PROFILE": "reduced"},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

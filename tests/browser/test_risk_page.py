@@ -379,7 +379,7 @@ async def test_a_trader_is_refused_the_desk_and_told_why(
 ) -> None:
     expected_complaints.append("403 (Forbidden)")
     await desk.sign_in("trader", account_id=MAKER)
-    await expect(desk.page.locator("h1")).to_have_text("This page is for risk staff")
+    await expect(desk.page.get_by_role("heading", name="This page is for risk staff")).to_be_visible()
     response = await desk.page.request.get(f"{market.url}risk")
     assert response.status == 403
     assert (await desk.page.request.get(f"{market.url}v1/risk/overview")).status == 403

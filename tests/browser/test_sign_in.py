@@ -97,7 +97,7 @@ async def test_a_trader_is_refused_the_risk_page_and_told_what_to_do(
     page: Any = await open_page(await new_context(), market)
     await sign_in(page, market.keys.create(TAKER, ["trader"]))
     await page.get_by_role("link", name="Risk").click()
-    await expect(page.locator("h1")).to_have_text("This page is for risk staff")
+    await expect(page.get_by_role("heading", name="This page is for risk staff")).to_be_visible()
     await expect(page.locator("#refused-account")).to_have_text("taker")
     await expect(page.locator("#refused-roles")).to_have_text("role trader")
     await page.get_by_role("button", name="Sign in with another key").click()

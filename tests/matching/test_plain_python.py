@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.modes import MATCHING, check_under
+from tests.modes import MATCHING, TIMEOUT_S, check_under
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(TIMEOUT_S)]
 
 
 def test_the_book_passes_as_plain_python() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.modes import VENUE, WRAPS_ON_PURPOSE, check_under
+from tests.modes import TIMEOUT_S, VENUE, WRAPS_ON_PURPOSE, check_under
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(TIMEOUT_S)]
 
 
 def test_the_venue_passes_as_plain_python() -> None:
