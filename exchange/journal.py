@@ -23,7 +23,7 @@ from typing import Self
 
 import apsw
 
-from exchange.database import abandon, log_tail, make_directory, open_database, rewrite_log, sync_directory
+from exchange.database import PAGE_BYTES, abandon, log_tail, make_directory, open_database, rewrite_log, sync_directory
 from exchange.head import GENESIS_HASH, Head, HeadFile
 from exchange.journal_rows import RECORD_BYTES, JournalRow, JournalTable, chain_hash
 from exchange.store_errors import (
@@ -39,8 +39,9 @@ from exchange.store_errors import (
 )
 
 BATCH_RECORDS_MAX = 1 << 20
-# About 4 MB of log: a checkpoint then takes a few milliseconds, and comes every 50 batches of 1,000 records.
-CHECKPOINT_PAGES = 256
+# About 1 MB of log, counted here: SQLite would tell by a call back into Python, which waits for the interpreter amid a
+# commit. A checkpoint stops the writer, so it is better short than seldom: this one takes a millisecond or two.
+CHECKPOINT_PAGES = 64
 
 JOURNAL_FILE = "journal.db"
 HEAD_FILE = "head"
@@ -216,6 +217,7 @@ class Journal:
             with self._table.lock:
                 self._checkpoint_if_due()
                 self._table.insert(row, base)
+                self._log_pages += 1 + memoryview(row.payload).nbytes // PAGE_BYTES
             self._opened_head.write(Head(row.last_sequence, row.hash))
         except apsw.FullError as error:
             raise JournalFull(self.path, row.first_sequence, error) from error
@@ -287,7 +289,6 @@ class Journal:
         caches them, and yet are not on the disk. Once they are written again, their sync can be believed:
         first in the log, from which a main file is mended that a power loss tears or leaves behind.
         """
-        self._connection.set_wal_hook(self._note_log_pages)
         if not self._read_only:
             rewrite_log(self.path, self._vfs)
         accepted_frames, _ = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -347,10 +348,6 @@ class Journal:
         self._connection.wal_checkpoint(mode=mode)
         self._opened_head.sync()
         self._log_pages = 0
-
-    def _note_log_pages(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
-        self._log_pages = pages
-        return apsw.SQLITE_OK
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:
         self._failure = JournalFailed(self.path, sequence, error)

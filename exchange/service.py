@@ -42,6 +42,8 @@ __all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply", "S
 log = structlog.get_logger()
 Listener = Callable[[Published], None]
 PAUSES_KEPT = 100
+ORDERS_AHEAD = 1 << 17
+"""An exchange opens ready for so many orders more: until there are as many, nobody waits for memory."""
 FoundT = TypeVar("FoundT")
 TakenT = TypeVar("TakenT")
 
@@ -161,6 +163,7 @@ class Exchange:
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
             is_held = await asyncio.to_thread(reserve.acquire, leaves_as_much=was_full)
             opened.pop_all()
+        await asyncio.to_thread(recovered.make_ready, min(limits.orders, ORDERS_AHEAD))
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())
         guard = DiskGuard(reserve, is_full=not is_held)

@@ -14,7 +14,7 @@ import numpy as np
 from kernels.arrays import ArrayGroup
 from kernels.compile import inlined
 from kernels.intrinsics import prefetch, rarely
-from kernels.memory import aligned_zeros
+from kernels.memory import aligned_zeros, give_out
 from matching import layout, schema
 from matching.layout import BUCKET_WORDS
 from matching.schema import NIL, TREE_DIGIT_BITS
@@ -25,7 +25,6 @@ ID_TABLE_WORDS_MIN = BUCKET_WORDS << 9
 NOTED = 64
 """More commands than look-ahead is ever ahead, a power of two."""
 TOUCHED_ORDERS = 1 << 19
-PAGE_BYTES = 4_096
 
 
 class Limits(NamedTuple):
@@ -100,8 +99,7 @@ def touch(book: Book, orders: int = TOUCHED_ORDERS) -> None:
     pools = (book.orders, orders), (book.terms, orders), (book.levels, orders)
     trees = (book.nodes, nodes), (book.children, nodes * FANOUT)
     for pool, records in pools + trees:
-        pages = pool[:records].view(np.uint8)[::PAGE_BYTES]
-        pages |= np.uint8(0)
+        give_out(pool, records)
 
 
 @inlined

@@ -189,7 +189,6 @@ def restore(image: Image, limits: VenueLimits) -> State:
             position_table=grown_table(state.ledger.position_table, 0, len(image["positions"]) + len(image["orders"])),
             class_table=grown_table(state.ledger.class_table, 0, len(image["positions"]) + len(image["orders"])),
         ),
-        client_table=grown_table(state.client_table, 0, len(image["clients"])),
     )
     restore_orders(state.book, image["orders"])
     restore_positions(state, image["positions"])

@@ -51,7 +51,7 @@ class Venue:
         """The same for who reads the events at once: they are good until the next batch."""
         if not len(commands):
             return self._buffer[:0]
-        self._make_room(2 * len(commands))  # a quote brings two orders
+        self.make_room(2 * len(commands))  # a quote brings two orders
         batch = Batch(np.ascontiguousarray(commands))
         done = 0
         parts: list[np.ndarray] = []
@@ -101,7 +101,8 @@ class Venue:
         """Venue time, in nanoseconds since 1970."""
         return int(self.state.clock[0]["time_ns"])
 
-    def _make_room(self, additions: int) -> None:
+    def make_room(self, additions: int) -> None:
+        """Let tables have room for so many orders more. Who does it beforehand spares the market the wait."""
         if additions > self._room:
             self._room = additions + ROOM_AHEAD
             self._grow(self._room)
@@ -109,15 +110,12 @@ class Venue:
 
     def _grow(self, additions: int) -> None:
         """Make room in the hash tables for so many orders; each may open a position, and a margin class with it."""
-        state, clock = self.state, self.state.clock[0]
-        clients = int(clock["newest_client"] - clock["oldest_client"])
-        totals = state.ledger.totals[0]
+        state, totals = self.state, self.state.ledger.totals[0]
         book = grown(state.book, additions)
         position_table = grown_table(state.ledger.position_table, int(totals["live_positions"]), additions)
         class_table = grown_table(state.ledger.class_table, int(totals["live_classes"]), additions)
-        client_table = grown_table(state.client_table, clients, additions)
         if position_table is not state.ledger.position_table or class_table is not state.ledger.class_table:
             ledger = replace(state.ledger, position_table=position_table, class_table=class_table)
             self.state = state = replace(state, ledger=ledger)
-        if book is not state.book or client_table is not state.client_table:
-            self.state = replace(state, book=book, client_table=client_table)
+        if book is not state.book:
+            self.state = replace(state, book=book)

@@ -10,7 +10,7 @@ from exchange.venue.clearing import state as clearing
 from kernels.arrays import ArrayGroup
 from kernels.compile import inlined
 from kernels.memory import aligned_zeros
-from kernels.table import ENTRY, TABLE_SIZE_MIN
+from kernels.table import ENTRY
 from matching import arena
 from matching.schema import ACCOUNT_ID_MAX
 from risk import accounts
@@ -54,7 +54,7 @@ class State(ArrayGroup):
     cancel_heads: np.ndarray  # (accounts,) CANCEL_HEAD: each account's chain
     reviews: np.ndarray  # (accounts,) int64: when a standing that is not SOUND is looked at again
     clients: np.ndarray  # (power of two,) CLIENT_ENTRY: a ring in order of time
-    client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1
+    client_table: np.ndarray  # (power of two,) ENTRY: (account, client id) to ring position + 1; never grows
     outcome: np.ndarray  # (1,) ORDER_EVENT: the outcome of a command, while protection writes its events before it
     sweep: np.ndarray  # (1,) MASS_CANCEL_COMMAND: the orders that protection takes away
 
@@ -85,7 +85,7 @@ def allocate(limits: VenueLimits) -> State:
         cancel_heads=aligned_zeros(limits.accounts, cancel_schema.CANCEL_HEAD),
         reviews=aligned_zeros(limits.accounts, np.dtype(np.int64)),
         clients=aligned_zeros(limits.client_ids, layout.CLIENT_ENTRY),
-        client_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+        client_table=aligned_zeros(2 * limits.client_ids, ENTRY),
         outcome=np.zeros(1, schema.ORDER_EVENT),
         sweep=np.zeros(1, schema.MASS_CANCEL_COMMAND),
     )

@@ -67,8 +67,8 @@ async def drive(wire: Wire, messages: Sequence[bytes], window: int) -> Driven:
     return Driven(np.array(sent_ns), np.array(answered_ns), answers)
 
 
-async def drive_by_the_clock(wire: SocketWire, messages: Sequence[bytes], rate: float) -> Driven:
-    """Send so many messages a second, however slowly they are answered. Raises ConnectionError.
+async def drive_by_the_clock(wire: SocketWire, messages: Sequence[bytes], rate: float, most: int) -> Driven:
+    """Send so many messages a second, with at most `most` of them under way. Raises ConnectionError.
 
     `sent_ns` is when each was meant to be sent: a message that had to wait here has waited all the same.
     """
@@ -89,9 +89,10 @@ async def drive_by_the_clock(wire: SocketWire, messages: Sequence[bytes], rate: 
     async with in_time():
         while sent < len(messages) and not wire.lost.done():
             due = int((perf_counter_ns() - start_ns) * rate / 1e9) + 1
+            due = min(due, len(answers) + most, len(messages))
             if due > sent:
                 wire.write(b"".join(messages[sent:due]))
-                sent = min(due, len(messages))
+                sent = due
             # A sleep of any length would be late; this core has nothing else to do.
             await asyncio.sleep(0)
         await wire.answered(finished)

@@ -9,6 +9,7 @@ a ratio that of the ratios of rounds that follow each other.
 import asyncio
 import statistics
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import perf_counter_ns
@@ -32,8 +33,10 @@ from gateway.client import Client, Stream
 
 ROUNDS = 5
 SECONDS_MAX = 10.0
+UNDER_WAY_MAX = 1_000
+"""Messages under way on one socket: what the doors take."""
 WINDOW = 512
-"""Messages under way on one socket: half of what the doors take."""
+"""About half of that."""
 PILOT = 512
 PILOT_ALONE = 32
 LEAST = 16
@@ -111,14 +114,17 @@ class Measurement:
     async def _latencies(self, socket: SocketWire, echo: SocketWire) -> dict[str, Any]:
         """One order at a time, one echo, one commit of what an order writes."""
 
+        acks_us: list[float] = []
+
         async def place(how_many: int) -> float:
-            return _p50_us((await self._place(socket, how_many, 1)).latency_ns)
+            acks_us.append(_p50_us((await self._place(socket, how_many, 1)).latency_ns))
+            return acks_us[-1]
 
         async def repeat(how_many: int) -> float:
             return _p50_us((await drive(echo, self._orders.messages(how_many), 1)).latency_ns)
 
         async def commit(how_many: int) -> float:
-            return _p50_us(self._commit(how_many))
+            return _p50_us(self._commit(how_many, round(statistics.median(acks_us) * 1e3)))
 
         rounds = await self._take_turns("one order at a time", PILOT_ALONE, place, repeat, commit)
         ack_us, echo_us, commit_us = (statistics.median(each) for each in zip(*rounds, strict=True))
@@ -135,7 +141,7 @@ class Measurement:
         for number in range(ROUNDS):
             self._report("orders by the clock", number, ROUNDS)
             messages = self._orders.messages(max(LEAST, round(rate * self._seconds)))
-            driven = await drive_by_the_clock(socket, messages, rate)
+            driven = await drive_by_the_clock(socket, messages, rate, UNDER_WAY_MAX)
             await self._settle(socket, driven)
             p99s_ms.append(float(np.percentile(driven.latency_ns, 99)) / 1e6)
         return {"half_orders_per_second": round(rate), "p99_ms_at_half": round(statistics.median(p99s_ms), 2)}
@@ -218,11 +224,16 @@ class Measurement:
         await asyncio.gather(*(send() for _ in range(FRAMES_UNDER_WAY)))
         return per_second(sent, perf_counter_ns() - begin_ns)
 
-    def _commit(self, how_many: int) -> np.ndarray:
-        """The nanoseconds of each of so many commits, on the same disk."""
+    def _commit(self, how_many: int, every_ns: int) -> np.ndarray:
+        """The nanoseconds of each of so many commits on the same disk, one begun every so many nanoseconds.
+
+        That is the rhythm of orders one at a time: a disk takes less for commits that follow each other at once.
+        """
         elapsed_ns = np.zeros(how_many, np.int64)
         payload = bytes(COMMIT_RECORDS * RECORD_BYTES)
+        begin_ns = 0
         for at in range(how_many):
+            time.sleep(max(0, begin_ns + every_ns - perf_counter_ns()) / 1e9)
             begin_ns = perf_counter_ns()
             self._journal.append(self._journal.last_sequence + 1, begin_ns, payload)
             elapsed_ns[at] = perf_counter_ns() - begin_ns

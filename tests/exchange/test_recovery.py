@@ -1,6 +1,7 @@
 """From a store back to the market, with snapshots that are trusted only when everything about them is right."""
 
 import gc
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,26 @@ def test_after_a_recovery_readers_see_the_money_of_every_account(tmp_path: Path,
     for account_id, cash_nano, margin_nano in figures[["account_id", "cash_nano", "margin_nano"]].tolist():
         balances = found.view.balances(account_id)
         assert (balances.cash_nano, balances.margin_nano) == (cash_nano, margin_nano)
+
+
+def test_a_market_made_ready_has_the_same_in_it_and_memory_for_what_comes(tmp_path: Path) -> None:
+    Written(tmp_path, ())
+    found = recovered(tmp_path)
+    before, seen = digest(found.venue.image()), bytes(found.view.dump())
+    orders = 20_000
+    found.make_ready(orders)
+    assert (digest(found.venue.image()), bytes(found.view.dump())) == (before, seen)
+    columns = found.view.store.columns
+    tables = found.venue.state.book.ids, found.venue.state.ledger.position_table, columns.order_table, columns.trades
+    assert min(map(len, tables)) >= orders
+    found.venue.make_room(orders)
+    found.view.store.make_room(orders)
+    assert found.venue.state.book.ids is tables[0]
+    assert found.view.store.columns.order_table is tables[2]
+    begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for table in tables:
+        table.view("u1")[:orders] |= 0
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - begin <= 4
 
 
 # Packing.

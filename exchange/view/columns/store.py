@@ -29,7 +29,7 @@ from exchange.view.columns.schema import (
     Bounds,
 )
 from kernels.arrays import ArrayGroup
-from kernels.memory import aligned_zeros
+from kernels.memory import aligned_zeros, give_out
 from kernels.table import ENTRY, grown_table
 from matching.schema import INSTRUMENT_CAPACITY
 
@@ -146,6 +146,15 @@ class Store:
             for pool, arrays, tables in POOLS:
                 self._grow(pool, arrays, tables, self._room)
         self._room -= additions
+
+    def give_out(self, rows: int) -> None:
+        """Have memory given out for so many rows more in every pool, and for all of its tables."""
+        for pool, arrays, tables in POOLS:
+            fresh = int(self.columns.pools[pool]["fresh"])
+            for name, items in arrays:
+                give_out(getattr(self.columns, name), (fresh + rows) * items)
+            for name in tables:
+                give_out(getattr(self.columns, name))
 
     def reserve(self, pool: int, rows: int) -> None:
         """Room for so many rows more in one pool."""

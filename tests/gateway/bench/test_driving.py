@@ -64,12 +64,41 @@ async def test_by_the_clock_a_stall_counts_for_all_that_should_have_been_sent_me
     app.router.add_get("/v1/ws", stalling)
     async with served(app) as url:
         wire = await SocketWire.open(url, "/v1/ws")
-        driven = await drive_by_the_clock(wire, messages(200), 500.0)
+        driven = await drive_by_the_clock(wire, messages(200), 500.0, 1_000)
         wire.close()
     assert np.allclose(np.diff(driven.sent_ns), 2_000_000, atol=2)
     late = driven.latency_ns > 0.25 * STALL_S * 1e9
     assert driven.latency_ns.max() >= 0.9 * STALL_S * 1e9
     assert late.sum() > 20, "whoever came while nobody could be sent has waited too"
+
+
+async def test_by_the_clock_no_more_are_under_way_than_the_other_side_takes_and_those_that_wait_have_waited():
+    most, under_way, waiting, sending = 10, [], [], []
+
+    async def holding(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            waiting.append(message.data)
+            under_way.append(len(waiting))
+            if len(waiting) == 1:
+                asyncio.get_running_loop().call_later(0.02, release, socket)
+        return socket
+
+    def release(socket: web.WebSocketResponse) -> None:
+        for message in waiting:
+            sending.append(asyncio.ensure_future(socket.send_str(message)))
+        waiting.clear()
+
+    app = web.Application()
+    app.router.add_get("/v1/ws", holding)
+    async with served(app) as url:
+        wire = await SocketWire.open(url, "/v1/ws")
+        driven = await drive_by_the_clock(wire, messages(100), 5_000.0, most)
+        wire.close()
+    assert max(under_way) == most
+    assert np.allclose(np.diff(driven.sent_ns), 200_000, atol=2)
+    assert driven.latency_ns[-1] >= 0.15e9, "a hundred messages, ten at a time, take ten waits"
 
 
 async def _numbered(socket: web.WebSocketResponse) -> AsyncIterator[tuple[int, object]]:
