@@ -19,7 +19,7 @@ from matching.prices import DIGIT_MASK, key_of, key_of_level
 from matching.schema import NIL, TREE_DIGIT_BITS, CommandKind
 from matching.sides import book_side_of, instrument_side_of
 
-STEP = 6
+STEP = 4
 """How many commands one stage is ahead of the next."""
 STAGES = 4
 assert STAGES * STEP < NOTED
