@@ -24,7 +24,6 @@ from exchange.venue.image import LAYOUTS, Image, digest
 from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
-from kernels.memory import give_out
 from kernels.records import copied
 from matching.arena import touch
 from matching.schema import ORDER_COMMAND
@@ -49,15 +48,8 @@ class Recovered:
     notices: list[str] = field(default_factory=list)
 
     def make_ready(self, orders: int) -> None:
-        """Have tables with room for so many orders more, and memory for them that the system has given out.
-
-        Otherwise tables would grow, and pages come, while somebody waits for an answer.
-        """
-        self.venue.make_room(orders)
-        state = self.venue.state
-        for table in (state.book.ids, state.ledger.position_table, state.ledger.class_table, state.client_table):
-            give_out(table)
-        give_out(state.clients, orders)
+        """Have room for so many orders more, and memory for them, before anybody waits for either."""
+        self.venue.make_ready(orders)
         self.view.make_room(orders)
 
 

@@ -30,6 +30,8 @@ REFERENCE_TICKS = 30_000
 SERIES_WINDOWS_MAX = 50_000
 """Windows of one series: the calendar reaches a year ahead at most."""
 FEES_PPM = -20, 50
+ORDERS_AHEAD = 1 << 20
+"""For so many orders and positions there is memory before anything is timed, as for the orders of a book alone."""
 
 
 def run_venue(
@@ -77,6 +79,7 @@ def open_venue(instruments: int) -> tuple[Venue, int]:
     """A venue with funded accounts and instruments 1 and up open, and its next sequence."""
     venue = Venue(VenueLimits())
     touch(venue.state.book)
+    venue.make_ready(ORDERS_AHEAD)
     groups = [commands.tick(START_NS), commands.define_region(1, "bench")]
     for account_id in range(1, ACCOUNTS + 1):
         groups += [commands.open_account(account_id, f"bench-{account_id}"), commands.deposit(account_id, CASH_NANO)]

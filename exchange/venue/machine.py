@@ -10,14 +10,18 @@ from exchange.venue.batches import Batch, EventBuffer
 from exchange.venue.figures import Figures, Tellings, gather_figures
 from exchange.venue.figures_schema import EVERYBODY, FIGURES
 from exchange.venue.state import State, VenueLimits, allocate
-from kernels.memory import aligned_zeros
+from kernels.memory import aligned_zeros, give_out
 from kernels.records import copied, joined, names_of
 from kernels.table import grown_table
+from matching.arena import touch
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
 from matching.schema import ORDER_EVENT
+from risk.schema import SCENARIOS
 
 EVENT_CAPACITY = 16_384
+POSITIONS_PER_CLASS = 8
+"""So many positions of an account are in one region, as far as memory is given out beforehand."""
 ROOM_AHEAD = 4_096
 """Tables have room for so many orders more than a batch brings, so that a small batch need not look at them."""
 
@@ -101,8 +105,26 @@ class Venue:
         """Venue time, in nanoseconds since 1970."""
         return int(self.state.clock[0]["time_ns"])
 
+    def make_ready(self, orders: int) -> None:
+        """Have tables with room for so many orders more, each with a position of its own, and memory given out for all.
+
+        Otherwise tables would grow, and pages come, while somebody waits for an answer.
+        """
+        self.make_room(orders)
+        state, ledger = self.state, self.state.ledger
+        for table in (state.book.ids, ledger.position_table, ledger.class_table, state.client_table):
+            give_out(table)
+        touch(state.book, int(state.book.counters[0]["fresh_order"]) + orders)
+        give_out(state.clients, orders)
+        positions = int(ledger.totals[0]["fresh_position"]) + orders
+        for pool in (ledger.positions, ledger.since, state.clearing.commitments):
+            give_out(pool, positions)
+        classes = int(ledger.totals[0]["fresh_class"]) + orders // POSITIONS_PER_CLASS
+        give_out(ledger.classes, classes)
+        give_out(ledger.losses, SCENARIOS * classes)
+
     def make_room(self, additions: int) -> None:
-        """Let tables have room for so many orders more. Who does it beforehand spares the market the wait."""
+        """Let tables have room for so many orders more."""
         if additions > self._room:
             self._room = additions + ROOM_AHEAD
             self._grow(self._room)
