@@ -9,6 +9,7 @@ from exchange.venue import image
 from exchange.venue.balances import find_imbalance
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Reason, Reject
+from matching.schema import SelfTrade, Side, TimeInForce
 from risk.schema import Standing
 from tests.exchange.venue.market import (
     ALICE,
@@ -26,8 +27,9 @@ from tests.exchange.venue.market import (
     Market,
     open_market,
 )
-from tests.exchange.venue.stream_troubles import troubled_sessions
-from tests.exchange.venue.streams import Session, rehearse
+from tests.exchange.venue.stream_operators import set_parameters
+from tests.exchange.venue.stream_troubles import dealt, troubled_sessions
+from tests.exchange.venue.streams import Further, Placing, Session, Step, place, rehearse, withdraw_all
 from tests.exchange.venue.told import Told
 
 LOTS = 100
@@ -281,6 +283,33 @@ def test_a_restored_venue_goes_on_alike():
     assert np.array_equal(twin.apply(tick, sequence), market.events[-1])
     assert twin.digest() == market.venue.digest()
     assert len(events[0]) > 2
+
+
+def test_who_loses_the_last_lots_to_somebody_else_s_closing_is_looked_at_again_as_one_who_had_some():
+    """Alice's turn comes before Carol's, whose closing then takes Alice's gains in the other tranche."""
+
+    def order(account_id: int, pick: int, side: Side, lots: int) -> Step:
+        choices = account_id, pick, side, 0, lots, "", (TimeInForce.GTC, 0), SelfTrade.NONE, 5, Further(), 0
+        return Step(place, (Placing(*choices),))
+
+    def marked(pick: int, ticks: int, shocks_percent: tuple[int, int]) -> Step:
+        return Step(set_parameters, (pick, ticks, shocks_percent, (0, 0, 0)))
+
+    steps = [
+        *dealt(CAROL, ALICE, 20),
+        *(Step(withdraw_all, (account_id, 0)) for account_id in (CAROL, ALICE)),
+        marked(0, 1_000, (50, 50)),
+        *(order(*terms) for terms in ((ALICE, 0, BUY, 20), (ALICE, 1, BUY, 5), (CAROL, 0, BUY, 60), (4, 0, SELL, 97))),
+        marked(1, 1_000, (100, 50)),
+        *(order(*terms) for terms in ((ALICE, 1, BUY, 40), (CAROL, 1, SELL, 60))),
+        marked(0, 300, (50, 100)),
+    ]
+    market = rehearse(Session({}, steps), checks=True)
+    assert market.twin.accounts[ALICE].standing == Standing.CLOSING
+    assert market.twin.accounts[ALICE].review_ns == market.twin.time_ns + NANO_PER_S
+    told_then = market.tick(1)
+    assert Event.STANDING_CHANGED not in [event["kind"] for event in told_then]
+    assert market.twin.accounts[ALICE].review_ns == market.twin.time_ns + 10 * NANO_PER_S
 
 
 @given(troubled_sessions())

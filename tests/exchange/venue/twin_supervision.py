@@ -48,6 +48,10 @@ class TwinSupervision(TwinMargin):
         """By instrument and account, what settling moves beside the gain."""
         self.touched: set[int] = set()
         """Accounts whose standing was told of in this command."""
+        self.looked_at: set[int] = set()
+        """Accounts of which this command closed something, or began to."""
+        self.emptied: set[int] = set()
+        """Those of them whose last lots went to somebody else's closing afterwards."""
         self.marked: set[int] = set()
         """Accounts whose positions this command marked anew, settled or took away."""
 
@@ -75,6 +79,14 @@ class TwinSupervision(TwinMargin):
         account.standing = event["standing"]
         account.review_ns = account.review_ns if account.standing else 0
         self.touched.add(account_id)
+        if account.standing == Standing.CLOSING:
+            self.note_turn(account_id)
+
+    def note_turn(self, account_id: int) -> None:
+        """It is looked at: how soon it is again depends on what it has now."""
+        self.touched.add(account_id)
+        self.looked_at.add(account_id)
+        self.emptied.discard(account_id)
 
     def end_supervision(self, time_ns: int) -> None:
         """After each command: who is short is known, and is looked at again after a second."""
@@ -88,15 +100,20 @@ class TwinSupervision(TwinMargin):
             if account.standing != Standing.SOUND and is_reviewed:
                 assert account_id in self.marked or account.standing == self.due_standing(account_id)
                 assert all(self.may_stay(order) for order in self.orders_of(account_id)), "an order stayed"
-                account.review_ns = time_ns + (10 if self.is_in_debt(account_id) else 1) * NANO_PER_S
+                has_debts_alone = self.is_in_debt(account_id) and account_id not in self.emptied
+                account.review_ns = time_ns + (10 if has_debts_alone else 1) * NANO_PER_S
         self.leaving = None
         self.touched.clear()
+        self.looked_at.clear()
+        self.emptied.clear()
         self.marked.clear()
 
     def is_in_debt(self, account_id: int) -> bool:
         """Whether nothing is left to close, and nothing to pay with."""
-        has_lots = any(self.position_lots(account_id, tranche) for tranche in self.tranches.values())
-        return not self.is_halted and not has_lots and self.figures(account_id).equity_nano < 0
+        return not self.is_halted and not self.has_lots(account_id) and self.figures(account_id).equity_nano < 0
+
+    def has_lots(self, account_id: int) -> bool:
+        return any(self.position_lots(account_id, tranche) for tranche in self.tranches.values())
 
     def may_stay(self, order: Order) -> bool:
         """Nothing stays of who is closed."""
@@ -226,7 +243,7 @@ class TwinSupervision(TwinMargin):
         self.forced, self.forced_id = close, event["order_id"]
         self.terms[self.forced_id] = Terms()
         self.excused.add(account_id)
-        self.touched.add(account_id)
+        self.note_turn(account_id)
 
     def owe_for_trade(self, event: Told) -> None:
         """A trade of a forced order is worth more to its account than the bankruptcy price, or less."""
@@ -249,7 +266,7 @@ class TwinSupervision(TwinMargin):
         self.fund_nano += self.owed_nano
         assert event["fund_nano"] == self.fund_nano >= 0
         self.owed_nano = 0
-        self.touched.add(account_id)
+        self.note_turn(account_id)
 
     def on_fund_endowed(self, event: Told) -> None:
         self.accounts[event["account_id"]].cash_nano -= event["amount_nano"]
@@ -307,7 +324,9 @@ class TwinSupervision(TwinMargin):
         self.owed_nano = -min(lacking_nano, self.fund_nano)
         self.excused |= {account_id, close.counter_id}
         self.marked.add(close.counter_id)
-        self.touched.add(account_id)
+        self.note_turn(account_id)
+        if close.counter_id in self.looked_at and not self.has_lots(close.counter_id):
+            self.emptied.add(close.counter_id)
 
     # Settlements.
 
