@@ -39,9 +39,11 @@ from exchange.store_errors import (
 )
 
 BATCH_RECORDS_MAX = 1 << 20
-# About 1 MB of log, counted here: SQLite would tell by a call back into Python, which waits for the interpreter amid a
-# commit. A checkpoint stops the writer, so it is better short than seldom: this one takes a millisecond or two.
-CHECKPOINT_PAGES = 64
+# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is a megabyte of rows to
+# copy, which takes a millisecond or two. Small rows go into the same page again and again: it comes after 4 MB then, or
+# one order in sixty would wait. Both are counted here: SQLite would tell by a call back into Python amid a commit.
+CHECKPOINT_BYTES = 1 << 20
+CHECKPOINT_PAGES = 256
 
 JOURNAL_FILE = "journal.db"
 HEAD_FILE = "head"
@@ -65,6 +67,8 @@ class Journal:
         self._failure: JournalFailed | None = None
         self._closed = False
         self._log_pages = 0
+        self._log_bytes = 0
+        """Of rows since the last checkpoint."""
         self._last_sequence = 0
         self._last_hash = GENESIS_HASH
         self.notices: list[str] = []
@@ -217,7 +221,7 @@ class Journal:
             with self._table.lock:
                 self._checkpoint_if_due()
                 self._table.insert(row, base)
-                self._log_pages += 1 + memoryview(row.payload).nbytes // PAGE_BYTES
+                self._count(memoryview(row.payload).nbytes)
             self._opened_head.write(Head(row.last_sequence, row.hash))
         except apsw.FullError as error:
             raise JournalFull(self.path, row.first_sequence, error) from error
@@ -340,14 +344,19 @@ class Journal:
 
     def _checkpoint_if_due(self) -> None:
         """On a full disk the log goes on growing while it can: what is due stays due."""
-        if self._log_pages >= CHECKPOINT_PAGES:
+        if self._log_pages >= CHECKPOINT_PAGES or self._log_bytes >= CHECKPOINT_BYTES:
             with suppress(apsw.FullError):
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+    def _count(self, row_bytes: int) -> None:
+        """A row is in the log: in the page that the last one began, and as many more as it fills."""
+        self._log_bytes += row_bytes
+        self._log_pages += 1 + row_bytes // PAGE_BYTES
 
     def _checkpoint(self, mode: int) -> None:
         self._connection.wal_checkpoint(mode=mode)
         self._opened_head.sync()
-        self._log_pages = 0
+        self._log_pages = self._log_bytes = 0
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:
         self._failure = JournalFailed(self.path, sequence, error)

@@ -160,8 +160,11 @@ def test_only_the_end_of_a_row_has_a_hash(tmp_path):
     assert hashes == [bytes(32), None, None, rows[0].hash, None, rows[1].hash, None]
 
 
-def test_the_log_stays_small_and_is_empty_after_closing(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 8)
+@pytest.mark.parametrize(
+    ("name", "value"), [("CHECKPOINT_PAGES", 8), ("CHECKPOINT_BYTES", 8 * 100 * 64)], ids=["pages", "bytes"]
+)
+def test_the_log_stays_small_and_is_empty_after_closing(tmp_path, monkeypatch, name, value):
+    monkeypatch.setattr(journal_module, name, value)
     log = tmp_path / "journal.db-wal"
     log_sizes = []
     with Journal.open(tmp_path, rules_version=RULES) as journal:
@@ -171,6 +174,14 @@ def test_the_log_stays_small_and_is_empty_after_closing(tmp_path, monkeypatch):
     assert max(log_sizes) < 20 * 16_384
     assert log.stat().st_size == 0
     assert len(read_all(tmp_path)) == 60
+
+
+def test_small_rows_go_on_in_the_log_for_long(tmp_path):
+    log = tmp_path / "journal.db-wal"
+    with Journal.open(tmp_path, rules_version=RULES) as journal:
+        for number in range(100):
+            journal.append(journal.last_sequence + 1, number, records(1, seed=number))
+        assert log.stat().st_size > 100 * 16_384
 
 
 # --- who may open it

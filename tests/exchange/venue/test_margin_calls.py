@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from exchange import commands, staff_commands
+from exchange.commands import Quote
 from exchange.venue.add_on_schema import AddOnMode
 from exchange.venue.machine import Venue
 from exchange.venue.schema import ADD_ON_COMMAND, Event, Reason, Reject
@@ -43,6 +44,14 @@ def test_an_account_without_positions_or_orders_may_be_called():
     assert called["standing"] == Standing.CALLED
     assert outcome["add_on_nano"] == CASH_NANO + 1
     assert market.ask(commands.withdraw(CAROL, 1))["reason"] == Reject.INSUFFICIENT_FUNDS
+
+
+def test_who_is_called_may_still_say_that_it_quotes_nothing():
+    market = open_market()
+    market.send(staff_commands.call_margin(CAROL, 1))
+    assert market.figures(CAROL).free_nano < 0
+    outcome = market.ask(commands.mass_quote(CAROL, [Quote(1, 0, 0, 0, 0)]))
+    assert (outcome["kind"], outcome["order_count"]) == (Event.MASS_QUOTED, 0)
 
 
 def test_who_is_short_by_more_than_the_amount_already_is_not_called_for_more():

@@ -166,10 +166,10 @@ class TwinMargin(TwinBooks):
     ) -> int:
         """0, or why an account cannot have some orders more, in the place of those `without` which it then is.
 
-        A single order may be let in because it closes a position.
+        A single order may be let in because it closes a position. What takes the place of others may always be less.
         """
-        without = without or []
-        standing = [order for order in self.orders_of(account_id) if not any(order is gone for gone in without)]
+        gone = without or []
+        standing = [order for order in self.orders_of(account_id) if not any(order is each for each in gone)]
         open_orders: list[Open] = [*standing]
         for order in wanted:
             tranche = self.tranches[order.instrument_id]
@@ -180,7 +180,8 @@ class TwinMargin(TwinBooks):
                 return RiskReject.NOTIONAL_OUT_OF_RANGE
             if self.positions_needed(account_id, open_orders) > self.limits.positions:
                 return RiskReject.TOO_MANY_POSITIONS
-        if self.figures(account_id, open_orders).free_nano >= 0 or self.only_shrinks(wanted, without):
+        shrinks = without is not None and self.only_shrinks(wanted, without)
+        if self.figures(account_id, open_orders).free_nano >= 0 or shrinks:
             return 0
         if may_close and wanted and self.accounts[account_id].standing == Standing.CLOSING:
             return RiskReject.ACCOUNT_IN_LIQUIDATION
@@ -200,7 +201,7 @@ class TwinMargin(TwinBooks):
             price_ticks, lots = places.get((order.instrument_id, order.side), (0, 0))
             if order.price_ticks != price_ticks or order.leaves_lots > lots:
                 return False
-        return bool(without)
+        return True
 
     def closes_well(self, account_id: int, order: Wanted, standing: list[Order]) -> bool:
         """The one exemption: it closes what there is and no more, and a fill at its limit leaves nobody worse off."""
