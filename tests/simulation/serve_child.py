@@ -5,9 +5,13 @@ python -m tests.simulation.serve_child serve --directory STORE
 
 import sys
 import threading
+import time
 
 from gateway.cli import app
 from tests.simulation.storage import install, installed
+
+MISSED_S = 0.5
+"""A disk that is written to syncs within that time."""
 
 
 def main() -> None:
@@ -18,9 +22,13 @@ def main() -> None:
 
 
 def fail_when_told() -> None:
-    """Wait for the line."""
+    """Wait for the line. Other threads sync meanwhile, so that the next sync may be over before it is told to fail."""
     if sys.stdin.readline():
-        installed("failing").fail_at("sync", 1)
+        disk = installed("failing")
+        while not disk.met:
+            disk.forget_faults()
+            disk.fail_at("sync", 1)
+            time.sleep(MISSED_S)
 
 
 if __name__ == "__main__":
