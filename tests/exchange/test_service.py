@@ -384,7 +384,8 @@ async def test_a_balance_that_does_not_add_up_halts_the_market_at_the_next_snaps
     """Within one cycle of snapshots; cancels go on, and no snapshot keeps what is wrong."""
     exchange = await open_exchange(tmp_path, snapshot_every_records=20)
     await open_market(exchange)
-    order_id = int((await place(exchange, ALICE, BUY, 3)).events["order_id"][-1])
+    more_than_all_sales = 30
+    order_id = int((await place(exchange, ALICE, BUY, more_than_all_sales)).events["order_id"][-1])
     last_sound = exchange.view.sequence
     exchange._sequencer._venue.state.ledger.accounts[BOB]["cash_nano"] += amount_nano
     with capture_logs() as logs:
