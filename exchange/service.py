@@ -162,8 +162,8 @@ class Exchange:
             snapshots = opened.enter_context(SnapshotStore.open(directory, vfs=vfs))
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
             is_held = await asyncio.to_thread(reserve.acquire, leaves_as_much=was_full)
+            await asyncio.to_thread(recovered.make_ready, min(limits.orders, ORDERS_AHEAD))
             opened.pop_all()
-        await asyncio.to_thread(recovered.make_ready, min(limits.orders, ORDERS_AHEAD))
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())
         guard = DiskGuard(reserve, is_full=not is_held)

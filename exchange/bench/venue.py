@@ -18,7 +18,6 @@ from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
 from exchange.venue.state import VenueLimits
 from exchange.warm_up import warm_up
-from matching.arena import touch
 from matching.schema import INSTRUMENT_CAPACITY
 
 ACCOUNTS = 1_000
@@ -31,7 +30,7 @@ SERIES_WINDOWS_MAX = 50_000
 """Windows of one series: the calendar reaches a year ahead at most."""
 FEES_PPM = -20, 50
 ORDERS_AHEAD = 1 << 20
-"""For so many orders and positions there is memory before anything is timed, as for the orders of a book alone."""
+"""For so many orders and positions there is memory before anything is timed, as when matching alone is measured."""
 
 
 def run_venue(
@@ -78,7 +77,6 @@ def for_venue(commands: np.ndarray) -> np.ndarray:
 def open_venue(instruments: int) -> tuple[Venue, int]:
     """A venue with funded accounts and instruments 1 and up open, and its next sequence."""
     venue = Venue(VenueLimits())
-    touch(venue.state.book)
     venue.make_ready(ORDERS_AHEAD)
     groups = [commands.tick(START_NS), commands.define_region(1, "bench")]
     for account_id in range(1, ACCOUNTS + 1):
