@@ -8,7 +8,7 @@ from time import perf_counter_ns
 from typing import Self
 
 from exchange.venue.schema import Event
-from gateway.bench.driving import drive
+from gateway.bench.driving import UNDER_WAY_MAX, drive
 from gateway.bench.exchange_server import MIDDLE_TICKS, Door
 from gateway.bench.orders import AWAY_TICKS, Orders
 from gateway.bench.processes import BenchError
@@ -22,7 +22,8 @@ WINDOW = 256
 PILOT_PAIRS = 1_500
 SETTLED_S = 0.5
 STEP_S = 0.005
-CHUNK_S = 0.5
+CHUNK_S = 0.02
+"""Of messages made at a time: whoever makes many sends nothing meanwhile, and all of them at once afterwards."""
 FRAME_RECORDS = 500
 FRAMES_UNDER_WAY = 2
 CAUGHT_UP_S = 20.0
@@ -92,7 +93,10 @@ class Load:
         return driven.rate
 
     async def send_json(self, rate: float, length_s: float) -> list[int]:
-        """Orders and cancels by the clock; how long each took, from when it was meant to be sent. Raises BenchError."""
+        """Orders and cancels by the clock; how long each took, from when it was meant to be sent. Raises BenchError.
+
+        No more are under way than the doors take; what has to wait for that has waited.
+        """
         latencies_ns: list[int] = []
         due_ns: list[int] = []
         refused: list[bytes] = []
@@ -107,6 +111,7 @@ class Load:
         start_ns, messages = perf_counter_ns(), list[bytes]()
         while perf_counter_ns() - start_ns < length_s * 1e9:
             wanted = int((perf_counter_ns() - start_ns) * rate / 1e9) // 2 * 2
+            wanted = min(wanted, (len(latencies_ns) + UNDER_WAY_MAX) // 2 * 2)
             if wanted > len(due_ns):
                 if len(messages) < wanted - len(due_ns):
                     messages += self._orders.placed_and_cancelled(max(int(rate * CHUNK_S) // 2, wanted - len(due_ns)))

@@ -11,7 +11,10 @@ import numpy as np
 from exchange.bench.rates import per_second
 from gateway.bench.processes import BenchError
 from gateway.bench.wire import HttpWire, SocketWire, Wire
+from gateway.settings import GatewaySettings
 
+UNDER_WAY_MAX: int = GatewaySettings.model_fields["requests_in_flight_max"].default
+"""Messages under way on one socket: what the doors take."""
 PATIENCE_S = 60.0
 """Longer than any round may take beyond its time."""
 

@@ -24,7 +24,7 @@ from exchange.journal import Journal
 from exchange.journal_rows import RECORD_BYTES
 from exchange.venue.schema import Event
 from gateway.bench.bare_server import serve_bare
-from gateway.bench.driving import Driven, drive, drive_by_the_clock, drive_many
+from gateway.bench.driving import UNDER_WAY_MAX, Driven, drive, drive_by_the_clock, drive_many
 from gateway.bench.exchange_server import Door, serve_exchange
 from gateway.bench.orders import Orders
 from gateway.bench.processes import BenchError, choose_cores, pinned, server
@@ -33,10 +33,8 @@ from gateway.client import Client, Stream
 
 ROUNDS = 5
 SECONDS_MAX = 10.0
-UNDER_WAY_MAX = 1_000
-"""Messages under way on one socket: what the doors take."""
 WINDOW = 512
-"""About half of that."""
+"""About half of what the doors take."""
 PILOT = 512
 PILOT_ALONE = 32
 LEAST = 16

@@ -132,7 +132,7 @@ export class HeatMap {
     let best = { score: -1, symbol: "" };
     for (const row of this.#grid.rows) {
       for (const cell of row.cells) {
-        if (!cell) continue;
+        if (!cell || !this.#cells.isShown(cell)) continue;
         const score = (cell.traded + 0.5) * (cell.bid !== null && cell.ask !== null ? 1 : ONE_SIDED_SHARE);
         if (score > best.score) best = { score, symbol: cell.symbol };
       }

@@ -69,6 +69,7 @@ async function onCells(message) {
   const isLaid = await map.update(changed);
   if (changed === null) $("hint").textContent = "Choose a window to see its book and its trades.";
   if (isLaid) chooseAtFirst();
+  if (isOver()) choose(map.liveliest());
 }
 
 function onStrain(message) {
@@ -108,11 +109,11 @@ function choose(symbol) {
 }
 
 function onTicker(message) {
-  if (message.error) return isChosenByHand ? shell.complain(message.error.message) : choose(map.liveliest());
-  const [row] = message.tickers;
+  if (message.error && isChosenByHand) return shell.complain(message.error.message);
+  const row = message.tickers?.[0];
   const isFirst = instrument === null;
-  instrument = cells.isShown(row) ? row : undefined;
-  if (isFirst) detail.open(row, decimals());
+  instrument = row && cells.isShown(row) ? row : undefined;
+  if (isFirst && row) detail.open(row, decimals());
   showDetail();
 }
 
@@ -134,9 +135,14 @@ function closeDetail() {
 
 function showDetail() {
   if (!chosen || instrument === null) return;
-  if (!instrument && !isChosenByHand && cells.size) return choose(map.liveliest());
+  if (isOver()) return choose(map.liveliest());
   detail.show(instrument, decimals(), shell.now());
   desk.show(instrument, decimals());
+}
+
+// A window that nobody asked for makes room when it closes: once the map knows as well, or it would be chosen again.
+function isOver() {
+  return instrument === undefined && !isChosenByHand && cells.size > 0 && !cells.get(chosen);
 }
 
 function showTape(symbol) {

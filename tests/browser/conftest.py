@@ -13,7 +13,15 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, BrowserContext, Page, WebSocketRoute, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    WebSocketRoute,
+    async_playwright,
+    expect,
+)
 
 from exchange import commands
 from exchange.service import Exchange
@@ -176,7 +184,7 @@ async def new_context(browser: Browser, market: Market, expected_complaints: lis
     async def make(**options: Any) -> BrowserContext:
         context = await browser.new_context(**({"viewport": DESKTOP} | options))
         context.on("weberror", lambda error: complaints.append(str(error.error)))
-        context.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
+        context.on("console", lambda told: complaints.append(_complaint(told)) if told.type == "error" else None)
         context.on("request", lambda request: note(urlsplit(request.url)))
         context.on("page", lambda page: page.on("websocket", lambda each: hosts.add(urlsplit(each.url).netloc)))
         contexts.append(context)
@@ -203,9 +211,14 @@ async def open_page(context: BrowserContext, market: Market, fragment: str = "")
     page: Any = await context.new_page()
     page.complaints = []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda told: page.complaints.append(_complaint(told)) if told.type == "error" else None)
     await page.goto(market.url + fragment)
     return page
+
+
+def _complaint(told: ConsoleMessage) -> str:
+    """What the console was told, and where it comes from: of what could not be loaded, the address."""
+    return f"{told.text} ({told.location['url']})"
 
 
 Change = Callable[[dict[str, Any]], dict[str, Any] | None]

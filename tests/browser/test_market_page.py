@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from exchange import commands
+from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from matching.schema import Side
 from tests.browser.conftest import MAKER, Market, NewContext, open_page, tap_feed
@@ -186,6 +187,34 @@ async def test_a_market_without_windows_says_so_until_one_is_listed(new_context:
     await market.rest(symbol, Side.BUY, 39_000, 2)
     await expect(page.locator("#detail-symbol")).to_have_text(symbol)
     await expect(ladder_row(page, "bids", 0)).to_have_text(["2", "2", "0.03900"])
+
+
+async def test_a_window_that_closed_is_not_chosen_again_while_the_map_has_not_heard_of_it(
+    new_context: NewContext, market: Market
+) -> None:
+    context = await new_context()
+    symbol, other = market.symbol("eu-fra", Tier.EF), market.symbol("us-iad", Tier.BE)
+    told: list[Message] = []
+
+    def close_early(message: Message) -> Message:
+        if message.get("channel") != "ticker" or message["tickers"][0]["symbol"] != symbol:
+            return message
+        told.append(message)
+        return message | {"tickers": [message["tickers"][0] | {"state": "delivering"}]}
+
+    await tap_feed(context, close_early)
+    page = await open_page(context, market)
+    await expect(page.locator("#detail-symbol")).to_have_text(symbol)
+    await expect(page.locator("#fact-state")).to_have_text("closed")
+    await page.wait_for_timeout(1_000)
+    assert len(told) == 1
+    market.tranche(symbol).state = LifeState.DELIVERING
+    await market.rest(symbol, Side.BUY, 39_000, 2)
+    await market.rest(other, Side.BUY, 39_000, 2)
+    await market.rest(other, Side.SELL, 41_000, 2)
+    await expect(page.locator("#detail-symbol")).not_to_have_text(symbol)
+    await expect(page.locator("#fact-state")).to_have_text("open")
+    assert page.complaints == []
 
 
 async def test_a_window_whose_gate_closes_is_told_as_closed(new_context: NewContext, market: Market) -> None:
