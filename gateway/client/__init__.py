@@ -34,7 +34,18 @@ from gateway.client.account_models import (
     StandingChange,
 )
 from gateway.client.book import LocalBook
+from gateway.client.cells import Cell, CellsUpdate
 from gateway.client.delivery_models import Delivery, DueAllocation, Provider, ReportAnswer, Slot, TrancheDelivery
+from gateway.client.desk_models import (
+    AccountOrders,
+    Closing,
+    FallenAccount,
+    Overview,
+    RiskEvent,
+    RiskUpdate,
+    Shock,
+    WindowExposure,
+)
 from gateway.client.errors import ClientError, RefusedError, StreamClosedError
 from gateway.client.keys import Key, NewKey
 from gateway.client.models import (
@@ -99,6 +110,7 @@ from gateway.report_signing import Measurement
 __all__ = [
     "Account",
     "AccountEvent",
+    "AccountOrders",
     "AccountRisk",
     "AccountUpdate",
     "AddOnChange",
@@ -114,8 +126,11 @@ __all__ = [
     "CancelTimer",
     "Candle",
     "CashOut",
+    "Cell",
+    "CellsUpdate",
     "Client",
     "ClientError",
+    "Closing",
     "Correction",
     "CorrectionMade",
     "Curve",
@@ -127,6 +142,7 @@ __all__ = [
     "Dispute",
     "DueAllocation",
     "Escrow",
+    "FallenAccount",
     "Fill",
     "FillsUpdate",
     "Financing",
@@ -155,6 +171,7 @@ __all__ = [
     "OrderChange",
     "OrdersUpdate",
     "OtherWindow",
+    "Overview",
     "OwnFill",
     "OwnFills",
     "OwnQuote",
@@ -174,9 +191,12 @@ __all__ = [
     "Reporter",
     "ReputationChange",
     "Reservation",
+    "RiskEvent",
+    "RiskUpdate",
     "ScopedBooks",
     "ServerTime",
     "Settlement",
+    "Shock",
     "Shortfall",
     "Slot",
     "SlotSettlement",
@@ -196,5 +216,6 @@ __all__ = [
     "TranchesUpdate",
     "Weights",
     "WhatIf",
+    "WindowExposure",
     "verify_reservation",
 ]

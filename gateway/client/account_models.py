@@ -196,7 +196,7 @@ AccountEvent = _Supervision | Interest | Settlement | _Gate | _Delivery
 _KINDS = {get_args(event.model_fields["kind"].annotation)[0] for event in get_args(AccountEvent)}
 
 
-def _known(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def known_events(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Events that a newer exchange adds are passed over, as fields are."""
     return [row for row in rows if row["kind"] in _KINDS]
 
@@ -205,7 +205,7 @@ class AccountUpdate(Account):
     """An own account as it is now, and what happened to it, in order. A snapshot has no events."""
 
     type: str
-    events: Annotated[list[Annotated[AccountEvent, Field(discriminator="kind")]], BeforeValidator(_known)]
+    events: Annotated[list[Annotated[AccountEvent, Field(discriminator="kind")]], BeforeValidator(known_events)]
 
 
 class PositionsUpdate(Answer):
@@ -231,4 +231,4 @@ class DeliveriesUpdate(Answer):
     type: str
     sequence: int
     deliveries: list[Delivery]
-    events: Annotated[list[Annotated[AccountEvent, Field(discriminator="kind")]], BeforeValidator(_known)]
+    events: Annotated[list[Annotated[AccountEvent, Field(discriminator="kind")]], BeforeValidator(known_events)]

@@ -1,9 +1,12 @@
 """What the risk desk is told, as typed values. Amounts are in USD but for those of the channel, which say otherwise."""
 
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from gateway.client.account_models import ForcedOrder
+from pydantic import Field
+
+from gateway.client.account_models import AccountEvent, ForcedOrder
 from gateway.client.models import Answer, Order, Region
 from gateway.client.risk_models import AccountRisk
 
@@ -29,8 +32,8 @@ class WindowExposure(Answer):
     symbol: str
     region: str
     tier: str
-    start: str
-    end: str
+    start: datetime
+    end: datetime
     gross_quantity: int
     open_buys: int
     open_sells: int
@@ -96,11 +99,23 @@ class RiskEventRow(Answer):
     account: str
     kind: str
     sequence: int
+    time: datetime
+    time_ns: int
+
+
+class RiskEvent(RiskEventRow):
+    """The same with all that the channel tells of it."""
+
+    event: Annotated[AccountEvent, Field(discriminator="kind")]
 
 
 class RiskUpdate(Answer):
-    """All accounts as columns, or those that changed; money is in millionths of a USD."""
+    """All accounts as columns (`snapshot`), or those that changed; money is in millionths of a USD, rounded down.
 
+    A row of `names`, `figures` or `stakes` is what stands at the same place in each of its columns, `account_id` first.
+    """
+
+    type: str
     sequence: int
     accounts: int
     counts: dict[str, int]

@@ -13,6 +13,7 @@ import orjson
 from yarl import URL
 
 from gateway.client.deliveries import DeliveryCalls
+from gateway.client.desk import DeskCalls
 from gateway.client.errors import RefusedError
 from gateway.client.following import follow_fills
 from gateway.client.keys import KeyCalls
@@ -65,7 +66,7 @@ ERROR_STATUS_MIN = 400
 Fields = Mapping[str, Any]
 
 
-class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls, StaffCalls):
+class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls, StaffCalls, DeskCalls):
     """Asks one exchange on behalf of one key, or of nobody. Use it as an async context manager.
 
     The secret is that of the key, or the private half of a key of Ed25519.
@@ -370,6 +371,13 @@ class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls,
 
         Raises RefusedError, and what aiohttp raises once there are no more attempts.
         """
+        return orjson.loads(await self._answer(method, path, fields, query))
+
+    async def ask_text(self, path: str) -> str:
+        """Read what is no JSON in the same way."""
+        return (await self._answer("GET", path)).decode()
+
+    async def _answer(self, method: str, path: str, fields: Fields | None = None, query: Fields | None = None) -> bytes:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         target = path + (f"?{urlencode(given)}" if given else "")
         body = orjson.dumps(fields) if fields is not None else b""
@@ -384,14 +392,14 @@ class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls,
                     break
             await asyncio.sleep(FIRST_PAUSE_S * 2 ** (attempt - 1))
         if status >= ERROR_STATUS_MIN:
-            raise RefusedError.from_json(answer)
+            raise RefusedError.from_json(orjson.loads(answer))
         return answer
 
-    async def _send(self, method: str, target: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    async def _send(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         url = URL(self._url + target, encoded=True)
         headers = self._signature(method, target, body) | {"Content-Type": "application/json"}
         async with self.session.request(method, url, data=body, headers=headers) as response:
-            return response.status, orjson.loads(await response.read())
+            return response.status, await response.read()
 
     def _signature(self, method: str, target: str, body: bytes) -> dict[str, str]:
         if self._key_id is None or self._secret is None:
@@ -415,7 +423,7 @@ class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls,
         return int((await self.ask("POST", path, fields))["sequence"])
 
 
-def _is_worth_another(status: int, answer: Fields) -> bool:
+def _is_worth_another(status: int, answer: bytes) -> bool:
     """Whether the same request, signed anew, may fare better.
 
     A nonce of ours can only have been used by ourselves: when a kept connection breaks, aiohttp sends most requests a
@@ -423,7 +431,7 @@ def _is_worth_another(status: int, answer: Fields) -> bool:
     """
     if status < ERROR_STATUS_MIN:
         return False
-    return status == SERVICE_UNAVAILABLE or answer["error"]["code"] == "nonce_reused"
+    return status == SERVICE_UNAVAILABLE or orjson.loads(answer)["error"]["code"] == "nonce_reused"
 
 
 def _risk_path(account: str) -> str:

@@ -1,4 +1,4 @@
-"""The WebSocket side of the client: requests by id, and channels.
+"""The WebSocket side of the client: requests by id, and what comes of the channels.
 
 One task reads the socket and hands each message to whoever waits for it. When the connection ends, everybody who waits
 is told; whether a request under way was carried out shows when it is retried under the same client id.
@@ -9,26 +9,16 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 import aiohttp
 import orjson
 
-from gateway.client.account_models import AccountUpdate, DeliveriesUpdate, MarginUpdate, PositionsUpdate
 from gateway.client.book import Depth, Interval, LocalBook
+from gateway.client.channels import Channels
 from gateway.client.errors import RefusedError, StreamClosedError
 from gateway.client.inbox import Inbox, InboxFullError, Message
-from gateway.client.models import (
-    FillsUpdate,
-    Instrument,
-    OrderAnswer,
-    OrderBookUpdate,
-    OrdersUpdate,
-    RegionsUpdate,
-    Trade,
-    TranchesUpdate,
-)
-from gateway.client.order_models import Candle
+from gateway.client.models import OrderAnswer
 from gateway.client.orders import ManyOrders
 from gateway.client.scopes import ScopedBooks
 from gateway.client.terms import (
@@ -59,7 +49,7 @@ ANSWERS = (2, 3)
 """Frames that answer frames of orders."""
 
 
-class Stream(ManyOrders):
+class Stream(ManyOrders, Channels):
     """One connection. Use it as an async context manager; get one from `Client.stream`."""
 
     def __init__(
@@ -191,11 +181,6 @@ class Stream(ManyOrders):
                 await book.changed()
         return books
 
-    async def subscribe_order_book(self, symbol: str) -> AsyncIterator[OrderBookUpdate]:
-        """A book order by order, beginning with all that rest."""
-        inbox = await self._subscribe("book.l3", symbol)
-        return (OrderBookUpdate.model_validate(message) async for message in inbox)
-
     async def subscribe_l3(self, symbol: str) -> "LocalOrderBook":
         """A book order by order that follows the market until the stream ends; whole when this returns.
 
@@ -218,66 +203,6 @@ class Stream(ManyOrders):
         inbox = feeds.events = Inbox()
         await self.ask("subscribe", {"channel": "events"})
         return (OwnEvents(**told) async for told in inbox)
-
-    async def subscribe_candles(
-        self, symbol: str, interval: Literal["1m", "5m", "1h"] = "1m"
-    ) -> AsyncIterator[list[Candle]]:
-        """Candles of a tranche, beginning with those that are remembered; one interval each stream and tranche."""
-        inbox = await self._subscribe("candles", symbol, interval=interval)
-        return ([Candle.model_validate(row) for row in message["candles"]] async for message in inbox)
-
-    async def subscribe_trades(self, symbol: str | None = None) -> AsyncIterator[Trade]:
-        """Trades of a tranche, or of all, beginning with the latest that were before."""
-        inbox = await self._subscribe("trades", symbol)
-        return (Trade.model_validate(row) async for message in inbox for row in message["trades"])
-
-    async def subscribe_tickers(self, symbol: str | None = None) -> AsyncIterator[list[Instrument]]:
-        """Tranches that changed, beginning with all that trade now; or one of them."""
-        inbox = await self._subscribe("ticker", symbol)
-        return ([Instrument.model_validate(row) for row in message["tickers"]] async for message in inbox)
-
-    async def subscribe_instruments(self) -> AsyncIterator[TranchesUpdate]:
-        """What is listed, and how each tranche moves on, beginning with all that have not ended."""
-        inbox = await self._subscribe("instruments")
-        return (TranchesUpdate.model_validate(message) async for message in inbox)
-
-    async def subscribe_strain(self) -> AsyncIterator[RegionsUpdate]:
-        """How regions are used and strained, whenever that is different."""
-        inbox = await self._subscribe("strain")
-        return (RegionsUpdate.model_validate(message) async for message in inbox)
-
-    async def subscribe_orders(self, since_sequence: int | None = None) -> AsyncIterator[OrdersUpdate]:
-        """What happens to own orders, beginning with those that are open, or with all that happened after a sequence.
-
-        Raises RefusedError with the code `replay_not_kept` when that is not all known any more.
-        """
-        inbox = await self._subscribe("orders", since_sequence=since_sequence)
-        return (OrdersUpdate.model_validate(message) async for message in inbox)
-
-    async def subscribe_fills(self, since_sequence: int | None = None) -> AsyncIterator[FillsUpdate]:
-        """Own trades from now on, or after a sequence; see `Client.follow_fills` for more than one connection."""
-        inbox = await self._subscribe("fills", since_sequence=since_sequence)
-        return (FillsUpdate.model_validate(message) async for message in inbox)
-
-    async def subscribe_positions(self) -> AsyncIterator[PositionsUpdate]:
-        """Own positions, and those that change."""
-        inbox = await self._subscribe("positions")
-        return (PositionsUpdate.model_validate(message) async for message in inbox)
-
-    async def subscribe_margin(self) -> AsyncIterator[MarginUpdate]:
-        """How the own account stands, whenever that is different."""
-        inbox = await self._subscribe("margin")
-        return (MarginUpdate.model_validate(message) async for message in inbox)
-
-    async def subscribe_deliveries(self) -> AsyncIterator[DeliveriesUpdate]:
-        """What the own account bought or provides, and what becomes of it."""
-        inbox = await self._subscribe("deliveries")
-        return (DeliveriesUpdate.model_validate(message) async for message in inbox)
-
-    async def subscribe_account(self) -> AsyncIterator[AccountUpdate]:
-        """What happens to the own account beside its orders, beginning with how it stands."""
-        inbox = await self._subscribe("account")
-        return (AccountUpdate.model_validate(message) async for message in inbox)
 
     async def ask(self, operation: str, fields: Message) -> Message:
         """Send one request and wait for its result. Raises RefusedError or StreamClosedError."""

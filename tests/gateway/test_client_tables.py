@@ -15,10 +15,6 @@ PUT_TOGETHER = {"/v1/admin/risk/{}/what-if", "/v1/keys/{}", "/v1/admin/keys/{}"}
 FOR_OTHERS = {"/v1/openapi.json", "/v1/asyncapi.json", "/v1/session"}
 """For programs that make clients, and for browsers."""
 
-OF_PAGES = {f"/v1/risk/{name}" for name in ("shock", "events", "orders", "overview", "accounts.csv")}
-CHANNELS_OF_PAGES = {"cells", "risk"}
-"""What the exchange's own pages show, made for them: rows by place, and parts of a whole."""
-
 
 def texts() -> set[str]:
     """All texts in the client, with a mark in the place of what is put into them."""
@@ -36,12 +32,12 @@ def texts() -> set[str]:
 async def test_every_route_has_a_method_of_the_client(doors):
     asked = texts() | PUT_TOGETHER
     paths = {route.resource.canonical for route in doors.runner.app.router.routes()}
-    wanted = {path for path in paths if path.startswith("/v1/")} - {OPENED_AS_A_STREAM} - FOR_OTHERS - OF_PAGES
+    wanted = {path for path in paths if path.startswith("/v1/")} - {OPENED_AS_A_STREAM} - FOR_OTHERS
     assert {path for path in wanted if re.sub(r"\{\w+\}", "{}", path) not in asked} == set()
 
 
 def test_every_channel_has_a_method_of_the_stream():
-    assert CHANNELS.keys() - texts() == CHANNELS_OF_PAGES
+    assert CHANNELS.keys() - texts() == set()
 
 
 async def test_tranches_and_regions_are_followed_from_how_they_stand(doors):
