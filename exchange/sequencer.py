@@ -46,6 +46,8 @@ QUEUED_TO_END_RISK_MAX = QUEUED_RECORDS_MAX + (1 << 14)
 QUEUED_LOOKS_MAX = 1_024
 LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
+ORDERS_PER_INTERVAL = 250_000
+"""With so many orders more in the books, snapshots are that much longer in coming as they are longer in writing."""
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
 
@@ -117,7 +119,7 @@ class Sequencer:
         self._show = show
         self._stages = stages
         self._snapshot_every_records = snapshot_every_records
-        self._next_snapshot = last_snapshot_sequence + snapshot_every_records
+        self._next_snapshot = last_snapshot_sequence + self._snapshot_interval_records()
         self._captures = Captures()
         self._has_reserved = False
         self._tells_downtime = clock.anchor.downtime_ns > DOWNTIME_TOLD_NS
@@ -306,9 +308,14 @@ class Sequencer:
             return None
         capture = self._captures.take(self._venue.state, is_urgent=is_last)
         if capture is not None:
-            self._next_snapshot = self._journal.last_sequence + self._snapshot_every_records
+            self._next_snapshot = self._journal.last_sequence + self._snapshot_interval_records()
             self._has_reserved = False
         return capture
+
+    def _snapshot_interval_records(self) -> int:
+        """From one snapshot to the next: so many that they take no less to write than the snapshot does."""
+        resting_orders = int(self._venue.state.book.counters[0]["resting_orders"])
+        return self._snapshot_every_records * (1 + resting_orders // ORDERS_PER_INTERVAL)
 
     def _give_up(self, error: BaseException, batch: list[Request]) -> None:
         with self._lock:

@@ -36,7 +36,7 @@ from exchange.venue.image import Image, digest
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CLOCK_COMMAND, Command, Event
 from tests.exchange.stores import RULES
-from tests.exchange.venue.market import ALICE, BUY, LIMITS, START_NS, opening
+from tests.exchange.venue.market import ALICE, BUY, LIMITS, REFERENCE_TICKS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
 
 PATIENCE_S = 20
@@ -362,19 +362,41 @@ def test_stopping_finishes_what_was_submitted_and_takes_a_last_image(line: Line)
         line.submit(commands.halt_market())
 
 
+def ends_of_captures(line: Line, wanted: int) -> list[int]:
+    """Send commands one by one until so many captures were taken: one may come later than it could."""
+    ends: list[int] = []
+    for count in range(len(line.tickets()) + 1, 1_000):
+        line.submit(commands.halt_market())
+        line.wait(lambda count=count: len(line.tickets()) == count)
+        published = [delivery.published for delivery in line.deliveries if delivery.capture is not None]
+        ends = [batch.first_sequence + len(batch.commands) - 1 for batch in published]
+        if len(ends) == wanted:
+            break
+    return ends
+
+
 def test_images_are_taken_every_so_many_records(tmp_path: Path) -> None:
     line = Line(tmp_path, snapshot_every_records=10)
     line.sequencer.start()
-    for count in range(1, 13):
-        line.submit(commands.halt_market())
-        line.wait(lambda count=count: len(line.tickets()) == count)
-    ends = [
-        delivery.published.first_sequence + len(delivery.published.commands) - 1
-        for delivery in line.deliveries
-        if delivery.capture is not None
-    ]
-    assert len(ends) >= 2
+    ends = ends_of_captures(line, 3)
+    assert len(ends) == 3
     assert all(following >= end + 10 for end, following in itertools.pairwise([0, *ends]))
+    line.close()
+
+
+def test_with_many_orders_in_the_books_snapshots_are_as_much_longer_in_coming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.sequencer.ORDERS_PER_INTERVAL", 2)
+    line = Line(tmp_path, snapshot_every_records=20)
+    line.write(*opening())
+    line.sequencer.start()
+    line.submit(*[commands.place(ALICE, 1, BUY, REFERENCE_TICKS, 1)] * 4)
+    line.wait(lambda: len(line.tickets()) == 4)
+    ends = ends_of_captures(line, 3)
+    assert line.venue.state.book.counters[0]["resting_orders"] == 4
+    assert len(ends) == 3
+    assert all(following >= end + 3 * 20 for end, following in itertools.pairwise(ends))
     line.close()
 
 
