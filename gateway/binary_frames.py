@@ -177,6 +177,9 @@ def block_of(frame: Frame, account_id: int, session_id: int) -> np.ndarray:
     if frame.kind != FrameKind.ORDERS or not 1 <= len(frame.records) <= RECORDS_MAX:
         raise ApiError(DoorError.INVALID_FRAME, f"send frames of orders, of 1 to {RECORDS_MAX} records")
     block = copied(frame.records)
+    if _has_places_alone(block):
+        block["account_id"], block["session_id"], block["order_id"] = account_id, session_id, 0
+        return block
     heads = heads_of(block)
     block["account_id"][heads] = account_id
     block["order_id"][NUMBERED.among(block["kind"])] = 0
@@ -184,6 +187,11 @@ def block_of(frame: Frame, account_id: int, session_id: int) -> np.ndarray:
     mass_cancels = block.view(MASS_CANCEL_COMMAND)
     mass_cancels["flags"][block["kind"] == Command.MASS_CANCEL] |= np.uint8(MassFlag.BY_ACCOUNT)
     return block
+
+
+def _has_places_alone(block: np.ndarray) -> bool:
+    """Whether each record is a new order and nothing stands behind it, as in most frames: then all are alike."""
+    return bool((block["kind"] == Command.PLACE).all()) and not block["continuations"].any()
 
 
 def heads_of(block: np.ndarray) -> np.ndarray:
@@ -224,8 +232,10 @@ def _wrong(at: int, what: str) -> ApiError:
 
 def own_events(events: np.ndarray, account_id: int) -> np.ndarray:
     """A copy of what an account may see of the events of its commands: whom it traded with is left out."""
-    shown = picked(events, (events["account_id"] == account_id) & OWN_KINDS.among(events["kind"]))
-    pairs = PAIRS.among(shown["kind"])
+    kinds = np.ascontiguousarray(events["kind"])
+    is_own = (events["account_id"] == account_id) & OWN_KINDS.among(kinds)
+    shown, kinds = (copied(events), kinds) if is_own.all() else (picked(events, is_own), kinds[is_own])
+    pairs = PAIRS.among(kinds)
     shown["counter_account_id"][pairs] = 0
     shown["counter_order_id"][pairs] = 0
     return shown

@@ -51,9 +51,10 @@ class BinaryLane:
         request_id = request_id_of(payload)
         try:
             frame = self._read(payload)
-            is_of_cancels = bool(_CANCELS.among(frame.records["kind"]).all())
+            kinds = np.ascontiguousarray(frame.records["kind"])
+            is_of_cancels = bool(_CANCELS.among(kinds).all())
             self._connection.charge(CANCEL if is_of_cancels else FRAME)
-            has_quotes = bool((frame.records["kind"] == Command.MASS_QUOTE).any())
+            has_quotes = bool((kinds == Command.MASS_QUOTE).any())
             account_id = self._connection.ordering_account(*((Role.MARKET_MAKER,) if has_quotes else ()))
             block = block_of(frame, account_id, self._connection.session_id)
             room = CANCEL if is_of_cancels else PLACE

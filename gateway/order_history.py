@@ -17,7 +17,7 @@ from exchange.view import MarketView
 from gateway.errors import ApiError, DoorError
 from gateway.json_text import encode
 from gateway.messages import message
-from gateway.own_orders import Happened, happened, is_named, order_events, order_rows
+from gateway.own_orders import Happened, happened, is_named, order_events, order_rows, tells_of_orders
 from gateway.rows import Row
 from matching.schema import ORDER_COMMAND
 
@@ -63,12 +63,12 @@ class OrderHistory:
             self._kept -= largest.drop(len(largest) // 2)
 
     def _note_recent(self, batch: Published) -> None:
-        """Keep what a batch did to orders, and nothing else of it."""
-        events = order_events(batch)
-        if not len(events) and not self._recent:
+        """Keep the events of a batch that did something to orders; of another one, that it came."""
+        is_about_orders = tells_of_orders(batch)
+        if not is_about_orders and not self._recent:
             return
-        kept = Published(batch.first_sequence, batch.time_ns, _NO_COMMANDS, events)
-        last = self._recent.pop() if not len(events) else Recent(0, 0, kept)
+        kept = Published(batch.first_sequence, batch.time_ns, _NO_COMMANDS, batch.events)
+        last = Recent(0, 0, kept) if is_about_orders else self._recent.pop()
         more = len(batch.events)
         self._recent.append(Recent(batch.first_sequence + len(batch.commands) - 1, last.events + more, last.batch))
         self._recent_events += more
@@ -121,7 +121,7 @@ class OrderHistory:
 
     def _add_again(self, history: "AccountHistory", account_id: int, recent: "Recent") -> int:
         """Take in a batch of before; one with a tranche that is forgotten by now ends what is known."""
-        if not self._view.tranches.keys() >= set(recent.batch.events["instrument_id"].tolist()):
+        if not self._view.tranches.keys() >= set(order_events(recent.batch)["instrument_id"].tolist()):
             return history.forget(recent.last_sequence)
         return sum(map(history.add, happened(self._view, recent.batch, {account_id}).values()))
 
@@ -129,14 +129,14 @@ class OrderHistory:
         """Those of the latest batches that did something to the orders of an account."""
         if not self._recent:
             return
-        events = [recent.batch.events for recent in self._recent]
+        events = [order_events(recent.batch) for recent in self._recent]
         places = np.flatnonzero(is_named(np.concatenate(events), {account_id}))
         numbers = np.unique(np.searchsorted(np.cumsum(list(map(len, events))), places, "right"))
         yield from (self._recent[number] for number in numbers.tolist())
 
 
 class Recent(NamedTuple):
-    """A batch of which only the events about orders are kept, and those after it that had none."""
+    """The events of a batch that did something to orders, and those after it that did not."""
 
     last_sequence: int
     events: int

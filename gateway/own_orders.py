@@ -96,6 +96,11 @@ def order_events(batch: Published) -> np.ndarray:
     return picked(batch.events, _ORDER_KINDS.among(batch.events["kind"]))
 
 
+def tells_of_orders(batch: Published) -> bool:
+    """Whether a batch has such events."""
+    return not batch.event_kinds.isdisjoint(_ORDER_KINDS)
+
+
 def is_named(events: np.ndarray, account_ids: Collection[int]) -> np.ndarray:
     """Which events name one of these accounts; those that are not about orders may have other numbers there."""
     wanted = np.fromiter(account_ids, np.uint32, len(account_ids))
