@@ -1,10 +1,10 @@
 import asyncio
-from contextlib import suppress
+import threading
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
-from exchange import commands
 from tests.gateway.peer import connect
 
 FRAME_BYTES_MAX = 64 * 1024
@@ -269,18 +269,35 @@ async def test_an_answer_comes_before_what_channels_say_of_the_same_order(doors)
             assert early == []
 
 
+@asynccontextmanager
+async def a_market_that_stands_still(exchange):
+    """The sequencer reads until the end of the context: what is sent meanwhile waits."""
+    reads, goes_on = threading.Event(), threading.Event()
+
+    def read(_):
+        reads.set()
+        goes_on.wait(30)
+
+    reading = exchange.look(read, lambda found: found)
+    assert await asyncio.to_thread(reads.wait, 30)
+    try:
+        yield
+    finally:
+        goes_on.set()
+        await reading
+
+
 async def test_a_shutdown_is_announced_and_answers_what_is_under_way(doors):
     async with connect(doors, await doors.account("alice")) as peer:
-        # A queue of other people's commands keeps these orders waiting while the doors close.
-        busy = doors.exchange.submit_many([commands.cancel(1, order_id=1)] * 20_000)
-        for name in range(20):
-            await peer.send({"op": "place", "id": name, **order(doors, quantity="1")})
-        await peer.ask("ping")
-        assert not busy[-1].done()
-        stopping = asyncio.create_task(doors.stop())
+        async with a_market_that_stands_still(doors.exchange):
+            for name in range(20):
+                await peer.send({"op": "place", "id": name, **order(doors, quantity="1")})
+            await peer.ask("ping")
+            stopping = asyncio.create_task(doors.stop())
+            notice = (await peer.socket.receive()).json()
         code, reason, messages = await close_of(peer)
         await stopping
     assert (code, reason) == (1001, "shutdown")
-    assert messages[0] == {"channel": "notice", "type": "shutdown"}
+    assert notice == {"channel": "notice", "type": "shutdown"}
     assert [message["id"] for message in messages if message.get("ok")] == list(range(20))
     assert doors.exchange.view.resting_orders == 20
