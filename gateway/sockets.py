@@ -126,6 +126,10 @@ class Socket:
         if not frames:
             return
         assert self._transport is not None, "there is no room before a connection is open"
+        if self._transport.is_closing():
+            # The peer has left, and the reader has not heard of it yet. A write would raise, and whoever offers to many
+            # would offer nothing to those behind this one.
+            return
         self._written += 1
         began_ns = perf_counter_ns() if self._written % SAMPLED == 0 else 0
         self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))

@@ -7,6 +7,7 @@ from time import perf_counter_ns
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 
 from exchange.bench.rates import per_second
 from gateway.bench.processes import BenchError
@@ -110,6 +111,16 @@ async def drive_many(wires: Sequence[HttpWire], requests: Sequence[bytes]) -> Dr
     last_ns = max(int(each.answered_ns[-1]) for each in driven)
     answers = [answer for each in driven for answer in each.answers]
     return Driven(np.array([first_ns]), np.array([last_ns]), answers)
+
+
+def check_answers(answers: Sequence[bytes]) -> None:
+    """Answers on a socket must all be good, and in the order of their requests. Raises BenchError."""
+    last_id = 0
+    for answer in map(orjson.loads, answers):
+        if not answer["ok"]:
+            raise BenchError(f"a request was refused: {answer['error']['message']}")
+        assert answer["id"] > last_id, "answers are out of order: none can be timed"
+        last_id = answer["id"]
 
 
 @asynccontextmanager

@@ -1,11 +1,14 @@
 """The process that serves the exchange: the doors as `bwx serve` opens them, on a store that syncs each commit.
 
-Budgets are raised so far that they never bind, heartbeats and pings so far apart that none falls into a measurement.
-Everything else is as an installation starts with.
+Heartbeats and pings are so far apart that none falls into a measurement. Where the doors alone are measured, budgets
+are raised so far that they never bind; where neighbours are, they are those of an installation, and a reader that has
+stopped is closed after fewer messages. Everything else is as an installation starts with.
 """
 
 import gc
 import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +35,12 @@ MIDDLE_TICKS = 30_000
 CASH_NANO = 10**17
 WEIGHT = 10**9
 NEVER_S = 86_400.0
+OUTBOX_MESSAGES_MAX = 128
+"""Of a reader beside whom others are measured: it is closed within a round, and not after a minute."""
+CLOSE_WAIT_S = 60.0
+"""So long can a reader that was closed still read why: longer than a round."""
+
+Roles = tuple[str, ...]
 
 
 class Door(NamedTuple):
@@ -63,23 +72,53 @@ def settings_to_measure(connections: int) -> GatewaySettings:
     )
 
 
+def settings_beside() -> GatewaySettings:
+    """Doors with the budgets of an installation, which close a reader that has stopped within a round."""
+    return GatewaySettings(
+        outbox_messages_max=OUTBOX_MESSAGES_MAX,
+        close_wait_s=CLOSE_WAIT_S,
+        heartbeat_interval_s=NEVER_S,
+        ping_interval_s=NEVER_S,
+    )
+
+
 async def serve_exchange(pipe: Connection, directory: Path, connections: int) -> None:
-    """Serve until the pipe is closed."""
+    """Serve one account, until the pipe is closed."""
+    settings = settings_to_measure(connections)
+    async with _served(directory, settings, {"bench": ("trader", "market_maker")}) as (door,):
+        pipe.send(door)
+        await until_closed(pipe)
+
+
+async def serve_neighbours(pipe: Connection, directory: Path) -> None:
+    """Serve a maker, a trader and an attacker, until the pipe is closed."""
+    accounts = {"maker": ("trader", "market_maker"), "trader": ("trader",), "attacker": ("trader",)}
+    async with _served(directory, settings_beside(), accounts) as doors:
+        pipe.send(doors)
+        await until_closed(pipe)
+
+
+@asynccontextmanager
+async def _served(
+    directory: Path, settings: GatewaySettings, accounts: Mapping[str, Roles]
+) -> AsyncIterator[tuple[Door, ...]]:
+    """The exchange, open for accounts with a key each."""
     warm_up()
     exchange = await Exchange.open(directory, synchronous="FULL")
     gc.freeze()
     keys, audit = KeyStore.open(directory), AuditLog.open(directory)
     await _list_windows(exchange)
-    account_id = await ensure_account(exchange, "bench", deposit_nano=CASH_NANO)
-    key = keys.create(account_id, ("trader", "market_maker"))
+    made = []
+    for name, roles in accounts.items():
+        account_id = await ensure_account(exchange, name, deposit_nano=CASH_NANO)
+        made.append(keys.create(account_id, roles))
     reservation_key = ReservationKey.open(directory)
-    runner = make_runner(make_app(exchange, keys, reservation_key, settings_to_measure(connections), audit))
+    runner = make_runner(make_app(exchange, keys, reservation_key, settings, audit))
     await runner.setup()
     await web.TCPSite(runner, HOST, 0).start()
     symbol, instrument_id = max(exchange.view.tranche_by_symbol.items(), key=lambda entry: entry[1])
     url = f"http://{HOST}:{runner.addresses[0][1]}"
-    pipe.send(Door(url, key.key_id, key.secret, symbol, instrument_id))
-    await until_closed(pipe)
+    yield tuple(Door(url, key.key_id, key.secret, symbol, instrument_id) for key in made)
     await runner.cleanup()
     await exchange.close()
     keys.close()

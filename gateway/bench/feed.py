@@ -9,17 +9,19 @@ memory that a server has more of once all subscribers are connected, before they
 import asyncio
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Self
 
+import numpy as np
 import orjson
 import uvloop
 
 from exchange.bench.rates import per_second
 from gateway.bench.bare_server import serve_bare
-from gateway.bench.driving import drive, in_time
+from gateway.bench.driving import Driven, check_answers, drive, in_time
 from gateway.bench.exchange_server import serve_exchange
 from gateway.bench.orders import Orders
 from gateway.bench.processes import (
@@ -42,6 +44,7 @@ DIALLED_AT_ONCE = 64
 FIRST_CONNECTIONS = 16
 """They come and go before memory is looked at: the first of a kind takes more than the next."""
 SETTLING_S = 0.25
+LOOKING_AGAIN_S = 0.005
 FILES_BESIDE = 256
 
 Report = Callable[[str, int, int], None]
@@ -120,7 +123,7 @@ async def _take_turns(
         on_progress("telling", number, ROUNDS + 1)
         rate = await audience.tell(publisher, orders.placed_and_cancelled(pairs))
         told = list(audience.told)
-        _check(told)
+        sequences_of(told)
         bare_rate = await bare_audience.tell(bare_publisher, [frame_of(message) for message in told])
         if number:
             rounds.append((rate, bare_rate, sum(map(len, told)) / len(told)))
@@ -129,11 +132,14 @@ async def _take_turns(
     return rounds
 
 
-def _check(messages: list[bytes]) -> None:
-    """One change of the book for each order. Raises BenchError."""
+def sequences_of(messages: Iterable[bytes]) -> list[int]:
+    """How far each of these changes of a book has come. Raises BenchError for anything else."""
+    sequences = []
     for message in map(orjson.loads, messages):
         if (message.get("channel"), message.get("type")) != ("book", "delta"):
             raise BenchError(f"a subscriber was told something else than a change: {message}")
+        sequences.append(int(message["sequence"]))
+    return sequences
 
 
 class Audience:
@@ -173,10 +179,37 @@ class Audience:
         await self._wait(heard)
         return per_second(len(messages), perf_counter_ns() - begin_ns)
 
+    async def follow(self, driving: Awaitable[Driven]) -> tuple[Driven, np.ndarray]:
+        """What came of orders that change the book, and when each connection heard of each of them, in nanoseconds.
+
+        A connection has a row, and an order a column: the first change that has come as far as the order's sequence.
+        Orders that a server took together are told in one. Raises ConnectionError and BenchError.
+        """
+        told: list[bytes] = []
+        self.told = told
+        heard_ns: list[list[int]] = [[] for _ in self._wires]
+        for wire, times_ns in zip(self._wires, heard_ns, strict=True):
+            wire.hear = partial(_note_time, times_ns)
+        self._wires[0].hear = partial(_note_message, heard_ns[0], told)
+        driven = await driving
+        check_answers(driven.answers)
+        sequences = [orjson.loads(answer)["result"]["sequence"] for answer in driven.answers]
+        async with in_time():
+            while sequences_of(told[-1:]) < sequences[-1:] or min(map(len, heard_ns)) < len(told):
+                self._check_open()
+                await asyncio.sleep(LOOKING_AGAIN_S)
+        return driven, np.take(np.array(heard_ns), np.searchsorted(sequences_of(told), sequences), axis=1)
+
     def close(self) -> None:
         """End the connections."""
         for wire in self._wires:
             wire.close()
+
+    def _check_open(self) -> None:
+        """Raises ConnectionError when a connection has ended."""
+        for wire in self._wires:
+            if wire.lost.done():
+                wire.lost.result()
 
     def _expect(self, each: int) -> asyncio.Future[None]:
         """Done when every connection has heard so many messages more."""
@@ -207,6 +240,15 @@ class Audience:
         for each in ends:
             if each.done():
                 each.result()
+
+
+def _note_time(times_ns: list[int], _: bytes) -> None:
+    times_ns.append(perf_counter_ns())
+
+
+def _note_message(times_ns: list[int], told: list[bytes], message: bytes) -> None:
+    times_ns.append(perf_counter_ns())
+    told.append(message)
 
 
 async def _dial_many(url: str, path: str, count: int) -> list[SocketWire]:

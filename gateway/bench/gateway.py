@@ -16,7 +16,6 @@ from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
-import orjson
 import uvloop
 
 from exchange.bench.rates import per_second
@@ -24,7 +23,7 @@ from exchange.journal import Journal
 from exchange.journal_rows import RECORD_BYTES
 from exchange.venue.schema import Event
 from gateway.bench.bare_server import serve_bare
-from gateway.bench.driving import UNDER_WAY_MAX, Driven, drive, drive_by_the_clock, drive_many
+from gateway.bench.driving import UNDER_WAY_MAX, Driven, check_answers, drive, drive_by_the_clock, drive_many
 from gateway.bench.exchange_server import Door, serve_exchange
 from gateway.bench.orders import Orders
 from gateway.bench.processes import BenchError, choose_cores, pinned, server
@@ -85,7 +84,7 @@ class Measurement:
     async def run(self) -> dict[str, Any]:
         """All figures, in the order in which they are printed."""
         socket = await SocketWire.open(self._door.url, "/v1/ws")
-        _check_all([await socket.ask(self._orders.login())])
+        check_answers([await socket.ask(self._orders.login())])
         echo = await SocketWire.open(self._bare_url, "/v1/ws")
         try:
             figures = await self._json_rates(socket, echo)
@@ -151,7 +150,7 @@ class Measurement:
             for number in range(ROUNDS):
                 self._report("frames of records", number, ROUNDS)
                 rates.append(await self._send_frames(stream))
-                _check_all([await socket.ask(self._orders.cancel_all())])
+                check_answers([await socket.ask(self._orders.cancel_all())])
         return {"binary_orders_per_second": round(statistics.median(rates))}
 
     async def _rest_rates(self, socket: SocketWire) -> dict[str, Any]:
@@ -162,7 +161,7 @@ class Measurement:
         async def place(how_many: int) -> float:
             driven = await drive_many(doors, self._orders.requests(how_many))
             _check_status(driven.answers, b"HTTP/1.1 201")
-            _check_all([await socket.ask(self._orders.cancel_all())])
+            check_answers([await socket.ask(self._orders.cancel_all())])
             return driven.rate
 
         async def repeat(how_many: int) -> float:
@@ -200,8 +199,8 @@ class Measurement:
 
     async def _settle(self, socket: SocketWire, driven: Driven) -> None:
         """Not timed: every order must have been taken, and goes. Raises BenchError."""
-        _check_all(driven.answers)
-        _check_all([await socket.ask(self._orders.cancel_all())])
+        check_answers(driven.answers)
+        check_answers([await socket.ask(self._orders.cancel_all())])
 
     async def _send_frames(self, stream: Stream) -> float:
         count = min(FRAMES_MAX, max(1, round(FRAMES_MAX * self._seconds)))
@@ -249,16 +248,6 @@ def _rates(orders: str, echo: str, rounds: list[list[float]], of: str | None = N
 
 def _p50_us(elapsed_ns: np.ndarray) -> float:
     return float(np.median(elapsed_ns)) / 1e3
-
-
-def _check_all(answers: Sequence[bytes]) -> None:
-    """Answers on a socket must all be good, and in the order of their requests. Raises BenchError."""
-    last_id = 0
-    for answer in map(orjson.loads, answers):
-        if not answer["ok"]:
-            raise BenchError(f"a request was refused: {answer['error']['message']}")
-        assert answer["id"] > last_id, "answers are out of order: none can be timed"
-        last_id = answer["id"]
 
 
 def _check_status(answers: Sequence[bytes], status: bytes) -> None:

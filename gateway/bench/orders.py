@@ -8,8 +8,9 @@ import numpy as np
 import orjson
 
 from exchange.venue.schema import Command
+from gateway.bench.driving import check_answers
 from gateway.bench.exchange_server import MIDDLE_TICKS, Door
-from gateway.bench.wire import frame_of
+from gateway.bench.wire import SocketWire, frame_of
 from gateway.signing import (
     KEY_HEADER,
     LOGIN_METHOD,
@@ -52,9 +53,13 @@ class Orders:
         """All that rests goes."""
         return self._request("cancel_all")
 
-    def subscription(self) -> bytes:
+    def subscription(self, channel: str = "book") -> bytes:
         """The whole book, and each change at once."""
-        return self._request("subscribe", channel="book", symbol=self._door.symbol)
+        return self._request("subscribe", channel=channel, symbol=self._door.symbol)
+
+    def resync(self, channel: str) -> bytes:
+        """The whole book once more."""
+        return self._request("resync", channel=channel, symbol=self._door.symbol)
 
     def login(self) -> bytes:
         """The account's name on a socket."""
@@ -77,6 +82,12 @@ class Orders:
         orders["quantity_lots"] = 1 + random.integers(0, 20, how_many)
         orders["price_ticks"] = MIDDLE_TICKS + np.where(orders["side"] == Side.BUY, -distances, distances)
         return orders
+
+    async def log_in(self, kind: type[SocketWire] = SocketWire) -> SocketWire:
+        """A connection of the account. Raises ConnectionError and BenchError."""
+        wire = await kind.open(self._door.url, "/v1/ws")
+        check_answers([await wire.ask(self.login())])
+        return wire
 
     def _terms(self) -> dict[str, str]:
         number = next(self._names)

@@ -82,10 +82,31 @@ class Wire(asyncio.Protocol):
 
     async def ask(self, data: bytes) -> bytes:
         """Send one request, and return the next answer. Raises ConnectionError."""
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.hear = lambda payload: None if answer.done() else answer.set_result(payload)
+        return (await self.ask_for(1, data))[0]
+
+    async def ask_for(self, count: int, data: bytes) -> list[bytes]:
+        """Send requests, and return so many answers. Raises ConnectionError."""
+        answers: list[bytes] = []
+        last: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def hear(payload: bytes) -> None:
+            if not last.done():
+                answers.append(payload)
+                if len(answers) == count:
+                    last.set_result(payload)
+
+        self.hear = hear
         self.write(data)
-        return await self.answered(answer)
+        await self.answered(last)
+        return answers
+
+    def stop_reading(self) -> None:
+        """Leave what comes to the system, as long as it has room."""
+        self._transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Take in what has come since, and what comes."""
+        self._transport.resume_reading()
 
     def close(self) -> None:
         """End the connection."""

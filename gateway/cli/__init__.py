@@ -9,7 +9,7 @@ from exchange.cli.bench import bench_app
 from exchange.cli.replay import replay_app
 from exchange.cli.upgrade import upgrade
 from exchange.cli.verify import verify
-from gateway.cli.bench import feed, gateway
+from gateway.cli.bench import feed, gateway, neighbours
 from gateway.cli.delivery import delivery_app
 from gateway.cli.doctor import doctor
 from gateway.cli.keys import keys_app
@@ -44,6 +44,7 @@ app.command()(restore)
 app.command()(upgrade)
 bench_app.command()(gateway)
 bench_app.command()(feed)
+bench_app.command()(neighbours)
 app.add_typer(bench_app, name="bench", help="Measure the parts that serve.")
 app.add_typer(replay_app, name="replay", help="Drive matching with recorded markets.")
 app.command()(doctor)

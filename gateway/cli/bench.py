@@ -1,4 +1,4 @@
-"""`bwx bench gateway` and `bwx bench feed`: what the doors cost."""
+"""`bwx bench gateway`, `feed` and `neighbours`: what the doors cost, and what they hold."""
 
 from pathlib import Path
 from typing import Annotated
@@ -55,5 +55,35 @@ def feed(
         with progress_steps() as report:
             result = run_feed(directory, seconds, subscribers, on_progress=report)
     except (ValueError, OSError, BenchError) as error:
+        refuse(error)
+    print_json(result)
+
+
+def neighbours(directory: Directory = Path(), seconds: Seconds = 1.0) -> None:
+    """Measure what others notice of a reader that stops and of a flood of orders, and print it as one line of JSON.
+
+    Two hundred follow a book that changes 200 times a second (`push_…`), beside one more who reads in one round and has
+    stopped reading in the next, until the exchange closes it by name. Installed, it is closed over 8 MiB or 16,384
+    messages that wait, here over `outbox_messages_max` of them, so that it happens within each round. Then a trader
+    sends 200 requests a second (`order_…`), an order and its cancel in turn, alone in one round, and in the next beside
+    an account that sends ten times as many orders as its budget allows. Of its `attacks`, `attacks_rate_limited` were
+    refused by that name. `cancel_max_…` are the slowest cancels beside them: the trader's, and the attacker's own on
+    another connection.
+
+    Times count from when a request was meant to be sent, budgets are those of an installation, and every order is on
+    disk before it is answered or told (synchronous=FULL). `…_times_without` is the p99 beside the one who misbehaves as
+    a multiple of that without it, the median of three pairs of rounds. The store goes into a folder of its own, which
+    is removed.
+
+    Example: bwx bench neighbours --directory .bwx
+    """
+    from exchange.store_errors import StoreError
+    from gateway.bench.neighbours import run_neighbours
+    from gateway.bench.processes import BenchError
+
+    try:
+        with progress_steps() as report:
+            result = run_neighbours(directory, seconds, on_progress=report)
+    except (ValueError, OSError, StoreError, BenchError) as error:
         refuse(error)
     print_json(result)

@@ -1,12 +1,13 @@
 """The parts that are measured. Each gives the figures of one round, with those of its baseline from the same minute.
 
-match     the book, on flows over one, a thousand and fifty thousand instruments   | the slow twin; another book
-venue     all that is decided: risk, matching, fees, ledger                        | matching on the same flow
-revalue   the requirements of all accounts, worked out anew                        | a copy of the same memory
-journal   durable commits with chain and head                                      | bare SQLite on the same disk
-recover   replay, a restart, the pause of a snapshot                               | reading the rows, no more
-gateway   orders over JSON, frames and REST                                        | an echo by bare aiohttp
-feed      changes of a book to many                                                | a bare broadcast
+match      the book, on flows over one, a thousand and fifty thousand instruments   | the slow twin; another book
+venue      all that is decided: risk, matching, fees, ledger                        | matching on the same flow
+revalue    the requirements of all accounts, worked out anew                        | a copy of the same memory
+journal    durable commits with chain and head                                      | bare SQLite on the same disk
+recover    replay, a restart, the pause of a snapshot                               | reading the rows, no more
+gateway    orders over JSON, frames and REST                                        | an echo by bare aiohttp
+feed       changes of a book to many                                                | a bare broadcast
+neighbours what others notice of a reader that stops, and of ten times the load     | the same without either
 """
 
 import tempfile
@@ -21,6 +22,7 @@ from exchange.bench.revalue import run_revalue
 from exchange.bench.venue import run_venue
 from gateway.bench.feed import run_feed
 from gateway.bench.gateway import run_gateway
+from gateway.bench.neighbours import run_neighbours
 from load_tests.match import twin_rate
 from load_tests.reference import run_reference
 from load_tests.shapes import SHAPES
@@ -147,6 +149,16 @@ def measure_feed(options: Options, report: Report) -> Figures:
     return _chosen(told, "feed_", ("messages_per_second", "fanout_ratio", "bytes_per_idle_connection"))
 
 
+def measure_neighbours(options: Options, report: Report) -> Figures:
+    """What others notice of those who misbehave beside them, as a multiple of what they wait for without them."""
+    told = run_neighbours(options.directory, options.size.seconds, on_progress=report)
+    names = (
+        *("push_p99_reading_ms", "push_p99_stopped_ms", "push_p99_times_without"),
+        *("order_p99_alone_ms", "order_p99_attacked_ms", "order_p99_times_without", "cancel_max_attacked_ms"),
+    )
+    return _chosen(told, "neighbours_", names)
+
+
 PARTS: Mapping[str, Callable[[Options, Report], Figures]] = {
     "match": measure_match,
     "venue": measure_venue,
@@ -155,6 +167,7 @@ PARTS: Mapping[str, Callable[[Options, Report], Figures]] = {
     "recover": measure_recover,
     "gateway": measure_gateway,
     "feed": measure_feed,
+    "neighbours": measure_neighbours,
 }
 
 

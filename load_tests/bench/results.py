@@ -24,6 +24,7 @@ LESS_IS_BETTER = (
     "_connection",
     "_times_bare_reading",
     "_times_bare_copying",
+    "_times_without",
 )
 PER_SECOND = "_per_second"
 CPU_INFO = Path("/proc/cpuinfo")

@@ -7,10 +7,12 @@ from aiohttp import ClientSession, TCPConnector, WSMsgType
 
 from exchange import commands
 from gateway.client import LocalBook
+from gateway.subscribers import offer_bytes
 from matching.schema import Side
 from tests.gateway.doors import PATIENCE_S, until
-from tests.gateway.peer import Peer
+from tests.gateway.peer import Peer, connect
 from tests.gateway.test_feeds import deaf, fill_book, read_to_the_end
+from tests.gateway.wire import dial_socket
 
 LEVELS = 700
 READERS = 200
@@ -88,6 +90,22 @@ async def test_a_raw_reader_that_does_not_read_is_cut_off_and_two_hundred_others
 
 async def read_changes(reader, count):
     return [(await reader.of_channel("book", "delta"))["sequence"] for _ in range(count)]
+
+
+async def test_one_whose_connection_was_just_lost_costs_nobody_else_a_message(doors):
+    async with connect(doors) as reader:
+        (staying,) = sessions_of(doors)
+        async with dial_socket(doors) as wire:
+            (leaving,) = sessions_of(doors) - {staying}
+            wire.writer.transport.abort()
+            offered = 0
+            async with asyncio.timeout(PATIENCE_S):
+                while leaving in sessions_of(doors):
+                    offer_bytes((leaving, staying), b'{"n":%d}' % offered)
+                    offered += 1
+                    await asyncio.sleep(0)
+        assert offered > 2
+        assert [(await reader.message())["n"] for _ in range(offered)] == list(range(offered))
 
 
 async def test_tickers_that_a_reader_was_not_told_come_in_one_message_once_it_has_caught_up(serve):

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import numpy as np
 import orjson
@@ -15,17 +14,9 @@ from gateway.bench.driving import drive, drive_by_the_clock, drive_many
 from gateway.bench.feed import Audience
 from gateway.bench.processes import resident_bytes
 from gateway.bench.wire import HttpWire, SocketWire, frame_of
+from tests.gateway.bench.serving import served
 
 STALL_S = 0.2
-
-
-@asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
 
 
 @pytest.fixture

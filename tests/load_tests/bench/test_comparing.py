@@ -49,6 +49,8 @@ def test_less_is_better_of_times_and_memory_and_more_of_rates_and_ratios() -> No
         ("journal_ratio", False),
         ("match_1_times_the_twin", False),
         ("recover_replay_times_bare_reading", True),
+        ("neighbours_push_p99_times_without", True),
+        ("neighbours_order_p99_attacked_ms", True),
     ],
 )
 def test_which_way_is_better_follows_from_the_name(name: str, less: bool) -> None:
