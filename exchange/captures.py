@@ -3,6 +3,7 @@
 import threading
 from time import perf_counter_ns
 
+from exchange.background import give_way
 from exchange.venue.capture import CaptureMemory
 from exchange.venue.image import Image, take_image
 from exchange.venue.state import State
@@ -52,6 +53,7 @@ class Captures:
         return Capture(captured, in_use, perf_counter_ns() - begin_ns)
 
     def _reserve(self, state: State, additions: int) -> None:
+        give_way()
         try:
             self._memory.reserve(state, additions)
         finally:

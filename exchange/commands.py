@@ -402,7 +402,7 @@ def text_of(group: np.ndarray) -> str:
 
 def concatenate(*groups: np.ndarray) -> np.ndarray:
     """Several commands as one array of ORDER_COMMAND records."""
-    return np.frombuffer(bytearray().join(map(np.ascontiguousarray, groups)), ORDER_COMMAND)
+    return np.frombuffer(bytearray().join([group.tobytes() for group in groups]), ORDER_COMMAND)
 
 
 def _many(

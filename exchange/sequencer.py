@@ -274,7 +274,7 @@ class Sequencer:
         records = commands.concatenate(*heads, *(request.group for request in batch))
         stamp_order_ids(records, first_sequence)
         began_ns = perf_counter_ns()
-        self._journal.append(first_sequence, time_ns, records.view(np.uint8).data)
+        self._journal.append(first_sequence, time_ns, records.tobytes())
         durable_ns = perf_counter_ns()
         events = self._venue.apply(records, first_sequence)
         figures = self._venue.figures_after(events)

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter_ns
@@ -18,6 +19,7 @@ import numpy as np
 import structlog
 
 from exchange import commands
+from exchange.background import give_way
 from exchange.backup import Copied, Source, copy_store
 from exchange.clock import DOWNTIME_NOTICE_NS, DRIFT_ALERT_NS, VenueClock, anchor
 from exchange.full_disk import DiskGuard, StorageFull
@@ -114,6 +116,7 @@ class Exchange:
         self._journal = journal
         self._snapshots = snapshots
         self._saving: asyncio.Task[None] | None = None
+        self._saver = ThreadPoolExecutor(1, "snapshots", initializer=give_way)
         self._copying: set[asyncio.Future[Copied]] = set()
         self.statements = StatementDesk(journal, snapshots, limits)
         self._listeners: list[Listener] = []
@@ -276,6 +279,7 @@ class Exchange:
         await asyncio.to_thread(self._sequencer.stop)
         if self._saving is not None:
             await self._saving
+        self._saver.shutdown()
         await asyncio.to_thread(self._snapshots.close)
         await asyncio.to_thread(self._journal.close)
 
@@ -333,7 +337,7 @@ class Exchange:
         published = delivery.published
         last_sequence = published.first_sequence + len(published.commands) - 1
         try:
-            await asyncio.to_thread(self._write_snapshot, delivery, frozen, last_sequence)
+            await self._loop.run_in_executor(self._saver, self._write_snapshot, delivery, frozen, last_sequence)
         except StoreError as error:
             log.error("snapshot_failed", reason=str(error))
 

@@ -219,9 +219,19 @@ def at_mark(contract, lots):
 def move_losses(ledger, position, contract_slot, side, base_nano, order_lots, lots):
     """Open orders change by `order_lots`, the position by `lots`; return by how much the worst loss grew."""
     class_slot = np.int64(position["class_slot"])
+    worst_nano = add_losses_of_class(ledger, class_slot, contract_slot, side, base_nano, order_lots, lots)
+    margin_class = ledger.classes[class_slot]
+    grown_nano = worst_nano - margin_class["margin_nano"]
+    margin_class["margin_nano"] = worst_nano
+    return grown_nano
+
+
+@inlined
+def add_losses_of_class(ledger, class_slot, contract_slot, side, base_nano, order_lots, lots):
+    """Add what so many open lots and so many held ones lose to a margin class; return the worst of its losses."""
     contract = ledger.contracts[contract_slot]
     tick_value_nano = contract["tick_value_nano"]
-    worst_nano = add_losses(
+    return add_losses(
         ledger.losses,
         class_slot * SCENARIOS,
         ledger.shocks,
@@ -233,7 +243,3 @@ def move_losses(ledger, position, contract_slot, side, base_nano, order_lots, lo
         order_lots,
         lots,
     )
-    margin_class = ledger.classes[class_slot]
-    grown_nano = worst_nano - margin_class["margin_nano"]
-    margin_class["margin_nano"] = worst_nano
-    return grown_nano

@@ -8,10 +8,9 @@ import numpy as np
 
 from kernels.compile import inlined
 from kernels.table import home
-from risk.margin import certain_loss
+from risk.margin import add_losses_of_class, certain_loss
 from risk.positions import pair_tag
 from risk.ramps import ramp_nano
-from risk.scenarios import add_losses
 from risk.schema import SCENARIOS
 
 BUY = 0
@@ -29,14 +28,14 @@ def add_losses_of_position(ledger, slot, contract_slot):
     """What the lots of a position lose in each scenario."""
     lots = ledger.positions[slot]["lots"]
     class_slot = np.int64(ledger.positions[slot]["class_slot"])
-    add(ledger, class_slot, contract_slot, np.int64(BUY), np.int64(0), np.int64(0), lots)
+    add_losses_of_class(ledger, class_slot, contract_slot, np.int64(BUY), np.int64(0), np.int64(0), lots)
 
 
 @inlined
 def add_losses_of_order(ledger, class_slot, contract_slot, side, limit_ticks, lots):
     """What the open lots of an order lose where that hurts."""
     base_nano = certain_loss(ledger.contracts[contract_slot], side, limit_ticks)
-    add(ledger, class_slot, contract_slot, side, base_nano, lots, np.int64(0))
+    add_losses_of_class(ledger, class_slot, contract_slot, side, base_nano, lots, np.int64(0))
 
 
 @inlined
@@ -64,22 +63,3 @@ def move_ramp(ledger, slot, contract_slot, sign):
 def likely_class(ledger, account_id, region_id):
     """The class that stands first where an account's class in a region should be; most likely it, or none."""
     return np.int64(ledger.class_table[home(ledger.class_table, pair_tag(account_id, region_id))]["slot"])
-
-
-@inlined
-def add(ledger, class_slot, contract_slot, side, base_nano, order_lots, lots):
-    """The losses of so many open lots and so many held ones."""
-    contract = ledger.contracts[contract_slot]
-    most_nano = base_nano + np.int64(contract["worst_shock_ticks"]) * contract["tick_value_nano"]
-    add_losses(
-        ledger.losses,
-        class_slot * SCENARIOS,
-        ledger.shocks,
-        contract_slot * SCENARIOS,
-        contract["tick_value_nano"],
-        base_nano,
-        side,
-        most_nano,
-        order_lots,
-        lots,
-    )

@@ -61,7 +61,12 @@ def ask_for_position(state, batch, at):
 def ask_for_losses(state, batch, at):
     """The margin class and its losses, whether or not there is a position yet."""
     ledger = state.ledger
-    class_slot = np.int64(ledger.class_table[home_of_class(state, batch, at)]["slot"])
+    bring_losses_near(ledger, np.int64(ledger.class_table[home_of_class(state, batch, at)]["slot"]))
+
+
+@inlined
+def bring_losses_near(ledger, class_slot):
+    """A margin class and its losses."""
     prefetch(ledger.classes, class_slot)
     prefetch(ledger.losses, class_slot * SCENARIOS)
     prefetch(ledger.losses, class_slot * SCENARIOS + LOSSES_PER_LINE)

@@ -10,7 +10,9 @@ from exchange.venue.clearing.commitments import value_bond
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.listing import apply_strain
 from exchange.venue.notes import note_if_short
+from exchange.venue.prefetch import bring_losses_near
 from exchange.venue.state import slot_of
+from exchange.venue.valuing import FORGET, TAKE_IN
 from kernels.compile import inlined, outlined
 from kernels.intrinsics import prefetch, rarely
 from kernels.table import home
@@ -26,13 +28,10 @@ from risk.revaluing import (
     move_ramp,
     take_over_losses,
 )
-from risk.schema import SCENARIOS
 from risk.strain import would_strain
 
-FORGET, TAKE_IN = -1, 1
 FAR, NEAR = 16, 8
 """How many records ahead what one points to is asked for, and then what that points to."""
-LOSSES_PER_LINE = 8
 
 
 @outlined
@@ -116,7 +115,7 @@ def add_positions(state, region_id):
     ledger = state.ledger
     end = np.int64(ledger.totals[0]["fresh_position"])
     for at in range(1, end):
-        ask_for_losses(ledger, np.int64(ledger.positions[min(at + NEAR, end - 1)]["class_slot"]))
+        bring_losses_near(ledger, np.int64(ledger.positions[min(at + NEAR, end - 1)]["class_slot"]))
         position = ledger.positions[at]
         slot = slot_of(state, position["instrument_id"])
         if position["account_id"] == 0 or ledger.contracts[slot]["region_id"] != region_id:
@@ -134,7 +133,7 @@ def add_orders(state, region_id):
     end = np.int64(book.counters[0]["fresh_order"])
     for order in range(1, end):
         ask_for_entry(state, region_id, min(order + FAR, end - 1))
-        ask_for_losses(ledger, likely_class(ledger, account_of(book, min(order + NEAR, end - 1)), region_id))
+        bring_losses_near(ledger, likely_class(ledger, account_of(book, min(order + NEAR, end - 1)), region_id))
         if book.orders[order]["order_id"] == 0:
             continue
         level = book.levels[book.orders[order]["level"]]
@@ -161,14 +160,6 @@ def ask_for_entry(state, region_id, order):
     book, ledger = state.book, state.ledger
     prefetch(book.levels, np.int64(book.orders[order]["level"]))
     prefetch(ledger.class_table, home(ledger.class_table, pair_tag(account_of(book, order), region_id)))
-
-
-@inlined
-def ask_for_losses(ledger, class_slot):
-    """Bring a margin class and its losses near."""
-    prefetch(ledger.classes, class_slot)
-    prefetch(ledger.losses, class_slot * SCENARIOS)
-    prefetch(ledger.losses, class_slot * SCENARIOS + LOSSES_PER_LINE)
 
 
 @inlined
