@@ -139,13 +139,16 @@ async def lead(world: "World", lives: int) -> "World":
     verdict = verify(world.directory, LIMITS)
     unexpected = [fault for fault in verdict.faults if "belongs to another journal" not in fault]
     assert unexpected == [], "only snapshots were damaged"
-    assert verdict.records == world.audit.view.sequence
+    assert verdict.first_sequence + verdict.records - 1 == world.audit.view.sequence
     assert verdict.state_digest == world.audit.venue.digest().hex()
     return world
 
 
 class World:
     """One store, its clients, and all that goes wrong. `met` counts the dangers that came up."""
+
+    KEEP_NS: int | None = None
+    SNAPSHOT_DAMAGE: tuple[str, ...] = ("none", "none", "stale", "half-written", "misdirected", "missing")
 
     def __init__(self, seed: int, directory: Path, simulated_time: SimulatedTime) -> None:
         self.directory = directory
@@ -241,6 +244,7 @@ class World:
             snapshot_every_records=SNAPSHOT_EVERY_RECORDS,
             reserve_bytes=RESERVE_BYTES,
             accept_clock=accept_clock,
+            keep_ns=self.KEEP_NS,
         )
         exchange._guard._look_every_s = 0
         if exchange._saving is not None:
@@ -409,7 +413,7 @@ class World:
     def _damage_snapshots(self) -> None:
         path = self.directory / SNAPSHOTS_FILE
         content = path.read_bytes() if path.exists() else b""
-        damage = self._random.choice(("none", "none", "stale", "half-written", "misdirected", "missing"))
+        damage = self._random.choice(self.SNAPSHOT_DAMAGE)
         if damage == "stale" and self._old_snapshots:
             path.write_bytes(self._old_snapshots)
         elif damage == "half-written" and content:
