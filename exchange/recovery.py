@@ -124,9 +124,8 @@ def beginning(journal: Journal, limits: VenueLimits, left_out: Sequence[str] = (
     """
     base = newest_base(journal)
     if base is None and journal.first_sequence > 1:
-        why = "".join(f"; {notice}" for notice in left_out)
-        needed_for = f"a market that is rebuilt without a good snapshot{why}"
-        raise JournalTrimmed(journal.path, journal.first_sequence, needed_for)
+        needed_for = "a market that is rebuilt without a good snapshot"
+        raise JournalTrimmed(journal.path, journal.first_sequence, needed_for, left_out)
     if base is None:
         return Recovered(Venue(limits), MarketView(), 0, 0)
     try:

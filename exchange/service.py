@@ -178,9 +178,10 @@ class Exchange:
         venue_clock = VenueClock(anchored)
         exchange = cls(journal, snapshots, recovered, limits, venue_clock, guard, snapshot_every_records, keep_ns)
         exchange._sequencer.start()
-        # What the life before was about to remove goes now, and what became too old meanwhile.
-        looking = asyncio.to_thread(exchange._retention.look, exchange.view.time_ns)
-        exchange._saving = exchange._loop.create_task(looking)
+        if keep_ns is not None:
+            # What the life before was about to remove goes now, and what became too old meanwhile.
+            looking = asyncio.to_thread(exchange._retention.look, exchange.view.time_ns)
+            exchange._saving = exchange._loop.create_task(looking)
         if anchored.downtime_ns > DOWNTIME_NOTICE_NS:
             exchange.notices.append(f"the exchange was down for {anchored.downtime_ns / 60e9:.0f} minutes by the clock")
         if anchored.doubt is not None:

@@ -21,6 +21,7 @@ Every message says what is wrong, in which file, and what to do about it.
 """
 # ruff: noqa: N818 - these are named for what is wrong, and callers read them as such.
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -120,10 +121,11 @@ class JournalShorterThanHead(StoreError):
 class JournalTrimmed(StoreError):
     """The journal is sound, and begins later than what is asked for. `first_sequence` is its first."""
 
-    def __init__(self, path: Path, first_sequence: int, needed_for: object) -> None:
+    def __init__(self, path: Path, first_sequence: int, needed_for: object, notices: Sequence[str] = ()) -> None:
         self.first_sequence = first_sequence
+        why = f" ({'; '.join(notices)})" if notices else ""
         super().__init__(
-            f"{path} begins at sequence {first_sequence}: older rows were trimmed, and {needed_for} needs them; "
+            f"{path} begins at sequence {first_sequence}: older rows were trimmed, and {needed_for} needs them{why}; "
             "ask for something later, or restore a backup that has them to another directory and ask there"
         )
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from exchange import commands, retention
-from exchange import journal as journal_module
+from exchange import commands
 from exchange.full_disk import StorageFull
 from exchange.journal import Journal
 from exchange.service import Exchange
@@ -22,7 +21,7 @@ from tests.simulation.flips import flip_bit, recover_store
 from tests.simulation.storage import MODES, Quota, UnsyncedLoss
 from tests.simulation.test_every_operation import COMMANDS, Life, live
 from tests.simulation.traffic import LIMITS, Answer, CommandId, Traffic
-from tests.simulation.world import EPOCH_NS, SimulatedTime, World, lead, simulate
+from tests.simulation.world import EPOCH_NS, SimulatedTime, TrimmedWorld, lead, simulate
 
 SEED = 5
 STEP = 1 if os.environ.get("BWX_SIM_FAULTS") == "all" else 29
@@ -33,9 +32,7 @@ WORLDS = int(os.environ.get("BWX_SIM_SEEDS", "4"))
 
 @pytest.fixture(autouse=True)
 def simulated_time(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
-    """Clocks and a sequencer that do the same in each life, and rows that go soon."""
-    monkeypatch.setattr(journal_module, "TRIM_ROWS", 2)
-    monkeypatch.setattr(retention, "TRIM_ROWS", 2)
+    """Clocks and a sequencer that do the same in each life."""
     return simulate(monkeypatch)
 
 
@@ -190,13 +187,6 @@ async def test_a_damaged_row_that_should_go_stays_is_told_and_trading_goes_on(tm
     (notice,) = [each for each in exchange.notices if "no row is trimmed" in each]
     assert "damaged from sequence 1 on" in notice
     await exchange.close()
-
-
-class TrimmedWorld(World):
-    """A world that keeps a minute, in which no damage takes every snapshot away: that is refused, as it must be."""
-
-    KEEP_NS = 60 * 10**9
-    SNAPSHOT_DAMAGE = ("none", "none", "misdirected")
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))

@@ -5,8 +5,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from exchange import commands, retention
-from exchange import journal as journal_module
+from exchange import commands
 from exchange.backup import copy_store, stopped_store
 from exchange.journal import Journal
 from exchange.service import Exchange
@@ -45,8 +44,6 @@ def bases_in_file(directory: Path) -> list[int]:
 
 async def trade_and_trim(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Exchange:
     """Batches and snapshots, until the rows of the older rules and the first of the new ones are gone."""
-    monkeypatch.setattr(journal_module, "TRIM_ROWS", 2)
-    monkeypatch.setattr(retention, "TRIM_ROWS", 2)
     exchange = await open_at_its_time(directory, monkeypatch, keep_ns=0)
     for _ in range(200):
         await exchange.submit(commands.halt_market())
