@@ -3,8 +3,9 @@
     journal ─▶ rows, proved against the chain ─▶ a journal beside the target ─▶ read back, proved, synced ─▶ renamed
 
 What is copied is rows, not pages: a copy proves the chain on its way, cannot be torn by what is appended meanwhile, and
-takes turns with the running exchange row by row. It reaches as far as the journal did when it began. Newest snapshot
-and keys come along; a reserve of disk does not. A target that is there holds a whole copy, or there is none.
+takes turns with the running exchange row by row; no row is trimmed meanwhile. It reaches as far as the journal did when
+it began. Newest snapshot and keys come along, and of a trimmed journal its anchor and the snapshot that what is left is
+replayed from; a reserve of disk does not. A target that is there holds a whole copy, or there is none.
 """
 
 import os
@@ -19,7 +20,7 @@ from exchange.database import make_directory, sync_directory
 from exchange.journal import Journal
 from exchange.overlay import read_only_storage
 from exchange.snapshots import Snapshot, SnapshotStore
-from exchange.store_errors import CopyRefused, StoreError, StoreUnreadable
+from exchange.store_errors import CopyRefused, JournalTrimmed, StoreError, StoreUnreadable
 
 Progress = Callable[[int, int], None]
 KEYS_FILES = ("keys.db", "keys.db-journal", "sealing.key", "reservations.pem", "audit.db", "audit.db-journal")
@@ -66,13 +67,15 @@ def copy_store(source: Source, target: Path, progress: Progress | None = None, *
     _check_target(target)
     make_directory(target.parent)
     partial = target.with_name(f"{target.name}.partial-{secrets.token_hex(4)}")
-    last_sequence = source.journal.last_sequence
     report = progress or _tell_nobody
     try:
-        _copy_rows(source.journal, last_sequence, partial, report, vfs)
-        _copy_snapshot(source, last_sequence, partial, vfs)
+        with source.journal.held():
+            last_sequence = source.journal.last_sequence
+            _copy_rows(source.journal, last_sequence, partial, report, vfs)
+            _copy_snapshots(source, last_sequence, partial, vfs)
+            last_hash = source.journal.hash_at(last_sequence)
         source.copy_keys(partial)
-        copied = _prove(partial, source.journal.hash_at(last_sequence), report, vfs)
+        copied = _prove(partial, last_hash, report, vfs)
         _sync_files(partial)
         partial.replace(target)
         sync_directory(target.parent)
@@ -92,20 +95,38 @@ def _copy_rows(journal: Journal, last_sequence: int, partial: Path, report: Prog
     """Without syncs: nothing counts before all of it is synced."""
     bases = set(journal.bases())
     with Journal.open(partial, rules_version=None, synchronous="OFF", vfs=vfs) as copy:
-        for row in journal.read(any_rules=True):
+        if journal.first_sequence > 1:
+            copy.begin_after(journal.anchor)
+        for row in journal.read(journal.first_sequence, any_rules=True):
             if row.first_sequence > last_sequence:
                 break
             copy.copy(row, journal.base_before(row.first_sequence) if row.first_sequence in bases else None)
             report(row.last_sequence, 2 * last_sequence)
 
 
-def _copy_snapshot(source: Source, last_sequence: int, partial: Path, vfs: str | None) -> None:
-    """The newest that belongs to what was copied."""
+def _copy_snapshots(source: Source, last_sequence: int, partial: Path, vfs: str | None) -> None:
+    """The newest that belongs to what was copied; of a trimmed journal the oldest too, or it would be no market."""
     with SnapshotStore.open(partial, vfs=vfs) as copy:
-        for snapshot in source.snapshots.newest_first() if source.snapshots is not None else ():
-            if snapshot.sequence <= last_sequence and _fits(source.journal, snapshot):
-                copy.save(snapshot)
-                return
+        for snapshot in _chosen(source.journal, source.snapshots, last_sequence):
+            copy.save(snapshot)
+
+
+def _chosen(journal: Journal, snapshots: SnapshotStore | None, last_sequence: int) -> Iterator[Snapshot]:
+    """Oldest first. Raises JournalTrimmed where there is none and must be one."""
+
+    def first_of(given: Iterator[Snapshot]) -> Snapshot | None:
+        fitting = (each for each in given if each.sequence <= last_sequence and _fits(journal, each))
+        return next(fitting, None)
+
+    newest = None if snapshots is None else first_of(snapshots.newest_first())
+    if journal.first_sequence > 1:
+        oldest = None if snapshots is None else first_of(snapshots.oldest_first())
+        if oldest is not None:
+            yield oldest
+        elif not journal.bases():
+            raise JournalTrimmed(journal.path, journal.first_sequence, "a copy of a store without a good snapshot")
+    if newest is not None:
+        yield newest
 
 
 def _fits(journal: Journal, snapshot: Snapshot) -> bool:
@@ -116,7 +137,7 @@ def _prove(partial: Path, expected_hash: bytes | None, report: Progress, vfs: st
     """Read all of the copy back."""
     rows = 0
     with Journal.open(partial, rules_version=None, create=False, vfs=vfs) as copy:
-        for row in copy.read(any_rules=True):
+        for row in copy.read(copy.first_sequence, any_rules=True):
             rows += 1
             report(copy.last_sequence + row.last_sequence, 2 * copy.last_sequence)
         if copy.last_hash != expected_hash:

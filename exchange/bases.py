@@ -1,4 +1,4 @@
-"""A base: the market that new rules began with, kept in the journal for as long as the journal.
+"""A base: the market that new rules began with, kept in the journal for as long as the row that names it.
 
     rows of the old rules │ TICK + digest of the base, under the new rules │ rows of the new rules
                           └─ the base, in the same transaction
@@ -44,7 +44,7 @@ def encode(snapshot: Snapshot) -> bytes:
 
 
 def newest_base(journal: Journal) -> Snapshot | None:
-    """What the journal's newest rules began with; None where they decided its first row.
+    """What the journal's newest rules began with; None where they decided its first row, or the first that is left.
 
     Raises JournalCorrupt where the base is not there, or is not the one that the chain names.
     """
@@ -71,10 +71,10 @@ def _named_at(journal: Journal, first_sequence: int) -> str:
 
 
 def _check_first_rules(journal: Journal) -> None:
-    first = next(journal.read(1, any_rules=True), None)
+    first = next(journal.read(journal.first_sequence, any_rules=True), None)
     if first is not None and first.rules_version != journal.newest_rules:
         reason = f"it began under rules {first.rules_version!r}, and what the newest ones began with is missing"
-        raise JournalCorrupt(journal.path, 1, reason)
+        raise JournalCorrupt(journal.path, first.first_sequence, reason)
 
 
 def _digest(base: bytes) -> str:

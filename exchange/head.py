@@ -70,6 +70,11 @@ class HeadFile:
         return max(slot for slot in self._slots if slot is not None)
 
     @property
+    def oldest(self) -> Head:
+        """The head furthest back of those that can be trusted: after a power loss no older one is found."""
+        return min(slot for slot in self._slots if slot is not None)
+
+    @property
     def torn_slots(self) -> int:
         """How many of the two slots cannot be trusted."""
         return self._slots.count(None)

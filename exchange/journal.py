@@ -9,6 +9,9 @@ one thing that a chain cannot: rows missing from its end.
 A full disk is met before the sync: the transaction is rolled back, nothing of the row is there, and the journal goes on
 as soon as there is room. Any other failure ends it until it is reopened; no sync is ever tried again.
 
+Rows that nobody needs any more are removed from the beginning, a slice at a time, by `trim`. In the same transaction an
+anchor takes their place, and what is left is proved from there on.
+
 The journal knows that a record has 64 bytes, and nothing else about it. Sequences number records, from 1.
 
 An opener holds the directory for itself until it closes: a running exchange and a tool such as
@@ -17,12 +20,13 @@ meanwhile, and take turns with it row by row. SQLite runs without the interprete
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
 import apsw
 
+from exchange.anchor import Anchor
 from exchange.database import PAGE_BYTES, abandon, log_tail, make_directory, open_database, rewrite_log, sync_directory
 from exchange.head import GENESIS_HASH, Head, HeadFile
 from exchange.journal_rows import RECORD_BYTES, JournalRow, JournalTable, chain_hash
@@ -33,6 +37,7 @@ from exchange.store_errors import (
     JournalFull,
     JournalOfOtherRules,
     JournalShorterThanHead,
+    JournalTrimmed,
     JournalUnlikeHead,
     SequenceRefused,
     StoreUnreadable,
@@ -44,6 +49,11 @@ BATCH_RECORDS_MAX = 1 << 20
 # one order in sixty would wait. Both are counted here: SQLite would tell by a call back into Python amid a commit.
 CHECKPOINT_BYTES = 1 << 20
 CHECKPOINT_PAGES = 256
+# What is removed at a time, which the writer stands still for: some milliseconds, most of them for the sync.
+TRIM_ROWS = 128
+TRIM_BYTES = 1 << 19
+PAGES_OF_TRIM = 6
+"""Of the log, about: the rows' first page, the anchor, the list of free pages, and those above them."""
 
 JOURNAL_FILE = "journal.db"
 HEAD_FILE = "head"
@@ -69,6 +79,8 @@ class Journal:
         self._log_pages = 0
         self._log_bytes = 0
         """Of rows since the last checkpoint."""
+        self._vouched_sequence = 0
+        """Where the head stands at least, whatever a power loss leaves of it."""
         self._last_sequence = 0
         self._last_hash = GENESIS_HASH
         self.notices: list[str] = []
@@ -107,6 +119,16 @@ class Journal:
             journal._release()
             raise
         return journal
+
+    @property
+    def anchor(self) -> Anchor:
+        """The last row that was trimmed; that of a journal that has all its rows is at sequence 0 and time 0."""
+        return self._table.anchor
+
+    @property
+    def first_sequence(self) -> int:
+        """Sequence of the first record that was not trimmed; 1 for a journal that has all its rows."""
+        return self._table.anchor.sequence + 1
 
     @property
     def last_sequence(self) -> int:
@@ -148,19 +170,61 @@ class Journal:
         assert row.hash == chain_hash(self._last_hash, *parts), "rows are copied in order from a proved journal"
         self._append(row, base)
 
+    def begin_after(self, anchor: Anchor) -> None:
+        """Let an empty journal continue from where a trimmed one begins. Raises JournalFailed."""
+        assert self._last_sequence == 0, "only an empty journal can begin somewhere else"
+        try:
+            with self._table.lock:
+                self._table.remove(anchor)
+            self._opened_head.write(Head(anchor.sequence, anchor.hash))
+        except (apsw.Error, OSError) as error:
+            raise self._fail(anchor.sequence, error) from error
+        self._last_sequence, self._last_hash = anchor.sequence, anchor.hash
+
+    def trim(self, up_to_sequence: int) -> int:
+        """Remove the oldest rows that end at or before a sequence, as many as take some milliseconds, each proved once
+        more. Returns how many; 0 as well while somebody holds the rows, and on a full disk.
+
+        The newest row stays, and so do rows that a head would not vouch for after a power loss. Raises JournalCorrupt
+        or StoreUnreadable for a row that cannot be proved: nothing is removed then, and the journal goes on. Raises
+        JournalFailed when the disk fails, as `append` does.
+        """
+        if self._failure is not None:
+            raise JournalFailed(self.path, self.first_sequence, "an earlier append failed") from self._failure
+        most = min(up_to_sequence, self._vouched_sequence, self._last_sequence - 1)
+        rows, anchor = self._table.slice(most, TRIM_ROWS, TRIM_BYTES)
+        try:
+            with self._table.lock:
+                if anchor is None or self._table.holders:
+                    return 0
+                self._table.remove(anchor)
+                self._log_pages += PAGES_OF_TRIM
+        except apsw.FullError:
+            return 0
+        except (apsw.Error, OSError) as error:
+            raise self._fail(self.first_sequence, error) from error
+        return rows
+
+    def held(self) -> AbstractContextManager[None]:
+        """No row is trimmed while this lasts: for whoever reads rows that the market itself needs no more."""
+        return self._table.held()
+
     def read(self, from_sequence: int = 1, *, any_rules: bool = False) -> Iterator[JournalRow]:
         """Give the rows from the one that holds `from_sequence` to the end, each proved against the chain.
 
-        Rows appended meanwhile are given too. One past the end gives none. Raises SequenceRefused for
-        other sequences that the journal does not hold, and on the way JournalCorrupt, StoreUnreadable,
-        or JournalOfOtherRules where it comes upon a row of other rules than it was opened with.
+        Rows appended meanwhile are given too. One past the end gives none. Raises JournalTrimmed for a sequence before
+        the first, SequenceRefused for others that the journal does not hold, and on the way JournalCorrupt,
+        StoreUnreadable, or JournalOfOtherRules where it comes upon a row of other rules than it was opened with.
+        Rows can be trimmed on the way too, unless they are held.
         """
+        if 1 <= from_sequence < self.first_sequence:
+            raise JournalTrimmed(self.path, self.first_sequence, f"whoever reads from sequence {from_sequence} on")
         if not 1 <= from_sequence <= self._last_sequence + 1:
             raise SequenceRefused(self.path, from_sequence, self._last_sequence)
         return self._table.walk(from_sequence, lambda: self._last_sequence, None if any_rules else self._rules_version)
 
     def bases(self) -> list[int]:
-        """The sequences of the first records under each version of the rules, but for those that it began with."""
+        """The sequences of the first records under each version of the rules, but for those that it begins with."""
         return self._table.bases()
 
     def base_before(self, first_sequence: int) -> bytes | None:
@@ -170,14 +234,14 @@ class Journal:
     def hash_at(self, sequence: int) -> bytes | None:
         """The hash of the row that ends at `sequence`, or None if no row ends there.
 
-        A snapshot belongs to this journal only if it carries this very hash. Sequence 0 has the hash
-        before the first row.
+        A snapshot belongs to this journal only if it carries this very hash. Before the first row stands the hash that
+        it is chained onto: at sequence 0, or at the anchor's.
         """
         return self._table.hash_at(sequence)
 
     def sequence_at(self, time_ns: int) -> int:
         """The first sequence of the first row of this time or later, or one past the end. Nothing is proved by it."""
-        low, high = 1, self._last_sequence + 1
+        low, high = self.first_sequence, self._last_sequence + 1
         while low < high:
             middle = (low + high) // 2
             first_sequence, count, row_time_ns = self._table.place_of(middle)
@@ -235,11 +299,12 @@ class Journal:
         if trusted is None or trusted.sequence == 0:
             # Not once the head vouches for rows: a table that was lost must not come back as an empty one.
             self._table.create()
+        self._table.find_anchor()
         try:
             self._find_end()
             if trusted is None and self._last_sequence > 0 and not accept_missing_head:
                 raise HeadMissing(self._head_path, self._last_sequence)
-            self._prove_end(trusted or Head(0, GENESIS_HASH))
+            self._prove_end(trusted or Head(self.anchor.sequence, self.anchor.hash))
         except JournalCorrupt:
             self._look_for_earlier_damage(trusted)
             raise
@@ -265,6 +330,7 @@ class Journal:
         return self._head.newest
 
     def _find_end(self) -> None:
+        self._last_sequence, self._last_hash = self.anchor.sequence, self.anchor.hash
         newest = self._table.newest()
         if newest is not None:
             self._last_sequence, self._last_hash = newest.last_sequence, newest.hash
@@ -272,18 +338,22 @@ class Journal:
 
     def _prove_end(self, trusted: Head) -> None:
         """The newest row is proved even in a journal too short, so that damage is told from loss."""
-        if self._last_sequence > 0:
-            for _ in self.read(max(1, min(trusted.sequence, self._last_sequence)), any_rules=True):
+        if self._last_sequence > self.anchor.sequence:
+            self._table.check_beginning()
+            for _ in self.read(max(self.first_sequence, min(trusted.sequence, self._last_sequence)), any_rules=True):
                 pass
         if self._last_sequence < trusted.sequence:
             raise JournalShorterThanHead(self.path, self._last_sequence, trusted.sequence)
+        if trusted.sequence < self.anchor.sequence:
+            reason = f"{self._head_path} stands at sequence {trusted.sequence}, and has not seen what was trimmed"
+            raise JournalUnlikeHead(self.path, self.first_sequence, reason)
         if self.hash_at(trusted.sequence) != trusted.hash:
             raise JournalUnlikeHead(self.path, trusted.sequence, f"{self._head_path} holds another hash")
 
     def _look_for_earlier_damage(self, trusted: Head | None) -> None:
         """The end is damaged: prove all rows that there should be, so that the first bad one is named."""
         if trusted is not None:
-            for _ in self._table.walk(1, lambda: trusted.sequence, None):
+            for _ in self._table.walk(self.first_sequence, lambda: trusted.sequence, None):
                 pass
 
     def _settle_log(self) -> None:
@@ -331,6 +401,7 @@ class Journal:
                 self._head.rewrite()
             self._head.sync()
             sync_directory(self.path.parent)
+        self._vouched_sequence = self._head.oldest.sequence if self._head is not None else 0
 
     def _chained(self, first_sequence: int, time_ns: int, rules: str, payload: bytes | memoryview) -> JournalRow:
         count = _record_count(payload)
@@ -356,6 +427,7 @@ class Journal:
     def _checkpoint(self, mode: int) -> None:
         self._connection.wal_checkpoint(mode=mode)
         self._opened_head.sync()
+        self._vouched_sequence = self._opened_head.oldest.sequence
         self._log_pages = self._log_bytes = 0
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:

@@ -1,12 +1,14 @@
 """The journal's tables: how a row lies in them, how rows are chained, and how they are proved on reading.
 
 Beside the rows stand *bases*: the state that a new version of the rules began with. A base is committed together with
-the first row of its rules, which carries its digest, so that the chain vouches for it as for any row.
+the first row of its rules, which carries its digest, so that the chain vouches for it as for any row. An *anchor* takes
+the place of rows that were removed from the beginning.
 """
 
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -14,9 +16,17 @@ from typing import Any
 
 import apsw
 
+from exchange.anchor import (
+    ANCHOR_COLUMNS,
+    ANCHOR_NUMBER,
+    ANCHOR_TABLE,
+    NOTHING_TRIMMED,
+    Anchor,
+    read_anchor,
+    write_anchor,
+)
 from exchange.database import DAMAGE_ERRORS, READ_ERRORS, transaction
-from exchange.head import GENESIS_HASH
-from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, StoreUnreadable
+from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, JournalTrimmed, StoreUnreadable
 
 RECORD_BYTES = 64
 
@@ -35,8 +45,11 @@ _BASES_SCHEMA = "CREATE TABLE IF NOT EXISTS bases (first_sequence INTEGER PRIMAR
 _TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
 _INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_BASE = "INSERT INTO bases VALUES (?, ?)"
-_BASES = "SELECT first_sequence FROM bases WHERE first_sequence <= ? ORDER BY first_sequence"
+_BASES = "SELECT first_sequence FROM bases WHERE first_sequence > ? ORDER BY first_sequence"
 _BASE = "SELECT state FROM bases WHERE first_sequence = ?"
+_DELETE = "DELETE FROM journal WHERE first_sequence <= ?"
+_DELETE_BASES = "DELETE FROM bases WHERE first_sequence <= ?"
+_FIRST_BEHIND = "SELECT first_sequence FROM journal WHERE first_sequence > ? ORDER BY first_sequence LIMIT 1"
 # The rules are read as bytes, because a damaged text may not decode.
 _SELECT = "SELECT first_sequence, count, time_ns, CAST(rules_version AS BLOB), hash, payload FROM journal"
 _ROW_FROM = f"{_SELECT} WHERE first_sequence >= ? ORDER BY first_sequence LIMIT 1"
@@ -99,6 +112,10 @@ class JournalTable:
         self._connection = connection
         self.lock = threading.Lock()
         """Held while SQLite works: readers in other threads take turns with the writer, row by row."""
+        self.holders = 0
+        """How many ask that no row be removed; read with the lock held."""
+        self.anchor = NOTHING_TRIMMED
+        """The last row that was removed, once `find_anchor` has looked for it."""
 
     def create(self) -> None:
         """Create the table if it is not there."""
@@ -119,7 +136,59 @@ class JournalTable:
         with transaction(self._connection):
             self._connection.execute(_BASES_SCHEMA)
             self._connection.execute(_INSERT, columns)
+            self._connection.execute(_DELETE_BASES, (self.anchor.sequence,))
             self._connection.execute(_INSERT_BASE, (row.first_sequence, base))
+
+    def find_anchor(self) -> None:
+        """Learn where the journal begins. Raises JournalCorrupt for an anchor that is not what was written."""
+        columns = None
+        if self._has_table(ANCHOR_TABLE):
+            columns = self._query(ANCHOR_COLUMNS, ANCHOR_NUMBER, blamed_sequence=1)
+        if columns is not None:
+            self.anchor = read_anchor(self._path, columns)
+
+    def check_beginning(self) -> None:
+        """The first row is the one behind the anchor. Raises JournalCorrupt where it is missing."""
+        expected = self.anchor.sequence + 1
+        if self._query(_FIRST_BEHIND, self.anchor.sequence, blamed_sequence=expected) != (expected,):
+            raise JournalCorrupt(self._path, expected, "the row is missing")
+
+    def slice(self, up_to_sequence: int, rows_max: int, bytes_max: int) -> tuple[int, Anchor | None]:
+        """How many of the oldest rows end at or before a sequence, within bounds but for the first of them, all proved,
+        and the anchor that would take their place.
+        """
+        rows = payload_bytes = 0
+        anchor = None
+        if self.anchor.sequence < up_to_sequence:
+            for row in self.walk(self.anchor.sequence + 1, lambda: up_to_sequence, None):
+                payload_bytes += len(row.payload)
+                if row.last_sequence > up_to_sequence or rows == rows_max or (rows and payload_bytes > bytes_max):
+                    break
+                rows, anchor = rows + 1, Anchor(row.last_sequence, row.hash, row.time_ns)
+        return rows, anchor
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be one of the holders while this lasts."""
+        with self.lock:
+            self.holders += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.holders -= 1
+
+    def remove(self, anchor: Anchor) -> None:
+        """Remove all rows up to one, and leave the anchor in their place, as a transaction of its own.
+
+        The base of a row that goes is of no use any more, and stays in the file until new rules begin: it may be so
+        large that to remove it would take long. The caller holds the lock. Leaves SQLite's errors as they are, with the
+        transaction rolled back.
+        """
+        with transaction(self._connection):
+            self._connection.execute(_DELETE, (anchor.sequence,))
+            write_anchor(self._connection, anchor)
+        self.anchor = anchor
 
     def newest(self) -> JournalRow | None:
         """The row with the greatest sequence, not proved; None without rows, or without the table."""
@@ -128,10 +197,10 @@ class JournalTable:
         return self._fetch(_ROW_UP_TO, _SEQUENCE_MAX, blamed_sequence=1)
 
     def bases(self) -> list[int]:
-        """The first sequences of the rows that bases were committed with, oldest first."""
+        """The first sequences of the rows that bases were committed with, and that are left, oldest first."""
         if not self._has_table("bases"):
             return []
-        return [sequence for (sequence,) in self._query_all(_BASES, _SEQUENCE_MAX, blamed_sequence=1)]
+        return [sequence for (sequence,) in self._query_all(_BASES, self.anchor.sequence, blamed_sequence=1)]
 
     def base_before(self, first_sequence: int) -> bytes | None:
         """The base that was committed with the row of this sequence, not proved; None without one."""
@@ -143,12 +212,12 @@ class JournalTable:
         return state
 
     def hash_at(self, sequence: int) -> bytes | None:
-        """The hash of the row that ends at `sequence`, or None if none does; the genesis hash for 0."""
-        if sequence == 0:
-            return GENESIS_HASH
+        """The hash of the row that ends at `sequence`, or of the anchor there (genesis hash for 0), or None."""
         found = self._query(_END_UP_TO, sequence, blamed_sequence=sequence)
         if found is None or found[0] != sequence:
-            return None
+            # Looked at last, because a row that was just removed has become the anchor.
+            anchor = self.anchor
+            return anchor.hash if sequence == anchor.sequence else None
         if not isinstance(found[1], bytes):
             raise JournalCorrupt(self._path, sequence, "the row's hash is of another type")
         return found[1]
@@ -169,16 +238,22 @@ class JournalTable:
         expected = from_sequence if row is None or row.last_sequence < from_sequence else row.first_sequence
         previous_hash = self.hash_at(expected - 1)
         if previous_hash is None:
-            raise JournalCorrupt(self._path, expected - 1, "no row ends there")
+            raise self._missing(expected - 1, "no row ends there")
         while expected <= last_sequence():
             row = self._fetch(_ROW_FROM, expected, blamed_sequence=expected)
             if row is None or row.first_sequence != expected:
-                raise JournalCorrupt(self._path, expected, "the row is missing")
+                raise self._missing(expected, "the row is missing")
             self._prove(row, previous_hash)
             if rules is not None and row.rules_version != rules:
                 raise JournalOfOtherRules(self._path, row.first_sequence, row.rules_version, rules)
             yield row
             expected, previous_hash = row.last_sequence + 1, row.hash
+
+    def _missing(self, sequence: int, reason: str) -> JournalCorrupt | JournalTrimmed:
+        """Rows that were removed while somebody was on the way to them are not lost."""
+        if sequence <= self.anchor.sequence:
+            return JournalTrimmed(self._path, self.anchor.sequence + 1, f"whoever reads from sequence {sequence} on")
+        return JournalCorrupt(self._path, sequence, reason)
 
     def _prove(self, row: JournalRow, previous_hash: bytes) -> None:
         first_sequence, rules_version = row.first_sequence, row.rules_version

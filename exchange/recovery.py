@@ -2,11 +2,12 @@
 
 A snapshot is used only if everything about it is right: its checksum, the rules it was made under, the journal's hash
 at its sequence, and the digest of the state that comes out of it. Otherwise an older one serves, or the journal
-alone: from its first row, or from the base that its newest rules began with.
+alone: from its first row, or from the base that its newest rules began with. A journal that was trimmed has no first
+row to begin from: it takes the base, if that is left, or one of its snapshots.
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from exchange.journal import Journal
 from exchange.published import Published
 from exchange.read_ahead import ReadAhead
 from exchange.snapshots import Snapshot, SnapshotStore
-from exchange.store_errors import JournalCorrupt
+from exchange.store_errors import JournalCorrupt, JournalTrimmed
 from exchange.venue.image import LAYOUTS, Image, digest
 from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
@@ -56,7 +57,7 @@ class Recovered:
 def recover(
     journal: Journal, snapshots: SnapshotStore, limits: VenueLimits, progress: Progress | None = None
 ) -> Recovered:
-    """Rebuild the market. Raises the journal's StoreErrors if a row cannot be trusted."""
+    """Rebuild the market. Raises the journal's StoreErrors if a row cannot be trusted, or is missed."""
     recovered = newest_good(journal, snapshots, limits)
     touch(recovered.venue.state.book)
     with _no_garbage():
@@ -85,26 +86,46 @@ def _no_garbage() -> Iterator[None]:
 def newest_good(
     journal: Journal, snapshots: SnapshotStore | None, limits: VenueLimits, before_ns: int | None = None
 ) -> Recovered:
-    """The market of the newest snapshot that can be used, taken before a time if one is given, or the beginning."""
+    """The market of the newest snapshot that can be used, taken before a time if one is given, or the beginning.
+
+    Raises what `beginning` does.
+    """
+    if snapshots is None:
+        return beginning(journal, limits)
+    return _first_good(journal, snapshots, snapshots.newest_first(before_ns), limits)
+
+
+def oldest_good(journal: Journal, snapshots: SnapshotStore, limits: VenueLimits) -> Recovered:
+    """The market from which all that is left of a trimmed journal can be replayed, or nearly all. Raises as above."""
+    return _first_good(journal, snapshots, snapshots.oldest_first(), limits)
+
+
+def _first_good(
+    journal: Journal, store: SnapshotStore, snapshots: Iterator[Snapshot], limits: VenueLimits
+) -> Recovered:
     notices: list[str] = []
-    for snapshot in snapshots.newest_first(before_ns) if snapshots is not None else ():
+    for snapshot in snapshots:
         try:
             recovered = _restored(journal, snapshot, limits)
             break
         except (ValueError, JournalCorrupt) as error:
             notices.append(f"the snapshot at sequence {snapshot.sequence} is left out: {error}")
     else:
-        recovered = beginning(journal, limits)
-    recovered.notices = notices + (snapshots.notices if snapshots is not None else [])
+        recovered = beginning(journal, limits, [*notices, *store.notices])
+    recovered.notices = notices + store.notices
     return recovered
 
 
-def beginning(journal: Journal, limits: VenueLimits) -> Recovered:
+def beginning(journal: Journal, limits: VenueLimits, left_out: Sequence[str] = ()) -> Recovered:
     """The market that the journal's newest rules began with: an empty one, unless others came before them.
 
-    Raises JournalCorrupt where that market is missing or altered.
+    Raises JournalCorrupt where that market is missing or altered, and JournalTrimmed where the rows that led to it are
+    gone; `left_out` tells then what became of the snapshots.
     """
     base = newest_base(journal)
+    if base is None and journal.first_sequence > 1:
+        needed_for = "a market that is rebuilt without a good snapshot"
+        raise JournalTrimmed(journal.path, journal.first_sequence, needed_for, left_out)
     if base is None:
         return Recovered(Venue(limits), MarketView(), 0, 0)
     try:

@@ -3,7 +3,7 @@
 It runs in a thread of its own. Whatever arrives while one batch is being committed makes up the next (group commit),
 so the cost of a durable commit is shared by as many commands as there are.
 
-    requests ─▶ take batch ─▶ stamp time, sequence, order ids ─▶ journal.append ─▶ venue.apply ─▶ publish
+    requests ─▶ take batch ─▶ stamp time, sequence, order ids ─▶ journal.append ─▶ venue.apply ─▶ publish ─▶ trim
 
 A batch is applied only once it is durable, so nothing that the journal lost was ever seen, and a failed append leaves
 nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again. A full disk is no
@@ -29,6 +29,8 @@ from exchange.clock import DOWNTIME_TOLD_NS, VenueClock
 from exchange.full_disk import DiskGuard, StorageFull, ends_risk
 from exchange.journal import Journal
 from exchange.published import Published
+from exchange.retention import Trimmer
+from exchange.snapshot_pace import SnapshotPace
 from exchange.stages import Stage, Stages
 from exchange.store_errors import JournalFull
 from exchange.venue.batches import Batch
@@ -46,8 +48,6 @@ QUEUED_TO_END_RISK_MAX = QUEUED_RECORDS_MAX + (1 << 14)
 QUEUED_LOOKS_MAX = 1_024
 LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
-ORDERS_PER_INTERVAL = 250_000
-"""With so many orders more in the books, snapshots are that much longer in coming as they are longer in writing."""
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
 
@@ -104,7 +104,9 @@ class Sequencer:
         stages: Stages,
         *,
         snapshot_every_records: int = 1_000_000,
+        snapshot_every_ns: int | None = None,
         last_snapshot_sequence: int = 0,
+        trimmer: Trimmer | None = None,
     ) -> None:
         """`deliver` is called in the sequencer's thread after each batch, `fail` once if it has to stop, and `refuse`
         for the commands of a batch for which the disk had no room; `show` with what a look found, or with the exception
@@ -118,8 +120,10 @@ class Sequencer:
         self._guard = guard
         self._show = show
         self._stages = stages
-        self._snapshot_every_records = snapshot_every_records
-        self._next_snapshot = last_snapshot_sequence + self._snapshot_interval_records()
+        self._trimmer = trimmer
+        self._pace = SnapshotPace(
+            snapshot_every_records, snapshot_every_ns, last_snapshot_sequence, venue.time_ns, self._resting_orders()
+        )
         self._captures = Captures()
         self._has_reserved = False
         self._tells_downtime = clock.anchor.downtime_ns > DOWNTIME_TOLD_NS
@@ -202,6 +206,8 @@ class Sequencer:
     def _turn(self, batch: list[Request], is_last: bool) -> None:
         self._guard.look_for_room()
         self._carry_out(batch, is_last)
+        if self._trimmer is not None and not self._guard.is_full and not is_last:
+            self._trimmer.turn(is_idle=not batch)
         self._take_looks(QUEUED_LOOKS_MAX if is_last else LOOKS_BETWEEN_BATCHES_MAX)
 
     def _take_looks(self, most: int) -> None:
@@ -298,24 +304,23 @@ class Sequencer:
         return [delivery_commands.note_downtime(self._venue.time_ns, time_ns)] if self._tells_downtime else []
 
     def _capture_if_due(self, is_last: bool) -> Capture | None:
-        """Half-way to the next snapshot memory is got for it; one that finds it still in use is taken a batch later."""
+        """Some time before a snapshot memory is got for it; one that finds it still in use is taken a batch later."""
         if self._guard.is_full:
             return None
-        left = self._next_snapshot - self._journal.last_sequence
-        if left > 0 and not is_last:
-            if not self._has_reserved and left <= self._snapshot_every_records // 2:
-                self._has_reserved = self._captures.reserve(self._venue.state, left + BATCH_RECORDS_MAX)
+        sequence, time_ns = self._journal.last_sequence, self._venue.time_ns
+        if not self._pace.is_due(sequence, time_ns) and not is_last:
+            ahead = self._pace.records_ahead(sequence, time_ns)
+            if not self._has_reserved and ahead is not None:
+                self._has_reserved = self._captures.reserve(self._venue.state, ahead + BATCH_RECORDS_MAX)
             return None
         capture = self._captures.take(self._venue.state, is_urgent=is_last)
         if capture is not None:
-            self._next_snapshot = self._journal.last_sequence + self._snapshot_interval_records()
+            self._pace.note(sequence, time_ns, self._resting_orders())
             self._has_reserved = False
         return capture
 
-    def _snapshot_interval_records(self) -> int:
-        """From one snapshot to the next: so many that they take no less to write than the snapshot does."""
-        resting_orders = int(self._venue.state.book.counters[0]["resting_orders"])
-        return self._snapshot_every_records * (1 + resting_orders // ORDERS_PER_INTERVAL)
+    def _resting_orders(self) -> int:
+        return int(self._venue.state.book.counters[0]["resting_orders"])
 
     def _give_up(self, error: BaseException, batch: list[Request]) -> None:
         with self._lock:

@@ -27,6 +27,7 @@ from exchange.journal import Journal
 from exchange.published import Published
 from exchange.recovery import Progress, Recovered, recover, snapshot_of
 from exchange.reserve import Reserve
+from exchange.retention import Retention
 from exchange.sequencer import Delivery, ExchangeStopped, Look, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
 from exchange.stages import Stage, Stages
@@ -92,10 +93,10 @@ class Exchange:
         clock: VenueClock,
         guard: DiskGuard,
         snapshot_every_records: int,
+        keep_ns: int | None,
     ) -> None:
         self.view: MarketView = recovered.view
         self.limits = limits
-        self.notices = [*journal.notices, *recovered.notices]
         self.replayed_records = recovered.replayed_records
         self.standing_at_start = standing_parameters(recovered.venue)
         """The risk parameters with which the market opened, by instrument."""
@@ -115,6 +116,10 @@ class Exchange:
         self._was_full = False
         self._journal = journal
         self._snapshots = snapshots
+        self._retention = Retention(
+            journal, snapshots, limits.rules_version(), keep_ns, lambda error: self._on_loop(self._keep_all, error)
+        )
+        self.notices = [*journal.notices, *self._retention.notices, *recovered.notices]
         self._saving: asyncio.Task[None] | None = None
         self._saver = ThreadPoolExecutor(1, "snapshots", initializer=give_way)
         self._copying: set[asyncio.Future[Copied]] = set()
@@ -136,7 +141,9 @@ class Exchange:
             lambda look, found: self._on_loop(self._show, look, found),
             self.stages,
             snapshot_every_records=snapshot_every_records,
+            snapshot_every_ns=self._retention.spacing_ns,
             last_snapshot_sequence=recovered.sequence - recovered.replayed_records,
+            trimmer=self._retention.trimmer,
         )
 
     @classmethod
@@ -150,13 +157,14 @@ class Exchange:
         snapshot_every_records: int = 1_000_000,
         reserve_bytes: int = 0,
         accept_clock: bool = False,
+        keep_ns: int | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Recover the market in a directory, or begin one there, and start to take commands.
 
-        `reserve_bytes` of disk are kept for cancels and halts. With an implausible system clock the market starts
-        halted and time goes on from where it stood, unless `accept_clock` says that the clock is right. Raises the
-        store's errors.
+        `reserve_bytes` of disk are kept for cancels and halts. Rows of the journal that are older than `keep_ns` are
+        removed bit by bit; without it all are kept. With an implausible system clock the market starts halted and
+        time goes on from where it stood, unless `accept_clock` says that the clock is right. Raises the store's errors.
         """
         reserve = Reserve(directory, reserve_bytes, vfs)
         with ExitStack() as opened:
@@ -170,8 +178,13 @@ class Exchange:
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())
         guard = DiskGuard(reserve, is_full=not is_held)
-        exchange = cls(journal, snapshots, recovered, limits, VenueClock(anchored), guard, snapshot_every_records)
+        venue_clock = VenueClock(anchored)
+        exchange = cls(journal, snapshots, recovered, limits, venue_clock, guard, snapshot_every_records, keep_ns)
         exchange._sequencer.start()
+        if keep_ns is not None:
+            # What the life before was about to remove goes now, and what became too old meanwhile.
+            looking = asyncio.to_thread(exchange._retention.look, exchange.view.time_ns)
+            exchange._saving = exchange._loop.create_task(looking)
         if anchored.downtime_ns > DOWNTIME_NOTICE_NS:
             exchange.notices.append(f"the exchange was down for {anchored.downtime_ns / 60e9:.0f} minutes by the clock")
         if anchored.doubt is not None:
@@ -182,6 +195,16 @@ class Exchange:
                 await exchange.close()
                 raise
         return exchange
+
+    @property
+    def first_sequence(self) -> int:
+        """Of the journal: 1 while no row of it was trimmed."""
+        return self._journal.first_sequence
+
+    @property
+    def trimmed_until_ns(self) -> int | None:
+        """The venue time of the last row that was trimmed; statements are of later days. None without one."""
+        return self._journal.anchor.time_ns if self._journal.first_sequence > 1 else None
 
     @property
     def phase(self) -> str:
@@ -351,9 +374,13 @@ class Exchange:
             self._on_loop(self._stand_still, imbalance, sequence)
             return
         known = len(self._snapshots.notices)
-        self._snapshots.save(snapshot_of(image, frozen.dump(), delivery.chain_hash, sequence, time_ns, rules))
+        self._retention.save(snapshot_of(image, frozen.dump(), delivery.chain_hash, sequence, time_ns, rules))
         for notice in self._snapshots.notices[known:]:
             log.error("snapshots_set_aside", reason=notice)
+
+    def _keep_all(self, error: Exception) -> None:
+        log.error("journal_not_trimmed", reason=str(error), effect="none for trading: all rows are kept from now on")
+        self.notices.append(f"no row is trimmed from the journal any more: {error}")
 
     def _stand_still(self, imbalance: str, sequence: int) -> None:
         """Books that do not add up are traded on no more: orders can be cancelled, and somebody has to look."""

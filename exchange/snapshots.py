@@ -5,6 +5,9 @@ convenience and the journal is the record, so nothing here stands in the way of 
 read is left out with a notice, and an older snapshot plus more replay gives the same state. A file that can
 be opened and not saved into is set aside, and a new one is begun.
 
+Which of them are kept beside the newest few is up to whoever saves: of a journal that is trimmed, the one that all that
+is left can be replayed from has to be among them (`retention.py`).
+
 A backup reads them while one is being saved: readers and the one writer take turns.
 
 Whoever restores a snapshot compares its `chain_hash` with `Journal.hash_at(sequence)`: the checksum proves
@@ -60,16 +63,12 @@ CREATE TABLE IF NOT EXISTS snapshot_parts (
 """
 PART_BYTES = 1 << 20
 _INSERT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)"
-# A snapshot beyond the one being saved tells of a future that this journal does not hold.
-_TRIM = """
-DELETE FROM snapshots WHERE sequence NOT IN (
-    SELECT sequence FROM snapshots WHERE sequence <= :newest ORDER BY sequence DESC LIMIT :kept
-)
-"""
+_DELETE = "DELETE FROM snapshots WHERE sequence = ?"
 _TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'snapshots'"
 _DELETE_PARTS = "DELETE FROM snapshot_parts WHERE sequence = ? OR sequence NOT IN (SELECT sequence FROM snapshots)"
 _INSERT_PART = "INSERT INTO snapshot_parts VALUES (?, ?, ?)"
 _SELECT_PARTS = "SELECT payload FROM snapshot_parts WHERE sequence = ? ORDER BY part"
+_PLACES = "SELECT sequence, time_ns FROM snapshots ORDER BY sequence"
 _SEQUENCES = "SELECT sequence FROM snapshots ORDER BY sequence DESC"
 _SEQUENCES_BEFORE = "SELECT sequence FROM snapshots WHERE time_ns < ? ORDER BY sequence DESC"
 _SELECT = """
@@ -95,6 +94,22 @@ class Snapshot(NamedTuple):
     rules_version: str
     time_ns: int
     payload: bytes | memoryview
+
+
+class Place(NamedTuple):
+    """Where a snapshot stands in the journal, and at which time. Nothing is proved by it."""
+
+    sequence: int
+    time_ns: int
+
+
+Keeps = Callable[[list[Place]], set[int]]
+"""Which sequences are kept of those that there are, oldest first."""
+
+
+def newest_few(places: list[Place]) -> set[int]:
+    """What is kept where nobody says anything else."""
+    return {place.sequence for place in places[-SNAPSHOTS_KEPT:]}
 
 
 class SnapshotStore:
@@ -131,8 +146,8 @@ class SnapshotStore:
             store.notices.append(f"{error}; it was moved to {path}.damaged, recovery replays the journal instead")
             return store
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Save durably, keep the newest few. A file that does not take it is set aside, with a notice.
+    def save(self, snapshot: Snapshot, keeps: Keeps = newest_few) -> None:
+        """Save durably, and keep some of those before. A file that does not take it is set aside, with a notice.
 
         Raises SnapshotFailed when the disk fails, then and on every later call; on a full disk only then.
         """
@@ -141,7 +156,7 @@ class SnapshotStore:
             raise SnapshotFailed(self._path, snapshot.sequence, reason) from self._failure
         try:
             with self._lock:
-                self._insert_somewhere(snapshot)
+                self._insert_somewhere(snapshot, keeps)
         except apsw.FullError as error:
             raise SnapshotFailed(self._path, snapshot.sequence, error) from error
         except (apsw.Error, OSError, StoreError) as error:
@@ -153,9 +168,25 @@ class SnapshotStore:
         notice.
         """
         for sequence in self._sequences(TIME_NS_MAX if before_ns is None else before_ns):
-            snapshot = self._load(sequence)
+            snapshot = self.load(sequence)
             if snapshot is not None:
                 yield snapshot
+
+    def oldest_first(self) -> Iterator[Snapshot]:
+        """Give the snapshots that are whole, the other way round."""
+        for sequence in reversed(self._sequences(TIME_NS_MAX)):
+            snapshot = self.load(sequence)
+            if snapshot is not None:
+                yield snapshot
+
+    def places(self) -> list[Place]:
+        """Where there are snapshots, whole or not, oldest first."""
+        try:
+            with self._lock:
+                return _places(self._connection)
+        except (*DAMAGE_ERRORS, *READ_ERRORS) as error:
+            self.notices.append(f"{self._path} cannot be read ({error})")
+            return []
 
     def close(self) -> None:
         """Release the file; a second call does nothing. All that `save` returned from is durable already."""
@@ -167,20 +198,25 @@ class SnapshotStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _insert_somewhere(self, snapshot: Snapshot) -> None:
+    def _insert_somewhere(self, snapshot: Snapshot, keeps: Keeps) -> None:
         try:
-            self._insert(snapshot)
+            self._insert(snapshot, keeps)
         except UNUSABLE_ERRORS as error:
             self._begin_anew(error)
-            self._insert(snapshot)
+            self._insert(snapshot, keeps)
 
-    def _insert(self, snapshot: Snapshot) -> None:
+    def _insert(self, snapshot: Snapshot, keeps: Keeps) -> None:
         sequence, chain_hash, state_digest, rules_version, time_ns, payload = snapshot
         first, *parts = _parts(payload)
         row = (sequence, chain_hash, state_digest, rules_version, time_ns, _checksum(snapshot), first)
         with transaction(self._connection):
             self._connection.execute(_INSERT, row)
-            self._connection.execute(_TRIM, {"newest": sequence, "kept": SNAPSHOTS_KEPT})
+            places = _places(self._connection)
+            # A snapshot beyond the one being saved tells of a future that this journal does not hold.
+            kept = keeps([place for place in places if place.sequence <= sequence])
+            for place in places:
+                if place.sequence not in kept:
+                    self._connection.execute(_DELETE, (place.sequence,))
             self._connection.execute(_DELETE_PARTS, (sequence,))
             for number, part in enumerate(parts, 1):
                 self._connection.execute(_INSERT_PART, (sequence, number, part))
@@ -209,8 +245,8 @@ class SnapshotStore:
             self.notices.append(f"{self._path} cannot be read ({error}): no snapshot is used")
             return []
 
-    def _load(self, sequence: int) -> Snapshot | None:
-        """The snapshot of a sequence, if it is whole. What is read is hashed in another thread meanwhile."""
+    def load(self, sequence: int) -> Snapshot | None:
+        """The snapshot of a sequence if it is whole, else a notice. What is read is hashed beside, in a thread."""
         try:
             with self._lock, ThreadPoolExecutor(1, "checksum") as beside:
                 rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
@@ -240,6 +276,12 @@ class SnapshotStore:
 
     def _leave_out(self, sequence: int, reason: object) -> None:
         self.notices.append(f"the snapshot at sequence {sequence} in {self._path} is left out: {reason}")
+
+
+def _places(connection: apsw.Connection) -> list[Place]:
+    """A time that is none, because bits flipped, is taken for the first: such a snapshot is of no use anyway."""
+    rows: list[Any] = connection.execute(_PLACES).fetchall()
+    return [Place(sequence, time_ns if type(time_ns) is int else 0) for sequence, time_ns in rows]
 
 
 def _mark_of(sequences: list[int]) -> int:

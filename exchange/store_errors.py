@@ -10,6 +10,7 @@
     ├── JournalCorrupt            a row is damaged or missing; names the first bad sequence
     │   └── JournalUnlikeHead     the row at the head's sequence is not the one that the head saw
     ├── JournalShorterThanHead    rows that were acknowledged are gone from the end
+    ├── JournalTrimmed            what is asked for needs rows that were removed because they were too old
     ├── JournalOfOtherRules       a row was decided by another version of the rules
     ├── SequenceRefused           a sequence that does not continue the journal, or is not in it
     ├── SnapshotFailed            a snapshot could not be saved; the journal is not affected
@@ -20,6 +21,7 @@ Every message says what is wrong, in which file, and what to do about it.
 """
 # ruff: noqa: N818 - these are named for what is wrong, and callers read them as such.
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -113,6 +115,18 @@ class JournalShorterThanHead(StoreError):
             f"{path} ends at sequence {journal_sequence}, but its head stands at sequence {head_sequence}: "
             "acknowledged rows are lost; keep the directory as it is for inspection, "
             "and restore a backup or promote a standby"
+        )
+
+
+class JournalTrimmed(StoreError):
+    """The journal is sound, and begins later than what is asked for. `first_sequence` is its first."""
+
+    def __init__(self, path: Path, first_sequence: int, needed_for: object, notices: Sequence[str] = ()) -> None:
+        self.first_sequence = first_sequence
+        why = f" ({'; '.join(notices)})" if notices else ""
+        super().__init__(
+            f"{path} begins at sequence {first_sequence}: older rows were trimmed, and {needed_for} needs them{why}; "
+            "ask for something later, or restore a backup that has them to another directory and ask there"
         )
 
 

@@ -73,7 +73,7 @@ def _check_engine(journal: Journal, rules: str) -> None:
 
 
 def _prove_all(journal: Journal, progress: Callable[[int, int], None] | None) -> None:
-    for row in journal.read(any_rules=True):
+    for row in journal.read(journal.first_sequence, any_rules=True):
         if progress is not None:
             progress(row.last_sequence, journal.last_sequence)
 

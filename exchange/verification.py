@@ -1,7 +1,8 @@
 """Whether a store can be trusted: its chain from the first row on, and every state that follows from it.
 
 No snapshot is trusted: rows are replayed from the first, or from the base that the newest rules began with, and
-snapshots are compared with what comes out. Nothing is written: what opening a store would mend is mended in memory.
+snapshots are compared with what comes out. Only where a journal was trimmed its oldest snapshot has to be taken at its
+word. Nothing is written: what opening a store would mend is mended in memory.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from exchange.journal import Journal
 from exchange.journal_rows import JournalRow
 from exchange.overlay import read_only_storage
-from exchange.recovery import Progress, Recovered, beginning
+from exchange.recovery import Progress, Recovered, beginning, oldest_good
 from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.store_errors import JournalOfOtherRules, StoreError
 from exchange.venue.machine import Venue
@@ -27,8 +28,10 @@ class Verdict:
 
     rows: int = 0
     records: int = 0
+    first_sequence: int = 1
+    """With which the journal begins: what was trimmed before it cannot be proved any more."""
     replayed_from: int = 0
-    """The first sequence that was replayed: of what stands before it only the chain was proved, under older rules."""
+    """The first sequence that was replayed: of what stands before it only the chain was proved."""
     events: int = 0
     trades: int = 0
     state_digest: str = ""
@@ -53,18 +56,33 @@ def verify(
             Journal.open(directory, rules_version=rules, create=False, vfs=storage, read_only=True) as journal,
         ):
             verdict.notices += journal.notices
-            _verify_rows(journal, _snapshots(directory, rules, storage, verdict), limits, verdict, progress)
+            verdict.first_sequence = journal.first_sequence
+            expected = _snapshots(directory, rules, storage, verdict)
+            _verify_rows(journal, _began(journal, directory, limits, storage), expected, verdict, progress)
     except StoreError as error:
         verdict.faults.append(str(error))
     return verdict
 
 
+def _began(journal: Journal, directory: Path, limits: VenueLimits, storage: str) -> Recovered:
+    """What the replay begins with. Raises the journal's StoreErrors."""
+    if journal.first_sequence == 1 or journal.bases():
+        return beginning(journal, limits)
+    try:
+        snapshots = SnapshotStore.open(directory, create=False, vfs=storage)
+    except StoreError as error:
+        return beginning(journal, limits, [str(error)])
+    with snapshots:
+        return oldest_good(journal, snapshots, limits)
+
+
 def _verify_rows(
-    journal: Journal, expected: dict[int, Snapshot], limits: VenueLimits, verdict: Verdict, progress: Progress | None
+    journal: Journal, began: Recovered, expected: dict[int, Snapshot], verdict: Verdict, progress: Progress | None
 ) -> None:
-    began = beginning(journal, limits)
     venue = began.venue
     verdict.replayed_from = began.sequence + 1
+    if journal.first_sequence > 1:
+        _tell_what_is_gone(journal, began, expected, verdict)
     for row in _rows(journal, began):
         verdict.rows += 1
         verdict.records += row.count
@@ -80,9 +98,31 @@ def _verify_rows(
     verdict.faults += [f"the snapshot at sequence {other} ends inside a row or after the journal" for other in expected]
 
 
+def _tell_what_is_gone(journal: Journal, began: Recovered, expected: dict[int, Snapshot], verdict: Verdict) -> None:
+    """Of a trimmed journal. The snapshot that the replay begins with is not compared, nor are those before it."""
+    verdict.notices.append(
+        f"the journal begins at sequence {journal.first_sequence}: what came before was trimmed, and cannot be proved "
+        "any more"
+    )
+    if journal.bases():
+        return
+    verdict.notices.append(
+        f"the snapshot at sequence {began.sequence} is taken at its word: the replay begins there, and of rows before "
+        "it only the chain is proved"
+    )
+    for sequence in [each for each in expected if each <= began.sequence]:
+        snapshot = expected.pop(sequence)
+        if sequence < journal.anchor.sequence:
+            verdict.notices.append(f"the snapshot at sequence {sequence} stands before the journal's first row")
+        elif snapshot.chain_hash != journal.hash_at(sequence):
+            verdict.faults.append(f"the snapshot at sequence {sequence} belongs to another journal")
+        elif sequence < began.sequence:
+            verdict.faults.append(f"the snapshot at sequence {sequence} does not give the state that it tells of")
+
+
 def _rows(journal: Journal, began: Recovered) -> Iterator[JournalRow]:
     """Every row, proved; from the beginning of the newest rules on, only theirs."""
-    for row in journal.read(any_rules=True):
+    for row in journal.read(journal.first_sequence, any_rules=True):
         if row.first_sequence > began.sequence and row.rules_version != journal.newest_rules:
             rules = str(journal.newest_rules)
             raise JournalOfOtherRules(journal.path, row.first_sequence, row.rules_version, rules)

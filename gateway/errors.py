@@ -66,6 +66,7 @@ class DoorError(IntEnum):
     STATEMENT_IN_PROGRESS = 455
     STATEMENT_TOO_LONG = 456
     STATEMENT_NOT_KEPT = 457
+    STATEMENT_TRIMMED = 458
     SCOPE_MISSING = 460
     EXCEEDS_KEY = 461
     TOO_MANY_KEYS = 462
@@ -152,6 +153,11 @@ DOOR_ANSWERS: dict[DoorError, Answer] = {
     DoorError.STATEMENT_TOO_LONG: Answer(422, "the day has more lines than a statement can have", "day"),
     DoorError.STATEMENT_NOT_KEPT: Answer(
         410, "the day began under rules that this version cannot decide by again; ask for a later one", "day"
+    ),
+    DoorError.STATEMENT_TRIMMED: Answer(
+        410,
+        "the commands that the day takes are not kept any more; ask for a later one, or the operator's backups",
+        "day",
     ),
     DoorError.SCOPE_MISSING: Answer(403, "this key's scopes do not cover the request"),
     DoorError.EXCEEDS_KEY: Answer(403, "a key cannot make one that may do more than itself"),

@@ -42,7 +42,7 @@ async def get_status(request: web.Request) -> web.Response:
     """How the exchange is doing."""
     await read_query(request, ReadQuery)
     exchange = request.app[GATEWAY].exchange
-    view = exchange.view
+    view, trimmed_until_ns = exchange.view, exchange.trimmed_until_ns
     return answer(
         {
             "phase": exchange.phase,
@@ -51,6 +51,8 @@ async def get_status(request: web.Request) -> web.Response:
             "resting_orders": view.resting_orders,
             "open_instruments": sum(tranche.state == LifeState.OPEN for tranche in view.tranches.values()),
             "market_halted": view.market_halted,
+            "journal_first_sequence": exchange.first_sequence,
+            "journal_trimmed_until": None if trimmed_until_ns is None else time_text(trimmed_until_ns),
             "uptime_s": (time.time_ns() - exchange.started_ns) // NANO_PER_S,
             "version": program_version(),
         }

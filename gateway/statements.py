@@ -20,6 +20,7 @@ PAGE_LINES_MAX = 10_000
 REFUSALS: dict[Refusal, Reject | DoorError] = {
     Refusal.UNKNOWN_ACCOUNT: Reject.UNKNOWN_ACCOUNT,
     Refusal.TOO_LONG: DoorError.STATEMENT_TOO_LONG,
+    Refusal.TRIMMED: DoorError.STATEMENT_TRIMMED,
     Refusal.NOT_KEPT: DoorError.STATEMENT_NOT_KEPT,
     Refusal.BUSY: DoorError.STATEMENT_BUSY,
     Refusal.STOPPED: DoorError.EXCHANGE_STOPPED,

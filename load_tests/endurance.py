@@ -6,7 +6,8 @@
 Orders as JSON come by the clock, at 70 % of the rate that this machine reaches, then frames of records as fast as they
 are answered. Some follow the book meanwhile, and are compared with the exchange at every checksum, and level by level
 at every look. Memory, slow answers and the store are looked at as often; the verdict compares the last third of the
-looks with the first. Ends with exit code 1 if something grew, slowed down, or drifted apart.
+looks with the first. The exchange keeps its commands for ten minutes, which have to explain how large its store is in
+the last third. Ends with exit code 1 if something grew, slowed down, or drifted apart.
 """
 
 import argparse
@@ -28,7 +29,11 @@ from load_tests.endurance_load import Load
 from load_tests.serving import TOGETHER, Served, ServingError, served
 
 FOREVER = 10**9
+KEEP_MINUTES = 10
+KEPT_S_MOST = 2 * 60 * KEEP_MINUTES
+"""Rows go up to a snapshot, at most half as old again as they may be, and bit by bit."""
 SETTINGS = TOGETHER | {
+    "BWX_STORE_KEEP": f"{KEEP_MINUTES}m",
     "BWX_GATEWAY_ACCOUNT_WEIGHT_PER_S": str(FOREVER),
     "BWX_GATEWAY_ACCOUNT_WEIGHT_BURST": str(FOREVER),
     "BWX_GATEWAY_MARKET_MAKER_WEIGHT_PER_S": str(FOREVER),
@@ -43,7 +48,7 @@ MEMORY_BESIDE_BYTES = 32 << 20
 P99_GROWS_MOST = 1.5
 P99_BESIDE_MS = 5.0
 RECORD_BYTES_MOST = 256
-"""Of the store for each record of 64 bytes: pages, log, snapshots and what is kept beside them."""
+"""Of the store for each record of 64 bytes that is kept: pages, log, snapshots and what is kept beside them."""
 STORE_BESIDE_BYTES = 256 << 20
 
 
@@ -52,6 +57,7 @@ class Look(NamedTuple):
 
     phase: str
     second: float
+    """Of the whole run."""
     answered: int
     """In this while."""
     p99_ms: float
@@ -83,6 +89,7 @@ def main() -> None:
         arguments.out.write_bytes(orjson.dumps([look._asdict() for look in looks], option=orjson.OPT_INDENT_2))
     show(looks)
     wrong = [sentence for phase in ("json", "binary") for sentence in verdict([x for x in looks if x.phase == phase])]
+    wrong += store_verdict(looks)
     for sentence in wrong:
         print(f"endurance: {sentence}", file=sys.stderr)
     sys.exit(bool(wrong))
@@ -94,12 +101,13 @@ async def endure(exchange: Served, json_s: float, binary_s: float, report: Any) 
         report("finding the rate", 0, 1)
         rate = RATE_SHARE * await load.json_rate()
         looks: list[Look] = []
+        run_began_s = time.monotonic()
         for phase, length_s in (("json", json_s), ("binary", binary_s)):
             began_s, each_s = time.monotonic(), max(LOOK_S_LEAST, length_s / LOOKS)
             while time.monotonic() - began_s < length_s:
                 report(f"{phase}, {rate:,.0f} orders a second" if phase == "json" else phase, len(looks), 2 * LOOKS)
                 answered = await (load.send_json(rate, each_s) if phase == "json" else load.send_frames(each_s))
-                looks.append(await look(exchange, load, phase, time.monotonic() - began_s, answered))
+                looks.append(await look(exchange, load, phase, time.monotonic() - run_began_s, answered))
         return looks
 
 
@@ -115,7 +123,7 @@ async def look(exchange: Served, load: Load, phase: str, second: float, latencie
 
 
 def verdict(looks: Sequence[Look]) -> list[str]:
-    """A sentence for everything that did not stay as it was."""
+    """A sentence for everything that did not stay as it was under one kind of load."""
     if len(looks) < 3:
         return []
     third = len(looks) // 3
@@ -130,9 +138,26 @@ def verdict(looks: Sequence[Look]) -> list[str]:
     p99_ms = [statistics.median(each.p99_ms for each in part) for part in (first, last)]
     if p99_ms[1] > p99_ms[0] * P99_GROWS_MOST + P99_BESIDE_MS:
         wrong.append(f"the p99 went from {p99_ms[0]:.1f} to {p99_ms[1]:.1f} ms ({looks[0].phase})")
-    if looks[-1].store_bytes > STORE_BESIDE_BYTES + RECORD_BYTES_MOST * looks[-1].sequence:
-        wrong.append(f"the store has {looks[-1].store_bytes:,} bytes for {looks[-1].sequence:,} records")
     return wrong
+
+
+def store_verdict(looks: Sequence[Look]) -> list[str]:
+    """A sentence if the store is larger in the end than what is kept explains."""
+    last = [each.store_bytes for each in looks[-(len(looks) // 3) :]] if len(looks) >= 3 else []
+    records = _records_kept_most(looks)
+    if last and statistics.median(last) > STORE_BESIDE_BYTES + RECORD_BYTES_MOST * records:
+        return [f"the store has {statistics.median(last):,.0f} bytes for {records:,} records that are kept at most"]
+    return []
+
+
+def _records_kept_most(looks: Sequence[Look]) -> int:
+    """The most that came within the kept time before any look: a file that was larger once does not shrink."""
+    most = first = 0
+    for each in looks:
+        while looks[first].second < each.second - KEPT_S_MOST:
+            first += 1
+        most = max(most, each.sequence - (looks[first - 1].sequence if first else 0))
+    return most
 
 
 def show(looks: Sequence[Look]) -> None:

@@ -15,6 +15,8 @@ def verify(
 ) -> None:
     """Replay a store from zero, and compare its chain, its head and every snapshot. Changes nothing.
 
+    A journal that was trimmed is replayed from its oldest snapshot: notes say what can no longer be proved.
+
     Ends with one line of JSON; with exit code 1, and the first bad row by its sequence, if anything is wrong.
 
     Example: bwx verify .bwx/demo
@@ -33,6 +35,7 @@ def verify(
             "ok": not verdict.faults,
             "rows": verdict.rows,
             "records": verdict.records,
+            "first_sequence": verdict.first_sequence,
             "replayed_from": verdict.replayed_from,
             "events": verdict.events,
             "trades": verdict.trades,

@@ -107,6 +107,7 @@ class Refusal(Enum):
 
     UNKNOWN_ACCOUNT = "no account of this name was open by the end of the day"
     TOO_LONG = "the day has more lines than a statement can have"
+    TRIMMED = "the rows that the day takes are not kept any more, or no snapshot from before it is"
     NOT_KEPT = "the day began under rules that this version cannot decide by again"
     BUSY = "another statement is being worked out"
     STOPPED = "the exchange is stopping"

@@ -18,6 +18,7 @@ from exchange.statements.bonds import Allocation
 from exchange.statements.entries import ENTRIES_OF_ONE, ENTRIES_OF_TWO, TELLS_CASH, Owner
 from exchange.statements.lines import Holding, Line, Refusal, Statement
 from exchange.statements.register import FOLLOW, Register
+from exchange.store_errors import JournalTrimmed
 from exchange.symbols import NANO_PER_S
 from exchange.venue.machine import Venue
 from exchange.venue.schema import Event
@@ -54,10 +55,20 @@ def work_out(
 ) -> Statement | Refusal:
     """The statement of an account, by its name, for the day that begins at `day_ns`, as far as the journal goes.
 
-    Others may append meanwhile. Raises the journal's StoreErrors if a row cannot be trusted.
+    Others may append meanwhile; no row is trimmed. Raises the journal's StoreErrors if a row cannot be trusted.
     """
+    with journal.held():
+        try:
+            began = newest_good(journal, snapshots, limits, before_ns=day_ns)
+        except JournalTrimmed:
+            return Refusal.TRIMMED
+        return _replayed(journal, began, account, day_ns, progress, lines_max)
+
+
+def _replayed(
+    journal: Journal, began: Recovered, account: str, day_ns: int, progress: Progress | None, lines_max: int
+) -> Statement | Refusal:
     last_sequence = journal.last_sequence
-    began = newest_good(journal, snapshots, limits, before_ns=day_ns)
     if began.sequence > 0 and began.venue.time_ns >= day_ns:
         return Refusal.NOT_KEPT
     day = _Day(began, account, day_ns, lines_max)

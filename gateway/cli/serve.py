@@ -37,6 +37,13 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="List a market with real prices, with bots that trade it.")
     ] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BWX_STORE_KEEP",
+            help="For how long commands are kept, such as 30d, 12h or 15m; older ones are removed. Default: for ever.",
+        ),
+    ] = None,
     accept_clock: Annotated[
         bool, typer.Option("--accept-clock", help="Trust a system clock that disagrees with the market's last time.")
     ] = False,
@@ -58,13 +65,15 @@ def serve(
     Example: bwx serve --directory /srv/exchange --market regions.toml
     """
     from exchange.plan import PlanError, read_plan
+    from exchange.retention import keep_ns_of
     from exchange.store_errors import StoreError
 
     try:
+        keep_ns = None if keep is None else keep_ns_of(keep)
         plan = read_plan(market) if market is not None else None
         chosen = directory or (DEMO_DIRECTORY if demo else DEFAULT_DIRECTORY)
         tls = _tls(certificate, private_key, demo=demo)
-        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock, pricing, tls))
+        failed = _run(_serve(chosen, host, port, plan, demo, accept_clock, keep_ns, pricing, tls))
     except (PlanError, StoreError, OSError, ValueError) as error:
         refuse(error)
     if failed:
@@ -98,6 +107,7 @@ async def _serve(
     plan: "MarketPlan | None",
     demo: bool,
     accept_clock: bool,
+    keep_ns: int | None,
     with_pricing: bool,
     tls: "SSLContext | None",
 ) -> bool:
@@ -105,7 +115,7 @@ async def _serve(
     stopping = _stop_on_signals()
     await _prepare_kernels()
     async with AsyncExitStack() as stack:
-        exchange = await _open_exchange(directory, accept_clock)
+        exchange = await _open_exchange(directory, accept_clock, keep_ns)
         stack.push_async_callback(exchange.close)
         for notice in exchange.notices:
             _say(f"note: {notice}")
@@ -142,14 +152,14 @@ async def _prepare_kernels() -> None:
     await work
 
 
-async def _open_exchange(directory: Path, accept_clock: bool) -> "Exchange":
+async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | None) -> "Exchange":
     from exchange.service import Exchange
     from exchange.settings import StoreSettings
 
     reserve_bytes = StoreSettings().reserve_bytes
     with progress_bar("recovering") as report:
         exchange = await Exchange.open(
-            directory, reserve_bytes=reserve_bytes, accept_clock=accept_clock, progress=report
+            directory, reserve_bytes=reserve_bytes, accept_clock=accept_clock, keep_ns=keep_ns, progress=report
         )
     # What was imported, compiled and recovered stays: to look through it for garbage would stop every thread.
     gc.freeze()

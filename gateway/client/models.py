@@ -25,6 +25,8 @@ class Status(Answer):
     resting_orders: int
     open_instruments: int
     market_halted: bool
+    journal_first_sequence: int
+    journal_trimmed_until: datetime | None
     uptime_s: int
     version: str
     time: datetime

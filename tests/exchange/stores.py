@@ -13,6 +13,7 @@ from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CLOCK_COMMAND
 from exchange.view import MarketView
+from tests.exchange.trimmed import trim_all
 from tests.exchange.venue.market import ALICE, BOB, BUY, LIMITS, NANO_PER_S, SELL, START_NS, opening
 
 RULES = LIMITS.rules_version()
@@ -37,6 +38,7 @@ class Written:
     """A market that was led through `batches` and journaled, with a snapshot behind some of its rows."""
 
     def __init__(self, directory: Path, snapshots_after: tuple[int, ...] = ()) -> None:
+        self.directory = directory
         self.venue, self.view = Venue(LIMITS), MarketView()
         self.last_sequences: list[int] = []
         with Journal.open(directory, rules_version=RULES) as journal, SnapshotStore.open(directory) as snapshots:
@@ -53,6 +55,12 @@ class Written:
         events = self.venue.apply(records, first_sequence)
         self.view.apply(Published(first_sequence, time_ns, records, events, self.venue.figures_after(events)))
         self.last_sequences.append(journal.last_sequence)
+
+    def trim(self, row: int) -> None:
+        """Remove the rows up to this one, and it as well."""
+        with Journal.open(self.directory, rules_version=RULES) as journal:
+            trim_all(journal, self.last_sequences[row])
+            assert journal.first_sequence == self.last_sequences[row] + 1
 
     def first_sequence(self, row: int) -> int:
         return 1 if row == 0 else self.last_sequences[row - 1] + 1

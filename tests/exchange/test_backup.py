@@ -13,11 +13,20 @@ import orjson
 import pytest
 
 from exchange import commands
-from exchange.backup import Copied, copy_store, stopped_store
+from exchange.backup import Copied, Source, copy_store, stopped_store
 from exchange.control import CONTROL_FILE, ask_for_backup, serve_control
 from exchange.journal import Journal
 from exchange.service import Exchange
-from exchange.store_errors import CopyRefused, HeadMissing, JournalCorrupt, StoreError, StoreLocked, StoreMissing
+from exchange.snapshots import SnapshotStore
+from exchange.store_errors import (
+    CopyRefused,
+    HeadMissing,
+    JournalCorrupt,
+    JournalTrimmed,
+    StoreError,
+    StoreLocked,
+    StoreMissing,
+)
 from exchange.verification import verify
 from gateway.keys import KeyStore
 from gateway.reservation_key import ReservationKey
@@ -37,7 +46,7 @@ def copied(directory: Path, target: Path, **options) -> Copied:
 
 def rows_of(directory: Path) -> list[bytes]:
     with Journal.open(directory, rules_version=None, create=False) as journal:
-        return [row.hash for row in journal.read(any_rules=True)]
+        return [row.hash for row in journal.read(journal.first_sequence, any_rules=True)]
 
 
 def no_keys(_: Path) -> None:
@@ -83,6 +92,47 @@ def test_a_copy_of_a_copy_is_the_same(tmp_path):
     Written(tmp_path / "store", snapshots_after=(3,))
     first, second = copied(tmp_path / "store", tmp_path / "one"), copied(tmp_path / "one", tmp_path / "two" / "deeper")
     assert first[:3] == second[:3]
+
+
+def test_a_copy_of_a_trimmed_store_begins_where_it_does_and_can_be_replayed_from_there(tmp_path):
+    written = Written(tmp_path / "store", snapshots_after=(1, 2, 3))
+    written.trim(1)
+    first, second = copied(tmp_path / "store", tmp_path / "one"), copied(tmp_path / "one", tmp_path / "two")
+    assert first[:3] == second[:3] == (written.last_sequences[-1], first.chain_hash, LAST_ROW - 1)
+    expected = verify(tmp_path / "store", WRITTEN_LIMITS)
+    for copy in ("one", "two"):
+        assert rows_of(tmp_path / copy) == rows_of(tmp_path / "store")
+        verdict = verify(tmp_path / copy, WRITTEN_LIMITS)
+        assert (verdict.faults, verdict.notices, verdict.snapshots_compared) == ([], expected.notices, 1)
+        assert verdict.replayed_from == written.first_sequence(2)
+        assert verdict.state_digest == written.venue.digest().hex()
+        with Journal.open(tmp_path / copy, rules_version=RULES) as journal:
+            assert journal.anchor.sequence == written.last_sequences[1]
+            journal.append(journal.last_sequence + 1, 1 << 62, bytes(64))
+
+
+def test_a_trimmed_store_without_a_good_snapshot_is_not_copied(tmp_path):
+    Written(tmp_path / "store", snapshots_after=(1,)).trim(1)
+    connection = apsw.Connection(str(tmp_path / "store" / "snapshots.db"))
+    connection.execute("UPDATE snapshots SET chain_hash = zeroblob(32)")
+    connection.close()
+    with pytest.raises(JournalTrimmed, match="without a good snapshot"):
+        copied(tmp_path / "store", tmp_path / "copy")
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_no_row_is_trimmed_from_under_a_copy(tmp_path):
+    written = Written(tmp_path / "store", snapshots_after=(1, 3))
+    removed: list[int] = []
+    with (
+        Journal.open(tmp_path / "store", rules_version=RULES) as journal,
+        SnapshotStore.open(tmp_path / "store") as kept,
+    ):
+        source = Source(journal, kept, no_keys)
+        report = lambda done, total: removed.append(journal.trim(written.last_sequences[2]))  # noqa: E731
+        assert copy_store(source, tmp_path / "copy", report).rows == LAST_ROW + 1
+        assert removed[: LAST_ROW + 1] == [0] * (LAST_ROW + 1)
+        assert sum(removed) > 0, "what is read back afterwards is the copy"
 
 
 def test_an_empty_store_is_copied(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from exchange.journal import Journal
 from exchange.recovery import Recovered, pack, recover, replay, unpack
 from exchange.snapshots import Snapshot, SnapshotStore
-from exchange.store_errors import JournalCorrupt, JournalOfOtherRules
+from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, JournalTrimmed
 from exchange.venue.image import LAYOUTS, digest
 from exchange.venue.machine import Venue
 from exchange.venue.schema import CLOCK_COMMAND
@@ -124,6 +124,39 @@ def test_other_bytes_are_no_snapshot(payload: bytes) -> None:
 
 
 # Recovering.
+
+
+@pytest.mark.parametrize("row", [1, 2, 3])
+def test_a_trimmed_store_gives_the_market_that_it_gave_before(tmp_path: Path, row: int) -> None:
+    written = Written(tmp_path, snapshots_after=(row, 3, LAST_ROW))
+    written.trim(row)
+    for gone in ((), (LAST_ROW,), (3, LAST_ROW))[: 2 + (row < 3)]:
+        for number in gone:
+            alter(tmp_path / "snapshots.db", "DELETE FROM snapshots WHERE sequence = ?", written.last_sequences[number])
+        found = recovered(tmp_path)
+        assert (found.venue.digest(), found.view) == (written.venue.digest(), written.view)
+
+
+def test_a_trimmed_store_without_a_good_snapshot_is_refused_and_says_what_became_of_them(tmp_path: Path) -> None:
+    written = Written(tmp_path, snapshots_after=(1, 3))
+    written.trim(1)
+    alter(tmp_path / "snapshots.db", "UPDATE snapshots SET time_ns = time_ns + 1")
+    with pytest.raises(JournalTrimmed, match="without a good snapshot") as refusal:
+        recovered(tmp_path)
+    assert refusal.value.first_sequence == written.first_sequence(2)
+    for row in (1, 3):
+        assert f"the snapshot at sequence {written.last_sequences[row]}" in str(refusal.value)
+    (tmp_path / "snapshots.db").unlink()
+    with pytest.raises(JournalTrimmed):
+        recovered(tmp_path)
+
+
+def test_a_snapshot_from_before_what_is_left_is_of_no_use(tmp_path: Path) -> None:
+    written = Written(tmp_path, snapshots_after=(0, 3))
+    written.trim(2)
+    alter(tmp_path / "snapshots.db", "DELETE FROM snapshots WHERE sequence = ?", written.last_sequences[3])
+    with pytest.raises(JournalTrimmed, match="belongs to another journal"):
+        recovered(tmp_path)
 
 
 def test_a_new_store_gives_an_empty_market(tmp_path: Path) -> None:

@@ -387,7 +387,7 @@ def test_images_are_taken_every_so_many_records(tmp_path: Path) -> None:
 def test_with_many_orders_in_the_books_snapshots_are_as_much_longer_in_coming(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchange.sequencer.ORDERS_PER_INTERVAL", 2)
+    monkeypatch.setattr("exchange.snapshot_pace.ORDERS_PER_INTERVAL", 2)
     line = Line(tmp_path, snapshot_every_records=20)
     line.write(*opening())
     line.sequencer.start()

@@ -9,7 +9,7 @@ import pytest
 from exchange.journal import Journal
 from exchange.overlay import read_only_storage
 from exchange.recovery import recover
-from exchange.snapshots import Snapshot, SnapshotStore
+from exchange.snapshots import Snapshot, SnapshotStore, _checksum
 from exchange.verification import verify
 from tests.exchange.stores import RULES, Written
 from tests.exchange.venue.market import LIMITS
@@ -110,6 +110,74 @@ def test_verifying_under_other_limits_is_a_fault(tmp_path: Path) -> None:
     Written(tmp_path)
     (fault,) = verify(tmp_path, LIMITS._replace(orders=17)).faults
     assert "was written under rules" in fault
+
+
+# What was trimmed.
+
+
+def test_of_a_trimmed_store_what_is_left_is_verified_from_its_oldest_snapshot_on(tmp_path: Path) -> None:
+    written = Written(tmp_path, snapshots_after=(1, 2, LAST_ROW))
+    written.trim(1)
+    before = prints(tmp_path)
+    verdict = verify(tmp_path, LIMITS)
+    assert (verdict.faults, verdict.snapshots_compared) == ([], 2)
+    assert verdict.first_sequence == verdict.replayed_from == written.first_sequence(2)
+    assert (verdict.rows, verdict.records) == (3, written.last_sequences[-1] - written.last_sequences[1])
+    assert (verdict.state_digest, verdict.trades) == (written.venue.digest().hex(), 1)
+    gone, begun = verdict.notices
+    assert f"begins at sequence {written.first_sequence(2)}" in gone
+    assert "cannot be proved any more" in gone
+    assert f"snapshot at sequence {written.last_sequences[1]} is taken at its word" in begun
+    assert prints(tmp_path) == before
+
+
+def test_of_rows_before_the_oldest_good_snapshot_the_chain_is_proved(tmp_path: Path) -> None:
+    written = Written(tmp_path, snapshots_after=(1, 2, LAST_ROW))
+    written.trim(1)
+    alter(tmp_path / "snapshots.db", "UPDATE snapshots SET time_ns = 0 WHERE sequence = ?", written.last_sequences[1])
+    verdict = verify(tmp_path, LIMITS)
+    assert (verdict.faults, verdict.rows, verdict.snapshots_compared) == ([], 3, 1)
+    assert verdict.replayed_from == written.first_sequence(3)
+    assert verdict.state_digest == written.venue.digest().hex()
+    damage(tmp_path, written.first_sequence(2))
+    (fault,) = verify(tmp_path, LIMITS).faults
+    assert f"damaged from sequence {written.first_sequence(2)} on" in fault
+
+
+def test_a_snapshot_of_another_journal_is_a_fault_of_a_trimmed_store_and_one_that_is_too_old_is_not(
+    tmp_path: Path,
+) -> None:
+    written = Written(tmp_path, snapshots_after=(0, 2, 3))
+    written.trim(1)
+    verdict = verify(tmp_path, LIMITS)
+    assert (verdict.faults, verdict.snapshots_compared) == ([], 1)
+    assert f"at sequence {written.last_sequences[0]} stands before the journal's first row" in verdict.notices[-1]
+    other = "UPDATE snapshots SET chain_hash = zeroblob(32), checksum = ? WHERE sequence = ?"
+    with SnapshotStore.open(tmp_path) as snapshots:
+        foreign = snapshots.load(written.last_sequences[2])
+    assert foreign is not None
+    checksum = _checksum(foreign._replace(chain_hash=bytes(32)))
+    alter(tmp_path / "snapshots.db", other, checksum, written.last_sequences[2])
+    verdict = verify(tmp_path, LIMITS)
+    assert verdict.faults == [f"the snapshot at sequence {written.last_sequences[2]} belongs to another journal"]
+    assert verdict.state_digest == written.venue.digest().hex()
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_a_trimmed_store_without_a_snapshot_is_a_fault(tmp_path: Path, has_file: bool) -> None:
+    written = Written(tmp_path, snapshots_after=(1,))
+    written.trim(1)
+    alter(tmp_path / "snapshots.db", "DELETE FROM snapshots")
+    if not has_file:
+        (tmp_path / "snapshots.db").unlink()
+    (fault,) = verify(tmp_path, LIMITS).faults
+    assert "older rows were trimmed" in fault
+
+
+def alter(path: Path, statement: str, *bindings: object) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute(statement, bindings)
+    connection.close()
 
 
 # Nothing changes.

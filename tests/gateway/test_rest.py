@@ -26,8 +26,9 @@ async def test_the_status_tells_how_the_exchange_is_doing(doors):
     assert answer["open_instruments"] == len(view.tranches)
     assert set(answer) == {
         "phase", "sequence", "commands", "trades", "resting_orders", "open_instruments", "market_halted",
-        "uptime_s", "version", "time", "time_ns",
+        "journal_first_sequence", "journal_trimmed_until", "uptime_s", "version", "time", "time_ns",
     }  # fmt: skip
+    assert (answer["journal_first_sequence"], answer["journal_trimmed_until"]) == (1, None)
 
 
 async def test_the_time_is_the_clock_that_signatures_are_judged_by(doors):

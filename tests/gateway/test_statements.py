@@ -150,6 +150,7 @@ async def test_an_administrator_has_to_say_whose(doors):
     ("refusal", "status", "code"),
     [
         (Refusal.TOO_LONG, 422, "statement_too_long"),
+        (Refusal.TRIMMED, 410, "statement_trimmed"),
         (Refusal.NOT_KEPT, 410, "statement_not_kept"),
         (Refusal.STOPPED, 503, "exchange_stopped"),
     ],

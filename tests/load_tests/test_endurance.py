@@ -10,7 +10,7 @@ import pytest
 from exchange import commands
 from exchange.plan import apply_plan, read_plan
 from gateway.client import LocalBook
-from load_tests.endurance import Look, look, verdict
+from load_tests.endurance import Look, look, store_verdict, verdict
 from load_tests.endurance_load import Load
 from load_tests.serving import PLAN, Served
 from tests.gateway.conftest import Serve
@@ -40,13 +40,39 @@ def test_what_stays_as_it_was_has_endured() -> None:
         ({"p99_ms": 30.0}, "the p99 went from 10.0 to 30.0 ms"),
         ({"books_equal": False}, "the books of those who follow were wrong"),
         ({"resyncs": 2}, "had to start again 2 times"),
-        ({"store_bytes": 1_000 * MEBI}, "the store has"),
     ],
 )
 def test_each_thing_that_does_not_stay_is_named(last: dict[str, object], says: str) -> None:
     wrong = verdict(looks(**last))
     assert wrong
     assert all(says in sentence for sentence in wrong)
+
+
+def hour(bytes_a_record: int, kept_s: float) -> list[Look]:
+    """Of a thousand records a second, looked at every minute, of which those of so many seconds are kept."""
+    steady = looks()[0]
+    return [
+        steady._replace(
+            second=second, sequence=1_000 * second, store_bytes=bytes_a_record * 1_000 * min(second, kept_s)
+        )
+        for second in range(60, 3_660, 60)
+    ]
+
+
+def test_a_store_that_keeps_what_it_should_has_endured_and_one_that_grows_for_ever_has_not() -> None:
+    assert store_verdict(hour(250, 900)) == []
+    assert store_verdict([]) == []
+    (sentence,) = store_verdict(hour(250, 3_600))
+    assert "for 1,260,000 records that are kept at most" in sentence
+    (sentence,) = store_verdict(hour(800, 900))
+    assert "the store has 720,000,000 bytes" in sentence
+
+
+def test_a_file_may_stay_as_large_as_a_busier_time_left_it() -> None:
+    busy = [each._replace(sequence=10 * each.sequence) for each in hour(250, 0)[:10]]
+    calm = [each._replace(sequence=6_000_000 + each.sequence - 600_000) for each in hour(250, 0)[10:]]
+    left = [each._replace(store_bytes=6_000_000 * 250) for each in (*busy, *calm)]
+    assert store_verdict(left) == []
 
 
 async def list_plan(doors: Doors) -> None:

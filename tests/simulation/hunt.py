@@ -43,7 +43,7 @@ from tests.matching.streams import Step, in_batches, session_book, sessions
 from tests.matching.test_kernels import TINY_BUFFER, assert_same_step, crowded_command
 from tests.simulation.storage import MODES, UnsyncedLoss
 from tests.simulation.test_every_operation import COMMANDS, FAULTS, check_after, live
-from tests.simulation.world import World, lead, simulate
+from tests.simulation.world import TrimmedWorld, World, lead, simulate
 
 LIVES = 12
 DAYS = 12
@@ -88,15 +88,20 @@ class Find(NamedTuple):
 # What is hunted in.
 
 
-def hunt_in_world(seed: int) -> Met:
+def hunt_in_world(seed: int, kind: type[World] = World) -> Met:
     """All lives of a world, with every fault that there is."""
     with TemporaryDirectory() as parent, pytest.MonkeyPatch.context() as monkeypatch, capture_logs():
-        world = World(seed, Path(parent) / "store", simulate(monkeypatch))
+        world = kind(seed, Path(parent) / "store", simulate(monkeypatch))
         try:
             asyncio.run(lead(world, LIVES))
         finally:
             world.close()
         return Counter({"worlds": 1, "lives": LIVES, "commands": len(world.acknowledged)}) + world.dangers()
+
+
+def hunt_in_trimmed_world(seed: int) -> Met:
+    """The same where old rows go all the while."""
+    return hunt_in_world(seed, TrimmedWorld)
 
 
 def hunt_in_operations(seed: int) -> Met:
@@ -205,6 +210,7 @@ def from_seed(walk: Callable[[], None], seed: int) -> None:
 
 HUNTERS: Mapping[str, Hunter] = {
     "world": hunt_in_world,
+    "trimmed": hunt_in_trimmed_world,
     "operation": hunt_in_operations,
     "book": hunt_in_book,
     "crowd": hunt_in_crowd,

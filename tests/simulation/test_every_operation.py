@@ -47,12 +47,14 @@ def repeatable(monkeypatch):
     simulate(monkeypatch)
 
 
-async def live(directory: Path, storage: UnsyncedLoss, seed: int = SEED) -> Life:
+async def live(directory: Path, storage: UnsyncedLoss, seed: int = SEED, *, keep_ns: int | None = None) -> Life:
     """Open, found, trade, close; the first refusal of the store ends it."""
     traffic = Traffic(seed, EPOCH_NS)
     acknowledged: dict[CommandId, Answer] = {}
     try:
-        exchange = await Exchange.open(directory, limits=LIMITS, vfs=storage.name, snapshot_every_records=12)
+        exchange = await Exchange.open(
+            directory, limits=LIMITS, vfs=storage.name, snapshot_every_records=12, keep_ns=keep_ns
+        )
     except StoreError as error:
         return Life(acknowledged, error)
     failure: BaseException | None = None

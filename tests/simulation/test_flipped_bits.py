@@ -26,6 +26,7 @@ from exchange.snapshots import Snapshot, SnapshotStore
 from exchange.store_errors import JournalCorrupt, JournalShorterThanHead, StoreError
 from tests.exchange.stores import RULES as MARKET_RULES
 from tests.exchange.stores import Written
+from tests.exchange.trimmed import trim_all
 from tests.exchange.venue.market import LIMITS
 from tests.simulation.flips import flip_bit, recover_from
 from tests.simulation.storage import UnsyncedLoss
@@ -93,7 +94,8 @@ def outcomes(directory: Path, path: Path, expected: list[JournalRow]) -> dict[in
                 read_only_storage(None) as storage,
                 Journal.open(directory, rules_version=RULES, create=False, vfs=storage, read_only=True) as journal,
             ):
-                assert [*journal.read()] == expected, f"bit {bit} of {path.name} changed rows in silence"
+                rows = [*journal.read(journal.first_sequence)]
+                assert rows == expected, f"bit {bit} of {path.name} changed rows in silence"
                 found[bit] = "".join(journal.notices) or None
         except StoreError as refusal:
             found[bit] = type(refusal)
@@ -123,6 +125,19 @@ def test_every_flipped_bit_of_the_main_file_is_refused_by_name_or_of_no_conseque
     told = Counter(outcome.__name__ for outcome in found.values() if isinstance(outcome, type))
     assert told["JournalCorrupt"] > len(content) // 3
     assert len(hidden) < 0.4 * len(content), "more is read by nobody than the documents say"
+
+
+def test_every_flipped_bit_of_a_trimmed_main_file_is_refused_by_name_or_of_no_consequence(tmp_path):
+    rows = append_all(tmp_path)
+    with Journal.open(tmp_path, rules_version=RULES) as journal:
+        trim_all(journal, rows[1].last_sequence)
+        anchor = journal.anchor
+    path = tmp_path / "journal.db"
+    content = path.read_bytes()
+    found = outcomes(tmp_path, path, rows[2:])
+    hidden = {bit // 8 for bit, outcome in found.items() if outcome is None}
+    for part in (anchor.hash, *(row.hash for row in rows[2:])):
+        assert is_guarded(part, content, hidden), "a bit of the anchor or of a row flipped unseen"
 
 
 def test_every_flipped_bit_of_the_log_is_refused_by_name(tmp_path):

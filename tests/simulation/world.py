@@ -21,14 +21,14 @@ import apsw
 import numpy as np
 import pytest
 
-from exchange import clock, commands, journal, sequencer, service
+from exchange import clock, commands, journal, retention, sequencer, service
 from exchange.captures import Captures
 from exchange.clock import BACKWARD_NS_MAX, DOWNTIME_NS_MAX
 from exchange.published import Published
 from exchange.recovery import Recovered, replay
 from exchange.sequencer import ExchangeStopped, Request, Sequencer
 from exchange.service import Exchange, Reply, StorageFull
-from exchange.snapshots import SNAPSHOTS_FILE, SnapshotStore
+from exchange.snapshots import SNAPSHOTS_FILE, Snapshot, SnapshotStore
 from exchange.store_errors import JournalFailed, StoreError
 from exchange.venue.schema import CLIENT_ID_RETENTION_NS, Reject
 from exchange.venue.state import State
@@ -42,6 +42,7 @@ from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS
 EPOCH_NS = 1_800_000_000 * NANO_PER_S
 INSTRUMENTS = 12
 CHECKPOINT_PAGES = 12
+TRIM_ROWS = 2
 SNAPSHOT_EVERY_RECORDS = 50
 STEPS_MAX = 20
 BURST_MAX = 12
@@ -119,13 +120,15 @@ class InlineCaptures(Captures):
 
 
 def simulate(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
-    """Put simulated time and the inline sequencer into the service, and let short runs meet checkpoints."""
+    """Put simulated time and the inline sequencer into the service, and let short runs meet checkpoints and trims."""
     simulated_time = SimulatedTime()
     monkeypatch.setattr(service, "time", simulated_time)
     monkeypatch.setattr(clock, "time", simulated_time)
     monkeypatch.setattr(service, "Sequencer", InlineSequencer)
     monkeypatch.setattr(sequencer, "Captures", InlineCaptures)
     monkeypatch.setattr(journal, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
+    for module in (journal, retention):
+        monkeypatch.setattr(module, "TRIM_ROWS", TRIM_ROWS)
     return simulated_time
 
 
@@ -139,13 +142,16 @@ async def lead(world: "World", lives: int) -> "World":
     verdict = verify(world.directory, LIMITS)
     unexpected = [fault for fault in verdict.faults if "belongs to another journal" not in fault]
     assert unexpected == [], "only snapshots were damaged"
-    assert verdict.records == world.audit.view.sequence
+    assert verdict.first_sequence + verdict.records - 1 == world.audit.view.sequence
     assert verdict.state_digest == world.audit.venue.digest().hex()
     return world
 
 
 class World:
     """One store, its clients, and all that goes wrong. `met` counts the dangers that came up."""
+
+    KEEP_NS: int | None = None
+    SNAPSHOT_DAMAGE: tuple[str, ...] = ("none", "none", "stale", "half-written", "misdirected", "missing")
 
     def __init__(self, seed: int, directory: Path, simulated_time: SimulatedTime) -> None:
         self.directory = directory
@@ -241,6 +247,7 @@ class World:
             snapshot_every_records=SNAPSHOT_EVERY_RECORDS,
             reserve_bytes=RESERVE_BYTES,
             accept_clock=accept_clock,
+            keep_ns=self.KEEP_NS,
         )
         exchange._guard._look_every_s = 0
         if exchange._saving is not None:
@@ -301,7 +308,7 @@ class World:
         order = commands.place(1, 1, Side.BUY, REFERENCE_TICKS, 1)
         (refusal, _), _ = await self._submit(exchange, [order, commands.resume_market()])
         assert refusal.reason == Reject.MARKET_HALTED
-        assert exchange.phase == "trading"
+        assert exchange.phase == "trading" or self._storage.crashed
 
     async def _operate(self, exchange: Exchange, number: int, step: int) -> None:
         """Somebody who runs the market has it halted, resumed, or priced anew."""
@@ -409,7 +416,7 @@ class World:
     def _damage_snapshots(self) -> None:
         path = self.directory / SNAPSHOTS_FILE
         content = path.read_bytes() if path.exists() else b""
-        damage = self._random.choice(("none", "none", "stale", "half-written", "misdirected", "missing"))
+        damage = self._random.choice(self.SNAPSHOT_DAMAGE)
         if damage == "stale" and self._old_snapshots:
             path.write_bytes(self._old_snapshots)
         elif damage == "half-written" and content:
@@ -426,7 +433,21 @@ class World:
         """Give the newest snapshot the hash of another history; where none can be read there is nothing to do."""
         with suppress(StoreError), SnapshotStore.open(self.directory) as store:
             for snapshot in [*store.newest_first()][:1]:
-                store.save(snapshot._replace(chain_hash=bytes(32)))
+                store.save(snapshot._replace(chain_hash=bytes(32)), lambda places: {each.sequence for each in places})
+
+
+class TrimmedWorld(World):
+    """A world that keeps a minute, in which no damage takes every snapshot away: that is refused, as it must be."""
+
+    KEEP_NS = 60 * NANO_PER_S
+    SNAPSHOT_DAMAGE = ("none", "none", "misdirected")
+
+    def _save_of_other_journal(self) -> None:
+        good: list[Snapshot] = []
+        with suppress(StoreError), SnapshotStore.open(self.directory) as store:
+            good = [snapshot for snapshot in store.newest_first() if snapshot.chain_hash != bytes(32)]
+        if len(good) > 1:
+            super()._save_of_other_journal()
 
 
 def now_ns(exchange: Exchange) -> int:

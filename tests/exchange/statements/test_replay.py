@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import apsw
 import pytest
 
 from exchange import commands
@@ -19,6 +20,7 @@ from exchange.venue.schema import Event
 from exchange.view import MarketView
 from matching.schema import Side
 from tests.exchange.statements.days import LIMITS, MIDNIGHT_NS, NAMES, NUMBERS, RULES, Days, live
+from tests.exchange.trimmed import trim_all
 
 DAY_BEFORE_NS = MIDNIGHT_NS - DAY_NS
 ALL_BUT_RARE = set(Kind) - {Kind.INTEREST, Kind.SHORTFALL}
@@ -167,6 +169,42 @@ def test_rows_that_come_meanwhile_are_left_to_the_next_statement(days: Days) -> 
     assert isinstance(found, Statement)
     assert found.last_sequence == last_sequence
     assert found.faults == ()
+
+
+def trim(days: Days, up_to_sequence: int) -> None:
+    """Remove rows of the open journal, whose head is synced for that."""
+    days.journal._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+    assert trim_all(days.journal, up_to_sequence)
+
+
+def test_a_day_whose_rows_are_gone_in_part_or_as_a_whole_is_refused_and_the_next_is_not(days: Days) -> None:
+    days.open()
+    days.save()
+    trim_to = days.journal.last_sequence
+    days.send(commands.deposit(NUMBERS["ben"], 5))
+    days.send(commands.deposit(NUMBERS["ben"], 7), seconds=DAY_NS // 10**9)
+    expected = state(days, "ben", MIDNIGHT_NS)
+    trim(days, trim_to)
+    assert work_out(days.journal, days.snapshots, LIMITS, "ben", DAY_BEFORE_NS) is Refusal.TRIMMED
+    assert work_out(days.journal, days.snapshots, LIMITS, "ben", DAY_BEFORE_NS - DAY_NS) is Refusal.TRIMMED
+    assert state(days, "ben", MIDNIGHT_NS) == expected
+    assert work_out(days.journal, None, LIMITS, "ben", MIDNIGHT_NS) is Refusal.TRIMMED
+
+
+def test_no_row_goes_while_a_statement_is_worked_out(days: Days) -> None:
+    days.open()
+    days.save()
+    trim_to = days.journal.last_sequence
+    days.send(commands.deposit(NUMBERS["ben"], 5), seconds=DAY_NS // 10**9)
+    days.journal._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+    removed: list[int] = []
+
+    def report(_done: int, _total: int) -> None:
+        removed.append(days.journal.trim(trim_to))
+
+    assert isinstance(work_out(days.journal, days.snapshots, LIMITS, "ben", MIDNIGHT_NS, report), Statement)
+    assert removed == [0]
+    assert days.journal.trim(trim_to) > 0
 
 
 def test_a_day_that_began_under_older_rules_is_refused_and_the_next_is_not(tmp_path: Path) -> None:
