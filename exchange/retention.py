@@ -75,7 +75,7 @@ class Retention:
     def save(self, snapshot: Snapshot) -> None:
         """Save a snapshot, keep of the others what is needed, and look which rows may go. Raises SnapshotFailed.
 
-        Where snapshots cannot be saved, those that there are may be all that will be, and no row goes.
+        Where one cannot be saved, those that there are may be all that will be, and no row goes until one is.
         """
         try:
             self._snapshots.save(snapshot, self.keeps)
@@ -92,7 +92,7 @@ class Retention:
         if self._keep_ns is None:
             return
         for place in reversed(self._snapshots.places()[: 1 - SNAPSHOTS_KEPT]):
-            if place.sequence <= self._beginning:
+            if place.sequence <= self.trimmer.up_to:
                 return
             if place.time_ns <= now_ns - self._keep_ns and self._is_good(place):
                 self._beginning = self.trimmer.up_to = place.sequence

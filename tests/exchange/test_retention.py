@@ -13,8 +13,9 @@ from exchange import journal as journal_module
 from exchange.journal import Journal
 from exchange.retention import MINUTE_NS, Retention, Trimmer, keep_ns_of
 from exchange.snapshots import Place, Snapshot, SnapshotStore
-from exchange.store_errors import JournalCorrupt
+from exchange.store_errors import JournalCorrupt, SnapshotFailed
 from tests.exchange.trimmed import RULES, fill, records
+from tests.simulation.storage import Quota
 
 KEEP_NS = 1_000
 
@@ -161,6 +162,24 @@ def alter(kept: Kept, statement: str, *bindings: object) -> None:
     """Change the snapshots behind the back of their owner, who holds the lock."""
     assert isinstance(kept.snapshots._connection, apsw.Connection)
     kept.snapshots._connection.execute(statement, bindings)
+
+
+def test_while_snapshots_cannot_be_saved_no_row_goes(tmp_path):
+    disk = Quota(f"snapshots-{tmp_path}", tmp_path)
+    journal = Journal.open(tmp_path, rules_version=RULES, synchronous="OFF")
+    snapshots = SnapshotStore.open(tmp_path, vfs=disk.name)
+    kept = Kept(journal, snapshots, Retention(journal, snapshots, RULES, KEEP_NS, lambda error: None))
+    kept.run(3_000, every_ns=100)
+    first_sequence = journal.first_sequence
+    disk.leave_room(0)
+    with pytest.raises(SnapshotFailed):
+        kept.save(3_000, payload=bytes(1 << 20))
+    kept.retention.trimmer.turn(is_idle=True)
+    assert (journal.first_sequence, kept.retention.trimmer.up_to) == (first_sequence, 0)
+    disk.bytes_max = None
+    kept.run(4_000, every_ns=100)
+    assert journal.first_sequence > first_sequence
+    close(kept)
 
 
 # From one life to the next.

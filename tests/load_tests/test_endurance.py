@@ -63,15 +63,15 @@ def test_a_store_that_keeps_what_it_should_has_endured_and_one_that_grows_for_ev
     assert store_verdict(hour(250, 900)) == []
     assert store_verdict([]) == []
     (sentence,) = store_verdict(hour(250, 3_600))
-    assert "for 1,260,000 records that are kept at most" in sentence
+    assert "the store has 755,000,000 bytes in the end, for 1,260,000 records that are kept at most" in sentence
     (sentence,) = store_verdict(hour(800, 900))
-    assert "the store has 720,000,000 bytes" in sentence
+    assert "the store has 480,000,000 bytes for 600,000 records" in sentence
 
 
 def test_a_file_may_stay_as_large_as_a_busier_time_left_it() -> None:
     busy = [each._replace(sequence=10 * each.sequence) for each in hour(250, 0)[:10]]
     calm = [each._replace(sequence=6_000_000 + each.sequence - 600_000) for each in hour(250, 0)[10:]]
-    left = [each._replace(store_bytes=6_000_000 * 250) for each in (*busy, *calm)]
+    left = [each._replace(store_bytes=250 * min(6_000_000, each.sequence)) for each in (*busy, *calm)]
     assert store_verdict(left) == []
 
 
