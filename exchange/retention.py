@@ -115,7 +115,7 @@ class Retention:
         return newest_few(places) | _spaced(left, spacing_ns)
 
     def _is_good(self, place: Place) -> bool:
-        snapshot = self._snapshots.load(place.sequence)
+        snapshot = self._snapshots.look_at(place.sequence)
         if snapshot is None or snapshot.rules_version != self._rules_version:
             return False
         try:
