@@ -182,12 +182,12 @@ class Journal:
         self._last_sequence, self._last_hash = anchor.sequence, anchor.hash
 
     def trim(self, up_to_sequence: int) -> int:
-        """Remove the oldest rows that end at or before a sequence, as many as take some milliseconds, each proved once
-        more. Returns how many; 0 as well while somebody holds the rows, and on a full disk.
+        """Remove the oldest rows that end at or before a sequence, as many as take some milliseconds. Returns how many;
+        0 as well while somebody holds the rows, and on a full disk.
 
         The newest row stays, and so do rows that a head would not vouch for after a power loss. Raises JournalCorrupt
-        or StoreUnreadable for a row that cannot be proved: nothing is removed then, and the journal goes on. Raises
-        JournalFailed when the disk fails, as `append` does.
+        or StoreUnreadable where the first row that would be left does not follow on those that would go: they stay
+        then, and the journal goes on. Raises JournalFailed when the disk fails, as `append` does.
         """
         if self._failure is not None:
             raise JournalFailed(self.path, self.first_sequence, "an earlier append failed") from self._failure

@@ -61,8 +61,22 @@ WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1
 _PLACE_OF = """
 SELECT first_sequence, count, time_ns FROM journal WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1
 """
+# One row each: whoever asks for many gives up the interpreter's lock as often, and may have to wait for it each time.
+_SLICE = """
+WITH oldest AS (
+    SELECT first_sequence, count, length(payload) AS bytes FROM journal
+    WHERE first_sequence > ? ORDER BY first_sequence LIMIT ?
+), summed AS (
+    SELECT *, row_number() OVER placed AS number, sum(bytes) OVER placed AS bytes_so_far
+    FROM oldest WINDOW placed AS (ORDER BY first_sequence)
+)
+SELECT count(*), sum(count), max(first_sequence) FROM summed
+WHERE first_sequence + count - 1 <= ? AND (bytes_so_far <= ? OR number = 1)
+"""
+_END_AT = "SELECT first_sequence + count - 1, hash, time_ns FROM journal WHERE first_sequence = ?"
 _SEQUENCE_MAX = (1 << 63) - 1
 _COLUMN_TYPES = (int, int, int, bytes, bytes, bytes)
+_END_TYPES = (int, bytes, int)
 _HASHED_FIELDS = struct.Struct("<32sqqqI")
 
 
@@ -154,17 +168,23 @@ class JournalTable:
             raise JournalCorrupt(self._path, expected, "the row is missing")
 
     def slice(self, up_to_sequence: int, rows_max: int, bytes_max: int) -> tuple[int, Anchor | None]:
-        """How many of the oldest rows end at or before a sequence, within bounds but for the first of them, all proved,
-        and the anchor that would take their place.
+        """How many of the oldest rows end at or before a sequence, within bounds but for the first of them, and the
+        anchor that would take their place. The row behind it, of which there is one, has to prove it.
         """
-        rows = payload_bytes = 0
-        anchor = None
-        if self.anchor.sequence < up_to_sequence:
-            for row in self.walk(self.anchor.sequence + 1, lambda: up_to_sequence, None):
-                payload_bytes += len(row.payload)
-                if row.last_sequence > up_to_sequence or rows == rows_max or (rows and payload_bytes > bytes_max):
-                    break
-                rows, anchor = rows + 1, Anchor(row.last_sequence, row.hash, row.time_ns)
+        began = self.anchor.sequence
+        rows, records, first_sequence = (
+            self._query(_SLICE, (began, rows_max, up_to_sequence, bytes_max), began + 1) or ()
+        )
+        if not rows:
+            return 0, None
+        end = self._query(_END_AT, first_sequence, blamed_sequence=first_sequence)
+        following = self._fetch(_ROW_FROM, first_sequence + 1, blamed_sequence=first_sequence)
+        if end is None or tuple(map(type, end)) != _END_TYPES or following is None:
+            raise JournalCorrupt(self._path, began + 1, "a row from there on is damaged")
+        if not began + records == end[0] == following.first_sequence - 1:
+            raise JournalCorrupt(self._path, began + 1, "a row is missing from there on")
+        anchor = Anchor(*end)
+        self._prove(following, anchor.hash)
         return rows, anchor
 
     @contextmanager
@@ -277,14 +297,14 @@ class JournalTable:
     def _has_table(self, name: str) -> bool:
         return self._query(_TABLE, name, blamed_sequence=1) is not None
 
-    def _query(self, statement: str, key: int | str, blamed_sequence: int) -> tuple[Any, ...] | None:
+    def _query(self, statement: str, key: int | str | tuple[int, ...], blamed_sequence: int) -> tuple[Any, ...] | None:
         return next(iter(self._query_all(statement, key, blamed_sequence)), None)
 
-    def _query_all(self, statement: str, key: int | str, blamed_sequence: int) -> list[Any]:
+    def _query_all(self, statement: str, key: int | str | tuple[int, ...], blamed_sequence: int) -> list[Any]:
         """Fetch rows, to the end of the statement: an open one would block checkpoints."""
         try:
             with self.lock:
-                return self._connection.execute(statement, (key,)).fetchall()
+                return self._connection.execute(statement, key if isinstance(key, tuple) else (key,)).fetchall()
         except DAMAGE_ERRORS as error:
             raise JournalCorrupt(self._path, blamed_sequence, error) from error
         except READ_ERRORS as error:

@@ -49,7 +49,7 @@ class Retention:
         keep_ns: int | None,
         tell: Callable[[Exception], None],
     ) -> None:
-        """`tell` is called, in the sequencer's thread, if a row that should go cannot be proved."""
+        """`tell` is called, in the sequencer's thread, if rows that should go do not fit those that would be left."""
         self.trimmer = Trimmer(journal, tell)
         self._journal = journal
         self._snapshots = snapshots
@@ -115,7 +115,7 @@ class Retention:
         return newest_few(places) | _spaced(left, spacing_ns)
 
     def _is_good(self, place: Place) -> bool:
-        snapshot = self._snapshots.load(place.sequence)
+        snapshot = self._snapshots.look_at(place.sequence)
         if snapshot is None or snapshot.rules_version != self._rules_version:
             return False
         try:
@@ -128,7 +128,7 @@ class Trimmer:
     """Removes rows in the turns of the sequencer: twice as many as it appends, and more while it has nothing to do."""
 
     def __init__(self, journal: Journal, tell: Callable[[Exception], None]) -> None:
-        """`tell` is called where a row cannot be proved: none is removed from then on."""
+        """`tell` is called where rows do not fit those that would be left: none is removed from then on."""
         self.up_to = 0
         """The sequence up to which rows may go; set in any thread."""
         self._journal = journal

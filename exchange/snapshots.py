@@ -179,6 +179,18 @@ class SnapshotStore:
             if snapshot is not None:
                 yield snapshot
 
+    def load(self, sequence: int) -> Snapshot | None:
+        """The snapshot of a sequence if it is whole, else a notice."""
+        parts: list[bytes] = []
+        snapshot = self._read(sequence, parts.append)
+        if snapshot is None:
+            return None
+        return snapshot._replace(payload=b"".join(parts) if len(parts) > 1 else parts[0])
+
+    def look_at(self, sequence: int) -> Snapshot | None:
+        """The same without its payload, which is proved and not put together: that would hold up every thread."""
+        return self._read(sequence, lambda _part: None)
+
     def places(self) -> list[Place]:
         """Where there are snapshots, whole or not, oldest first."""
         try:
@@ -245,8 +257,8 @@ class SnapshotStore:
             self.notices.append(f"{self._path} cannot be read ({error}): no snapshot is used")
             return []
 
-    def load(self, sequence: int) -> Snapshot | None:
-        """The snapshot of a sequence if it is whole, else a notice. What is read is hashed beside, in a thread."""
+    def _read(self, sequence: int, take: Callable[[bytes], None]) -> Snapshot | None:
+        """Read a snapshot part by part. What is read is hashed in another thread meanwhile."""
         try:
             with self._lock, ThreadPoolExecutor(1, "checksum") as beside:
                 rows: list[Any] = self._connection.execute(_SELECT, (sequence,)).fetchall()
@@ -256,12 +268,12 @@ class SnapshotStore:
                 rules_version = rules.decode(errors="replace")
                 hasher = _hasher_of(found_sequence, chain_hash, state_digest, rules_version, time_ns)
                 beside.submit(hasher.update, first)
-                parts: list[bytes] = [first]
+                take(first)
                 for (part,) in self._connection.execute(_SELECT_PARTS, (sequence,)):
                     if type(part) is not bytes:
                         raise _DamagedRow
                     beside.submit(hasher.update, part)
-                    parts.append(part)
+                    take(part)
         except _DamagedRow:
             self._leave_out(sequence, "its row is damaged")
             return None
@@ -271,8 +283,7 @@ class SnapshotStore:
         if checksum != hasher.digest():
             self._leave_out(sequence, "its checksum is wrong")
             return None
-        payload = b"".join(parts) if len(parts) > 1 else first
-        return Snapshot(found_sequence, chain_hash, state_digest, rules_version, time_ns, payload)
+        return Snapshot(found_sequence, chain_hash, state_digest, rules_version, time_ns, b"")
 
     def _leave_out(self, sequence: int, reason: object) -> None:
         self.notices.append(f"the snapshot at sequence {sequence} in {self._path} is left out: {reason}")

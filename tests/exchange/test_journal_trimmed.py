@@ -209,18 +209,45 @@ def test_the_file_stops_growing(tmp_path):
 # Damage.
 
 
-@pytest.mark.parametrize("column", ["payload", "hash", "time_ns"])
-@pytest.mark.parametrize("row", range(4))
-def test_a_row_that_cannot_be_proved_does_not_go(tmp_path, row, column):
+@pytest.mark.parametrize(("row", "column"), [(3, "hash"), (4, "payload"), (4, "hash"), (4, "time_ns")])
+def test_no_row_goes_that_the_first_one_left_does_not_follow_on(tmp_path, row, column):
     rows = fill(tmp_path)
     changed = random.Random("x").randbytes(len(rows[row].payload if column == "payload" else rows[row].hash))
     value = 7 if column == "time_ns" else changed
     alter(tmp_path, f"UPDATE journal SET {column} = ? WHERE first_sequence = ?", value, rows[row].first_sequence)
     with opened(tmp_path) as journal:
-        with pytest.raises(JournalCorrupt, match=f"sequence {rows[row].first_sequence} on"):
+        with pytest.raises(JournalCorrupt, match=f"sequence {rows[4].first_sequence} on"):
             journal.trim(rows[3].last_sequence)
         assert journal.first_sequence == 1
         journal.append(journal.last_sequence + 1, 9_000, records(1, seed=9))
+
+
+@pytest.mark.parametrize("row", range(5))
+def test_no_row_goes_where_one_is_missing(tmp_path, row):
+    rows = fill(tmp_path)
+    with opened(tmp_path) as journal:
+        journal._connection.execute("DELETE FROM journal WHERE first_sequence = ?", (rows[row].first_sequence,))
+        with pytest.raises(JournalCorrupt, match="missing from there on"):
+            journal.trim(rows[3].last_sequence)
+        assert journal.first_sequence == 1
+
+
+def test_no_row_goes_up_to_one_whose_values_are_of_other_types(tmp_path):
+    rows = fill(tmp_path)
+    connection = apsw.Connection(str(tmp_path / "journal.db"))
+    connection.pragma("writable_schema", True)
+    connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')")
+    connection.close()
+    for column, value in (("hash", "text"), ("time_ns", 1.5), ("count", None)):
+        alter(tmp_path, f"UPDATE journal SET {column} = ? WHERE first_sequence = ?", value, rows[3].first_sequence)
+        with opened(tmp_path) as journal, pytest.raises(JournalCorrupt):
+            journal.trim(rows[3].last_sequence)
+        alter(
+            tmp_path,
+            f"UPDATE journal SET {column} = ? WHERE first_sequence = ?",
+            getattr(rows[3], column),
+            rows[3].first_sequence,
+        )
 
 
 def test_a_flipped_bit_in_what_is_left_names_its_row(tmp_path):

@@ -314,9 +314,9 @@ def test_nothing_is_looked_at_before_there_is_something_to_go(turns, monkeypatch
     assert turns.take(is_idle=True) == 0
 
 
-def test_a_row_that_cannot_be_proved_is_told_once_and_none_goes_any_more(turns, told):
-    turns.journal._connection.execute("UPDATE journal SET time_ns = 0 WHERE first_sequence = 200")
+def test_rows_that_do_not_fit_are_told_of_once_and_none_goes_any_more(turns, told):
+    turns.journal._connection.execute("UPDATE journal SET time_ns = 0 WHERE first_sequence = 257")
     assert [turns.take(is_idle=True) for _ in range(4)] == [128, 0, 0, 0]
     (error,) = told
     assert isinstance(error, JournalCorrupt)
-    assert error.first_bad_sequence == 200
+    assert error.first_bad_sequence == 257

@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from exchange.journal import Journal
-from exchange.snapshots import PART_BYTES, Snapshot, SnapshotStore
+from exchange.snapshots import PART_BYTES, Place, Snapshot, SnapshotStore
 from exchange.store_errors import SnapshotFailed, StoreLocked, StoreMissing
 from tests.simulation.storage import UnsyncedLoss
 
@@ -67,6 +67,40 @@ def test_a_payload_comes_back_whole_at_any_size(tmp_path, size):
     with SnapshotStore.open(tmp_path) as store:
         store.save(whole)
         assert list(store.newest_first()) == [whole]
+
+
+def test_a_snapshot_that_is_only_looked_at_comes_without_its_payload_and_is_proved_all_the_same(tmp_path):
+    with SnapshotStore.open(tmp_path) as store:
+        store.save(snapshot(10)._replace(payload=Random(1).randbytes(2 * PART_BYTES + 5)))
+        assert store.look_at(10) == store.load(10)._replace(payload=b"")
+        assert (store.look_at(11), store.load(11)) == (None, None)
+    alter(tmp_path, "UPDATE snapshot_parts SET payload = zeroblob(7) WHERE part = 2")
+    with SnapshotStore.open(tmp_path) as store:
+        assert store.look_at(10) is None
+        assert "sequence 10" in store.notices[0]
+
+
+def test_snapshots_come_oldest_first_too_and_their_places_with_their_times(tmp_path):
+    fill(tmp_path, 10, 20, 30)
+    alter(tmp_path, "UPDATE snapshots SET payload = x'00' WHERE sequence = 20")
+    with SnapshotStore.open(tmp_path) as store:
+        assert [whole.sequence for whole in store.oldest_first()] == [10, 30]
+        assert store.places() == [Place(10, 10_000), Place(20, 20_000), Place(30, 30_000)]
+
+
+def test_whoever_saves_says_which_are_kept_and_none_from_a_future_is(tmp_path):
+    told: list[list[Place]] = []
+
+    def keeps(places: list[Place]) -> set[int]:
+        told.append(places)
+        return {10, 20, 40}
+
+    fill(tmp_path, 10, 20, 50)
+    with SnapshotStore.open(tmp_path) as store:
+        store.save(snapshot(40), keeps)
+        assert [place.sequence for place in store.places()] == [10, 20, 40]
+    assert [place.sequence for place in told[0]] == [10, 20, 40]
+    assert load(tmp_path) == ([40, 20, 10], [])
 
 
 def test_parts_are_removed_with_their_snapshot(tmp_path):

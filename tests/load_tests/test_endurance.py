@@ -63,7 +63,7 @@ def test_a_store_that_keeps_what_it_should_has_endured_and_one_that_grows_for_ev
     assert store_verdict(hour(250, 900)) == []
     assert store_verdict([]) == []
     (sentence,) = store_verdict(hour(250, 3_600))
-    assert "the store has 755,000,000 bytes in the end, for 1,260,000 records that are kept at most" in sentence
+    assert "the store has 757,500,000 bytes in the end, for 1,260,000 records that are kept at most" in sentence
     (sentence,) = store_verdict(hour(800, 900))
     assert "the store has 480,000,000 bytes for 600,000 records" in sentence
 

@@ -173,11 +173,12 @@ async def test_a_trimmed_store_whose_snapshots_are_gone_is_refused_by_name_and_l
         assert len([*journal.read(journal.first_sequence)]) > 1
 
 
-async def test_a_damaged_row_that_should_go_stays_is_told_and_trading_goes_on(tmp_path):
+async def test_rows_that_do_not_fit_those_behind_them_stay_are_told_of_and_trading_goes_on(tmp_path):
     storage = UnsyncedLoss("trim-damaged", mode="drop", seed=2)
     await live(tmp_path, storage, SEED)
     connection = apsw.Connection(str(tmp_path / "journal.db"))
-    connection.execute("UPDATE journal SET time_ns = time_ns + 1 WHERE first_sequence = 1")
+    ((first_left,),) = connection.execute("SELECT first_sequence FROM journal ORDER BY 1 LIMIT 1 OFFSET 2")
+    connection.execute("UPDATE journal SET time_ns = time_ns + 1 WHERE first_sequence = ?", (first_left,))
     connection.close()
     exchange = await Exchange.open(tmp_path, limits=LIMITS, keep_ns=0)
     for _ in range(10):
@@ -185,7 +186,7 @@ async def test_a_damaged_row_that_should_go_stays_is_told_and_trading_goes_on(tm
         await exchange._saving
     assert exchange.first_sequence == 1
     (notice,) = [each for each in exchange.notices if "no row is trimmed" in each]
-    assert "damaged from sequence 1 on" in notice
+    assert f"damaged from sequence {first_left} on" in notice
     await exchange.close()
 
 
