@@ -16,6 +16,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from exchange import commands
+from exchange.allocation import keep_freed_memory
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from exchange.warm_up import warm_up
@@ -103,6 +104,7 @@ async def _served(
     directory: Path, settings: GatewaySettings, accounts: Mapping[str, Roles]
 ) -> AsyncIterator[tuple[Door, ...]]:
     """The exchange, open for accounts with a key each."""
+    keep_freed_memory()
     warm_up()
     exchange = await Exchange.open(directory, synchronous="FULL")
     gc.freeze()

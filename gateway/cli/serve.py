@@ -153,9 +153,11 @@ async def _prepare_kernels() -> None:
 
 
 async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | None) -> "Exchange":
+    from exchange.allocation import keep_freed_memory
     from exchange.service import Exchange
     from exchange.settings import StoreSettings
 
+    keep_freed_memory()
     reserve_bytes = StoreSettings().reserve_bytes
     with progress_bar("recovering") as report:
         exchange = await Exchange.open(

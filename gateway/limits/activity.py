@@ -4,7 +4,7 @@ Counted from the journaled batches, so that it makes no difference through which
 is given back once, with the batch of its first trade. The count begins anew with the process.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -78,8 +78,9 @@ class OrderActivity:
         self._uncounted_records += len(batch.commands)
         if not _TRADES.isdisjoint(batch.event_kinds):
             trades = picked(batch.events, _TRADES.among(batch.events["kind"]))
-            parties = Counter(trades["account_id"].tolist() + trades["counter_account_id"].tolist())
-            for account_id, count in parties.items():
+            parties = np.concatenate([trades["account_id"], trades["counter_account_id"]])
+            account_ids, counts = np.unique(parties, return_counts=True)
+            for account_id, count in zip(account_ids.tolist(), counts.tolist(), strict=True):
                 self._count(account_id, "fills", count)
             self._refund(trades)
 
