@@ -61,7 +61,7 @@ WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1
 _PLACE_OF = """
 SELECT first_sequence, count, time_ns FROM journal WHERE first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1
 """
-# One row each: whoever asks for many gives up the interpreter's lock as often, and may have to wait for it each time.
+# All at once: each step of SQLite gives up the lock of the interpreter, and may have to wait for it.
 _SLICE = """
 WITH oldest AS (
     SELECT first_sequence, count, length(payload) AS bytes FROM journal
@@ -69,11 +69,16 @@ WITH oldest AS (
 ), summed AS (
     SELECT *, row_number() OVER placed AS number, sum(bytes) OVER placed AS bytes_so_far
     FROM oldest WINDOW placed AS (ORDER BY first_sequence)
+), slice AS (
+    SELECT count(*) AS rows, sum(count) AS records, max(first_sequence) AS last FROM summed
+    WHERE first_sequence + count - 1 <= ? AND (bytes_so_far <= ? OR number = 1)
 )
-SELECT count(*), sum(count), max(first_sequence) FROM summed
-WHERE first_sequence + count - 1 <= ? AND (bytes_so_far <= ? OR number = 1)
+SELECT rows, records, last + newest.count - 1, newest.hash, newest.time_ns,
+    following.first_sequence, following.count, following.time_ns, CAST(following.rules_version AS BLOB),
+    following.hash, following.payload
+FROM slice JOIN journal AS newest ON newest.first_sequence = last
+LEFT JOIN journal AS following ON following.first_sequence = last + newest.count
 """
-_END_AT = "SELECT first_sequence + count - 1, hash, time_ns FROM journal WHERE first_sequence = ?"
 _SEQUENCE_MAX = (1 << 63) - 1
 _COLUMN_TYPES = (int, int, int, bytes, bytes, bytes)
 _END_TYPES = (int, bytes, int)
@@ -172,19 +177,14 @@ class JournalTable:
         anchor that would take their place. The row behind it, of which there is one, has to prove it.
         """
         began = self.anchor.sequence
-        rows, records, first_sequence = (
-            self._query(_SLICE, (began, rows_max, up_to_sequence, bytes_max), began + 1) or ()
-        )
-        if not rows:
+        found = self._query(_SLICE, (began, rows_max, up_to_sequence, bytes_max), blamed_sequence=began + 1)
+        if found is None:
             return 0, None
-        end = self._query(_END_AT, first_sequence, blamed_sequence=first_sequence)
-        following = self._fetch(_ROW_FROM, first_sequence + 1, blamed_sequence=first_sequence)
-        if end is None or tuple(map(type, end)) != _END_TYPES or following is None:
-            raise JournalCorrupt(self._path, began + 1, "a row from there on is damaged")
-        if not began + records == end[0] == following.first_sequence - 1:
-            raise JournalCorrupt(self._path, began + 1, "a row is missing from there on")
+        rows, records, end, following = found[0], found[1], found[2:5], found[5:]
+        if tuple(map(type, end)) != _END_TYPES or began + records != end[0] or following[0] is None:
+            raise JournalCorrupt(self._path, began + 1, "a row is missing or damaged from there on")
         anchor = Anchor(*end)
-        self._prove(following, anchor.hash)
+        self._prove(self._row_of(following, anchor.sequence + 1), anchor.hash)
         return rows, anchor
 
     @contextmanager
@@ -283,8 +283,9 @@ class JournalTable:
 
     def _fetch(self, statement: str, sequence: int, blamed_sequence: int) -> JournalRow | None:
         columns = self._query(statement, sequence, blamed_sequence)
-        if columns is None:
-            return None
+        return None if columns is None else self._row_of(columns, blamed_sequence)
+
+    def _row_of(self, columns: tuple[Any, ...], blamed_sequence: int) -> JournalRow:
         if tuple(map(type, columns)) != _COLUMN_TYPES:
             raise JournalCorrupt(self._path, blamed_sequence, "the row holds values of other types")
         first_sequence, count, time_ns, rules, row_hash, payload = columns

@@ -227,7 +227,7 @@ def test_no_row_goes_where_one_is_missing(tmp_path, row):
     rows = fill(tmp_path)
     with opened(tmp_path) as journal:
         journal._connection.execute("DELETE FROM journal WHERE first_sequence = ?", (rows[row].first_sequence,))
-        with pytest.raises(JournalCorrupt, match="missing from there on"):
+        with pytest.raises(JournalCorrupt, match="missing or damaged from there on"):
             journal.trim(rows[3].last_sequence)
         assert journal.first_sequence == 1
 
