@@ -9,6 +9,7 @@ batch. Batches that are replayed bring none: whoever replays sets the figures of
 
 from collections import deque
 from typing import Self
+from weakref import ref
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from exchange.published import Published
 from exchange.venue.figures import Figures
 from exchange.view.batches import BatchReader
 from exchange.view.candles import Candles
+from exchange.view.columns.dumping import CopyMemory
 from exchange.view.columns.figures import set_figures
 from exchange.view.columns.follow import BEGIN, Commands, Events, follow
 from exchange.view.columns.levels import forget_all_touched
@@ -86,6 +88,9 @@ class MarketView:
         """Of the capacity whose registration is being applied."""
         self.correction_reason = ""
         """Why the correction at work is made."""
+        self._copy_memory = CopyMemory()
+        self._frozen: ref[FrozenView] | None = None
+        """Who has that memory now, or had it last."""
         self._unread_events = 0
         """Since the last `take_changed`, or since unread changes were forgotten."""
 
@@ -192,7 +197,11 @@ class MarketView:
 
     def freeze(self) -> FrozenView:
         """All of it as it stands, for a snapshot; what readers have not yet taken is left out."""
-        return freeze_view(self)
+        is_free = self._frozen is None or self._frozen() is None
+        frozen = freeze_view(self, self._copy_memory if is_free else CopyMemory())
+        if is_free:
+            self._frozen = ref(frozen)
+        return frozen
 
     def dump(self) -> bytes | memoryview:
         """All of it as bytes."""

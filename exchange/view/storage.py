@@ -8,16 +8,16 @@ The document names the columns of its rows and the layouts of the arrays, so tha
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
-from exchange.view.columns.dumping import SECTIONS, Sections, copy_of, instruments_of, load_sections, sections_of
+from exchange.view.columns.dumping import SECTIONS, CopyMemory, Sections, instruments_of, load_sections, sections_of
 from exchange.view.columns.schema import IN_MARKET
 from exchange.view.columns.store import Columns
 from exchange.view.moving import MovingAccount, MovingTranche
@@ -74,8 +74,9 @@ _tranche_row = attrgetter(*_TRANCHE)
 _account_row = attrgetter(*_ACCOUNT)
 
 
-class FrozenView(NamedTuple):
-    """A view between two batches."""
+@dataclass(frozen=True, eq=False)
+class FrozenView:
+    """A view between two batches. While it is there, nobody else takes its memory."""
 
     document: dict[str, Any]
     columns: Columns
@@ -94,8 +95,8 @@ class FrozenView(NamedTuple):
         return np.concatenate([*parts, *(sections[name].view(np.uint8) for name in SECTIONS)]).data
 
 
-def freeze_view(view: MarketView) -> FrozenView:
-    """A view as it stands."""
+def freeze_view(view: MarketView, memory: CopyMemory) -> FrozenView:
+    """A view as it stands, in memory that is free."""
     document = {
         "format": VIEW_FORMAT,
         "columns": COLUMN_NAMES,
@@ -113,7 +114,7 @@ def freeze_view(view: MarketView) -> FrozenView:
         "fills_begin_after": view.fills.begins_after,
         "deliveries": view.deliveries.dump(),
     }
-    return FrozenView(document, copy_of(view.store.columns), view.store.symbols.copy())
+    return FrozenView(document, memory.copy_of(view.store.columns), view.store.symbols.copy())
 
 
 def load_view(view: MarketView, payload: bytes | memoryview) -> None:

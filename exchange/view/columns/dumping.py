@@ -64,22 +64,33 @@ _DERIVED_OF_LEVELS = ("key", "previous", "next", "next_touched", "is_touched")
 _LINKS_OF_TRADES = ("previous", "counter_previous", "next")
 
 
-def copy_of(columns: Columns) -> Columns:
-    """What a dump is made of, copied; tables and unused rows are left out."""
-    used: dict[str, Any] = {}
-    for pool, arrays, tables in POOLS:
-        rows = max(int(columns.pools[pool]["fresh"]), 1)
-        used |= {name: _copied(getattr(columns, name), items * rows) for name, items in arrays}
-        used |= {name: _copied(getattr(columns, name), 1) for name in tables}
-    others = {each.name: getattr(columns, each.name) for each in fields(columns) if each.name not in used}
-    return replace(columns, **used, **{name: _copied(array, len(array)) for name, array in others.items()})
+class CopyMemory:
+    """Where the arrays are copied to, one copy at a time.
 
+    It is kept between copies, because the market waits for one, and to get memory from the system takes many times as
+    long as to copy.
+    """
 
-def _copied(array: np.ndarray, count: int) -> np.ndarray:
-    """Into memory on large pages, because the market waits for it."""
-    copy = aligned_zeros(count, array.dtype)
-    copy.view(np.uint8)[:] = array[:count].view(np.uint8)
-    return copy
+    def __init__(self) -> None:
+        self._kept: dict[str, np.ndarray] = {}
+
+    def copy_of(self, columns: Columns) -> Columns:
+        """What a dump is made of; tables and unused rows are left out. It lasts until the next copy."""
+        used: dict[str, Any] = {}
+        for pool, arrays, tables in POOLS:
+            rows = max(int(columns.pools[pool]["fresh"]), 1)
+            used |= {name: self._copied(name, getattr(columns, name), items * rows) for name, items in arrays}
+            used |= {name: self._copied(name, getattr(columns, name), 1) for name in tables}
+        others = {each.name: getattr(columns, each.name) for each in fields(columns) if each.name not in used}
+        return replace(columns, **used, **{name: self._copied(name, all_, len(all_)) for name, all_ in others.items()})
+
+    def _copied(self, name: str, array: np.ndarray, count: int) -> np.ndarray:
+        if len(self._kept.get(name, ())) < count:
+            # With some room, so that a market that grows slowly does not need more each time.
+            self._kept[name] = aligned_zeros(count + count // 4, array.dtype)
+        copy = self._kept[name][:count]
+        copy.view(np.uint8)[:] = array[:count].view(np.uint8)
+        return copy
 
 
 def instruments_of(columns: Columns, rows_in_use: int) -> np.ndarray:

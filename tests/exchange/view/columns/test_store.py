@@ -108,3 +108,19 @@ def test_a_frozen_view_stays_as_it_was(market: Market) -> None:
     assert frozen.dump() == expected
     assert market.view.dump() != expected
     assert np.frombuffer(expected, np.uint8).any()
+
+
+def test_a_frozen_view_keeps_its_memory_to_itself_and_leaves_it_to_the_next_one(market: Market) -> None:
+    for number in range(20):
+        market.place(ALICE, BUY, 39_000 - 100 * number, 4)
+    first = market.view.freeze()
+    expected, place = bytes(first.dump()), first.columns.orders.ctypes.data
+    market.place(ALICE, BUY, 35_000, 4)
+    second = market.view.freeze()
+    assert (first.dump(), second.dump()) == (expected, market.view.dump())
+    assert second.columns.orders.ctypes.data != place
+    del first
+    market.place(ALICE, BUY, 34_000, 4)
+    third = market.view.freeze()
+    assert third.columns.orders.ctypes.data == place
+    assert third.dump() == market.view.dump() != second.dump()
