@@ -130,6 +130,7 @@ async def test_a_full_disk_trims_nothing_and_room_lets_it_go_on(tmp_path):
         await exchange.submit(commands.halt_market())
     assert exchange.phase == "cancel_only"
     assert exchange.first_sequence == first_sequence
+    await exchange._saving
     disk.bytes_max = None
     exchange._guard._look_every_s = 0
     for _ in range(40):
