@@ -7,7 +7,7 @@ from pathlib import Path
 from load_tests.chart import PALETTES, Palette
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 420, 84, 190, 64, 64
-COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea")
+COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626")
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 Points = Sequence[tuple[float, float]]
