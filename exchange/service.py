@@ -120,8 +120,9 @@ class Exchange:
             journal, snapshots, limits.rules_version(), keep_ns, lambda error: self._on_loop(self._keep_all, error)
         )
         self.notices = [*journal.notices, *self._retention.notices, *recovered.notices]
-        self._saving: asyncio.Task[None] | None = None
         self._saver = ThreadPoolExecutor(1, "snapshots", initializer=give_way)
+        self._saving: asyncio.Future[None] | None = None
+        """What it does last: one after the other, as they were given to it."""
         self._copying: set[asyncio.Future[Copied]] = set()
         self.statements = StatementDesk(journal, snapshots, limits)
         self._listeners: list[Listener] = []
@@ -183,8 +184,8 @@ class Exchange:
         exchange._sequencer.start()
         if keep_ns is not None:
             # What the life before was about to remove goes now, and what became too old meanwhile.
-            looking = asyncio.to_thread(exchange._retention.look, exchange.view.time_ns)
-            exchange._saving = exchange._loop.create_task(looking)
+            time_ns = exchange.view.time_ns
+            exchange._saving = exchange._loop.run_in_executor(exchange._saver, exchange._retention.look, time_ns)
         if anchored.downtime_ns > DOWNTIME_NOTICE_NS:
             exchange.notices.append(f"the exchange was down for {anchored.downtime_ns / 60e9:.0f} minutes by the clock")
         if anchored.doubt is not None:
@@ -352,11 +353,9 @@ class Exchange:
 
     def _save(self, delivery: Delivery) -> None:
         """Write a snapshot in the background, after the one before."""
-        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.freeze(), self._saving))
+        self._saving = self._loop.create_task(self._save_in_thread(delivery, self.view.freeze()))
 
-    async def _save_in_thread(self, delivery: Delivery, frozen: FrozenView, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await before
+    async def _save_in_thread(self, delivery: Delivery, frozen: FrozenView) -> None:
         published = delivery.published
         last_sequence = published.first_sequence + len(published.commands) - 1
         try:

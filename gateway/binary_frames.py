@@ -232,10 +232,9 @@ def _wrong(at: int, what: str) -> ApiError:
 
 def own_events(events: np.ndarray, account_id: int) -> np.ndarray:
     """A copy of what an account may see of the events of its commands: whom it traded with is left out."""
-    kinds = np.ascontiguousarray(events["kind"])
-    is_own = (events["account_id"] == account_id) & OWN_KINDS.among(kinds)
-    shown, kinds = (copied(events), kinds) if is_own.all() else (picked(events, is_own), kinds[is_own])
-    pairs = PAIRS.among(kinds)
+    is_own = (events["account_id"] == account_id) & OWN_KINDS.among(events["kind"])
+    shown = copied(events) if is_own.all() else picked(events, is_own)
+    pairs = PAIRS.among(shown["kind"])
     shown["counter_account_id"][pairs] = 0
     shown["counter_order_id"][pairs] = 0
     return shown
