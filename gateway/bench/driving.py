@@ -16,6 +16,8 @@ from gateway.settings import GatewaySettings
 
 UNDER_WAY_MAX: int = GatewaySettings.model_fields["requests_in_flight_max"].default
 """Messages under way on one socket: what the doors take."""
+SECONDS_MAX = 10.0
+"""A round may last so long."""
 PATIENCE_S = 60.0
 """Longer than any round may take beyond its time."""
 
@@ -121,6 +123,12 @@ def check_answers(answers: Sequence[bytes]) -> None:
             raise BenchError(f"a request was refused: {answer['error']['message']}")
         assert answer["id"] > last_id, "answers are out of order: none can be timed"
         last_id = answer["id"]
+
+
+def check_seconds(seconds: float) -> None:
+    """Raises ValueError for a time that no round can last."""
+    if not 0 < seconds <= SECONDS_MAX:
+        raise ValueError(f"more than 0 and at most {SECONDS_MAX:g} seconds, not {seconds:g}")
 
 
 @asynccontextmanager

@@ -21,14 +21,14 @@ import uvloop
 
 from exchange.bench.rates import per_second
 from gateway.bench.bare_server import serve_bare
-from gateway.bench.driving import Driven, check_answers, drive, in_time
+from gateway.bench.driving import SECONDS_MAX, Driven, check_answers, drive, in_time
 from gateway.bench.exchange_server import serve_exchange
 from gateway.bench.orders import Orders
 from gateway.bench.processes import (
     BenchError,
     Cores,
     Server,
-    allow_files,
+    allow_connections,
     choose_cores,
     pinned,
     resident_bytes,
@@ -37,7 +37,6 @@ from gateway.bench.processes import (
 from gateway.bench.wire import SocketWire, frame_of
 
 ROUNDS = 5
-SECONDS_MAX = 10.0
 SUBSCRIBERS_MAX = 10_000
 PILOT_PAIRS = 4
 DIALLED_AT_ONCE = 64
@@ -45,7 +44,6 @@ FIRST_CONNECTIONS = 16
 """They come and go before memory is looked at: the first of a kind takes more than the next."""
 SETTLING_S = 0.25
 LOOKING_AGAIN_S = 0.005
-FILES_BESIDE = 256
 
 Report = Callable[[str, int, int], None]
 
@@ -61,7 +59,7 @@ def run_feed(
     if not 0 < seconds <= SECONDS_MAX or not 1 <= subscribers <= SUBSCRIBERS_MAX:
         wanted = f"at most {SECONDS_MAX:g} seconds and 1 to {SUBSCRIBERS_MAX:,} subscribers"
         raise ValueError(f"{wanted}, not {seconds:g} and {subscribers:,}")
-    allow_files(2 * subscribers + FILES_BESIDE)
+    allow_connections(subscribers)
     cores = choose_cores()
     on_progress("opening", 0, 1)
     with (

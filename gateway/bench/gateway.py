@@ -23,7 +23,15 @@ from exchange.journal import Journal
 from exchange.journal_rows import RECORD_BYTES
 from exchange.venue.schema import Event
 from gateway.bench.bare_server import serve_bare
-from gateway.bench.driving import UNDER_WAY_MAX, Driven, check_answers, drive, drive_by_the_clock, drive_many
+from gateway.bench.driving import (
+    UNDER_WAY_MAX,
+    Driven,
+    check_answers,
+    check_seconds,
+    drive,
+    drive_by_the_clock,
+    drive_many,
+)
 from gateway.bench.exchange_server import Door, serve_exchange
 from gateway.bench.orders import Orders
 from gateway.bench.processes import BenchError, choose_cores, pinned, server
@@ -31,7 +39,6 @@ from gateway.bench.wire import HttpWire, SocketWire
 from gateway.client import Client, Stream
 
 ROUNDS = 5
-SECONDS_MAX = 10.0
 WINDOW = 512
 """About half of what the doors take."""
 PILOT = 512
@@ -54,8 +61,7 @@ def run_gateway(directory: Path, seconds: float = 1.0, on_progress: Report = lam
     `on_progress` is told (what is done, how much of it, in all), outside the timed sections. Raises ValueError for a
     time that makes no sense, and OSError, StoreError or BenchError where nothing can be measured.
     """
-    if not 0 < seconds <= SECONDS_MAX:
-        raise ValueError(f"more than 0 and at most {SECONDS_MAX:g} seconds, not {seconds:g}")
+    check_seconds(seconds)
     cores = choose_cores()
     on_progress("opening", 0, 1)
     with (

@@ -15,15 +15,14 @@ from typing import Any
 import uvloop
 
 from gateway.bench.attack import measure_attack
+from gateway.bench.driving import check_seconds
 from gateway.bench.exchange_server import OUTBOX_MESSAGES_MAX, serve_neighbours
-from gateway.bench.processes import Server, allow_files, choose_cores, pinned, server
+from gateway.bench.processes import Server, allow_connections, choose_cores, pinned, server
 from gateway.bench.stopped_reader import measure_stopped_reader
 
 ROUNDS = 3
-SECONDS_MAX = 10.0
 SUBSCRIBERS = 200
 """What an installation takes from one address, and lets it ask for unsigned."""
-FILES_BESIDE = 256
 
 Report = Callable[[str, int, int], None]
 
@@ -34,9 +33,8 @@ def run_neighbours(directory: Path, seconds: float = 1.0, on_progress: Report = 
     `on_progress` is told (what is done, how much of it, in all), outside the timed sections. Raises ValueError for a
     time that makes no sense, and OSError, StoreError or BenchError where nothing can be measured.
     """
-    if not 0 < seconds <= SECONDS_MAX:
-        raise ValueError(f"more than 0 and at most {SECONDS_MAX:g} seconds, not {seconds:g}")
-    allow_files(2 * SUBSCRIBERS + FILES_BESIDE)
+    check_seconds(seconds)
+    allow_connections(SUBSCRIBERS)
     cores = choose_cores()
     on_progress("opening", 0, 1)
     with (

@@ -21,6 +21,8 @@ HOST = "127.0.0.1"
 STARTED_S = 900
 """So long may a server take to open: on a new machine it compiles the market first."""
 STOPPED_S = 30
+FILES_BESIDE = 256
+"""That a process has open beside its connections."""
 
 Serve = Callable[..., Coroutine[Any, Any, None]]
 
@@ -116,6 +118,11 @@ async def until_closed(pipe: Connection) -> None:
     loop.add_reader(pipe.fileno(), closed.set)
     await closed.wait()
     loop.remove_reader(pipe.fileno())
+
+
+def allow_connections(count: int) -> None:
+    """Let this process, and those that it starts, have so many connections to two servers each. Raises BenchError."""
+    allow_files(2 * count + FILES_BESIDE)
 
 
 def allow_files(count: int) -> None:

@@ -9,14 +9,14 @@ from pydantic import BeforeValidator
 
 from gateway.client.inbox import Message
 from gateway.client.models import Answer
+from gateway.client.terms import TICK
 
-PRICE_DECIMALS = 6
 TRADED_STATES = frozenset({"auction", "open", "closing_auction", "halted"})
 
 
 def price_of_ticks(price_ticks: int) -> Decimal:
-    """A price in USD per Mbps-hour, with all its decimals, from ticks of 0.000001."""
-    return Decimal(price_ticks).scaleb(-PRICE_DECIMALS)
+    """A price in USD per Mbps-hour, with all its decimals."""
+    return price_ticks * TICK
 
 
 PriceInTicks = Annotated[Decimal, BeforeValidator(price_of_ticks)]

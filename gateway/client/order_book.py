@@ -13,10 +13,8 @@ from sortedcontainers import SortedDict
 
 from gateway.binary_frames import Action, Frame, FrameKind
 from gateway.client.errors import StreamClosedError
-from gateway.client.terms import Side
+from gateway.client.terms import TICK, Side
 from matching.schema import Side as SideNumber
-
-TICK = Decimal("0.000001")
 
 
 class RestingOrder(NamedTuple):

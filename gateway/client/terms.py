@@ -8,6 +8,8 @@ from uuid import uuid4
 
 Side = Literal["buy", "sell"]
 Price = Decimal | str
+TICK = Decimal("0.000001")
+"""In USD per Mbps-hour: what prices in ticks count."""
 
 
 class Thought(NamedTuple):

@@ -10,7 +10,8 @@ import pytest
 from exchange.anchor import Anchor, read_anchor, write_anchor
 from exchange.journal import Journal
 from exchange.store_errors import JournalCorrupt, JournalShorterThanHead, StoreError
-from tests.exchange.trimmed import RULES, trimmed
+from tests.exchange.rows import RULES
+from tests.exchange.trimmed import trimmed
 
 COLUMNS = "sequence, hash, time_ns, checksum"
 

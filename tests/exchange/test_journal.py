@@ -16,7 +16,7 @@ import pytest
 from exchange import journal as journal_module
 from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES, HeadFile
 from exchange.journal import Journal
-from exchange.journal_rows import RECORD_BYTES, JournalRow, chain_hash
+from exchange.journal_rows import JournalRow, chain_hash
 from exchange.store_errors import (
     HeadMissing,
     JournalCorrupt,
@@ -29,22 +29,14 @@ from exchange.store_errors import (
     StoreMissing,
     StoreUnreadable,
 )
+from tests.exchange.rows import RULES, fill_rows, records
 
-RULES = "rules-1"
 COUNTS = (3, 1, 400, 2, 5, 1)
 FIRST_SEQUENCES = tuple(1 + sum(COUNTS[:row]) for row in range(len(COUNTS)))
 
 
-def records(count: int, seed: int) -> bytes:
-    return random.Random(seed).randbytes(count * RECORD_BYTES)
-
-
 def fill(directory: Path, counts: tuple[int, ...] = COUNTS, **options) -> list[JournalRow]:
-    """Append rows of the given sizes to a journal, close it, and return all its rows."""
-    with Journal.open(directory, rules_version=RULES, **options) as journal:
-        for number, count in enumerate(counts):
-            journal.append(journal.last_sequence + 1, 1_000 + number, records(count, seed=number))
-        return list(journal.read())
+    return fill_rows(directory, counts, **options)
 
 
 def read_all(directory: Path, rules_version: str = RULES, **options) -> list[JournalRow]:

@@ -20,7 +20,8 @@ from exchange.store_errors import (
     JournalTrimmed,
     SequenceRefused,
 )
-from tests.exchange.trimmed import COUNTS, RULES, fill, records, trim_all, trimmed
+from tests.exchange.rows import RULES, fill_rows, records
+from tests.exchange.trimmed import COUNTS, trim_all, trimmed
 from tests.simulation.storage import Quota, UnsyncedLoss
 
 
@@ -44,14 +45,14 @@ def alter(directory: Path, statement: str, *bindings: object) -> None:
 
 
 def test_a_journal_that_has_all_its_rows_begins_with_the_first(tmp_path):
-    fill(tmp_path)
+    fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         assert (journal.first_sequence, journal.anchor) == (1, NOTHING_TRIMMED)
 
 
 @pytest.mark.parametrize("row", range(len(COUNTS) - 2))
 def test_what_is_left_is_what_was_there_and_the_anchor_is_the_last_that_went(tmp_path, row):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         assert trim_all(journal, rows[row].last_sequence) == [row + 1]
         assert journal.anchor == (rows[row].last_sequence, rows[row].hash, rows[row].time_ns)
@@ -62,7 +63,7 @@ def test_what_is_left_is_what_was_there_and_the_anchor_is_the_last_that_went(tmp
 
 
 def test_a_sequence_within_a_row_does_not_take_the_row(tmp_path):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         assert journal.trim(rows[2].last_sequence - 1) == 2
         assert journal.first_sequence == rows[2].first_sequence
@@ -99,7 +100,7 @@ def test_rows_are_found_by_their_time_among_those_that_are_left(tmp_path):
 
 
 def test_a_trimmed_journal_goes_on_and_is_trimmed_further(tmp_path):
-    expected = fill(tmp_path)
+    expected = fill_rows(tmp_path, COUNTS)
     for number in range(20):
         with opened(tmp_path) as journal:
             for row in range(3):
@@ -115,7 +116,7 @@ def test_a_trimmed_journal_goes_on_and_is_trimmed_further(tmp_path):
 
 
 def test_a_slice_is_bounded_by_rows_and_by_bytes(tmp_path, monkeypatch):
-    rows = fill(tmp_path, (1,) * 20 + (100,) * 5 + (1,) * 3)
+    rows = fill_rows(tmp_path, (1,) * 20 + (100,) * 5 + (1,) * 3)
     monkeypatch.setattr(journal_module, "TRIM_ROWS", 8)
     monkeypatch.setattr(journal_module, "TRIM_BYTES", 64 * 210)
     with opened(tmp_path) as journal:
@@ -123,14 +124,14 @@ def test_a_slice_is_bounded_by_rows_and_by_bytes(tmp_path, monkeypatch):
 
 
 def test_a_row_that_is_larger_than_a_slice_goes_alone(tmp_path, monkeypatch):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     monkeypatch.setattr(journal_module, "TRIM_BYTES", 64)
     with opened(tmp_path) as journal:
         assert trim_all(journal, rows[3].last_sequence) == [1] * 4
 
 
 def test_the_newest_row_never_goes(tmp_path):
-    fill(tmp_path)
+    fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         assert sum(trim_all(journal, journal.last_sequence + 10)) == len(COUNTS) - 1
         assert journal.first_sequence == journal.last_sequence
@@ -148,7 +149,7 @@ def test_rows_stay_that_the_head_might_not_vouch_for_after_a_power_loss(tmp_path
 
 
 def test_no_row_goes_while_somebody_holds_them_and_all_the_sooner_afterwards(tmp_path):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         with journal.held(), journal.held():
             assert journal.trim(rows[2].last_sequence) == 0
@@ -158,7 +159,7 @@ def test_no_row_goes_while_somebody_holds_them_and_all_the_sooner_afterwards(tmp
 
 
 def test_a_reader_who_is_overtaken_hears_that_the_rows_were_trimmed(tmp_path):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         reader = journal.read()
         assert next(reader) == rows[0]
@@ -172,7 +173,7 @@ def test_a_reader_who_is_overtaken_hears_that_the_rows_were_trimmed(tmp_path):
 
 
 def test_readers_in_other_threads_see_rows_or_hear_that_they_were_trimmed(tmp_path):
-    fill(tmp_path, (1,) * 400)
+    fill_rows(tmp_path, (1,) * 400)
     outcomes: list[type] = []
 
     def read_again_and_again(journal: Journal) -> None:
@@ -211,7 +212,7 @@ def test_the_file_stops_growing(tmp_path):
 
 @pytest.mark.parametrize(("row", "column"), [(3, "hash"), (4, "payload"), (4, "hash"), (4, "time_ns")])
 def test_no_row_goes_that_the_first_one_left_does_not_follow_on(tmp_path, row, column):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     changed = random.Random("x").randbytes(len(rows[row].payload if column == "payload" else rows[row].hash))
     value = 7 if column == "time_ns" else changed
     alter(tmp_path, f"UPDATE journal SET {column} = ? WHERE first_sequence = ?", value, rows[row].first_sequence)
@@ -224,7 +225,7 @@ def test_no_row_goes_that_the_first_one_left_does_not_follow_on(tmp_path, row, c
 
 @pytest.mark.parametrize("row", range(5))
 def test_no_row_goes_where_one_is_missing(tmp_path, row):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         journal._connection.execute("DELETE FROM journal WHERE first_sequence = ?", (rows[row].first_sequence,))
         with pytest.raises(JournalCorrupt, match="missing or damaged from there on"):
@@ -233,7 +234,7 @@ def test_no_row_goes_where_one_is_missing(tmp_path, row):
 
 
 def test_no_row_goes_up_to_one_whose_values_are_of_other_types(tmp_path):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     connection = apsw.Connection(str(tmp_path / "journal.db"))
     connection.pragma("writable_schema", True)
     connection.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')")
@@ -284,7 +285,7 @@ def test_a_trimmed_journal_without_a_head_is_refused_until_accepted_and_then_pro
 
 
 def test_either_slot_of_the_head_serves_a_journal_of_which_little_is_left(tmp_path):
-    fill(tmp_path)
+    fill_rows(tmp_path, COUNTS)
     with opened(tmp_path) as journal:
         trim_all(journal, journal.last_sequence)
     head = (tmp_path / "head").read_bytes()
@@ -298,7 +299,7 @@ def test_either_slot_of_the_head_serves_a_journal_of_which_little_is_left(tmp_pa
 
 @pytest.mark.parametrize("operation", ["write", "sync"])
 def test_a_disk_that_fails_ends_the_journal_and_leaves_what_there_was(tmp_path, operation):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     storage = UnsyncedLoss(f"trim-{operation}", mode="drop", seed=3)
     with opened(tmp_path, vfs=storage.name) as journal:
         storage.fail_at(operation, 1)
@@ -313,7 +314,7 @@ def test_a_disk_that_fails_ends_the_journal_and_leaves_what_there_was(tmp_path, 
 
 
 def test_a_full_disk_leaves_all_rows_and_the_journal_goes_on(tmp_path):
-    rows = fill(tmp_path)
+    rows = fill_rows(tmp_path, COUNTS)
     disk = Quota(f"full-{tmp_path}", tmp_path)
     with opened(tmp_path, vfs=disk.name) as journal:
         disk.leave_room(0)
@@ -331,7 +332,7 @@ def test_a_power_loss_at_any_moment_of_a_trim_leaves_all_rows_or_those_behind_th
     begins = set()
     for crash_at in range(1, 40):
         directory = tmp_path / str(crash_at)
-        rows = fill(directory, (1, 30, 400, 2, 300, 1, 1))
+        rows = fill_rows(directory, (1, 30, 400, 2, 300, 1, 1))
         journal = opened(directory, vfs=storage.name)
         storage.crash_at(crash_at)
         try:

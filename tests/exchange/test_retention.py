@@ -10,11 +10,12 @@ import apsw
 import pytest
 
 from exchange import journal as journal_module
+from exchange.anchor import Anchor
 from exchange.journal import Journal
 from exchange.retention import MINUTE_NS, Retention, Trimmer, keep_ns_of
 from exchange.snapshots import Place, Snapshot, SnapshotStore
 from exchange.store_errors import JournalCorrupt, SnapshotFailed
-from tests.exchange.trimmed import RULES, fill, records
+from tests.exchange.rows import RULES, fill_rows, records
 from tests.simulation.storage import Quota
 
 KEEP_NS = 1_000
@@ -66,6 +67,14 @@ def opened(directory: Path, keep_ns: int | None, told: list[Exception] | None = 
 def close(kept: Kept) -> None:
     kept.snapshots.close()
     kept.journal.close()
+
+
+def leave_trimmed(directory: Path) -> Anchor:
+    """A store that ran and was closed; the anchor that it has."""
+    store = opened(directory, KEEP_NS)
+    store.run(3_000, every_ns=100)
+    close(store)
+    return store.journal.anchor
 
 
 @pytest.fixture(autouse=True)
@@ -203,10 +212,7 @@ def test_a_restart_goes_on_where_the_last_life_stopped_in_the_midst_of_trimming(
 
 
 def test_a_store_that_was_trimmed_keeps_its_beginning_without_a_time_too(tmp_path):
-    store = opened(tmp_path, KEEP_NS)
-    store.run(3_000, every_ns=100)
-    anchor = store.journal.anchor
-    close(store)
+    anchor = leave_trimmed(tmp_path)
     later = opened(tmp_path, None)
     later.run(6_000, every_ns=100)
     assert later.journal.anchor == anchor
@@ -230,10 +236,7 @@ def test_a_life_without_a_time_in_between_puts_nothing_off(tmp_path):
 
 
 def test_a_longer_time_keeps_what_there_still_is(tmp_path):
-    store = opened(tmp_path, KEEP_NS)
-    store.run(3_000, every_ns=100)
-    anchor = store.journal.anchor
-    close(store)
+    anchor = leave_trimmed(tmp_path)
     later = opened(tmp_path, 4 * KEEP_NS)
     later.run(5_900, every_ns=100)
     assert later.journal.anchor == anchor
@@ -264,7 +267,7 @@ class Turns:
     """A trimmer on a journal of many rows, and what goes in its turns."""
 
     def __init__(self, directory: Path, told: list[Exception]) -> None:
-        fill(directory, (1,) * 2_000)
+        fill_rows(directory, (1,) * 2_000)
         self.journal = Journal.open(directory, rules_version=RULES, synchronous="OFF")
         self.trimmer = Trimmer(self.journal, told.append)
         self.trimmer.up_to = 1_900

@@ -80,20 +80,26 @@ async def live(directory: Path, storage: UnsyncedLoss, seed: int = SEED, *, keep
     return Life(acknowledged, failure)
 
 
+async def retry_all(exchange: Exchange, traffic: Traffic, life: Life) -> dict[CommandId, Answer]:
+    """Send every command once more: what was told is still known. Returns what is told now."""
+    for group in traffic.founding():
+        await exchange.submit(group)
+    answers = {}
+    for index in range(COMMANDS):
+        which = CommandId(0, index)
+        answers[which], is_repeat = Answer.of((await exchange.submit(traffic.command(which))).events[-1:])
+        if which in life.acknowledged:
+            assert is_repeat, f"{which} was acknowledged and is gone"
+            assert life.acknowledged[which] == answers[which]
+    return answers
+
+
 async def check_after(directory: Path, storage: UnsyncedLoss, life: Life, seed: int = SEED) -> None:
     """What was told is there, what was not told has one outcome at most, and a retry tells it."""
     audit = Audit()
     traffic = Traffic(seed, EPOCH_NS)
     exchange = await Exchange.open(directory, limits=LIMITS, vfs=storage.name)
-    for group in traffic.founding():
-        await exchange.submit(group)
-    for index in range(COMMANDS):
-        which = CommandId(0, index)
-        answer, is_repeat = Answer.of((await exchange.submit(traffic.command(which))).events[-1:])
-        if which in life.acknowledged:
-            assert is_repeat, f"{which} was acknowledged and is gone"
-            assert life.acknowledged[which] == answer
-        life.acknowledged[which] = answer
+    life.acknowledged.update(await retry_all(exchange, traffic, life))
     await exchange.close()
     audit.read(directory)
     audit.check(life.acknowledged)

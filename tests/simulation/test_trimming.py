@@ -19,8 +19,8 @@ from exchange.store_errors import JournalTrimmed, StoreError
 from exchange.verification import verify
 from tests.simulation.flips import flip_bit, recover_store
 from tests.simulation.storage import MODES, Quota, UnsyncedLoss
-from tests.simulation.test_every_operation import COMMANDS, Life, live
-from tests.simulation.traffic import LIMITS, Answer, CommandId, Traffic
+from tests.simulation.test_every_operation import COMMANDS, Life, live, retry_all
+from tests.simulation.traffic import LIMITS, CommandId, Traffic
 from tests.simulation.world import EPOCH_NS, SimulatedTime, TrimmedWorld, lead, simulate
 
 SEED = 5
@@ -40,14 +40,7 @@ async def check_after(directory: Path, storage: UnsyncedLoss, life: Life) -> int
     """What was told is there, and the store can be proved; returns the first sequence that is left."""
     traffic = Traffic(SEED, EPOCH_NS)
     exchange = await Exchange.open(directory, limits=LIMITS, vfs=storage.name, keep_ns=0)
-    for group in traffic.founding():
-        await exchange.submit(group)
-    for index in range(COMMANDS):
-        which = CommandId(0, index)
-        answer, is_repeat = Answer.of((await exchange.submit(traffic.command(which))).events[-1:])
-        if which in life.acknowledged:
-            assert is_repeat, f"{which} was acknowledged and is gone"
-            assert life.acknowledged[which] == answer
+    await retry_all(exchange, traffic, life)
     await exchange.close()
     verdict = verify(directory, LIMITS)
     assert verdict.faults == []

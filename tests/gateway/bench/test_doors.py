@@ -1,6 +1,7 @@
 """The benches of the doors measure what they say, tell it in one line, and leave nothing behind."""
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -76,14 +77,20 @@ def run(*arguments: str):
     return CliRunner().invoke(bench_app, arguments)
 
 
+def result_of(outcome) -> dict[str, Any]:
+    """What a bench that went well printed: one line of JSON."""
+    assert outcome.exit_code == 0, outcome.output
+    (line,) = outcome.stdout.splitlines()
+    result: dict[str, Any] = orjson.loads(line)
+    return result
+
+
 def test_the_bench_of_the_gateway_prints_one_line_of_json_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "ROUNDS", 2)
     outcome = run("gateway", "--directory", str(tmp_path), "--seconds", "0.01")
-    assert outcome.exit_code == 0, outcome.output
-    (line,) = outcome.stdout.splitlines()
-    result = orjson.loads(line)
+    result = result_of(outcome)
     assert list(result) == GATEWAY_KEYS
     assert (result["seconds"], result["rounds"]) == (0.01, 2)
     assert min(result[name] for name in GATEWAY_KEYS if name != "ack_extra_us") > 0
@@ -98,9 +105,7 @@ def test_the_bench_of_the_feed_prints_one_line_of_json_and_leaves_no_file(
 ) -> None:
     monkeypatch.setattr(feed, "ROUNDS", 2)
     outcome = run("feed", "--directory", str(tmp_path), "--seconds", "0.01", "--subscribers", "20")
-    assert outcome.exit_code == 0, outcome.output
-    (line,) = outcome.stdout.splitlines()
-    result = orjson.loads(line)
+    result = result_of(outcome)
     assert list(result) == FEED_KEYS
     assert (result["seconds"], result["rounds"], result["subscribers"]) == (0.01, 2, 20)
     # Twenty connections may fit into pages that a server has already.
@@ -115,9 +120,7 @@ def test_the_bench_of_neighbours_tells_that_those_who_misbehave_were_stopped_by_
     monkeypatch.setattr(neighbours, "ROUNDS", 2)
     monkeypatch.setattr(neighbours, "SUBSCRIBERS", 20)
     outcome = run("neighbours", "--directory", str(tmp_path), "--seconds", "0.01")
-    assert outcome.exit_code == 0, outcome.output
-    (line,) = outcome.stdout.splitlines()
-    result = orjson.loads(line)
+    result = result_of(outcome)
     assert list(result) == NEIGHBOURS_KEYS
     assert (result["seconds"], result["rounds"], result["subscribers"]) == (0.01, 2, 20)
     assert (result["stopped_closed"], result["stopped_close_code"]) == (2, 4008)
