@@ -268,7 +268,12 @@ class Quota(apsw.VFS):
         self.bytes_max = self.used_bytes() + room_bytes
 
     def used_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self.directory.iterdir())
+        """In all files; one may go while another is looked at."""
+        used_bytes = 0
+        for path in self.directory.iterdir():
+            with suppress(FileNotFoundError):
+                used_bytes += path.stat().st_size
+        return used_bytes
 
     def xOpen(self, name, flags):  # noqa: N802
         return QuotaFile(self, name, flags)

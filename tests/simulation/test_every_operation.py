@@ -84,6 +84,8 @@ async def retry_all(exchange: Exchange, traffic: Traffic, life: Life) -> dict[Co
     """Send every command once more: what was told is still known. Returns what is told now."""
     for group in traffic.founding():
         await exchange.submit(group)
+        if exchange._saving is not None:
+            await exchange._saving
     answers = {}
     for index in range(COMMANDS):
         which = CommandId(0, index)

@@ -1,7 +1,7 @@
 """A world in which the embedded exchange lives several lives: one seed decides all that happens in it.
 
 The real service runs on the real store. Only what could not repeat itself is replaced: the clocks, the disk beneath
-SQLite, and the threads of the sequencer, whose work is done in the caller's turn.
+SQLite, and the threads of the sequencer and of snapshots, whose work is done in the caller's turn.
 
     open ─▶ compare with the replay ─▶ retry ─▶ trade ─▶ lose power, fail, or stop ─▶ damage the store, set clocks
 
@@ -14,8 +14,10 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import apsw
 import numpy as np
@@ -119,12 +121,29 @@ class InlineCaptures(Captures):
         return is_free
 
 
+class InlineExecutor(Executor):
+    """Writes a snapshot in the turn of the loop: how soon a thread has done it would decide which rows go when."""
+
+    def __init__(self, *_settings: object, **_more_settings: object) -> None:
+        """There are no threads."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Do it."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*arguments, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 def simulate(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
-    """Put simulated time and the inline sequencer into the service, and let short runs meet checkpoints and trims."""
+    """Put simulated time and what works inline into the service, and let short runs meet checkpoints and trims."""
     simulated_time = SimulatedTime()
     monkeypatch.setattr(service, "time", simulated_time)
     monkeypatch.setattr(clock, "time", simulated_time)
     monkeypatch.setattr(service, "Sequencer", InlineSequencer)
+    monkeypatch.setattr(service, "ThreadPoolExecutor", InlineExecutor)
     monkeypatch.setattr(sequencer, "Captures", InlineCaptures)
     monkeypatch.setattr(journal, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
     for module in (journal, retention):
