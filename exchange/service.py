@@ -159,10 +159,12 @@ class Exchange:
         reserve_bytes: int = 0,
         accept_clock: bool = False,
         keep_ns: int | None = None,
+        orders_ahead: int = ORDERS_AHEAD,
         progress: Progress | None = None,
     ) -> Self:
         """Recover the market in a directory, or begin one there, and start to take commands.
 
+        Memory for `orders_ahead` orders more than there are is there before the first command is taken.
         `reserve_bytes` of disk are kept for cancels and halts. Rows of the journal that are older than `keep_ns` are
         removed bit by bit; without it all are kept. With an implausible system clock the market starts halted and
         time goes on from where it stood, unless `accept_clock` says that the clock is right. Raises the store's errors.
@@ -174,7 +176,7 @@ class Exchange:
             snapshots = opened.enter_context(SnapshotStore.open(directory, vfs=vfs))
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
             is_held = await asyncio.to_thread(reserve.acquire, leaves_as_much=was_full)
-            await asyncio.to_thread(recovered.make_ready, min(limits.orders, ORDERS_AHEAD))
+            await asyncio.to_thread(recovered.make_ready, min(limits.orders, orders_ahead))
             opened.pop_all()
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())

@@ -15,6 +15,8 @@ class StoreSettings(BaseSettings):
 
     # Disk kept for cancels and the kill switch: half a million single cancels, or as many as are sent together.
     reserve_bytes: int = Field(default=64 * MEBI, ge=0)
+    # Orders for which memory is there from the start, beside those that rest: some 1,500 bytes each.
+    orders_ahead: int = Field(default=1 << 17, ge=0, le=1 << 24)
 
 
 class PricingSettings(BaseSettings):

@@ -191,9 +191,11 @@ class MarketView:
     __hash__ = None  # type: ignore[assignment]  # it changes with every batch
 
     def make_room(self, rows: int) -> None:
-        """Let there be room, and memory given out, for so many orders more, or trades, or whatever has rows."""
+        """Let there be room, and memory given out, for so many orders more, or trades, or whatever has rows; and for a
+        frozen copy of it all."""
         self.store.make_room(rows)
         self.store.give_out(rows)
+        self._copy_memory.reserve(self.store.columns, rows)
 
     def freeze(self) -> FrozenView:
         """All of it as it stands, for a snapshot; what readers have not yet taken is left out."""

@@ -2,7 +2,8 @@
 
 Heartbeats and pings are so far apart that none falls into a measurement. Where the doors alone are measured, budgets
 are raised so far that they never bind; where neighbours are, they are those of an installation, and a reader that has
-stopped is closed after fewer messages. Everything else is as an installation starts with.
+stopped is closed after fewer messages. Memory for the orders is there from the start, as with `BWX_STORE_ORDERS_AHEAD`.
+Everything else is as an installation starts with.
 """
 
 import gc
@@ -34,6 +35,8 @@ HOURS_TO_START = 48
 WINDOWS = 4
 MIDDLE_TICKS = 30_000
 CASH_NANO = 10**17
+ORDERS_AHEAD = 1 << 20
+"""As many as a round of frames leaves in the books: an installation has such a number as a setting."""
 WEIGHT = 10**9
 NEVER_S = 86_400.0
 OUTBOX_MESSAGES_MAX = 128
@@ -106,7 +109,7 @@ async def _served(
     """The exchange, open for accounts with a key each."""
     keep_freed_memory()
     warm_up()
-    exchange = await Exchange.open(directory, synchronous="FULL")
+    exchange = await Exchange.open(directory, synchronous="FULL", orders_ahead=ORDERS_AHEAD)
     gc.freeze()
     keys, audit = KeyStore.open(directory), AuditLog.open(directory)
     await _list_windows(exchange)

@@ -10,10 +10,10 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import uvloop
 
@@ -71,6 +71,21 @@ def pinned(core: int | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def on_all_cores(pid: int, core: int | None) -> Iterator[None]:
+    """Let all threads of a server that was given a core run on every core of this machine for a while."""
+    threads = [] if core is None else [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    for thread in threads:
+        os.sched_setaffinity(thread, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        for thread in threads:
+            # One that has ended meanwhile needs no core.
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, {cast(int, core)})
 
 
 @contextmanager

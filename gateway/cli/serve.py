@@ -158,10 +158,15 @@ async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | Non
     from exchange.settings import StoreSettings
 
     keep_freed_memory()
-    reserve_bytes = StoreSettings().reserve_bytes
+    settings = StoreSettings()
     with progress_bar("recovering") as report:
         exchange = await Exchange.open(
-            directory, reserve_bytes=reserve_bytes, accept_clock=accept_clock, keep_ns=keep_ns, progress=report
+            directory,
+            reserve_bytes=settings.reserve_bytes,
+            accept_clock=accept_clock,
+            keep_ns=keep_ns,
+            orders_ahead=settings.orders_ahead,
+            progress=report,
         )
     # What was imported, compiled and recovered stays: to look through it for garbage would stop every thread.
     gc.freeze()

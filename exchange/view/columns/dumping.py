@@ -39,7 +39,7 @@ from exchange.view.columns.storing import (
     store_orders,
     store_positions,
 )
-from kernels.memory import aligned_zeros
+from kernels.memory import aligned_zeros, give_out
 
 SECTIONS: dict[str, np.dtype] = {
     "account_ids": np.dtype(np.uint32),
@@ -84,13 +84,24 @@ class CopyMemory:
         others = {each.name: getattr(columns, each.name) for each in fields(columns) if each.name not in used}
         return replace(columns, **used, **{name: self._copied(name, all_, len(all_)) for name, all_ in others.items()})
 
+    def reserve(self, columns: Columns, rows: int) -> None:
+        """Have memory for a copy of each pool with so many rows more in it."""
+        for pool, arrays, _ in POOLS:
+            fresh = int(columns.pools[pool]["fresh"])
+            for name, items in arrays:
+                self._make_room(name, getattr(columns, name).dtype, (fresh + rows) * items)
+                give_out(self._kept[name])
+
     def _copied(self, name: str, array: np.ndarray, count: int) -> np.ndarray:
-        if len(self._kept.get(name, ())) < count:
-            # With some room, so that a market that grows slowly does not need more each time.
-            self._kept[name] = aligned_zeros(count + count // 4, array.dtype)
+        self._make_room(name, array.dtype, count)
         copy = self._kept[name][:count]
         copy.view(np.uint8)[:] = array[:count].view(np.uint8)
         return copy
+
+    def _make_room(self, name: str, dtype: np.dtype, count: int) -> None:
+        if len(self._kept.get(name, ())) < count:
+            # With some room, so that a market that grows slowly does not need more each time.
+            self._kept[name] = aligned_zeros(count + count // 4, dtype)
 
 
 def instruments_of(columns: Columns, rows_in_use: int) -> np.ndarray:

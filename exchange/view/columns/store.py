@@ -37,7 +37,7 @@ ROWS_MIN = 256
 TABLE_ENTRIES_MIN = 1 << 10
 ROOM_AHEAD = 4_096
 """Pools have room for so many rows more than a batch may bring, so that a small batch need not look at them."""
-LARGE_ROWS, LARGE_STEP = 1 << 15, 16
+LARGE_ROWS, LARGE_STEP = 1 << 15, 256
 KINDS = 256
 
 
