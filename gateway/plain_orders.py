@@ -9,6 +9,7 @@ of the time, since nothing here is done for an order that can be done for a turn
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import Any, Protocol
@@ -38,6 +39,8 @@ from matching.schema import ORDER_COMMAND, TimeInForce
 log = structlog.get_logger()
 FRAME_BYTES_MAX = 512
 """A longer frame is no plain order."""
+PACED_FRAMES = 3
+"""Who sends so many in a turn of the loop has more under way than one who waits for answers."""
 _SIDES = codec.SIDES
 _LIFETIMES = {name: codec.LIFETIMES[name] for name in ("gtc", "ioc", "fok")}
 _GTC = int(TimeInForce.GTC)
@@ -74,6 +77,9 @@ class Sender(Protocol):
 
     def hear_other(self, payload: bytes) -> None:
         """Take in a frame that is no plain order. It must not raise."""
+
+    def pace(self) -> None:
+        """Leave for a moment what more comes: there is much of it."""
 
     def begin_plain(self, count: int) -> None:
         """So many are under way."""
@@ -168,6 +174,10 @@ class PlainOrders:
 
     def _end_turn(self) -> None:
         """All that came in this turn is here."""
+        if len(self._frames) >= PACED_FRAMES:
+            for sender, frames in Counter(sender for sender, _ in self._frames).items():
+                if frames >= PACED_FRAMES:
+                    sender.pace()
         self.catch_up()
         self._exchange.wake()
 

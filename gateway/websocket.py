@@ -173,6 +173,10 @@ class Session:
         bucket = self._gateway.rates.bucket_of(key)
         return Turn(key.account_id, self.session_id, bucket, self._under_way.room_for(PLACE))
 
+    def pace(self) -> None:
+        """Read the peer again a moment later."""
+        self._socket.pace()
+
     def begin_plain(self, count: int) -> None:
         """So many are under way."""
         self._under_way.begin(PLACE, count)

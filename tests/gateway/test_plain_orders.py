@@ -1,6 +1,7 @@
 """The plain road of orders as JSON: the same commands and answers as the general one, in the same order."""
 
 import asyncio
+import re
 
 import orjson
 import pytest
@@ -12,9 +13,11 @@ from exchange.plain_commands import plain_place
 from gateway.errors import ApiError
 from gateway.json_text import decode_object
 from gateway.plain_orders import read_plain
+from gateway.sockets import Socket
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
-from tests.gateway.doors import until
+from tests.gateway.doors import PATIENCE_S, until
 from tests.gateway.peer import connect
+from tests.gateway.wire import close_code, dial_socket, frame
 
 GENERAL = {"reduce_only": False}
 """Says nothing new, and sends an order the general road."""
@@ -252,3 +255,56 @@ async def test_orders_that_the_exchange_does_not_take_are_refused_by_name(doors,
         codes = {(await peer.answer(name))["error"]["code"] for name in range(3)}
     assert codes == {"exchange_stopped"}
     assert doors.gateway.plain._entered == []
+
+
+@pytest.fixture
+def paced(monkeypatch):
+    """The connections that were paced, each as often as it was."""
+    connections, pace = [], Socket.pace
+
+    def note(connection):
+        connections.append(connection)
+        pace(connection)
+
+    monkeypatch.setattr(Socket, "pace", note)
+    return connections
+
+
+def pings(names):
+    return b"".join(frame(1, b'{"op":"ping","id":%d}' % name) for name in names)
+
+
+async def read_until(wire, name):
+    """All that was answered, up to the answer to a request."""
+    async with asyncio.timeout(PATIENCE_S):
+        return await wire.reader.readuntil(b'"id":%d,' % name)
+
+
+async def test_who_sends_many_frames_at_once_is_read_again_a_moment_later(doors, paced):
+    async with dial_socket(doors) as wire:
+        for first in (0, 20, 40):
+            wire.send(pings(range(first, first + 20)))
+            answered = await read_until(wire, first + 19)
+            assert [int(name) for name in re.findall(rb'"id":(\d+),', answered)] == [*range(first, first + 20)]
+        assert len(paced) >= 3
+        (connection,) = set(paced)
+        await until(lambda: connection._transport.is_reading())
+
+
+async def test_who_waits_for_each_answer_is_not_paced(doors, paced):
+    async with connect(doors, await doors.account("alice")) as peer:
+        for number in range(20):
+            assert (await peer.ask(**order(doors, client_id=f"c-{number}")))["ok"]
+    assert paced == []
+
+
+async def test_who_leaves_while_paced_is_noticed_and_closed(doors, paced):
+    async with dial_socket(doors) as wire:
+        wire.send(pings(range(20)) + frame(8, b"\x03\xe8"))
+        assert close_code((await wire.rest()).rpartition(b"}")[2]) == 1_000
+    assert paced
+    async with dial_socket(doors) as wire:
+        await until(lambda: len(doors.gateway.sessions) == 1)
+        wire.send(pings(range(20)))
+        wire.writer.transport.abort()
+        await until(lambda: not doors.gateway.sessions)
