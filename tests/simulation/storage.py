@@ -158,6 +158,11 @@ class UnsyncedLoss(apsw.VFS):
         fault = self._faults.get((operation, self.counts[operation] + 1))
         return fault is not None and fault.done_by_half
 
+    def is_next_without_room(self) -> bool:
+        """Whether the next write is to fail on a full disk."""
+        fault = self._faults.get(("write", self.counts["write"] + 1))
+        return fault is not None and isinstance(fault.error, apsw.FullError)
+
     def tosses_for_tear(self) -> bool:
         """Whether a change that cannot be torn, a sync or a truncation, reaches the disk early."""
         return self.tears and self.random.random() < 0.5
@@ -197,7 +202,8 @@ class UnsyncedLossFile(apsw.VFSFile):
     def xWrite(self, data, offset):  # noqa: N802
         data = bytes(data)
         if self._storage.tears and not self._storage.crashed:
-            self._write_torn(offset, data)
+            # What finds no room does not reach the disk as a whole.
+            self._write_torn(offset, data[: len(data) // 2] if self._storage.is_next_without_room() else data)
         if self._storage.is_next_by_half("write"):
             self._file.write(offset, data[: len(data) // 2])
         self._storage.count("write")
