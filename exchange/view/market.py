@@ -191,8 +191,11 @@ class MarketView:
     __hash__ = None  # type: ignore[assignment]  # it changes with every batch
 
     def make_room(self, rows: int) -> None:
-        """Let there be room, and memory given out, for so many orders more, or trades, or whatever has rows; and for a
-        frozen copy of it all."""
+        """Let there be room, and memory given out, for so many orders more, or trades, or whatever has rows.
+
+        A frozen copy of as many has memory as well. Where there are more already, the first one has to wait for it, and
+        not the opening of the market.
+        """
         self.store.make_room(rows)
         self.store.give_out(rows)
         self._copy_memory.reserve(self.store.columns, rows)

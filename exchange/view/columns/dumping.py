@@ -85,12 +85,11 @@ class CopyMemory:
         return replace(columns, **used, **{name: self._copied(name, all_, len(all_)) for name, all_ in others.items()})
 
     def reserve(self, columns: Columns, rows: int) -> None:
-        """Have memory for a copy of each pool with so many rows more in it."""
-        for pool, arrays, _ in POOLS:
-            fresh = int(columns.pools[pool]["fresh"])
+        """Have memory for a copy with so many rows in each pool."""
+        for _, arrays, _ in POOLS:
             for name, items in arrays:
-                self._make_room(name, getattr(columns, name).dtype, (fresh + rows) * items)
-                give_out(self._kept[name])
+                self._make_room(name, getattr(columns, name).dtype, rows * items)
+                give_out(self._kept[name], rows * items)
 
     def _copied(self, name: str, array: np.ndarray, count: int) -> np.ndarray:
         self._make_room(name, array.dtype, count)
