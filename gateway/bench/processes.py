@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import uvloop
 
@@ -76,7 +76,10 @@ def pinned(core: int | None) -> Iterator[None]:
 @contextmanager
 def on_all_cores(pid: int, core: int | None) -> Iterator[None]:
     """Let all threads of a server that was given a core run on every core of this machine for a while."""
-    threads = [] if core is None else [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    if core is None:
+        yield
+        return
+    threads = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
     for thread in threads:
         os.sched_setaffinity(thread, range(os.cpu_count() or 1))
     try:
@@ -85,7 +88,7 @@ def on_all_cores(pid: int, core: int | None) -> Iterator[None]:
         for thread in threads:
             # One that has ended meanwhile needs no core.
             with suppress(ProcessLookupError):
-                os.sched_setaffinity(thread, {cast(int, core)})
+                os.sched_setaffinity(thread, {core})
 
 
 @contextmanager

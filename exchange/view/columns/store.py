@@ -37,7 +37,8 @@ ROWS_MIN = 256
 TABLE_ENTRIES_MIN = 1 << 10
 ROOM_AHEAD = 4_096
 """Pools have room for so many rows more than a batch may bring, so that a small batch need not look at them."""
-LARGE_ROWS, LARGE_STEP = 1 << 15, 256
+LARGE_ROWS, RESERVED_ROWS = 1 << 15, 1 << 23
+"""A pool that outgrows the first has room for the second at once."""
 KINDS = 256
 
 
@@ -164,7 +165,8 @@ class Store:
         """A row for an account."""
         columns = self.columns
         if account_id >= len(columns.accounts):
-            self._replace((("accounts", 1),), _enlarged(len(columns.accounts), account_id + 1))
+            size = len(columns.accounts)
+            self._replace((("accounts", 1),), _enlarged(size, account_id + 1), size)
         self.columns.accounts[account_id]["is_open"] = 1
 
     def list_instrument(self, instrument_id: int, symbol: str) -> int:
@@ -233,7 +235,7 @@ class Store:
         self.symbols.append("")
         row = len(self.symbols) - 1
         if row == len(self.columns.instruments):
-            self._replace(_OF_INSTRUMENTS, 2 * row)
+            self._replace(_OF_INSTRUMENTS, 2 * row, row)
         return row
 
     def _find_free_instruments(self) -> None:
@@ -244,29 +246,30 @@ class Store:
 
     def _grow(self, pool: int, arrays: tuple[tuple[str, int], ...], tables: tuple[str, ...], additions: int) -> None:
         live = int(self.columns.pools[pool]["live"])
-        size = _enlarged(len(getattr(self.columns, arrays[0][0])), live + additions + 1, LARGE_STEP)
+        size = _enlarged(len(getattr(self.columns, arrays[0][0])), live + additions + 1, RESERVED_ROWS)
         if size != len(getattr(self.columns, arrays[0][0])):
-            self._replace(arrays, size)
+            self._replace(arrays, size, int(self.columns.pools[pool]["fresh"]))
         grown = {name: grown_table(getattr(self.columns, name), live, additions) for name in tables}
         if any(grown[name] is not getattr(self.columns, name) for name in tables):
             self.columns = replace(self.columns, **grown)
 
-    def _replace(self, arrays: tuple[tuple[str, int], ...], rows: int) -> None:
-        """Larger arrays with the same in them."""
+    def _replace(self, arrays: tuple[tuple[str, int], ...], rows: int, used_rows: int) -> None:
+        """Larger arrays with the same in them: behind the rows that were used so far there is nothing."""
         larger: dict[str, Any] = {}
         for name, items in arrays:
             old = getattr(self.columns, name)
             larger[name] = aligned_zeros(rows * items, old.dtype)
-            larger[name].view(np.uint8)[: old.nbytes] = old.view(np.uint8)
+            used_bytes = used_rows * items * old.itemsize
+            larger[name].view(np.uint8)[:used_bytes] = old.view(np.uint8)[:used_bytes]
         self.columns = replace(self.columns, **larger)
 
 
-def _enlarged(size: int, needed: int, large_step: int = 2) -> int:
+def _enlarged(size: int, needed: int, reserved: int = 0) -> int:
     """Rows for so many, in steps of the double.
 
     What nobody has touched of large arrays takes no memory, and to copy what is there takes long: those that are never
-    read as a whole may grow in larger steps from some size on, and thus seldom.
+    read as a whole may have so many rows reserved as soon as they are large.
     """
     while size < needed:
-        size *= 2 if size < LARGE_ROWS else large_step
+        size = 2 * size if size < LARGE_ROWS else max(2 * size, reserved)
     return size

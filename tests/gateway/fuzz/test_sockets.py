@@ -117,12 +117,10 @@ async def ask(peer: Peer, sent: list[Frame]) -> tuple[set[int], set[int]]:
             assert message.type in left, f"the connection ended: {message}"
             if message.type is WSMsgType.BINARY and read_frame(message.data).kind in ANSWERS:
                 numbers.add(_read_outcomes(message.data, told))
-            elif message.type is WSMsgType.BINARY:
-                continue  # something that a frame before has subscribed to
-            elif b'"ok":' in message.data.encode():
+            elif message.type is WSMsgType.TEXT and '"ok":' in message.data:
                 numbers.add(_read_answer(orjson.loads(message.data), told))
             else:
-                continue
+                continue  # something that a frame before has subscribed to
             left[message.type] -= 1
     assert set(left.values()) == {0}
     return numbers, told

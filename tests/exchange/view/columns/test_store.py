@@ -7,7 +7,7 @@ from exchange.symbols import NANO_PER_S
 from exchange.view import MarketView
 from exchange.view.columns.compile import CACHE_FOLDER, SOURCES
 from exchange.view.columns.schema import Bounds
-from exchange.view.columns.store import ROWS_MIN, Store
+from exchange.view.columns.store import LARGE_ROWS, RESERVED_ROWS, ROWS_MIN, Store, _enlarged
 from kernels.compile import CACHE_FOLDER as CORE_FOLDER
 from kernels.compile import SOURCE_ROOT, cache_key
 from matching.schema import INSTRUMENT_CAPACITY
@@ -124,3 +124,11 @@ def test_a_frozen_view_keeps_its_memory_to_itself_and_leaves_it_to_the_next_one(
     third = market.view.freeze()
     assert third.columns.orders.ctypes.data == place
     assert third.dump() == market.view.dump() != second.dump()
+
+
+def test_a_large_pool_has_room_for_millions_at_once_and_is_doubled_from_there() -> None:
+    assert _enlarged(256, 1_000, RESERVED_ROWS) == 1_024
+    assert _enlarged(1_024, LARGE_ROWS + 1, RESERVED_ROWS) == RESERVED_ROWS
+    assert _enlarged(RESERVED_ROWS, RESERVED_ROWS + 1, RESERVED_ROWS) == 2 * RESERVED_ROWS
+    assert _enlarged(RESERVED_ROWS, 5 * RESERVED_ROWS, RESERVED_ROWS) == 8 * RESERVED_ROWS
+    assert _enlarged(LARGE_ROWS, LARGE_ROWS + 1) == 2 * LARGE_ROWS
