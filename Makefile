@@ -33,7 +33,7 @@ sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of
 ifdef MINUTES
 	@$(BIN)/python -m tests.simulation.hunt --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 else
-	@BWX_SIM_KILLS=1000 BWX_SIM_SEEDS=200 BWX_SIM_FLIPS=all BWX_SIM_FAULTS=all BWX_SIM_STREAM_S=600 BWX_SIM_CUTS=1000 BWX_SIM_FUZZ=1000000 BWX_SIM_CASES=100 BWX_SIM_WINDOWS=840 BWX_HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q --timeout 7200 tests/simulation tests/matching tests/exchange/venue tests/gateway/test_streams.py tests/gateway/fuzz tests/gateway/description tests/browser/test_heat_map.py
+	@BWX_SIM_KILLS=1000 BWX_SIM_SEEDS=200 BWX_SIM_FLIPS=all BWX_SIM_FAULTS=all BWX_SIM_STREAM_S=600 BWX_SIM_CUTS=1000 BWX_SIM_FUZZ=1000000 BWX_SIM_CASES=100 BWX_SIM_WINDOWS=840 BWX_HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q --timeout 7200 tests/simulation tests/matching tests/exchange/venue tests/gateway/client/test_streams.py tests/gateway/fuzz tests/gateway/description tests/browser/test_heat_map.py
 endif
 
 docs: $(VENV)/.dev  ## Write the reference of the command line again

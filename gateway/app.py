@@ -11,22 +11,23 @@ from aiohttp import web
 from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
-from gateway.admin import add_admin_routes
-from gateway.audit import AuditLog
-from gateway.audit_routes import add_audit_routes, audited
-from gateway.auth import Authenticator
-from gateway.clearing import add_clearing_routes
+from gateway.accounts.statements import add_statement_routes
+from gateway.clearing.allocations import add_clearing_routes
+from gateway.clearing.deliveries import add_delivery_routes
+from gateway.clearing.overview import add_overview_routes
+from gateway.clearing.providers import add_provider_routes
+from gateway.clearing.reservation_key import ReservationKey
+from gateway.clearing.reservations import add_reservation_routes
 from gateway.connections import DoorsRunner
-from gateway.curve import add_curve_routes
-from gateway.deliveries import add_delivery_routes
-from gateway.delivery_overview import add_overview_routes
 from gateway.description.doors import add_description_routes
-from gateway.feeds import Feed
+from gateway.feeds.feed import Feed
 from gateway.gateway import GATEWAY, Gateway
-from gateway.guards import Guards
 from gateway.handling import add_headers, errors_as_json
-from gateway.key_routes import add_key_routes
-from gateway.keys import KeyStore
+from gateway.identity.auth import Authenticator
+from gateway.identity.key_routes import add_key_routes
+from gateway.identity.keys import KeyStore
+from gateway.identity.session_routes import add_session_routes
+from gateway.identity.sign_ins import SignIns
 from gateway.limits.activity import OrderActivity
 from gateway.limits.budgets import RateLimits
 from gateway.limits.connections import ConnectionLimits
@@ -34,26 +35,26 @@ from gateway.limits.doors import charge_addresses
 from gateway.limits.routes import add_rate_routes
 from gateway.limits.weights import PLACE
 from gateway.logs import configure_logs
-from gateway.margin_calls import add_margin_call_routes
-from gateway.metrics import add_metrics_routes
-from gateway.order_routes import add_order_routes
-from gateway.page_routes import add_page_routes
-from gateway.plain_orders import PlainOrders
-from gateway.plain_requests import PlainRequests
-from gateway.providers import add_provider_routes
-from gateway.public import add_public_routes
-from gateway.reservation_key import ReservationKey
-from gateway.reservations import add_reservation_routes
-from gateway.risk import add_risk_routes
-from gateway.risk_desk import add_risk_desk_routes
-from gateway.risk_events import RiskEvents
-from gateway.risk_staff import add_risk_staff_routes
-from gateway.session_routes import add_session_routes
+from gateway.market.curve import add_curve_routes
+from gateway.market.public import add_public_routes
+from gateway.orders.plain_orders import PlainOrders
+from gateway.orders.plain_requests import PlainRequests
+from gateway.orders.routes import add_order_routes
+from gateway.orders.trading import add_trading_routes
+from gateway.pages.routes import add_page_routes
+from gateway.risk.accounts import add_risk_routes
+from gateway.risk.desk import add_risk_desk_routes
+from gateway.risk.events import RiskEvents
+from gateway.risk.leverage import add_leverage_routes
+from gateway.risk.margin_calls import add_margin_call_routes
+from gateway.risk.staff import add_risk_staff_routes
 from gateway.settings import GatewaySettings
-from gateway.sign_ins import SignIns
-from gateway.statements import add_statement_routes
-from gateway.trading import add_trading_routes
-from gateway.websocket import websocket
+from gateway.sockets.guards import Guards
+from gateway.sockets.websocket import websocket
+from gateway.staff.admin import add_admin_routes
+from gateway.staff.audit import AuditLog
+from gateway.staff.audit_routes import add_audit_routes, audited
+from gateway.staff.metrics import add_metrics_routes
 
 
 def make_app(
@@ -105,6 +106,7 @@ def make_app(
     add_audit_routes(app.router)
     add_metrics_routes(app.router)
     add_clearing_routes(app.router)
+    add_leverage_routes(app.router)
     add_risk_routes(app.router)
     add_risk_desk_routes(app.router)
     add_risk_staff_routes(app.router)

@@ -19,9 +19,9 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from multidict import istr
 
 from gateway.expectations import expecting
-from gateway.plain_orders import FRAME_BYTES_MAX
-from gateway.plain_requests import METHOD, PATH, PlainRequests
-from gateway.signing import SIGNATURE_HEADER
+from gateway.identity.signing import SIGNATURE_HEADER
+from gateway.orders.plain_orders import FRAME_BYTES_MAX
+from gateway.orders.plain_requests import METHOD, PATH, PlainRequests
 
 log = structlog.get_logger()
 BODY_WAIT_S = 0.05

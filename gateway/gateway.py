@@ -9,22 +9,22 @@ from aiohttp import web
 from exchange.margin.watch import RiskWatch
 from exchange.pricing import Pricer
 from exchange.service import Exchange
-from gateway.audit import AuditLog
-from gateway.auth import Authenticator
-from gateway.feeds import Feed
-from gateway.guards import Guards
-from gateway.keys import KeyStore
+from gateway.clearing.reservation_key import ReservationKey
+from gateway.feeds.feed import Feed
+from gateway.identity.auth import Authenticator
+from gateway.identity.keys import KeyStore
+from gateway.identity.sign_ins import SignIns
 from gateway.limits.activity import OrderActivity
 from gateway.limits.budgets import RateLimits
 from gateway.limits.connections import ConnectionLimits
-from gateway.plain_orders import PlainOrders
-from gateway.reservation_key import ReservationKey
-from gateway.risk_events import RiskEvents
+from gateway.orders.plain_orders import PlainOrders
+from gateway.risk.events import RiskEvents
 from gateway.settings import GatewaySettings
-from gateway.sign_ins import SignIns
+from gateway.sockets.guards import Guards
+from gateway.staff.audit import AuditLog
 
 if TYPE_CHECKING:
-    from gateway.websocket import Session
+    from gateway.sockets.websocket import Session
 
 
 @dataclass(slots=True)

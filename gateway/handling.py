@@ -11,17 +11,17 @@ from aiohttp.typedefs import Handler
 from aiohttp.web_exceptions import HTTPException
 from pydantic import BaseModel
 
-from gateway.auth import Credentials, require_role
+from gateway.encoding.json_text import decode_object, encode
+from gateway.encoding.requests import TEXT_LENGTH_MAX, ReadQuery, Role, parse
+from gateway.encoding.rows import Row
 from gateway.errors import ApiError, DoorError
 from gateway.gateway import GATEWAY
-from gateway.json_text import decode_object, encode
-from gateway.key_terms import require_scope, scope_of_route
-from gateway.keys import ApiKey
+from gateway.identity.auth import Credentials, require_role
+from gateway.identity.key_terms import require_scope, scope_of_route
+from gateway.identity.keys import ApiKey
+from gateway.identity.session_cookie import is_by_cookie, signed_in
 from gateway.limits.buckets import NANO_PER_S, Remaining
 from gateway.limits.weights import operation_of_route
-from gateway.requests import TEXT_LENGTH_MAX, ReadQuery, Role, parse
-from gateway.rows import Row
-from gateway.session_cookie import is_by_cookie, signed_in
 
 log = structlog.get_logger()
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -31,10 +31,10 @@ from exchange.symbols import NANO_PER_S
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from gateway.app import make_app, make_runner
-from gateway.audit import AuditLog
-from gateway.keys import NO_ACCOUNT, KeyStore
-from gateway.reservation_key import ReservationKey
+from gateway.clearing.reservation_key import ReservationKey
+from gateway.identity.keys import NO_ACCOUNT, KeyStore
 from gateway.settings import GatewaySettings
+from gateway.staff.audit import AuditLog
 from matching.schema import Side
 
 POSITIONS = 20

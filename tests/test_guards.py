@@ -20,6 +20,23 @@ MAY_IMPORT = {
     "exchange": {"exchange", "risk", "matching", "kernels"},
     "gateway": {"gateway", "exchange", "risk", "matching", "kernels"},
 }
+SEES_WHO_ASKS = {"encoding", "identity"}
+ROOMS_OF_THE_GATEWAY = {
+    "encoding": set(),
+    "feeds": {"encoding"},
+    "identity": {"encoding"},
+    "limits": SEES_WHO_ASKS,
+    "orders": SEES_WHO_ASKS | {"limits"},
+    "sockets": SEES_WHO_ASKS | {"feeds", "limits", "orders"},
+    "market": SEES_WHO_ASKS | {"feeds"},
+    "pages": SEES_WHO_ASKS | {"feeds"},
+    "risk": SEES_WHO_ASKS | {"feeds", "limits"},
+    "clearing": SEES_WHO_ASKS,
+    "accounts": SEES_WHO_ASKS,
+    "staff": SEES_WHO_ASKS,
+    "client": SEES_WHO_ASKS | {"feeds", "clearing"},
+}
+"""Which other rooms of the gateway each may import; those that are not here may import all."""
 CORE = ("kernels", "matching", "risk", "exchange/venue")
 PURE = (*CORE, "exchange/parameters")
 OUTSIDE_WORLD = frozenset(
@@ -95,6 +112,15 @@ def floats(tree: ast.AST) -> Iterator[str]:
 def test_imports_point_one_way(path: str) -> None:
     package = path.partition("/")[0]
     assert packages(imported(parse(path))) & OURS <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("room", ROOMS_OF_THE_GATEWAY)
+def test_rooms_of_the_gateway_import_one_way(room: str) -> None:
+    rooms = {path.parent.name for path in (ROOT / "gateway").glob("*/__init__.py")}
+    paths = sources(f"gateway/{room}")
+    names = {name.split(".")[1] for path in paths for name in imported(parse(path)) if name.startswith("gateway.")}
+    assert paths
+    assert names & rooms - {room} <= ROOMS_OF_THE_GATEWAY[room]
 
 
 @pytest.mark.parametrize("path", sources("exchange/venue"))

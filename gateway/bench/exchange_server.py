@@ -21,13 +21,13 @@ from exchange.allocation import keep_freed_memory
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from exchange.warm_up import warm_up
-from gateway.accounts import ensure_account
+from gateway.accounts.names import ensure_account
 from gateway.app import make_app, make_runner
-from gateway.audit import AuditLog
 from gateway.bench.processes import HOST, until_closed
-from gateway.keys import KeyStore
-from gateway.reservation_key import ReservationKey
+from gateway.clearing.reservation_key import ReservationKey
+from gateway.identity.keys import KeyStore
 from gateway.settings import GatewaySettings
+from gateway.staff.audit import AuditLog
 
 NANO_PER_S = 1_000_000_000
 HOUR_S = 3_600

@@ -11,7 +11,7 @@ from exchange.venue.schema import Command
 from gateway.bench.driving import check_answers
 from gateway.bench.exchange_server import MIDDLE_TICKS, Door
 from gateway.bench.wire import SocketWire, frame_of
-from gateway.signing import (
+from gateway.identity.signing import (
     KEY_HEADER,
     LOGIN_METHOD,
     LOGIN_PATH,

@@ -24,7 +24,7 @@ from gateway.bench.processes import BenchError
 from gateway.bench.rounds import Pair, Waits, compared
 from gateway.bench.wire import SocketWire
 from gateway.settings import MEBI, GatewaySettings
-from gateway.sockets import SLOW_CONSUMER
+from gateway.sockets.socket import SLOW_CONSUMER
 
 CHANGES_PER_S = 200
 RESTING = 8_000

@@ -12,8 +12,8 @@ from gateway.cli.risk import AdminKeyFile
 from gateway.cli.trade import KeyFile, _fail, _table, _with_client
 
 if TYPE_CHECKING:
+    from gateway.clearing.report_signing import Measurement
     from gateway.client import Client
-    from gateway.report_signing import Measurement
 
 delivery_app = typer.Typer(no_args_is_help=True)
 
@@ -100,7 +100,7 @@ def reporter_key(
     import secrets
 
     from exchange.database import OWNER_ONLY
-    from gateway.report_signing import public_key_of
+    from gateway.clearing.report_signing import public_key_of
 
     private_key = secrets.token_bytes(SECRET_BYTES)
     try:
@@ -166,7 +166,7 @@ def _read_signing_key(path: Path) -> bytes:
 
 def _read_measurements(path: Path, reporter_id: int) -> Iterator["Measurement"]:
     """What a file says that a reporter measured. Ends the command at the first row that says nothing."""
-    from gateway.report_signing import Measurement
+    from gateway.clearing.report_signing import Measurement
 
     try:
         with path.open(newline="") as lines:

@@ -10,7 +10,7 @@ import typer
 from exchange.cli.terminal import print_json, refuse
 
 if TYPE_CHECKING:
-    from gateway.keys import KeyStore
+    from gateway.identity.keys import KeyStore
 
 keys_app = typer.Typer(no_args_is_help=True)
 ResultT = TypeVar("ResultT")
@@ -86,13 +86,13 @@ async def _create(account: str, directory: Path, fields: dict[str, Any]) -> dict
     import orjson
 
     from exchange.service import Exchange
-    from gateway.accounts import ensure_account
-    from gateway.ed25519 import is_safe_public_key
+    from gateway.accounts.names import ensure_account
+    from gateway.encoding.requests import parse
     from gateway.errors import ApiError, DoorError
-    from gateway.key_requests import OwnKeyRequest
-    from gateway.key_terms import ALL_SCOPES
-    from gateway.keys import KeyStore
-    from gateway.requests import parse
+    from gateway.identity.ed25519 import is_safe_public_key
+    from gateway.identity.key_requests import OwnKeyRequest
+    from gateway.identity.key_terms import ALL_SCOPES
+    from gateway.identity.keys import KeyStore
 
     try:
         wanted = parse(OwnKeyRequest, fields)
@@ -126,7 +126,7 @@ def _note(directory: Path, account_id: int, action: str, body: str) -> None:
     """Enter into the audit log what was done beside the doors."""
     import time
 
-    from gateway.audit import AuditLog, Deed
+    from gateway.staff.audit import AuditLog, Deed
 
     audit = AuditLog.open(directory)
     try:
@@ -138,7 +138,7 @@ def _note(directory: Path, account_id: int, action: str, body: str) -> None:
 def _with_store(directory: Path, act: "Callable[[KeyStore], ResultT]") -> ResultT:
     """Do something with the keys of a stopped exchange."""
     from exchange.store_errors import StoreError, StoreMissing
-    from gateway.keys import FILE_NAME, KeyStore
+    from gateway.identity.keys import FILE_NAME, KeyStore
 
     try:
         if not (directory / FILE_NAME).exists():
@@ -153,6 +153,6 @@ def _with_store(directory: Path, act: "Callable[[KeyStore], ResultT]") -> Result
 
 
 def _row(key: Any) -> dict[str, Any]:
-    from gateway.key_terms import terms_row
+    from gateway.identity.key_terms import terms_row
 
     return {"key_id": key.key_id, "account_id": key.account_id} | terms_row(key)

@@ -87,7 +87,7 @@ def _tls(certificate: Path | None, private_key: Path | None, *, demo: bool) -> "
         raise ValueError("TLS takes both --certificate and --private-key")
     if demo:
         raise ValueError("the bots of --demo come without TLS: leave the certificate out")
-    from gateway.tls import server_context
+    from gateway.identity.tls import server_context
 
     return server_context(certificate, private_key)
 
@@ -135,7 +135,7 @@ async def _serve(
 
 async def _prepare_kernels() -> None:
     """Load the compiled kernels, or compile them and say so, for that takes a while on a new machine."""
-    from kernels.compile import is_compiled
+    from exchange.view.columns.compile import is_compiled
 
     if is_compiled():
         _say("loading the compiled market")
@@ -190,10 +190,10 @@ async def _open_doors(
     from exchange.control import serve_control
     from exchange.plan import apply_plan
     from gateway.app import make_app, make_runner
-    from gateway.audit import AuditLog
-    from gateway.keys import KeyStore
-    from gateway.reservation_key import ReservationKey
+    from gateway.clearing.reservation_key import ReservationKey
+    from gateway.identity.keys import KeyStore
     from gateway.settings import GatewaySettings
+    from gateway.staff.audit import AuditLog
 
     keys = KeyStore.open(directory)
     stack.callback(keys.close)

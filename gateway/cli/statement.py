@@ -76,7 +76,7 @@ def _read(data: Path, account: str, day: datetime, report: Progress) -> dict[str
     from exchange.store_errors import StoreError
     from exchange.symbols import NANO_PER_S
     from exchange.venue.state import VenueLimits
-    from gateway.statement_rows import line_row, statement_row
+    from gateway.accounts.statement_rows import line_row, statement_row
 
     day_ns = int(day.replace(tzinfo=UTC).timestamp()) * NANO_PER_S
     limits = VenueLimits()
@@ -91,7 +91,7 @@ def _read(data: Path, account: str, day: datetime, report: Progress) -> dict[str
 
 
 def _print_csv(rows: dict[str, Any]) -> None:
-    from gateway.statement_rows import csv_text
+    from gateway.accounts.statement_rows import csv_text
 
     with suppress(BrokenPipeError):
         typer.echo(csv_text(rows, rows["lines"], None, None), nl=False)

@@ -15,7 +15,7 @@ from exchange.cli.terminal import USAGE_ERROR
 if TYPE_CHECKING:
     from gateway.client import Alternatives, Client, Instrument, OrderAnswer
     from gateway.client.terms import Side
-    from gateway.signing import Secret
+    from gateway.identity.signing import Secret
 
 trade_app = typer.Typer(no_args_is_help=True)
 

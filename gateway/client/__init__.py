@@ -9,6 +9,8 @@ Prices are `Decimal`, quantities `int`. A refusal raises `RefusedError`. What ch
 own, so that a retry after a lost answer finds the first one instead of doing it twice.
 """
 
+from gateway.clearing.report_signing import Measurement
+from gateway.clearing.reservation_token import Reservation
 from gateway.client.account_models import (
     AccountEvent,
     AccountUpdate,
@@ -97,7 +99,7 @@ from gateway.client.order_models import (
     Ticker,
 )
 from gateway.client.order_terms import Leg, NewOrder, Quote
-from gateway.client.reservations import InvalidReservationError, Reservation, verify_reservation
+from gateway.client.reservations import InvalidReservationError, verify_reservation
 from gateway.client.rest import Client
 from gateway.client.risk_models import AccountRisk, Margin, ThoughtAnswer, WhatIf
 from gateway.client.scopes import ScopedBooks
@@ -105,7 +107,6 @@ from gateway.client.staff import AuditEntry, CorrectionMade, Reporter, StageTime
 from gateway.client.statements import Statement, StatementLine
 from gateway.client.stream import Stream
 from gateway.client.terms import Thought
-from gateway.report_signing import Measurement
 
 __all__ = [
     "Account",

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gateway.binary_frames import Frame, FrameKind, read_frame
 from gateway.client.errors import StreamClosedError
 from gateway.client.inbox import Inbox
 from gateway.client.order_book import LocalOrderBook
+from gateway.encoding.binary_frames import Frame, FrameKind, read_frame
 
 BOOK_KINDS = (FrameKind.BOOK, FrameKind.BOOK_CHANGES)
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from sortedcontainers import SortedDict
 
-from gateway.book_checksum import CHECKED_LEVELS, checksum
 from gateway.client.errors import StreamClosedError
+from gateway.feeds.book_checksum import CHECKED_LEVELS, checksum
 
 PRICE_DECIMALS = 6
 """With which messages write prices."""

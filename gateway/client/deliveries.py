@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from gateway.clearing.report_signing import Measurement, public_key_of, sign_report
 from gateway.client.delivery_models import Delivery, DueAllocation, Provider, ReportAnswer, TrancheDelivery
-from gateway.report_signing import Measurement, public_key_of, sign_report
 
 
 class DeliveryCalls:

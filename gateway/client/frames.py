@@ -7,8 +7,8 @@ from itertools import count
 import numpy as np
 
 from exchange.venue.schema import Reject
-from gateway.binary_frames import Frame, FrameKind, read_frame, write_frame
 from gateway.client.errors import RefusedError, StreamClosedError
+from gateway.encoding.binary_frames import Frame, FrameKind, read_frame, write_frame
 from gateway.errors import CORE_ANSWERS, DOOR_ANSWERS, ApiError, DoorError
 
 _ERRORS: dict[int, DoorError | Reject] = {

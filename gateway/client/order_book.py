@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from sortedcontainers import SortedDict
 
-from gateway.binary_frames import Action, Frame, FrameKind
 from gateway.client.errors import StreamClosedError
 from gateway.client.terms import TICK, Side
+from gateway.encoding.binary_frames import Action, Frame, FrameKind
 from matching.schema import Side as SideNumber
 
 

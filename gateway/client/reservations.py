@@ -1,7 +1,7 @@
-"""What a reservation token says, and how a provider's equipment checks one without asking the exchange.
+"""How a provider's equipment checks a reservation token without asking the exchange.
 
-A token is a JSON Web Token (RFC 7519) signed with Ed25519 (RFC 8037), so any library for them reads it too. The public
-keys are a JSON Web Key Set at `/v1/reservation-keys`: fetch it once, and again when a token names a key that it lacks.
+The public keys are a JSON Web Key Set at `/v1/reservation-keys`: fetch it once, and again when a token
+names a key that it lacks.
 
     keys = await client.reservation_keys()
     reservation = verify_reservation(token, keys, provider="fibre-north", endpoint="fra1.fibre-north.net:443")
@@ -9,14 +9,13 @@ keys are a JSON Web Key Set at `/v1/reservation-keys`: fetch it once, and again 
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import jwt
 
+from gateway.clearing.reservation_token import ALGORITHM, ISSUER, Reservation
 from gateway.client.errors import ClientError
 
-ISSUER = "bwx"
-ALGORITHM = "EdDSA"
 CLOCK_SKEW_S = 5
 """How far the clock of the provider's equipment may be from that of the exchange."""
 CLAIMS = ("iss", "sub", "aud", "jti", "nbf", "exp")
@@ -25,37 +24,6 @@ TOKEN_BYTES_MAX = 4_096
 
 class InvalidReservationError(ClientError):
     """A token that gives no right to anything, here and now; the message says why."""
-
-
-class Reservation(NamedTuple):
-    """The right of a buyer to so many Mbps of a provider during a window."""
-
-    allocation_id: int
-    buyer: str
-    provider: str
-    endpoint: str
-    symbol: str
-    region: str
-    tier: str
-    mbps: int
-    start: datetime
-    end: datetime
-
-    def claims(self) -> dict[str, Any]:
-        """As a token says it."""
-        return {
-            "iss": ISSUER,
-            "sub": self.buyer,
-            "aud": self.provider,
-            "jti": str(self.allocation_id),
-            "nbf": int(self.start.timestamp()),
-            "exp": int(self.end.timestamp()),
-            "endpoint": self.endpoint,
-            "symbol": self.symbol,
-            "region": self.region,
-            "tier": self.tier,
-            "mbps": self.mbps,
-        }
 
 
 def verify_reservation(
@@ -78,7 +46,7 @@ def verify_reservation(
             issuer=ISSUER,
             options={"require": list(CLAIMS), "verify_exp": False, "verify_nbf": False},
         )
-        reservation = _from_claims(claims)
+        reservation = Reservation.from_claims(claims)
     except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
         raise InvalidReservationError(str(error) or type(error).__name__) from error
     _check_window(reservation, now or datetime.now(UTC))
@@ -94,21 +62,6 @@ def _key_of(token: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
         if key.key_id == key_id:
             return key
     raise InvalidReservationError(f"the key set has no key {key_id!r}")
-
-
-def _from_claims(claims: Mapping[str, Any]) -> Reservation:
-    return Reservation(
-        allocation_id=int(claims["jti"]),
-        buyer=str(claims["sub"]),
-        provider=str(claims["aud"]),
-        endpoint=str(claims["endpoint"]),
-        symbol=str(claims["symbol"]),
-        region=str(claims["region"]),
-        tier=str(claims["tier"]),
-        mbps=int(claims["mbps"]),
-        start=datetime.fromtimestamp(claims["nbf"], UTC),
-        end=datetime.fromtimestamp(claims["exp"], UTC),
-    )
 
 
 def _check_window(reservation: Reservation, now: datetime) -> None:

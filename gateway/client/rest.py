@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -15,7 +15,7 @@ from yarl import URL
 from gateway.client.deliveries import DeliveryCalls
 from gateway.client.desk import DeskCalls
 from gateway.client.errors import RefusedError
-from gateway.client.following import follow_fills
+from gateway.client.following import follow_events, follow_fills
 from gateway.client.keys import KeyCalls
 from gateway.client.models import (
     Account,
@@ -56,7 +56,18 @@ from gateway.client.terms import (
     time_text,
     what_if_fields,
 )
-from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, Secret, canonical, sign
+from gateway.identity.signing import (
+    KEY_HEADER,
+    NONCE_HEADER,
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    Secret,
+    canonical,
+    sign,
+)
+
+if TYPE_CHECKING:
+    from gateway.client.binary_feeds import OwnEvents
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.1
@@ -106,6 +117,10 @@ class Client(OrderCalls, ProviderCalls, DeliveryCalls, StatementCalls, KeyCalls,
     def follow_fills(self, since_sequence: int | None = None) -> AsyncIterator[OwnFill]:
         """Own fills after a sequence, or from now on, each once, over as many connections as it takes."""
         return follow_fills(self, since_sequence)
+
+    def follow_events(self, since_sequence: int | None = None) -> AsyncIterator["OwnEvents"]:
+        """All that happens to own orders as records of the engine, in the same way."""
+        return follow_events(self, since_sequence)
 
     @property
     def session(self) -> aiohttp.ClientSession:

@@ -32,15 +32,15 @@ from gateway.client.terms import (
     replace_fields,
     target_fields,
 )
-from gateway.signing import LOGIN_METHOD, LOGIN_PATH, Secret, canonical, sign
+from gateway.identity.signing import LOGIN_METHOD, LOGIN_PATH, Secret, canonical, sign
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from gateway.binary_frames import Frame
     from gateway.client.binary_feeds import BinaryFeeds, OwnEvents
     from gateway.client.frames import FramesUnderWay
     from gateway.client.order_book import LocalOrderBook
+    from gateway.encoding.binary_frames import Frame
 
 PING_INTERVAL_S = 30.0
 KIND = slice(4, 6)
@@ -193,15 +193,24 @@ class Stream(ManyOrders, Channels):
             await book.changed()
         return book
 
-    async def subscribe_events(self) -> AsyncIterator["OwnEvents"]:
-        """All that happens to own orders as records of the engine, a frame for each batch that did something."""
+    async def subscribe_events(self, since_sequence: int | None = None) -> AsyncIterator["OwnEvents"]:
+        """All that happens to own orders as records of the engine, a frame for each batch that did something.
+
+        The first frame has no records; with `since_sequence` all that happened after it. Raises RefusedError when that
+        is not kept any more.
+        """
         from gateway.client.binary_feeds import OwnEvents
 
         feeds = self._binary_feeds()
         if feeds.events is not None:
             raise ValueError("the stream is subscribed to events already")
         inbox = feeds.events = Inbox()
-        await self.ask("subscribe", {"channel": "events"})
+        since = {} if since_sequence is None else {"since_sequence": since_sequence}
+        try:
+            await self.ask("subscribe", {"channel": "events"} | since)
+        except RefusedError:
+            feeds.events = None
+            raise
         return (OwnEvents(**told) async for told in inbox)
 
     async def ask(self, operation: str, fields: Message) -> Message:

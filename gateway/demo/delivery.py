@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exchange.symbols import parse_duration
 from exchange.venue.clearing.capacity_schema import SLOT_S
+from gateway.clearing.delivery_requests import REPORTS_AT_ONCE_MAX
 from gateway.client import Client, DueAllocation, Instrument
 from gateway.client.providers import Capacity, OfferTerms
-from gateway.delivery_requests import REPORTS_AT_ONCE_MAX
 from gateway.demo.bots import HALF_SPREAD, demo_price, for_ever, unless_refused
 from gateway.demo.calibration import Calibration
 from gateway.demo.measuring import Line, Slot

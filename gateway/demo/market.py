@@ -17,15 +17,15 @@ from exchange import delivery_commands
 from exchange.plan import apply_plan
 from exchange.service import Exchange
 from exchange.venue.schema import Reject
-from gateway.accounts import ensure_account
+from gateway.accounts.names import ensure_account
+from gateway.clearing.report_signing import public_key_of
 from gateway.demo.bots import run_buyer, run_provider
 from gateway.demo.calibration import DEFAULT_REGIONS, load_calibration
 from gateway.demo.delivery import CARRIERS, Meter, run_carrier, run_consumer, run_meter
 from gateway.demo.measuring import Line
 from gateway.demo.plan import demo_plan
-from gateway.keys import KeyStore
-from gateway.report_signing import public_key_of
-from gateway.requests import Role
+from gateway.encoding.requests import Role
+from gateway.identity.keys import KeyStore
 from matching.schema import EventKind
 
 BUYERS = 6

@@ -10,9 +10,7 @@ from gateway.client.models import Answer
 from gateway.description.openapi import info
 from gateway.description.routes import Cancels, Orders
 from gateway.description.schemas import INTEGER, PREFIX, Rows, Schema, Schemas
-from gateway.limits.weights import operation_on_socket
-from gateway.order_requests import BasketRequest, CancelAfterRequest, CancelAllTerms, QuoteRequest
-from gateway.requests import (
+from gateway.encoding.requests import (
     CancelRequest,
     ChannelRequest,
     LoginRequest,
@@ -23,7 +21,9 @@ from gateway.requests import (
     RequestHead,
     SetRequest,
 )
-from gateway.topics import CHANNELS
+from gateway.feeds.topics import CHANNELS
+from gateway.limits.weights import operation_on_socket
+from gateway.orders.requests import BasketRequest, CancelAfterRequest, CancelAllTerms, QuoteRequest
 
 REQUESTS: dict[str, tuple[type[BaseModel], type[BaseModel] | None]] = {
     "login": (LoginRequest, None),

@@ -9,9 +9,9 @@ from aiohttp.typedefs import Handler
 from gateway.description.asyncapi import asyncapi
 from gateway.description.openapi import openapi
 from gateway.description.schemas import Schema
+from gateway.encoding.json_text import encode
+from gateway.encoding.requests import NoQuery
 from gateway.handling import query_of
-from gateway.json_text import encode
-from gateway.requests import NoQuery
 
 
 def add_description_routes(router: web.UrlDispatcher) -> None:

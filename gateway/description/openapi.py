@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from gateway.description.routes import ROUTES, SOCKET, Route
 from gateway.description.schemas import Rows, Schema, Schemas
+from gateway.identity.session_cookie import COOKIE, CSRF_HEADER, READS
+from gateway.identity.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
 from gateway.limits.weights import operation_of_route
-from gateway.public import program_version
-from gateway.session_cookie import COOKIE, CSRF_HEADER, READS
-from gateway.signing import KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
+from gateway.market.public import program_version
 
 SIGNED = {
     "key": (KEY_HEADER, "the id of a key"),

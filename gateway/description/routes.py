@@ -4,8 +4,24 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from gateway.audit_routes import AuditQuery
-from gateway.clearing_requests import AllocationsQuery, DeliveryTermsRequest
+from gateway.accounts.statements import StatementQuery
+from gateway.clearing.delivery_requests import (
+    CorrectionRequest,
+    DeliveriesQuery,
+    DueQuery,
+    InterruptionRequest,
+    ReporterRequest,
+    ReportsRequest,
+    SummaryQuery,
+)
+from gateway.clearing.provider_requests import (
+    CapacityQuery,
+    CapacityRequest,
+    OffersRequest,
+    StakeRequest,
+    WithdrawTerms,
+)
+from gateway.clearing.requests import AllocationsQuery, DeliveryTermsRequest
 from gateway.client import (
     delivery_models,
     desk_models,
@@ -17,29 +33,8 @@ from gateway.client import (
     staff,
     statements,
 )
-from gateway.delivery_requests import (
-    CorrectionRequest,
-    DeliveriesQuery,
-    DueQuery,
-    InterruptionRequest,
-    ReporterRequest,
-    ReportsRequest,
-    SummaryQuery,
-)
 from gateway.description.schemas import Rows
-from gateway.key_requests import KeyRequest, KeysQuery, OwnKeyRequest, RevokeQuery
-from gateway.metrics import StagesQuery
-from gateway.order_entry import OWNERS
-from gateway.order_requests import (
-    BasketRequest,
-    CancelAfterRequest,
-    CancelAllQuery,
-    FillsQuery,
-    QuoteRequest,
-    QuotesQuery,
-)
-from gateway.provider_requests import CapacityQuery, CapacityRequest, OffersRequest, StakeRequest, WithdrawTerms
-from gateway.requests import (
+from gateway.encoding.requests import (
     RISK_STAFF,
     AccountLimitsRequest,
     AccountRequest,
@@ -71,10 +66,21 @@ from gateway.requests import (
     TradesQuery,
     UtilisationRequest,
 )
-from gateway.risk_desk_requests import AccountOrdersQuery, EventsQuery, ShockRequest
-from gateway.risk_requests import MarginCallRequest, MarginQuery, RiskQuery, WhatIfRequest
-from gateway.session_routes import SignInRequest
-from gateway.statements import StatementQuery
+from gateway.identity.key_requests import KeyRequest, KeysQuery, OwnKeyRequest, RevokeQuery
+from gateway.identity.session_routes import SignInRequest
+from gateway.orders.entry import OWNERS
+from gateway.orders.requests import (
+    BasketRequest,
+    CancelAfterRequest,
+    CancelAllQuery,
+    FillsQuery,
+    QuoteRequest,
+    QuotesQuery,
+)
+from gateway.risk.desk_requests import AccountOrdersQuery, EventsQuery, ShockRequest
+from gateway.risk.requests import MarginCallRequest, MarginQuery, RiskQuery, WhatIfRequest
+from gateway.staff.audit_routes import AuditQuery
+from gateway.staff.metrics import StagesQuery
 
 CREATED = 201
 SOME_REFUSED = 207

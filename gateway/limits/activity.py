@@ -16,7 +16,7 @@ from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.schema import Command
 from exchange.view import MarketView
 from exchange.view.records import FORCED_ID_MASK
-from gateway.rows import Row
+from gateway.encoding.rows import Row
 from kernels.records import picked
 from matching.schema import EventKind
 

@@ -9,12 +9,12 @@ import ipaddress
 import time
 from collections.abc import Hashable
 
+from gateway.encoding.requests import Role
+from gateway.encoding.rows import Row
 from gateway.errors import ApiError, DoorError
-from gateway.keys import ApiKey, KeyStore
+from gateway.identity.keys import ApiKey, KeyStore
 from gateway.limits.buckets import Buckets, Rate, Remaining, TokenBucket
 from gateway.limits.weights import ATTEMPT, Operation
-from gateway.requests import Role
-from gateway.rows import Row
 from gateway.settings import GatewaySettings
 
 NANO_PER_MS = 1_000_000

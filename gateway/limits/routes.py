@@ -2,14 +2,14 @@
 
 from aiohttp import web
 
+from gateway.encoding.requests import ReadQuery
+from gateway.encoding.rows import Row
 from gateway.gateway import GATEWAY, Gateway
 from gateway.handling import answer, read_query
 from gateway.limits.activity import activity_row
 from gateway.limits.buckets import Rate
 from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import OPERATIONS
-from gateway.requests import ReadQuery
-from gateway.rows import Row
 
 
 def add_rate_routes(router: web.UrlDispatcher) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import aiohttp
 import orjson
 
-from gateway.binary_frames import read_frame
 from gateway.client import RefusedError
+from gateway.encoding.binary_frames import read_frame
 from gateway.errors import DoorError
 from load_tests.participants.participant import Participant
 from load_tests.participants.timed import TimedClient, TimedStream, Timing

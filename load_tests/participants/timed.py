@@ -12,12 +12,12 @@ import aiohttp
 from exchange.venue.schema import Event, Reject
 from gateway.client import Client, RefusedError, Stream, StreamClosedError
 from gateway.client.inbox import Message
-from gateway.signing import Secret
+from gateway.identity.signing import Secret
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from gateway.binary_frames import Frame
+    from gateway.encoding.binary_frames import Frame
 
 Kind = Literal["rest", "socket", "push", "slow"]
 OBSERVATIONS_MAX = 1_000_000

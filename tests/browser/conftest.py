@@ -30,11 +30,11 @@ from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import TrancheView
 from gateway.app import make_app, make_runner
-from gateway.audit import AuditLog
+from gateway.clearing.reservation_key import ReservationKey
 from gateway.gateway import GATEWAY
-from gateway.keys import KeyStore
-from gateway.reservation_key import ReservationKey
+from gateway.identity.keys import KeyStore
 from gateway.settings import GatewaySettings
+from gateway.staff.audit import AuditLog
 from matching.schema import Side
 from tests.browser.find_browser import NoBrowserError, get_browser
 

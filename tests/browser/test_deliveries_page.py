@@ -12,7 +12,7 @@ from exchange.venue.clearing.lifecycle import AllocationState
 from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Tier
 from exchange.view import AllocationView, CorrectionView, Reputation, TrancheView
-from gateway.keys import NO_ACCOUNT
+from gateway.identity.keys import NO_ACCOUNT
 from matching.schema import Side
 from tests.browser.conftest import MAKER, TAKER, Market, NewContext
 from tests.browser.test_market_page import PHONE

@@ -15,7 +15,7 @@ from playwright.async_api import Page, expect
 from exchange import commands, staff_commands
 from exchange.symbols import NANO_PER_S
 from exchange.venue.schema import Tier
-from gateway.keys import NO_ACCOUNT
+from gateway.identity.keys import NO_ACCOUNT
 from matching.schema import Side
 from tests.browser.conftest import MAKER, TAKER, Market, NewContext
 from tests.browser.trading import open_desk

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from playwright.async_api import Page, expect
 
-from gateway.keys import ApiKey
+from gateway.identity.keys import ApiKey
 from tests.browser.conftest import TAKER, Market, NewContext, open_page
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -8,7 +8,7 @@ from playwright.async_api import Locator, Page, expect
 
 from exchange import commands
 from gateway.client import Client
-from gateway.requests import Role
+from gateway.encoding.requests import Role
 from tests.browser.conftest import MAKER, TAKER, Market, NewContext, open_page
 
 

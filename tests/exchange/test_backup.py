@@ -28,8 +28,8 @@ from exchange.store_errors import (
     StoreMissing,
 )
 from exchange.verification import verify
-from gateway.keys import KeyStore
-from gateway.reservation_key import ReservationKey
+from gateway.clearing.reservation_key import ReservationKey
+from gateway.identity.keys import KeyStore
 from tests.exchange.stores import RULES, Written
 from tests.exchange.venue.market import LIMITS as WRITTEN_LIMITS
 from tests.simulation.storage import Quota, UnsyncedLoss

@@ -15,11 +15,11 @@ from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from exchange.venue.state import VenueLimits
 from gateway.app import make_app, make_runner
-from gateway.audit import AuditLog
+from gateway.clearing.reservation_key import ReservationKey
 from gateway.client import Client
-from gateway.keys import NO_ACCOUNT, KeyStore
-from gateway.reservation_key import ReservationKey
+from gateway.identity.keys import NO_ACCOUNT, KeyStore
 from gateway.settings import GatewaySettings
+from gateway.staff.audit import AuditLog
 from tests.gateway.doors import NANO_PER_S, QUANTITY_MAX_LOTS, Doors
 
 LIMITS = VenueLimits(instruments=256, orders=8_192, nodes=8_192, accounts=1_024, positions=4_096, client_ids=4_096)

@@ -13,11 +13,11 @@ from aiohttp import ClientSession, web
 from yarl import URL
 
 from exchange.service import Exchange
-from gateway.accounts import ensure_account
+from gateway.accounts.names import ensure_account
 from gateway.client import Client
 from gateway.gateway import GATEWAY, Gateway
-from gateway.keys import ApiKey, KeyStore
-from gateway.signing import canonical, sign
+from gateway.identity.keys import ApiKey, KeyStore
+from gateway.identity.signing import canonical, sign
 
 NANO_PER_S = 1_000_000_000
 CASH_NANO = 1_000_000 * NANO_PER_S

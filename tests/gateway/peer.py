@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 from aiohttp import ClientWebSocketResponse
 
-from gateway.keys import ApiKey
-from gateway.signing import canonical, sign
+from gateway.identity.keys import ApiKey
+from gateway.identity.signing import canonical, sign
 from tests.gateway.doors import PATIENCE_S, Doors
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from gateway.connections import BODY_WAIT_S, DoorConnection
 from tests.gateway.doors import PATIENCE_S, until
-from tests.gateway.test_plain_orders import GENERAL
-from tests.gateway.test_plain_requests import raw, taken, terms  # noqa: F401 - a fixture
+from tests.gateway.orders.test_plain_orders import GENERAL
+from tests.gateway.orders.test_plain_requests import raw, taken, terms  # noqa: F401 - a fixture
 from tests.gateway.wire import HOST, dial
 
 GET = b"GET /v1/time HTTP/1.1\r\n" + HOST + b"\r\n"

@@ -13,7 +13,7 @@ import pytest
 from exchange.venue.state import VenueLimits
 from exchange.verification import verify
 from gateway.client import Client, ClientError
-from gateway.keys import NO_ACCOUNT, KeyStore
+from gateway.identity.keys import NO_ACCOUNT, KeyStore
 
 ROOT = Path(__file__).resolve().parents[2]
 END_S = 60

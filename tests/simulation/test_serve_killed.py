@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.client import Client, StreamClosedError
-from gateway.keys import NO_ACCOUNT, KeyStore
+from gateway.identity.keys import NO_ACCOUNT, KeyStore
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = """

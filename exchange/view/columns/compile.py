@@ -12,6 +12,7 @@ from numba import njit
 
 from kernels.compile import CACHE_FOLDER as CORE_FOLDER
 from kernels.compile import COMPLETE, SOURCE_ROOT, cache_key
+from kernels.compile import is_compiled as is_core_compiled
 from kernels.parts import OPTIONS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,6 +31,11 @@ def kernel(function: Function) -> Function:
         return njit(cache=True, **OPTIONS)(function)
     finally:
         numba.config.CACHE_DIR = others
+
+
+def is_compiled() -> bool:
+    """Whether an earlier run has compiled all that an exchange runs from these very sources, the core included."""
+    return is_core_compiled() and (CACHE_FOLDER / COMPLETE).exists()
 
 
 def mark_compiled() -> None:

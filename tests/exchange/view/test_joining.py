@@ -8,8 +8,8 @@ from exchange.venue.lifecycle import LifeState
 from exchange.venue.schema import Event, Reason
 from exchange.view import OrderView
 from exchange.view.records import CANCELLED, FILLED
-from gateway.account_events import account_events
-from gateway.own_orders import orders_updates
+from gateway.feeds.account_events import account_events
+from gateway.feeds.own_orders import orders_updates
 from matching.schema import TimeInForce
 from tests.exchange.view.markets import (
     ALICE,

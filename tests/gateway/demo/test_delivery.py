@@ -11,6 +11,7 @@ import pytest
 
 from exchange.service import Exchange
 from exchange.venue.lifecycle import LifeState
+from gateway.clearing.report_signing import public_key_of
 from gateway.client import DueAllocation
 from gateway.client.providers import Capacity
 from gateway.demo.calibration import load_calibration
@@ -27,10 +28,9 @@ from gateway.demo.delivery import (
 from gateway.demo.market import METERS, METERS_FILE, Cast, consumer_name, meter_name, open_demo
 from gateway.demo.measuring import Line
 from gateway.demo.plan import DELIVERED_REGIONS, DELIVERED_TERMS, demo_plan
-from gateway.report_signing import public_key_of
+from tests.gateway.clearing.test_deliveries import count_reports, deliver
 from tests.gateway.conftest import LIMITS, _list_tranches
 from tests.gateway.doors import Doors
-from tests.gateway.test_rest_deliveries import count_reports, deliver
 
 CALIBRATION = load_calibration()
 START = datetime(2026, 11, 28, 16, 9, tzinfo=UTC)

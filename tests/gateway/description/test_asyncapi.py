@@ -6,8 +6,8 @@ import jsonschema_rs
 import pytest
 
 from gateway.description.asyncapi import MESSAGES, REQUESTS, asyncapi
-from gateway.order_routes import ORDER_OPERATIONS
-from gateway.topics import BINARY_CHANNELS, CHANNELS
+from gateway.feeds.topics import BINARY_CHANNELS, CHANNELS
+from gateway.orders.routes import ORDER_OPERATIONS
 from tests.gateway.description.test_openapi import references
 from tests.gateway.doors import PATIENCE_S
 from tests.gateway.peer import connect, signed_login

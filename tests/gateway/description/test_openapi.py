@@ -10,10 +10,10 @@ import pytest
 
 from gateway.description.openapi import described, openapi
 from gateway.description.routes import ROUTES, SOCKET, Cancels, Orders
-from gateway.order_entry import OWNERS
-from gateway.order_requests import BatchRequest, CancelAllTerms
-from gateway.order_routes import ORDER_OPERATIONS
-from gateway.requests import RISK_STAFF, Role
+from gateway.encoding.requests import RISK_STAFF, Role
+from gateway.orders.entry import OWNERS
+from gateway.orders.requests import BatchRequest, CancelAllTerms
+from gateway.orders.routes import ORDER_OPERATIONS
 
 READERS = {"query_of", "read_query", "body_of"}
 ALL_ROLES = tuple(role.value for role in Role)

@@ -8,7 +8,7 @@ import numpy as np
 from exchange import commands
 from exchange.commands import Leg, Quote
 from exchange.venue.schema import Command
-from gateway.binary_frames import FRAME, RECORDS_MAX, FrameKind, write_frame
+from gateway.encoding.binary_frames import FRAME, RECORDS_MAX, FrameKind, write_frame
 from kernels.records import RECORD_BYTES
 from matching.schema import (
     CHANGE_COMMAND,

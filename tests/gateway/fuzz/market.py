@@ -15,13 +15,10 @@ from exchange.venue.machine import Venue
 from exchange.venue.schema import Event, Tier
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
-from gateway import codec
-from gateway.binary_frames import FrameKind, block_of, heads_of, own_events, read_frame, write_frame
-from gateway.errors import ApiError, DoorError
-from gateway.json_text import decode_object, encode
-from gateway.order_entry import Replies, one_reply
-from gateway.order_routes import ORDER_OPERATIONS
-from gateway.requests import (
+from gateway.encoding import codec
+from gateway.encoding.binary_frames import FrameKind, block_of, heads_of, own_events, read_frame, write_frame
+from gateway.encoding.json_text import decode_object, encode
+from gateway.encoding.requests import (
     CancelRequest,
     ChannelRequest,
     LoginRequest,
@@ -33,8 +30,11 @@ from gateway.requests import (
     SetRequest,
     parse,
 )
-from gateway.scopes import Calendar, scope_of
-from gateway.topics import topic_of, topic_row
+from gateway.errors import ApiError, DoorError
+from gateway.feeds.scopes import Calendar, scope_of
+from gateway.feeds.topics import topic_of, topic_row
+from gateway.orders.entry import Replies, one_reply
+from gateway.orders.routes import ORDER_OPERATIONS
 from matching.check import check_book
 
 NANO_PER_S = 1_000_000_000

@@ -7,9 +7,9 @@ import random
 import time
 from collections.abc import Callable
 
+from gateway.encoding.json_text import decode_object, encode
+from gateway.encoding.requests import NoQuery, parse
 from gateway.errors import ApiError
-from gateway.json_text import decode_object, encode
-from gateway.requests import NoQuery, parse
 from matching.schema import EventKind
 from tests.gateway.fuzz.frames import Frames
 from tests.gateway.fuzz.market import FUZZER, MAKER, NANO_PER_S, START_NS, Market

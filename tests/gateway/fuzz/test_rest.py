@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 from yarl import URL
 
-from gateway.keys import ApiKey
+from gateway.identity.keys import ApiKey
 from tests.gateway.doors import Doors, signed_headers
 from tests.gateway.fuzz.mutations import Mutator
 from tests.gateway.fuzz.shares import SEED, inputs

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from aiohttp import WSMsgType
 
-from gateway.binary_frames import FrameKind, read_frame
+from gateway.encoding.binary_frames import FrameKind, read_frame
 from gateway.errors import DoorError
-from gateway.keys import ApiKey
+from gateway.identity.keys import ApiKey
 from tests.gateway.doors import PATIENCE_S, Doors
 from tests.gateway.fuzz.frames import Frames
 from tests.gateway.fuzz.mutations import FRAME_BYTES_MAX, Mutator

@@ -5,12 +5,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from gateway.clearing_requests import DeliveryTermsRequest
-from gateway.delivery_requests import CorrectionRequest, InterruptionRequest, ReporterRequest, ReportsRequest
-from gateway.key_requests import KeyRequest, OwnKeyRequest
-from gateway.order_requests import BasketRequest, BatchRequest, CancelAfterRequest, QuoteRequest
-from gateway.provider_requests import CapacityRequest, OffersRequest, StakeRequest
-from gateway.requests import (
+from gateway.clearing.delivery_requests import CorrectionRequest, InterruptionRequest, ReporterRequest, ReportsRequest
+from gateway.clearing.provider_requests import CapacityRequest, OffersRequest, StakeRequest
+from gateway.clearing.requests import DeliveryTermsRequest
+from gateway.encoding.requests import (
     AccountLimitsRequest,
     AccountRequest,
     FeesRequest,
@@ -29,9 +27,11 @@ from gateway.requests import (
     StrainRequest,
     UtilisationRequest,
 )
-from gateway.risk_desk_requests import ShockRequest
-from gateway.risk_requests import MarginCallRequest, WhatIfRequest
-from gateway.session_routes import SignInRequest
+from gateway.identity.key_requests import KeyRequest, OwnKeyRequest
+from gateway.identity.session_routes import SignInRequest
+from gateway.orders.requests import BasketRequest, BatchRequest, CancelAfterRequest, QuoteRequest
+from gateway.risk.desk_requests import ShockRequest
+from gateway.risk.requests import MarginCallRequest, WhatIfRequest
 
 Fields = dict[str, Any]
 PUBLIC_KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"

@@ -1,0 +1,1 @@
+"""Accounts at the doors: their names, and their days line by line."""

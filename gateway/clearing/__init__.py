@@ -1,0 +1,1 @@
+"""What becomes of what was traded, at the doors: capacity, allocations, measured delivery, reservations."""

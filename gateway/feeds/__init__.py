@@ -1,0 +1,1 @@
+"""What the doors tell by themselves: channels, who follows them, and what waits for whom."""

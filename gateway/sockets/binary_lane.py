@@ -1,0 +1,101 @@
+"""What one connection does with binary frames: orders in, their outcomes back, each frame answered by one."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import structlog
+
+from exchange.kinds import Kinds
+from exchange.venue.schema import Command
+from gateway.encoding.binary_frames import (
+    Frame,
+    FrameKind,
+    block_of,
+    own_events,
+    read_frame,
+    request_id_of,
+    write_frame,
+)
+from gateway.encoding.requests import Role
+from gateway.errors import ApiError, DoorError
+from gateway.feeds.outbox import BinaryMessage
+from gateway.limits.weights import CANCEL, FRAME, MESSAGE, PLACE, Operation
+from gateway.submission import Replied, reply_of
+
+log = structlog.get_logger()
+_CANCELS = Kinds((Command.CANCEL, Command.MASS_CANCEL))
+
+
+class Connection(Protocol):
+    """The session of which this is the lane."""
+
+    @property
+    def session_id(self) -> int:
+        """Under which number orders go with the connection; 0 if they do not."""
+
+    def offer(self, message: bytes) -> None:
+        """Send a message when the peer reads."""
+
+    def charge(self, operation: Operation) -> None:
+        """Let the account pay for a request. Raises ApiError."""
+
+    def ordering_account(self, *roles: Role) -> int:
+        """The account that orders over the connection. Raises ApiError."""
+
+    def send(self, block: np.ndarray, room: Operation, settle: Callable[[Replied], None]) -> None:
+        """Queue a block of commands. Raises ApiError."""
+
+
+class BinaryLane:
+    """The binary side of a connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def hear(self, payload: bytes) -> None:
+        """One frame: the one place where whatever goes wrong becomes an answer."""
+        request_id = request_id_of(payload)
+        try:
+            frame = self._read(payload)
+            kinds = np.ascontiguousarray(frame.records["kind"])
+            is_of_cancels = bool(_CANCELS.among(kinds).all())
+            self._connection.charge(CANCEL if is_of_cancels else FRAME)
+            has_quotes = bool((kinds == Command.MASS_QUOTE).any())
+            account_id = self._connection.ordering_account(*((Role.MARKET_MAKER,) if has_quotes else ()))
+            block = block_of(frame, account_id, self._connection.session_id)
+            room = CANCEL if is_of_cancels else PLACE
+            self._connection.send(block, room, partial(self._settle, request_id, account_id))
+        except ApiError as error:
+            self._refuse(request_id, error)
+        except Exception:
+            log.exception("request_failed")
+            self._refuse(request_id, ApiError(DoorError.INTERNAL_ERROR))
+
+    def _read(self, payload: bytes) -> Frame:
+        """A frame. Who sends what is none pays for it. Raises ApiError."""
+        try:
+            return read_frame(payload)
+        except ApiError:
+            self._connection.charge(MESSAGE)
+            raise
+
+    def _settle(self, request_id: int, account_id: int, replied: Replied) -> None:
+        """The outcomes are durable: tell them."""
+        try:
+            reply = reply_of(replied)
+        except ApiError as error:
+            self._refuse(request_id, error)
+            return
+        frame = write_frame(
+            FrameKind.OUTCOMES,
+            request_id,
+            own_events(reply.events, account_id),
+            first_sequence=reply.sequence,
+            time_ns=reply.time_ns,
+        )
+        self._connection.offer(BinaryMessage(frame))
+
+    def _refuse(self, request_id: int, error: ApiError) -> None:
+        self._connection.offer(BinaryMessage(write_frame(FrameKind.REFUSED, request_id, code=int(error.error))))

@@ -1,0 +1,201 @@
+"""One WebSocket: frames in, messages out, and every way in which it can end.
+
+Three things run side by side: a reader that hands each frame to the session, a writer that empties the outbox, and the
+request's own task, which waits for whichever end comes first and then closes in good order. Closing keeps reading until
+the peer has answered: a socket closed over unread bytes resets, and the peer would never learn the reason.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+
+from exchange.stages import SAMPLED, Stage, Stages
+from gateway.feeds.outbox import Outbox, frame_type
+from gateway.settings import GatewaySettings
+from gateway.sockets.frames import HEAD_BYTES_MAX, frame
+
+SLOW_CONSUMER_CODE = 4008
+KEY_ENDED_CODE = 4003
+UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED = 64 * 1024, 48 * 1024
+"""With more in the transport it makes its writer wait, until there is less again. With less it never does: messages
+need not go through the outbox."""
+PACED_S = 0.001
+"""The shortest that a loop's clock knows."""
+FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
+"""A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
+
+
+class Ending(NamedTuple):
+    """Why a connection ends, as the close frame tells it."""
+
+    code: int
+    reason: str
+    is_flushed: bool = True
+    """Whether what is in the outbox goes out first."""
+
+
+SLOW_CONSUMER = Ending(SLOW_CONSUMER_CODE, "slow_consumer", is_flushed=False)
+SHUTDOWN = Ending(WSCloseCode.GOING_AWAY, "shutdown")
+FRAME_TOO_LARGE = Ending(WSCloseCode.MESSAGE_TOO_BIG, "frame_too_large")
+KEY_REVOKED = Ending(KEY_ENDED_CODE, "key_revoked", is_flushed=False)
+KEY_EXPIRED = Ending(KEY_ENDED_CODE, "key_expired", is_flushed=False)
+SIGN_IN_ENDED = Ending(KEY_ENDED_CODE, "signed_out", is_flushed=False)
+PEER_LEFT = Ending(WSCloseCode.OK, "", is_flushed=False)
+
+
+class Socket:
+    """A connection to one peer. `run` serves it to its end; `offer` and `end` are for anyone, and never wait."""
+
+    def __init__(self, settings: GatewaySettings, stages: Stages) -> None:
+        self._close_wait_s = settings.close_wait_s
+        self._frames_per_turn = settings.frames_per_turn
+        self._response = web.WebSocketResponse(
+            timeout=settings.close_wait_s,
+            heartbeat=settings.ping_interval_s,
+            compress=False,
+            max_msg_size=FRAME_BYTES_READ_MAX,
+            decode_text=False,
+        )
+        self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max, settings.outbox_behind_messages)
+        self._stages = stages
+        self._transport: asyncio.Transport | None = None
+        self._reading_on: asyncio.TimerHandle | None = None
+        """When a peer that is paced is read again."""
+        self._written = 0
+        self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has much to read."""
+        return self._outbox.is_long
+
+    def offer(self, message: bytes) -> None:
+        """Send a message, now or when the peer reads; a peer that does not keep up is cut off."""
+        self.offer_all((message,))
+
+    def offer_all(self, messages: Sequence[bytes]) -> None:
+        """The same for several messages, which go out together."""
+        if self._ending.done():
+            return
+        room = self._room()
+        written: list[bytes] = []
+        for at, message in enumerate(messages):
+            room -= len(message) + HEAD_BYTES_MAX
+            if room < 0:
+                self._write(written)
+                if not all(map(self._outbox.put, messages[at:])):
+                    self.end(SLOW_CONSUMER)
+                return
+            written.append(frame(message, frame_type(message)))
+        self._write(written)
+
+    def pace(self) -> None:
+        """Leave to the system for a moment what comes.
+
+        A turn of the loop costs about the same for one frame as for ten: of a peer that sends many, more are then there
+        at once, and all of them are answered sooner.
+        """
+        transport = self._transport
+        # One that is not read at all has so much to be heard that the library waits until it is.
+        if transport is not None and transport.is_reading():
+            transport.pause_reading()
+            self._reading_on = asyncio.get_running_loop().call_later(PACED_S, self._read_on)
+
+    def end(self, ending: Ending) -> None:
+        """Close the connection soon; the first reason given is the one told."""
+        if not self._ending.done():
+            self._ending.set_result(ending)
+
+    async def run(
+        self, request: web.Request, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]
+    ) -> web.WebSocketResponse:
+        """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one."""
+        await self._response.prepare(request)
+        if request.transport is not None:
+            request.transport.set_write_buffer_limits(UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED)
+        self._transport = request.transport
+        reader = asyncio.create_task(self._read(hear, hear_binary))
+        writer = asyncio.create_task(self._outbox.send_all(self._response.send_frame, self._stages))
+        try:
+            ends: list[asyncio.Future[Any]] = [reader, writer, self._ending]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            self.end(PEER_LEFT)
+            if self._ending.result().is_flushed:
+                await self._flush(writer)
+        finally:
+            await _stop(reader, writer)
+            if self._reading_on is not None:
+                self._read_on()
+            self._transport = None
+            await self._close(request, self._ending.result() if self._ending.done() else SHUTDOWN)
+        return self._response
+
+    def _read_on(self) -> None:
+        assert self._reading_on is not None, "only one who is paced is read on"
+        self._reading_on.cancel()
+        self._reading_on = None
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _room(self) -> int:
+        """How many bytes can go out in this turn of the loop, if nothing is before them and the peer keeps up."""
+        if self._transport is None or not self._outbox.is_idle:
+            return 0
+        return UNSENT_BYTES_RESUMED - self._transport.get_write_buffer_size()
+
+    def _write(self, frames: list[bytes]) -> None:
+        """Send without a task: what has room in the transport never waits."""
+        if not frames:
+            return
+        assert self._transport is not None, "there is no room before a connection is open"
+        if self._transport.is_closing():
+            # The peer has left, and the reader has not heard of it yet. A write would raise, and whoever offers to many
+            # would offer nothing to those behind this one.
+            return
+        self._written += 1
+        began_ns = perf_counter_ns() if self._written % SAMPLED == 0 else 0
+        self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        if began_ns:
+            self._stages.note(Stage.SEND, perf_counter_ns() - began_ns)
+
+    async def _read(self, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]) -> None:
+        frames = 0
+        while True:
+            received = await self._response.receive()
+            frames += 1
+            if frames % self._frames_per_turn == 0:
+                # Frames that are there already are handed out without waiting: one who sends too many takes turns.
+                await asyncio.sleep(0)
+            if received.type is WSMsgType.TEXT:
+                hear(received.data)
+            elif received.type is WSMsgType.BINARY:
+                began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
+                hear_binary(received.data)
+                if began_ns:
+                    self._stages.note(Stage.DECODE, perf_counter_ns() - began_ns)
+            else:
+                return
+
+    async def _flush(self, writer: asyncio.Task[None]) -> None:
+        sent = asyncio.create_task(self._outbox.sent())
+        await asyncio.wait([sent, writer], timeout=self._close_wait_s, return_when=asyncio.FIRST_COMPLETED)
+        await _stop(sent)
+
+    async def _close(self, request: web.Request, ending: Ending) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._close_wait_s):
+                await self._response.close(code=ending.code, message=ending.reason.encode(), drain=False)
+        if request.transport is not None and request.transport.get_write_buffer_size():
+            request.transport.abort()
+
+
+async def _stop(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError, ClientConnectionResetError):
+            await task

@@ -1,0 +1,310 @@
+"""The plain road of orders as JSON: the same commands and answers as the general one, in the same order."""
+
+import asyncio
+import re
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange import commands
+from exchange.plain_commands import plain_place
+from gateway.encoding.json_text import decode_object
+from gateway.errors import ApiError
+from gateway.orders.plain_orders import read_plain
+from gateway.sockets.socket import Socket
+from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
+from tests.gateway.doors import PATIENCE_S, until
+from tests.gateway.peer import connect
+from tests.gateway.wire import close_code, dial_socket, frame
+
+GENERAL = {"reduce_only": False}
+"""Says nothing new, and sends an order the general road."""
+VOLATILE = ("order_id", "sequence", "time", "time_ns", "client_id")
+
+client_ids = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=36)
+flat_objects = st.dictionaries(
+    st.sampled_from(["id", "op", "price", "client_id", "symbol"]) | st.text(max_size=3),
+    st.integers(-(10**25), 10**25) | st.text(max_size=8) | st.booleans() | st.none(),
+    max_size=6,
+)
+
+
+@given(
+    st.tuples(
+        st.integers(1, 2**32 - 1),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 1),
+        st.integers(1, PRICE_TICKS_MAX),
+        st.integers(1, QUANTITY_LOTS_MAX),
+        st.integers(0, 3),
+        st.integers(0, 2**16 - 1),
+    ),
+    st.none() | client_ids,
+)
+def test_the_records_are_those_of_a_new_order(terms, client_id):
+    account_id, instrument_id, side, price_ticks, quantity_lots, time_in_force, session_id = terms
+    group = commands.place(
+        *(account_id, instrument_id, side, price_ticks, quantity_lots),
+        client_id=client_id or "",
+        time_in_force=time_in_force,
+        self_trade=SelfTrade.CANCEL_NEWEST,
+        session_id=session_id,
+    )
+    assert plain_place(terms, client_id) == group.tobytes()
+
+
+def read_with_care(payload):
+    try:
+        return decode_object(payload)
+    except ApiError:
+        return None
+
+
+@given(flat_objects, st.sampled_from(["", " ", "\n"]), st.booleans())
+def test_what_is_read_quickly_is_what_is_read_with_care(fields, space, is_doubled):
+    text = "{" + ",".join(f"{space}{orjson.dumps(str(k)).decode()}{space}:{value_text(v)}" for k, v in fields.items())
+    if is_doubled and fields:
+        text += f',"{next(iter(fields))}":1'
+    payload = (text + "}").encode()
+    found = read_plain(payload)
+    if found is not None and not any(isinstance(value, float) for value in found.values()):
+        assert found == read_with_care(payload)
+
+
+def value_text(value):
+    return str(value) if type(value) is int else orjson.dumps(value).decode()
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
+def test_bytes_that_are_no_object_are_left_to_the_general_road(payload):
+    found = read_plain(payload)
+    assert found is None or found == read_with_care(payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b'{"a":1,"a":2}', b'{"a" :1,"a" :2}', b'{"a":{"b":1}}', b"[1]", b'{"a":"x:y"}', b'{"a":1}' + b" " * 512, b"{"],
+)
+def test_what_could_mean_two_things_or_is_long_is_left_to_the_general_road(payload):
+    assert read_plain(payload) is None
+
+
+def order(doors, **changes):
+    fields = {"op": "place", "symbol": doors.symbol, "side": "buy", "price": "0.03", "quantity": "10"} | changes
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+SAID = {
+    "rests": {},
+    "rests under a client id": {"client_id": "named"},
+    "rests at a price with other digits": {"price": "0.030000"},
+    "trades": {"price": "0.05", "quantity": "5"},
+    "trades and rests": {"price": "0.05", "quantity": "25", "client_id": "half"},
+    "is killed": {"time_in_force": "ioc"},
+    "trades and is killed": {"price": "0.05", "time_in_force": "ioc", "quantity": "30"},
+    "is killed whole": {"price": "0.05", "time_in_force": "fok", "quantity": "30"},
+    "off the grid": {"price": "0.0300001"},
+    "off the step": {"price": "0.030001"},
+    "far outside the band": {"price": "9000"},
+    "more than there is money for": {"quantity": "100000000"},
+    "larger than may be": {"quantity": "10001"},
+    "a number for a price": {"price": 0.03},
+    "no price": {"price": None},
+    "a null": {"client_id": None, "time_in_force": None},
+    "an unknown symbol": {"symbol": "nowhere"},
+    "an unknown side": {"side": "both"},
+    "a list for a side": {"side": ["buy"]},
+    "a client id with a space": {"client_id": "a b"},
+    "a number for a client id": {"client_id": 7},
+    "a lifetime that needs a time": {"time_in_force": "gtd"},
+    "a field too many": {"colour": "red"},
+}
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID)
+async def test_both_roads_give_the_same_answer(doors, said):
+    key, maker = await doors.account("alice"), await doors.account("bob")
+    answers = []
+    async with connect(doors, key) as peer, connect(doors, maker) as other:
+        for general in ({}, GENERAL):
+            await other.ask(**order(doors, side="sell", price="0.05", quantity="20"))
+            name = len(answers)
+            await peer.send(order(doors, **said) | general | {"id": name})
+            answers.append(await peer.answer(name))
+            for each in (peer, other):
+                await each.ask("cancel_all")
+            if "client_id" in said:
+                said = said | {"client_id": f"{said['client_id']}-2"} if isinstance(said["client_id"], str) else said
+    plain, general = map(comparable, answers)
+    assert plain == general
+
+
+def comparable(answer):
+    """What may not differ."""
+    told = {name: value for name, value in answer.items() if name != "id"}
+    told["rate_limit"] = set(told["rate_limit"])
+    if "result" in told:
+        result = {name: value for name, value in told["result"].items() if name not in VOLATILE}
+        result["trades"] = [trade | {"id": None} for trade in result["trades"]]
+        told["result"] = result | {"names": sorted(told["result"])}
+    return told
+
+
+async def answers_of(peer, count):
+    """The answers to requests 0, 1, ..., which may come in any order."""
+    found = {}
+    while len(found) < count:
+        message = await peer.message()
+        found[message["id"]] = message
+    return [found[name] for name in range(count)]
+
+
+async def test_a_retry_is_answered_as_the_first_time_and_other_content_refused(doors):
+    async with connect(doors, await doors.account("alice")) as peer:
+        sent = order(doors, client_id="one")
+        names = range(3)
+        for name, fields in zip(names, (sent, sent, sent | {"quantity": "11"}), strict=True):
+            await peer.send(fields | {"id": name})
+        first, again, other = await answers_of(peer, 3)
+    assert again["result"]["repeated"]
+    assert again["result"]["order_id"] == first["result"]["order_id"]
+    assert other["error"]["code"] == "client_id_reused"
+
+
+async def test_requests_of_all_kinds_are_carried_out_in_the_order_in_which_they_were_sent(doors):
+    async with connect(doors, await doors.account("alice")) as peer:
+        sent = []
+        for round_ in range(20):
+            sent.append(order(doors, client_id=f"c-{round_}"))
+            sent.append({"op": "cancel", "client_id": f"c-{round_}"})
+            sent.append(order(doors, client_id=f"d-{round_}") | GENERAL)
+            sent.append({"op": "ping"})
+        for name, fields in enumerate(sent):
+            await peer.send(fields | {"id": name})
+        answers = await answers_of(peer, len(sent))
+    assert all(answer["ok"] for answer in answers)
+    sequences = [answer["result"]["sequence"] for answer in answers if "order_id" in answer["result"]]
+    assert sequences == sorted(sequences)
+    assert doors.exchange.view.resting_orders == 20
+
+
+async def test_orders_before_a_guard_stay_and_orders_after_it_go(doors):
+    key = await doors.account("alice")
+    async with connect(doors, key) as peer:
+        for fields in (order(doors), {"op": "set", "cancel_on_disconnect": "connection"}, order(doors, quantity="7")):
+            await peer.send(fields | {"id": fields.get("quantity", "x") if fields["op"] == "set" else 1})
+        await until(lambda: doors.exchange.view.resting_orders == 2)
+    await until(lambda: doors.exchange.view.resting_orders == 1)
+    (left,) = doors.exchange.view.open_orders(key.account_id)
+    assert left.quantity_lots == 10
+
+
+async def test_an_order_that_arrives_with_the_end_of_its_connection_goes_with_it(doors):
+    key = await doors.account("alice")
+    async with connect(doors) as peer:
+        assert (await peer.log_in(key, cancel_on_disconnect="connection"))["ok"]
+        await peer.send(order(doors) | {"id": 1})
+        peer.socket._response.connection.transport.close()
+    await until(lambda: doors.keys.guards.rows() == [])
+    assert doors.exchange.view.resting_orders == 0
+
+
+async def test_more_orders_than_may_be_under_way_are_refused_by_name(doors):
+    many = doors.gateway.settings.requests_in_flight_max + 200
+    async with connect(doors, await doors.account("alice")) as peer:
+        for name in range(many):
+            await peer.send(order(doors, quantity="1") | {"id": name})
+        answers = await answers_of(peer, many)
+    refused = {answer["error"]["code"] for answer in answers if not answer["ok"]}
+    assert refused <= {"too_many_in_flight", "rate_limited"}
+    assert doors.exchange.view.resting_orders == sum(answer["ok"] for answer in answers)
+
+
+async def test_orders_are_paid_for_and_refused_by_name_when_there_is_nothing_left(doors):
+    key = await doors.account("alice")
+    async with connect(doors, key) as peer:
+        bucket = doors.gateway.rates.bucket_of(key)
+        bucket.take_up_to(10**9, bucket._at_ns)
+        for name in range(200):
+            await peer.send(order(doors) | {"id": name})
+        answers = await answers_of(peer, 200)
+    assert {answer["error"]["code"] for answer in answers if not answer["ok"]} == {"rate_limited"}
+
+
+async def test_a_key_that_may_only_read_orders_on_neither_road(doors):
+    key = await doors.account("alice", roles=("reporter",))
+    async with connect(doors, key) as peer:
+        for general in ({}, GENERAL):
+            await peer.send(order(doors) | general | {"id": 1})
+            assert (await peer.answer(1))["error"]["code"] == "role_missing"
+
+
+async def test_who_has_not_logged_in_is_told_so(doors):
+    async with connect(doors) as peer:
+        await peer.send(order(doors) | {"id": 1})
+        assert (await peer.answer(1))["error"]["code"] == "not_logged_in"
+
+
+async def test_orders_that_the_exchange_does_not_take_are_refused_by_name(doors, monkeypatch):
+    async with connect(doors, await doors.account("alice")) as peer:
+        await asyncio.to_thread(doors.exchange._sequencer.stop)
+        for name in range(3):
+            await peer.send(order(doors) | {"id": name})
+        codes = {(await peer.answer(name))["error"]["code"] for name in range(3)}
+    assert codes == {"exchange_stopped"}
+    assert doors.gateway.plain._entered == []
+
+
+@pytest.fixture
+def paced(monkeypatch):
+    """The connections that were paced, each as often as it was."""
+    connections, pace = [], Socket.pace
+
+    def note(connection):
+        connections.append(connection)
+        pace(connection)
+
+    monkeypatch.setattr(Socket, "pace", note)
+    return connections
+
+
+def pings(names):
+    return b"".join(frame(1, b'{"op":"ping","id":%d}' % name) for name in names)
+
+
+async def read_until(wire, name):
+    """All that was answered, up to the answer to a request."""
+    async with asyncio.timeout(PATIENCE_S):
+        return await wire.reader.readuntil(b'"id":%d,' % name)
+
+
+async def test_who_sends_many_frames_at_once_is_read_again_a_moment_later(doors, paced):
+    async with dial_socket(doors) as wire:
+        for first in (0, 20, 40):
+            wire.send(pings(range(first, first + 20)))
+            answered = await read_until(wire, first + 19)
+            assert [int(name) for name in re.findall(rb'"id":(\d+),', answered)] == [*range(first, first + 20)]
+        assert len(paced) >= 3
+        (connection,) = set(paced)
+        await until(lambda: connection._transport.is_reading())
+
+
+async def test_who_waits_for_each_answer_is_not_paced(doors, paced):
+    async with connect(doors, await doors.account("alice")) as peer:
+        for number in range(20):
+            assert (await peer.ask(**order(doors, client_id=f"c-{number}")))["ok"]
+    assert paced == []
+
+
+async def test_who_leaves_while_paced_is_noticed_and_closed(doors, paced):
+    async with dial_socket(doors) as wire:
+        wire.send(pings(range(20)) + frame(8, b"\x03\xe8"))
+        assert close_code((await wire.rest()).rpartition(b"}")[2]) == 1_000
+    assert paced
+    async with dial_socket(doors) as wire:
+        await until(lambda: len(doors.gateway.sessions) == 1)
+        wire.send(pings(range(20)))
+        wire.writer.transport.abort()
+        await until(lambda: not doors.gateway.sessions)
