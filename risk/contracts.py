@@ -59,8 +59,15 @@ def fee_per_lot(contract, price_ticks, fee_ppm):
 
 @inlined
 def worst_fee_ppm(contract):
-    """The rate that an order pays at worst."""
-    return max(max(contract["maker_fee_ppm"], contract["taker_fee_ppm"]), np.int16(0))
+    """The rate that an order pays at worst; that of takers is never negative."""
+    return max(contract["maker_fee_ppm"], contract["taker_fee_ppm"])
+
+
+@inlined
+def worst_fee_per_lot(contract, price_ticks):
+    """What one lot pays at worst: as `fee_per_lot` says, in numbers without a sign, which divide in half the steps."""
+    ppm = np.uint64(price_ticks) * np.uint64(contract["tick_value_nano"]) * np.uint64(worst_fee_ppm(contract))
+    return np.int64((ppm + np.uint64(PPM - 1)) // np.uint64(PPM))
 
 
 @inlined

@@ -22,8 +22,8 @@ from exchange.venue.prefetch import look_ahead_of_risk
 from exchange.venue.protection import AT_WORK, NOT_DUE, protect
 from exchange.venue.risk_staff import run_risk_staff
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
-from exchange.venue.trading import absorb_all, trade_order
-from kernels.compile import inlined, kernel
+from exchange.venue.trading import absorb_all, begin_order, trade_order
+from kernels.compile import inlined, kernel, outlined
 from kernels.intrinsics import rarely
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.mass_cancel import BY_ACCOUNT
@@ -51,8 +51,13 @@ def apply_commands(state, batch, first_sequence, first, events):
             return index, count
         look_ahead(state.book, batch, index)
         look_ahead_of_risk(state, batch, index)
-        size = group_size(batch, index)
-        count = apply_one(state, batch, first_sequence, index, size, events, count)
+        size = np.int64(1)
+        if is_simple(state, batch, index):
+            begin_command(state, first_sequence, index)
+            count = trade_simply(state, batch, index, events, count)
+        else:
+            size = group_size(batch, index)
+            count = apply_one(state, batch, first_sequence, index, size, events, count)
         if rarely(is_waiting(state) or state.clock[0]["protection"] != NOT_DUE):
             if not is_waiting(state):
                 count = protect(state, events, count)
@@ -60,6 +65,34 @@ def apply_commands(state, batch, first_sequence, first, events):
                 return index, count
         index += max(size, np.int64(1))
     return index, count
+
+
+@inlined
+def is_simple(state, batch, index):
+    """Whether a command is an order, a cancel or a replace in one record, of an account that there is, and begins."""
+    command = batch.orders[np.uint32(index)]
+    named = command["client_id_high"] | command["client_id_low"] | np.uint64(command["continuations"])
+    kind = command["kind"]
+    if rarely((named != 0) | (kind < Command.PLACE) | (kind > Command.REPLACE)):
+        return False
+    return is_account(state.ledger, np.int64(command["account_id"])) and not is_waiting(state)
+
+
+@inlined
+def begin_command(state, first_sequence, index):
+    """A command begins: its events are counted, and it is."""
+    state.book.counters[0]["sequence"] = np.uint64(first_sequence + index)
+    state.book.counters[0]["event_index"] = 0
+    state.clock[0]["commands"] += 1
+
+
+@inlined
+def trade_simply(state, batch, index, events, count):
+    """Run a simple command, and carry its events into the ledger."""
+    first = count
+    count = begin_order(state, batch, index, events, count)
+    absorb_all(state, events, first, count)
+    return count
 
 
 @inlined
@@ -92,13 +125,11 @@ def is_waiting(state):
     return is_paused(state.book) or state.clock[0]["is_paused"] != 0
 
 
-@inlined
+@outlined
 def apply_one(state, batch, first_sequence, index, size, events, count):
     """Carry one command on, from its beginning or from where it stopped."""
     if not is_waiting(state):
-        state.book.counters[0]["sequence"] = np.uint64(first_sequence + index)
-        state.book.counters[0]["event_index"] = 0
-        state.clock[0]["commands"] += 1
+        begin_command(state, first_sequence, index)
     if size == 0:
         return refuse(state, np.int64(VenueReject.INCOMPLETE_GROUP), np.int64(0), events, count)
     kind = batch.orders[index]["kind"]

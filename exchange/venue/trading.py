@@ -35,8 +35,10 @@ from kernels.intrinsics import rarely
 from matching.events import write_rejected
 from matching.execute import cancel, enter, enter_plain, replace
 from matching.icebergs import total_leaves
+from matching.identifiers import find_slot
 from matching.layout import ACCOUNT_MASK
 from matching.meeting import work
+from matching.prefetch import looks_dead
 from matching.probes import lots_to_come
 from matching.resting import slot_of_account
 from matching.rules import (
@@ -50,7 +52,7 @@ from matching.rules import (
     limit_after_post_only,
     limit_of,
 )
-from matching.schema import NIL, Side
+from matching.schema import NIL, OrderReject, Side
 from matching.sides import instrument_slot_of_level, side_of_level
 from matching.working import is_paused
 from risk.accounts import charge_fee, is_watched, uses_reduce_only
@@ -65,15 +67,43 @@ def trade_order(state, batch, index, events, count):
     """Run an order, a cancel or a replace to its outcome, or until the buffer is full."""
     if is_paused(state.book):
         return work(state.book, events, count)
-    return begin_order(state, batch, index, events, count)
+    return begin_apart(state, batch, index, events, count)
 
 
 @inlined
 def begin_order(state, batch, index, events, count):
-    """Check a command against the book and the ledger, and run it."""
-    order = batch.orders[index]
-    if order["kind"] != Command.PLACE:
+    """Check a command of one record against the book and the ledger, and run it."""
+    index = np.uint32(index)
+    if looks_dead(state.book, index):
+        return begin_unnoted(state, batch, index, events, count)
+    if batch.orders[index]["kind"] != Command.PLACE:
         return begin_change(state, batch, index, events, count)
+    return begin_place(state, batch, index, events, count)
+
+
+@inlined
+def begin_unnoted(state, batch, index, events, count):
+    """The same for a command for which look-ahead found nothing: a cancel that comes too late, nearly always."""
+    change = batch.changes[index]
+    if rarely(change["kind"] != Command.CANCEL):
+        return begin_apart(state, batch, index, events, count)
+    if rarely(find_slot(state.book, target_order_id(state, change)) != NIL):
+        return begin_apart(state, batch, index, events, count)
+    return write_rejected(state.book, events, count, change, 0, OrderReject.UNKNOWN_ORDER)
+
+
+@outlined
+def begin_apart(state, batch, index, events, count):
+    """The same for a command on which look-ahead did not come by, and for one of several records."""
+    if batch.orders[index]["kind"] != Command.PLACE:
+        return begin_change(state, batch, index, events, count)
+    return begin_place(state, batch, index, events, count)
+
+
+@inlined
+def begin_place(state, batch, index, events, count):
+    """The same for a new order."""
+    order = batch.orders[index]
     if rarely(not is_ordinary(state, order)):
         return begin_unusual(state, batch, index, events, count)
     reject = check_plain(state.book, order)
@@ -265,7 +295,7 @@ def absorb_all(state, events, first, count):
 @inlined
 def absorb(state, events, at, end):
     """Carry an event of matching into the ledger. The last event that matching wrote with it is before `end`."""
-    event = events.orders[at]
+    event = events.orders[np.uint32(at)]
     kind = event["kind"]
     if moves_nothing(kind):
         return
