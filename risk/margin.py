@@ -162,7 +162,7 @@ def change(ledger, account_id, slot, contract_slot, side, base_nano, order_lots,
     sells = -np.int64(side)  # as in `certain_loss`
     position["buy_lots"] += order_lots & ~sells
     position["sell_lots"] += order_lots & sells
-    assert min(position["buy_lots"], position["sell_lots"]) >= 0, "more was taken off than was open"
+    assert position["buy_lots"] | position["sell_lots"] >= 0, "more was taken off than was open"
     position["lots"] += lots
     position["cost_nano"] += cost_nano
     account["gross_nano"] += (abs(position["lots"]) - held_lots + order_lots) * contract["gross_nano"]
@@ -199,8 +199,8 @@ def worst_lots(position):
 
 @inlined
 def worst_of(lots, buy_lots, sell_lots):
-    """The same of a position with so much open on each side."""
-    return max(abs(lots + buy_lots), abs(lots - sell_lots))
+    """The same of a position with so much open on each side: the further from none of its highest and its lowest."""
+    return max(lots + buy_lots, sell_lots - lots)
 
 
 @inlined
