@@ -5,7 +5,7 @@ whole market. What is dropped is known, so a gap is refused by name and never to
 """
 
 from collections import OrderedDict, deque
-from collections.abc import KeysView
+from collections.abc import Collection, KeysView
 
 import numpy as np
 
@@ -87,8 +87,11 @@ class EventHistories:
         """At which the market was when something was told last of an account whose history is kept."""
         return self._accounts[account_id].last_sequence
 
-    def follow(self, account_id: int) -> None:
-        """Keep the history of an account from the latest batches on."""
+    def follow(self, account_id: int, followed: Collection[int]) -> None:
+        """Keep the history of an account from the latest batches on.
+
+        Where there are too many, those of accounts that subscribed longest ago go, but of none that somebody follows.
+        """
         if account_id not in self._accounts:
             self._accounts[account_id] = history = EventHistory(self._recent.complete_after)
             for recent in self._recent.of_account(account_id, lambda batch: batch.events):
@@ -97,18 +100,19 @@ class EventHistories:
                     self._events += history.add(records, recent.last_sequence)
             history.last_sequence = self._view.sequence
         self._accounts.move_to_end(account_id)
-
-    def forget(self, is_followed: KeysView[int]) -> None:
-        """Let the accounts that subscribed longest ago go where there are too many; not those that somebody follows."""
-        for account_id in list(self._accounts):
-            if len(self._accounts) <= ACCOUNTS_MAX:
-                return
-            if account_id not in is_followed:
-                self._events -= self._accounts.pop(account_id).events
+        if len(self._accounts) > ACCOUNTS_MAX:
+            self._forget_oldest({account_id, *followed})
 
     def since(self, account_id: int, sequence: int) -> np.ndarray:
-        """All that happened to the orders of an account after a sequence. Raises ApiError where that is not known."""
-        self.follow(account_id)
+        """All that happened after a sequence to the orders of an account whose history is kept.
+
+        Raises ApiError where that is not known.
+        """
         history = self._accounts[account_id]
         check_since(self._view, sequence, history.complete_after)
         return history.since(sequence)
+
+    def _forget_oldest(self, kept: Collection[int]) -> None:
+        excess = len(self._accounts) - ACCOUNTS_MAX
+        for account_id in [each for each in self._accounts if each not in kept][:excess]:
+            self._events -= self._accounts.pop(account_id).events

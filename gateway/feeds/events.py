@@ -32,10 +32,9 @@ class EventFeed:
         Raises ApiError where that is not known any more.
         """
         account_id = topic.subject
+        self._histories.follow(account_id, self._subscribers.keys())
         missed = None if since_sequence is None else self._histories.since(account_id, since_sequence)
-        self._histories.follow(account_id)
         self._subscribers.setdefault(account_id, set()).add(subscriber)
-        self._histories.forget(self._subscribers.keys())
         sequence = self._histories.last_sequence(account_id)
         continued = sequence if since_sequence is None else min(since_sequence, sequence)
         offer_bytes((subscriber,), self._frame(continued, sequence, self._view.time_ns, missed))

@@ -11,7 +11,9 @@ from gateway.encoding.binary_frames import FrameKind
 from gateway.errors import ApiError
 from gateway.feeds import event_history
 from gateway.feeds.event_history import EventHistories, EventHistory
+from gateway.feeds.events import EventFeed
 from gateway.feeds.recent_batches import RecentBatches
+from gateway.feeds.topics import Topic
 from matching.schema import ORDER_EVENT, EventKind, Side
 from tests.exchange.view.markets import ALICE, BOB, BUY, SELL, WINDOW, open_market
 from tests.gateway.client.test_streams import send_orders
@@ -138,7 +140,7 @@ def test_the_largest_history_gives_way_when_there_is_too_much_in_all(monkeypatch
     market = open_market()
     histories = EventHistories(market.view, RecentBatches(market.view))
     for account_id in (ALICE, BOB):
-        histories.follow(account_id)
+        histories.follow(account_id, ())
     histories.add(BOB, records_of(1), 1)
     for sequence in range(2, 14):
         histories.add(ALICE, records_of(sequence), sequence)
@@ -155,10 +157,10 @@ def test_accounts_that_nobody_follows_are_forgotten_first(monkeypatch):
     recent.note(market.send(commands.place(ALICE, WINDOW, SELL, 41_000, 1)))
     recent.note(market.send(commands.place(BOB, WINDOW, BUY, 41_000, 1)))
     histories = EventHistories(market.view, recent)
-    for account_id in (ALICE, BOB, BOB + 1):
-        histories.follow(account_id)
+    for account_id in (ALICE, BOB):
+        histories.follow(account_id, ())
     assert histories._events == 4
-    histories.forget({ALICE: None}.keys())
+    histories.follow(BOB + 1, {ALICE})
     assert histories.account_ids == {ALICE, BOB + 1}
     assert histories._events == 2
 
@@ -166,6 +168,16 @@ def test_accounts_that_nobody_follows_are_forgotten_first(monkeypatch):
 def test_a_batch_of_before_that_is_dropped_is_refused(monkeypatch):
     market = open_market()
     histories = EventHistories(market.view, RecentBatches(market.view))
+    histories.follow(ALICE, ())
     with pytest.raises(ApiError, match="not told again"):
         histories.since(ALICE, market.view.sequence - 1)
     assert len(histories.since(ALICE, market.view.sequence)) == 0
+
+
+async def test_subscriptions_that_are_refused_leave_no_more_histories_than_there_is_room_for(doors, monkeypatch):
+    monkeypatch.setattr(event_history, "ACCOUNTS_MAX", 1)
+    feed = EventFeed(doors.exchange.view, RecentBatches(doors.exchange.view))
+    for account_id in (ALICE, BOB):
+        with pytest.raises(ApiError, match="not told again"):
+            feed.subscribe(None, Topic("events", account_id), 0)
+    assert feed._histories.account_ids == {BOB}
