@@ -81,7 +81,7 @@ class HeadFile:
 
     def write(self, head: Head) -> None:
         """Overwrite the older slot, without a sync."""
-        older = min(range(len(self._slots)), key=self._age_order)
+        older = 0 if self._age_order(0) <= self._age_order(1) else 1
         slot = _encode(head)
         if os.pwrite(self._descriptor, slot, SLOT_OFFSETS_BYTES[older]) != SLOT_BYTES:
             raise OSError("the head was written in part")

@@ -145,6 +145,11 @@ class Journal:
         """The rules of the newest row; None for an empty journal."""
         return self._found_rules
 
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether the next append brings the log into the main file first, which takes some commits' time."""
+        return self._log_pages >= CHECKPOINT_PAGES or self._log_bytes >= CHECKPOINT_BYTES
+
     def append(self, first_sequence: int, time_ns: int, payload: bytes | memoryview) -> bytes:
         """Append one batch of records, and return its hash once the batch is durable.
 
@@ -285,7 +290,7 @@ class Journal:
             with self._table.lock:
                 self._checkpoint_if_due()
                 self._table.insert(row, base)
-                self._count(memoryview(row.payload).nbytes)
+                self._count(row.count * RECORD_BYTES)
             self._opened_head.write(Head(row.last_sequence, row.hash))
         except apsw.FullError as error:
             raise JournalFull(self.path, row.first_sequence, error) from error
@@ -415,7 +420,7 @@ class Journal:
 
     def _checkpoint_if_due(self) -> None:
         """On a full disk the log goes on growing while it can: what is due stays due."""
-        if self._log_pages >= CHECKPOINT_PAGES or self._log_bytes >= CHECKPOINT_BYTES:
+        if self.is_checkpoint_due:
             with suppress(apsw.FullError):
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 

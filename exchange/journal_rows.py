@@ -9,10 +9,9 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -85,12 +84,11 @@ _END_TYPES = (int, bytes, int)
 _HASHED_FIELDS = struct.Struct("<32sqqqI")
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRow:
+class JournalRow(NamedTuple):
     """One batch as it was appended; `time_ns` is the time that the caller gave it."""
 
     first_sequence: int
-    count: int
+    count: int  # type: ignore[assignment]  # a field, not the method of tuples
     time_ns: int
     rules_version: str
     hash: bytes
@@ -148,13 +146,12 @@ class JournalTable:
 
         The caller holds the lock. Leaves SQLite's errors as they are, with the transaction rolled back.
         """
-        columns = (row.first_sequence, row.count, row.time_ns, row.rules_version, row.hash, row.payload)
         if base is None:
-            self._connection.execute(_INSERT, columns)
+            self._connection.execute(_INSERT, row)
             return
         with transaction(self._connection):
             self._connection.execute(_BASES_SCHEMA)
-            self._connection.execute(_INSERT, columns)
+            self._connection.execute(_INSERT, row)
             self._connection.execute(_DELETE_BASES, (self.anchor.sequence,))
             self._connection.execute(_INSERT_BASE, (row.first_sequence, base))
 

@@ -137,9 +137,14 @@ class Trimmer:
         self._last_sequence = journal.last_sequence
         self._gave_up = False
 
+    @property
+    def has_work(self) -> bool:
+        """Whether there are rows that may go."""
+        return not self._gave_up and self._journal.first_sequence <= self.up_to
+
     def turn(self, *, is_idle: bool) -> None:
         """Remove a slice if it is time for one. Raises JournalFailed."""
-        if self._gave_up or self._journal.first_sequence > self.up_to:
+        if not self.has_work:
             return
         self._turns += 1
         appended_bytes = (self._journal.last_sequence - self._last_sequence) * RECORD_BYTES

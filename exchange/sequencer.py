@@ -9,6 +9,9 @@ A batch is applied only once it is durable, so nothing that the journal lost was
 nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again. A full disk is no
 such failure: see `full_disk`.
 
+A command that comes alone need not wait for another thread to wake: whoever queued it may take the turn for it, where
+nothing but its commit is to be waited for (`turn_at_once`).
+
 Whoever wants to read the venue itself takes a look: it is read between two batches, and stands still meanwhile.
 """
 
@@ -16,7 +19,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import accumulate
 from queue import Empty, SimpleQueue
 from time import perf_counter_ns
 from typing import Any, NamedTuple
@@ -50,6 +52,11 @@ LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
+AT_ONCE_RECORDS_MAX = 4
+"""So few commands are carried out by whoever queued them: one or two, with their client ids."""
+QUICK_NS = 1_000_000
+QUICK_COMMITS = 8
+"""Nobody but the sequencer's own thread waits for a disk unless so many commits on end took no longer than that."""
 
 
 class Overloaded(Exception):  # noqa: N818 - named for what is wrong
@@ -76,12 +83,13 @@ class Look(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A durable batch, with the tickets of its requests and the sequences of the first and the last record of each."""
+    """A durable batch, with the tickets of its requests, the sequence of the first record of each, and the one behind
+    its last."""
 
     published: Published
     tickets: list[Any]
     sequences: list[int]
-    last_sequences: list[int]
+    end_sequences: list[int]
     capture: Capture | None
     chain_hash: bytes
     applied_ns: int
@@ -138,7 +146,14 @@ class Sequencer:
         """Whether somebody rang whom the sequencer has not heard: it is rung once, however many do."""
         self._stopping = False
         self._failed = False
-        self._room = threading.BoundedSemaphore(UNDELIVERED_BATCHES_MAX)
+        self._turning = threading.Lock()
+        """Held by the one thread that takes a turn."""
+        self._quick_commits = 0
+        """How many there were since the last one that was not."""
+        self._room: SimpleQueue[None] = SimpleQueue()
+        """One for each batch that may be delivered before others were dealt with."""
+        for _ in range(UNDELIVERED_BATCHES_MAX):
+            self._room.put(None)
         self._thread = threading.Thread(target=self._run, name="sequencer")
 
     def start(self) -> None:
@@ -154,8 +169,10 @@ class Sequencer:
 
     def submit(self, requests: list[Request]) -> None:
         """Queue commands, all or none; `wake` tells of them. Raises Overloaded or ExchangeStopped."""
-        assert all(1 <= len(request.group) <= BLOCK_RECORDS_MAX for request in requests), "a block is too long"
-        records = sum(len(request.group) for request in requests)
+        records = 0
+        for request in requests:
+            assert 1 <= len(request.group) <= BLOCK_RECORDS_MAX, "a block is too long"
+            records += len(request.group)
         with self._lock:
             if self._stopping or self._failed:
                 raise ExchangeStopped("the exchange is stopping")
@@ -172,6 +189,32 @@ class Sequencer:
             self._is_rung = True
             self._bell.put(None)
 
+    def turn_at_once(self) -> Delivery | None:
+        """Carry out what was queued, in the caller's thread, if that is little and nothing else is under way or due.
+
+        What comes of it is returned, and not delivered. None if nothing was carried out: `wake` lets the sequencer's own
+        thread do it. Only who deals with deliveries may call this: all that there were so far are dealt with then.
+        """
+        if self._queued_records > AT_ONCE_RECORDS_MAX or self._quick_commits < QUICK_COMMITS:
+            return None
+        if not self._turning.acquire(blocking=False):
+            return None
+        batch: list[Request] = []
+        try:
+            if not self._has_only_commits_to_do():
+                return None
+            batch = self._take_batch()
+            self._room.get()
+            return self._process(batch, is_last=False)
+        except JournalFull as error:
+            self.delivered()
+            self._go_on_full_disk(batch, False, error)
+        except BaseException as error:
+            self._give_up(error, batch)
+        finally:
+            self._turning.release()
+        return None
+
     def look(self, look: Look) -> None:
         """Read the venue after the batch at work, or at once. Raises Overloaded or ExchangeStopped."""
         with self._lock:
@@ -184,7 +227,17 @@ class Sequencer:
 
     def delivered(self) -> None:
         """Tell that one delivery was dealt with: so many at most are under way."""
-        self._room.release()
+        self._room.put(None)
+
+    def _has_only_commits_to_do(self) -> bool:
+        """Whether commands wait, and nothing beside them; called by whoever takes the turn."""
+        if not self._requests or self._looks or self._stopping or self._failed or self._guard.is_full:
+            return False
+        if self._room.qsize() < UNDELIVERED_BATCHES_MAX or self._journal.is_checkpoint_due:
+            return False
+        if self._trimmer is not None and self._trimmer.has_work:
+            return False
+        return not self._pace.is_due(self._journal.last_sequence + BATCH_RECORDS_MAX, self._clock.now_ns())
 
     def _has_reserve_for(self, requests: list[Request], records: int) -> bool:
         """Whether a queue that is full takes these all the same."""
@@ -192,16 +245,23 @@ class Sequencer:
         return has_room and all(ends_risk(request.group) for request in requests)
 
     def _run(self) -> None:
+        is_over = False
+        while not is_over:
+            self._rest()
+            with self._turning:
+                is_over = self._failed or self._turn_or_give_up()
+
+    def _turn_or_give_up(self) -> bool:
+        """Take a turn; whether it was the last one."""
         batch: list[Request] = []
         try:
-            while True:
-                batch = self._take_batch()
-                is_last = self._stopping and not batch
-                self._turn(batch, is_last)
-                if is_last:
-                    return
+            batch = self._take_batch()
+            is_last = self._stopping and not batch
+            self._turn(batch, is_last)
         except BaseException as error:
             self._give_up(error, batch)
+            return True
+        return is_last
 
     def _turn(self, batch: list[Request], is_last: bool) -> None:
         self._guard.look_for_room()
@@ -226,11 +286,11 @@ class Sequencer:
             batch = self._admitted(batch)
         if not batch and (self._guard.is_full or not (is_last or self._is_tick_due())):
             return
-        self._room.acquire()
+        self._room.get()
         try:
             delivery = self._process(batch, is_last)
         except JournalFull as error:
-            self._room.release()
+            self.delivered()
             self._go_on_full_disk(batch, is_last, error)
         else:
             self._deliver(delivery)
@@ -248,11 +308,14 @@ class Sequencer:
         elif batch:
             self._refuse(StorageFull(str(error)), [request.ticket for request in batch])
 
-    def _take_batch(self) -> list[Request]:
+    def _rest(self) -> None:
+        """Wait for something to do, or for time to pass."""
         if not self._requests and not self._looks and not self._stopping:
             with suppress(Empty):
                 self._bell.get(timeout=IDLE_TICK_S)
         self._is_rung = False
+
+    def _take_batch(self) -> list[Request]:
         with self._lock:
             batch: list[Request] = []
             first = records = 2 if self._tells_downtime else 1  # the time, and before it the downtime
@@ -285,15 +348,16 @@ class Sequencer:
         events = self._venue.apply(records, first_sequence)
         figures = self._venue.figures_after(events)
         applied_ns = perf_counter_ns()
+        self._quick_commits = self._quick_commits + 1 if durable_ns - began_ns <= QUICK_NS else 0
         self._stages.note(Stage.JOURNAL, durable_ns - began_ns)
         self._stages.note(Stage.APPLY, applied_ns - durable_ns)
-        ends = list(accumulate((len(request.group) for request in batch), initial=first_sequence + len(heads)))
+        sequences, end_sequences = _places(batch, first_sequence + len(heads))
         self._tells_downtime = False
         return Delivery(
             Published(first_sequence, time_ns, records, events, figures),
             [request.ticket for request in batch],
-            ends[:-1],
-            [end - 1 for end in ends[1:]],
+            sequences,
+            end_sequences,
             self._capture_if_due(is_last),
             self._journal.last_hash,
             applied_ns,
@@ -330,6 +394,16 @@ class Sequencer:
             self._requests.clear()
             self._looks.clear()
         self._fail(error, waiting)
+
+
+def _places(batch: list[Request], sequence: int) -> tuple[list[int], list[int]]:
+    """The sequence with which each request begins, the first of them with this one, and the one behind its end."""
+    sequences, end_sequences = [], []
+    for request in batch:
+        sequences.append(sequence)
+        sequence += len(request.group)
+        end_sequences.append(sequence)
+    return sequences, end_sequences
 
 
 def stamp_order_ids(records: np.ndarray, first_sequence: int) -> None:

@@ -39,7 +39,10 @@ async def run(exchange: Exchange, group: np.ndarray) -> Reply:
 
 
 class Pending:
-    """A reply to come, for one who wants to be told of it in the same turn of the loop: a future tells a turn later."""
+    """A reply to come, for one who wants to be told of it in the same turn of the loop: a future tells a turn later.
+
+    The view may not have followed yet: `Exchange.follow` lets it.
+    """
 
     __slots__ = ("_reply", "_tell")
 

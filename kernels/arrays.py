@@ -5,8 +5,7 @@ between. A group of arrays is one pointer instead: compiled code loads an array'
 and `group.orders[slot]` reads the same with the JIT on and off. Bounds checks still see each array's length.
 """
 
-from array import array
-from ctypes import c_ssize_t, c_void_p, sizeof
+from ctypes import c_ssize_t
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -54,8 +53,9 @@ class ArrayGroup:
 class RecordViews(ArrayGroup):
     """Base of a group whose members are one array of records, each in a layout of its own, which a subclass names.
 
-    A batch of one command is viewed as carefully as one of thousands, so this takes no time: compiled code is given one
-    address and one length for all layouts, and for Python a view is made when it is asked for. Kernels that are given
+    A batch of one command is viewed as carefully as one of thousands, so this takes no time: compiled code reads one
+    address and one length for all layouts off the array itself, and for Python a view is made when it is asked for.
+    Kernels that are given
     such a group must only write to it if the array may be written to: a read-only one is of the same type.
     """
 
@@ -73,14 +73,12 @@ class RecordViews(ArrayGroup):
 
     def __init__(self, records: np.ndarray) -> None:
         """View records of the size of the first layout. Raises ValueError for an array of another shape."""
-        flags, count = records.flags, len(records)
-        if records.ndim != 1 or not flags.c_contiguous or not flags.aligned or not 0 < count <= LENGTH_MAX:
+        flags = records.flags
+        if records.ndim != 1 or not flags.c_contiguous or not flags.aligned or not 0 < len(records) <= LENGTH_MAX:
             raise ValueError("records are a contiguous array of one dimension with something in it")
         if records.itemsize != self._size:
             raise ValueError(f"records are of {self._size} bytes, not {records.itemsize}")
         self._records = records
-        self._words = array("q", (_address_of(records), count))
-        self._address, _ = self._words.buffer_info()
 
     def __getattr__(self, name: str) -> np.ndarray:
         """The records in one layout."""
@@ -94,17 +92,17 @@ class RecordViews(ArrayGroup):
         return type(self), (self._records,)
 
 
-_DATA_OFFSET = 2 * sizeof(c_ssize_t)
-"""Where an array object holds the address of its data: behind its count of references and its type."""
+_DATA, _DIMENSIONS = 2, 4
+"""Which words of an array object hold the addresses of its data and of its lengths: behind its count of references and
+its type, and behind the number of its dimensions. numpy tells them too, in twenty times the time."""
 
 
-def _address_of(records: np.ndarray) -> int:
-    """Where an array begins. numpy tells it too, in ten times the time."""
-    address: int = c_void_p.from_address(id(records) + _DATA_OFFSET).value or 0
-    return address
+def _is_laid_out_so(probe: np.ndarray) -> bool:
+    words = (c_ssize_t * (_DIMENSIONS + 1)).from_address(id(probe))
+    return words[_DATA] == probe.ctypes.data and c_ssize_t.from_address(words[_DIMENSIONS]).value == len(probe)
 
 
-assert _address_of(_probe := np.zeros(3, np.int64)[1:]) == _probe.ctypes.data, "arrays are laid out in another way"
+assert _is_laid_out_so(np.zeros(3, np.int64)[1:]), "arrays are laid out in another way"
 
 
 def _words_of(name: str, member: Any) -> tuple[int, int]:
@@ -165,6 +163,24 @@ def _unbox_group(_group_type: ArrayGroupType, group: Any, context: Any) -> Nativ
     pointer = context.pyapi.long_as_voidptr(address)
     context.pyapi.decref(address)
     return NativeValue(pointer, is_error=cgutils.is_not_null(context.builder, context.pyapi.err_occurred()))
+
+
+@unbox(RecordViewsType)
+def _unbox_views(_views_type: RecordViewsType, views: Any, context: Any) -> NativeValue:
+    """The two words of the records, read off their array, lie on the stack of whoever calls the kernel."""
+    builder = context.builder
+    words = cgutils.alloca_once(builder, ir.ArrayType(WORD, 2))
+    records = context.pyapi.object_getattr_string(views, "_records")
+    with builder.if_then(cgutils.is_not_null(builder, records), likely=True):
+        pointer = WORD.as_pointer()
+        parts = builder.bitcast(records, pointer)
+        data = builder.load(builder.gep(parts, [WORD(_DATA)]))
+        lengths = builder.inttoptr(builder.load(builder.gep(parts, [WORD(_DIMENSIONS)])), pointer)
+        builder.store(data, cgutils.gep_inbounds(builder, words, 0, 0))
+        builder.store(builder.load(lengths), cgutils.gep_inbounds(builder, words, 0, 1))
+        context.pyapi.decref(records)
+    is_error = cgutils.is_not_null(builder, context.pyapi.err_occurred())
+    return NativeValue(builder.bitcast(words, cgutils.voidptr_t), is_error=is_error)
 
 
 @infer_getattr

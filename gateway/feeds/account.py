@@ -57,6 +57,8 @@ class AccountFeed:
 
     def hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
+        if self._audience.is_empty and not self._history.account_ids:
+            return
         self._tell_orders(batch)
         if self._audience.subjects("positions") or self._audience.subjects("margin"):
             touched = set() if batch.figures is None else set(batch.figures["account_id"].tolist())

@@ -60,6 +60,11 @@ class Audience:
             self._sequences.pop(topic, None)
         return not subscribers
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody follows anything."""
+        return not self._sequences
+
     def subjects(self, channel: str) -> KeysView[int]:
         """Of whom somebody hears on a channel."""
         return self._subscribers[channel].keys()

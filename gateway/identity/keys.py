@@ -66,6 +66,8 @@ class KeyStore:
         self._keys: dict[str, ApiKey] = {}
         # Keys are made in threads while others are looked up: what is replaced whole can be read meanwhile.
         self._by_account: dict[int, tuple[ApiKey, ...]] = {}
+        self._roles: dict[int, frozenset[Role]] = {}
+        """Of all keys of an account."""
         for key in keys:
             self._remember(key)
 
@@ -122,7 +124,7 @@ class KeyStore:
         with self._lock:
             for key in [self._keys.pop(key_id) for key_id in key_ids if key_id in self._keys]:
                 others = tuple(other for other in self._by_account[key.account_id] if other is not key)
-                self._by_account[key.account_id] = others
+                self._keep(key.account_id, others)
                 self._connection.execute("DELETE FROM sealed_keys WHERE key_id = ?", (key.key_id,))
 
     def copy_to(self, directory: Path) -> None:
@@ -145,7 +147,7 @@ class KeyStore:
 
     def has_role(self, account_id: int, role: Role) -> bool:
         """Whether any key of an account has a role."""
-        return any(role in key.roles for key in self.of_account(account_id))
+        return role in self._roles.get(account_id, ())
 
     def made_with(self, key_id: str) -> list[ApiKey]:
         """The keys that were made with a key, and with those."""
@@ -165,7 +167,12 @@ class KeyStore:
 
     def _remember(self, key: ApiKey) -> None:
         self._keys[key.key_id] = key
-        self._by_account[key.account_id] = (*self.of_account(key.account_id), key)
+        self._keep(key.account_id, (*self.of_account(key.account_id), key))
+
+    def _keep(self, account_id: int, keys: tuple[ApiKey, ...]) -> None:
+        """These are the keys of an account."""
+        self._by_account[account_id] = keys
+        self._roles[account_id] = frozenset().union(*(key.roles for key in keys))
 
 
 def _open(path: Path) -> apsw.Connection:

@@ -27,7 +27,6 @@ from gateway.encoding import codec
 from gateway.encoding.fields import CLIENT_ID, price_of_text, quantity_of_text
 from gateway.encoding.json_text import encode
 from gateway.encoding.requests import PLAIN_REQUEST_ID_END, PlaceRequest, parse
-from gateway.encoding.rows import Row
 from gateway.errors import ApiError, DoorError
 from gateway.limits.buckets import TokenBucket
 from gateway.limits.budgets import remaining_row
@@ -53,10 +52,11 @@ _NEEDED_ON_SOCKET = NEEDED + 2
 class Turn:
     """What holds for all orders of one sender in one turn of the loop, so that it is asked for once."""
 
-    __slots__ = ("account_id", "began_ns", "bucket", "count", "room", "session_id")
+    __slots__ = ("account_id", "began_ns", "bucket", "count", "end_of_answer", "messages", "room", "sender", "session_id")
 
-    def __init__(self, account_id: int, session_id: int, bucket: TokenBucket, room: int) -> None:
+    def __init__(self, sender: "Sender", account_id: int, session_id: int, bucket: TokenBucket, room: int) -> None:
         self.began_ns = time.monotonic_ns()
+        self.sender = sender
         self.account_id = account_id
         """Whose orders they are."""
         self.session_id = session_id
@@ -67,6 +67,15 @@ class Turn:
         """How many of them may be under way."""
         self.count = 0
         """How many there are."""
+        self.messages: list[bytes] = []
+        """The answers, as they are written."""
+        self.end_of_answer = ""
+        """What stands behind the result in each of them."""
+
+    def begin_answers(self, now_ns: int) -> None:
+        """Its orders are durable."""
+        self.sender.end_plain(self.count)
+        self.end_of_answer = f',"rate_limit":{encode(remaining_row(self.bucket.remaining(now_ns))).decode()}}}'
 
 
 class Sender(Protocol):
@@ -94,8 +103,8 @@ class Sender(Protocol):
         """Send messages."""
 
 
-Entered = tuple[Sender, int, dict[str, Any], int]
-"""One order of a block: whose it is, the name of its request, its fields, and the place of its record."""
+Entered = tuple[Turn, int, dict[str, Any], int]
+"""One order of a block: of whose turn it is, the name of its request, its fields, and the place of its record."""
 
 
 def read_plain(payload: bytes) -> dict[str, Any] | None:
@@ -198,7 +207,7 @@ class PlainOrders:
         if turn.count >= turn.room or turn.bucket.take(PLACE.weight, turn.began_ns):
             return False
         turn.count += 1
-        self._entered.append((sender, name, fields, self._count))
+        self._entered.append((turn, name, fields, self._count))
         self._records.append(plain_place(terms, client_id))
         self._count += 1 if client_id is None else 2
         if self._count >= BLOCK_RECORDS_MAX - 1:
@@ -213,9 +222,9 @@ class PlainOrders:
         block = np.frombuffer(b"".join(self._records), ORDER_COMMAND)
         entered, self._entered = self._entered, []
         self._records, self._count = [], 0
-        paid = {sender: turn for sender, turn in turns.items() if turn is not None and turn.count}
-        for sender, turn in paid.items():
-            sender.begin_plain(turn.count)
+        paid = [turn for turn in turns.values() if turn is not None and turn.count]
+        for turn in paid:
+            turn.sender.begin_plain(turn.count)
         pending = Pending(lambda told: self._tell(entered, paid, told))
         try:
             enter(self._exchange, [block], [pending])
@@ -227,7 +236,7 @@ class PlainOrders:
         turn = self._turns[sender] = sender.plain_turn()
         return turn
 
-    def _tell(self, entered: list[Entered], turns: dict[Sender, Turn], told: Replied) -> None:
+    def _tell(self, entered: list[Entered], turns: list[Turn], told: Replied) -> None:
         """The block is durable: answer each order."""
         try:
             reply = reply_of(told)
@@ -235,43 +244,36 @@ class PlainOrders:
             _refuse_all(entered, turns, error)
             return
         now_ns = time.monotonic_ns()
-        limits: dict[Sender, Row] = {}
-        for sender, turn in turns.items():
-            sender.end_plain(turn.count)
-            limits[sender] = {"rate_limit": remaining_row(turn.bucket.remaining(now_ns))}
-        ends = {sender: _end_of_answer(limit) for sender, limit in limits.items()}
-        messages: dict[Sender, list[bytes]] = {sender: [] for sender in turns}
+        for turn in turns:
+            turn.begin_answers(now_ns)
         block = BlockReply(reply)
-        for sender, name, fields, place in entered:
+        for turn, name, fields, place in entered:
             first, end = block.take(place)
             if block.is_rested(first, end):
-                message = f'{{"id":{name},"ok":true,"result":{block.rested_text(fields, first)}{ends[sender]}'.encode()
+                result = block.rested_text(fields, first)
+                message = f'{{"id":{name},"ok":true,"result":{result}{turn.end_of_answer}'.encode()
             else:
-                message = self._answer(sender, name, fields, block.part(place, first, end), limits[sender])
-            messages[sender].append(message)
-        for sender, all_of_them in messages.items():
-            sender.offer_all(all_of_them)
+                message = self._answer(turn, name, fields, block.part(place, first, end))
+            turn.messages.append(message)
+        for turn in turns:
+            turn.sender.offer_all(turn.messages)
 
-    def _answer(self, sender: Sender, name: int, fields: dict[str, Any], reply: Reply, limit: Row) -> bytes:
+    def _answer(self, turn: Turn, name: int, fields: dict[str, Any], reply: Reply) -> bytes:
         """What the general road would say."""
+        self._exchange.follow()
         request = parse(PlaceRequest, {key: value for key, value in fields.items() if key not in ("id", "op")})
         try:
             result = codec.place_answer(self._exchange.view, request, reply)
         except ApiError as error:
-            return sender.refusal(name, error)
+            return turn.sender.refusal(name, error)
         except Exception:
             log.exception("answer_failed")
-            return sender.refusal(name, ApiError(DoorError.INTERNAL_ERROR))
-        return orjson.dumps({"id": name, "ok": True, "result": result} | limit)
+            return turn.sender.refusal(name, ApiError(DoorError.INTERNAL_ERROR))
+        return encode({"id": name, "ok": True, "result": result})[:-1] + turn.end_of_answer.encode()
 
 
-def _end_of_answer(limit: Row) -> str:
-    """What stands behind the result, encoded once for all answers of a turn."""
-    return f",{encode(limit)[1:].decode()}"
-
-
-def _refuse_all(entered: list[Entered], turns: dict[Sender, Turn], error: ApiError) -> None:
-    for sender, turn in turns.items():
-        sender.end_plain(turn.count)
-    for sender, name, _, _ in entered:
-        sender.offer_all([sender.refusal(name, error)])
+def _refuse_all(entered: list[Entered], turns: list[Turn], error: ApiError) -> None:
+    for turn in turns:
+        turn.sender.end_plain(turn.count)
+    for turn, name, _, _ in entered:
+        turn.sender.offer_all([turn.sender.refusal(name, error)])

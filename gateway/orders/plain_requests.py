@@ -158,6 +158,7 @@ class PlainRequests:
 
     def _answer(self, fields: dict[str, Any], reply: Reply) -> tuple[HTTPStatus, Row]:
         """What the general road would say."""
+        self._exchange.follow()
         try:
             request = parse(PlaceRequest, fields)
             return HTTPStatus.CREATED, codec.place_answer(self._exchange.view, request, reply)

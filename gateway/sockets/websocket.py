@@ -171,7 +171,7 @@ class Session:
         if key.roles.isdisjoint(OWNERS) or Scope.TRADE not in key.terms.scopes:
             return None
         bucket = self._gateway.rates.bucket_of(key)
-        return Turn(key.account_id, self.session_id, bucket, self._under_way.room_for(PLACE))
+        return Turn(self, key.account_id, self.session_id, bucket, self._under_way.room_for(PLACE))
 
     def pace(self) -> None:
         """Read the peer again a moment later."""
@@ -387,6 +387,7 @@ class Session:
 
         def tell(_: Replied) -> None:
             nonlocal told
+            self._gateway.exchange.follow()
             told += 1
             self._under_way.end(room)
             if told == len(pending):
@@ -402,6 +403,7 @@ class Session:
         """Queue a block of commands; `settle` is called when it is durable, and must not raise. Raises ApiError."""
 
         def tell(pending: Replied) -> None:
+            self._gateway.exchange.follow()
             self._under_way.end(room)
             settle(pending)
 
