@@ -192,8 +192,8 @@ class Sequencer:
     def turn_at_once(self) -> Delivery | None:
         """Carry out what was queued, in the caller's thread, if that is little and nothing else is under way or due.
 
-        What comes of it is returned, and not delivered. None if nothing was carried out: `wake` lets the sequencer's own
-        thread do it. Only who deals with deliveries may call this: all that there were so far are dealt with then.
+        What comes of it is returned, and not delivered. None if nothing was carried out: `wake` lets the thread of the
+        sequencer do it. Only whoever deals with deliveries may call this, and all of them are dealt with then.
         """
         if self._queued_records > AT_ONCE_RECORDS_MAX or self._quick_commits < QUICK_COMMITS:
             return None

@@ -2,7 +2,7 @@
 
 Everything here belongs to one event loop. The sequencer works in its own thread and hands each durable batch over, or
 the loop takes its turn for it. Replies go out, the view follows in the same turn of the loop, and listeners hear of it
-in the next: no reader is behind its own answer. Who is told at once and reads the view lets it follow before (`follow`).
+in the next: no reader is behind its own answer. Whoever is told at once lets it follow before reading it (`follow`).
 """
 
 import asyncio
@@ -263,7 +263,7 @@ class Exchange:
             self._receive(delivery)
 
     def follow(self) -> None:
-        """Let the view follow the latest batch, if it has not yet: whoever is told of a reply and reads it needs that."""
+        """Let the view follow the latest batch, if it has not yet: who is told of a reply, and reads it, needs that."""
         unfollowed, self._unfollowed = self._unfollowed, None
         if unfollowed is None:
             return

@@ -3,8 +3,8 @@
     decode ─▶ queue ─▶ journal ─▶ apply ─▶ hand over ─▶ follow ─▶ reply ─▶ tell ─▶ send
 
 A stage of the exchange is counted once a batch, whatever the batch holds; a stage of one connection once in so many
-frames. To count takes some hundred nanoseconds. Each stage is written by one thread, so none needs a lock; a reader may
-see a count before its sum.
+frames. To count takes some hundred nanoseconds. Each stage is written by one thread at a time, so none needs a lock; a
+reader may see a count before its sum.
 """
 
 from enum import IntEnum

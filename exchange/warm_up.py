@@ -9,13 +9,14 @@ from exchange.venue.schema import Tier
 from exchange.venue.stamping import stamp_ids
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
+from exchange.view.activity import ActivityCounts
 from exchange.view.columns.compile import mark_compiled as mark_view_compiled
 from exchange.view.columns.levels import forget_all_touched
 from exchange.view.columns.reading import drop_tranche
 from exchange.view.columns.schema import MINUTE_S
 from kernels.compile import mark_compiled
 from matching.export import level_rows
-from matching.schema import Side
+from matching.schema import EventKind, Side
 
 SMALL = VenueLimits(instruments=16, orders=64, nodes=64, accounts=16, positions=64, client_ids=16)
 HOUR_S = 3_600
@@ -45,7 +46,9 @@ def warm_up() -> None:
     view = MarketView()
     stamp_ids(Batch(script), 1)
     events = venue.apply(script, 1)
-    view.apply(Published(1, 2, script, events, venue.figures_after(events)))
+    published = Published(1, 2, script, events, venue.figures_after(events))
+    view.apply(published)
+    count(view, published)
     assert MarketView.load(view.dump()) == view, "a view does not come back from its dump"
     read(view)
     next_due(venue.state)
@@ -54,6 +57,13 @@ def warm_up() -> None:
     assert restored.digest() == venue.digest(), "an image does not restore the state that it was taken of"
     mark_compiled()
     mark_view_compiled()
+
+
+def count(view: MarketView, published: Published) -> None:
+    """Count commands and trades; for the latter, let all events be some."""
+    trades = published.events.copy()
+    trades["kind"] = EventKind.TRADE
+    ActivityCounts(view).note(published._replace(events=trades))
 
 
 def read(view: MarketView) -> None:

@@ -8,37 +8,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
-from exchange.kinds import Kinds
 from exchange.published import Published
-from exchange.venue.closing import FORCED_ID_BIT
-from exchange.venue.schema import Command
 from exchange.view import MarketView
-from exchange.view.records import FORCED_ID_MASK
+from exchange.view.activity import ActivityCounts
 from gateway.encoding.rows import Row
-from kernels.records import picked
-from matching.schema import EventKind
 
 SLICE_NS = 60_000_000_000
 SLICES = 60
-COUNTED_AT_ONCE = 4_096
-"""Records."""
 WINDOW_S = SLICES * SLICE_NS // 1_000_000_000
-
-_TRADES = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE))
-_COUNTED = {
-    Command.PLACE: "orders",
-    Command.LEG: "orders",
-    Command.QUOTE: "orders",
-    Command.REPLACE: "replaces",
-    Command.CANCEL: "cancels",
-    Command.MASS_CANCEL: "cancels",
-}
-"""Commands of one account's orders, and records behind the head of a group that bring an order each."""
-_FORCED_MASK, _FORCED = np.uint64(FORCED_ID_MASK), np.uint64(FORCED_ID_BIT)
-_KIND_BITS, _KINDS_MAX = 8, 255
-_HEADS = Kinds({*_COUNTED, Command.BASKET, Command.MASS_QUOTE} - {Command.LEG, Command.QUOTE})
 
 
 class Activity(NamedTuple):
@@ -62,69 +39,32 @@ class OrderActivity:
         self._view = view
         self._give_back = give_back
         self._by_account: dict[int, deque[tuple[int, Activity]]] = {}
+        """The slices that are over in which an account did anything."""
         self._at = 0
         """The slice of the latest batch."""
-        self._uncounted: list[np.ndarray] = []
-        """Commands of the latest batches, all of that slice."""
-        self._uncounted_records = 0
+        self._counts = ActivityCounts(view)
+        """Of that slice."""
 
     def hear(self, batch: Published) -> None:
         """A batch is durable, and the view has it."""
         at = batch.time_ns // SLICE_NS
-        if at != self._at or self._uncounted_records >= COUNTED_AT_ONCE:
-            self._count_sent()
-            self._at = at
-        self._uncounted.append(batch.commands)
-        self._uncounted_records += len(batch.commands)
-        if not _TRADES.isdisjoint(batch.event_kinds):
-            trades = picked(batch.events, _TRADES.among(batch.events["kind"]))
-            parties = np.concatenate([trades["account_id"], trades["counter_account_id"]])
-            account_ids, counts = np.unique(parties, return_counts=True)
-            for account_id, count in zip(account_ids.tolist(), counts.tolist(), strict=True):
-                self._count(account_id, "fills", count)
-            self._refund(trades)
+        if at != self._at:
+            self._begin_slice(at)
+        for account_id, orders in self._counts.note(batch).items():
+            self._give_back(account_id, orders)
 
     def of_account(self, account_id: int) -> Activity:
         """What an account did in the last hour."""
-        self._count_sent()
-        total = Activity()
+        total = Activity(*self._counts.of_account(account_id))
         for at, counted in self._by_account.get(account_id, ()):
             if at > self._view.time_ns // SLICE_NS - SLICES:
                 total = total.plus(counted)
         return total
 
-    def _count_sent(self) -> None:
-        """Count what was sent in the batches since the last time: for each alone it would take many times as long."""
-        if not self._uncounted:
-            return
-        kinds, accounts = (np.concatenate([each[name] for each in self._uncounted]) for name in ("kind", "account_id"))
-        self._uncounted, self._uncounted_records = [], 0
-        # A record behind a head has no account of its own.
-        heads = np.maximum.accumulate(np.where(_HEADS.among(kinds), np.arange(len(kinds)), 0))
-        account_ids = accounts[heads].astype(np.uint64)
-        sent, counts = np.unique(account_ids << _KIND_BITS | kinds, return_counts=True)
-        for key, count in zip(sent.tolist(), counts.tolist(), strict=True):
-            name = _COUNTED.get(key & _KINDS_MAX)
-            if name is not None:
-                self._count(key >> _KIND_BITS, name, count)
-
-    def _count(self, account_id: int, name: str, count: int) -> None:
-        at = self._at
-        slices = self._by_account.setdefault(account_id, deque(maxlen=SLICES))
-        counted = slices.pop()[1] if slices and slices[-1][0] == at else Activity()
-        slices.append((at, counted._replace(**{name: getattr(counted, name) + count})))
-
-    def _refund(self, trades: np.ndarray) -> None:
-        """By columns, since a frame of records may trade hundreds of times."""
-        named = np.concatenate([trades["order_id"], trades["counter_order_id"]])
-        order_ids, places = np.unique(named, return_inverse=True)
-        traded_lots = np.zeros(len(order_ids), np.int64)
-        np.add.at(traded_lots, places, np.tile(trades["quantity_lots"], 2))
-        orders = self._view.orders_by_id(order_ids)
-        is_first = (orders["filled_lots"] == traded_lots) & (order_ids & _FORCED_MASK != _FORCED)
-        account_ids, counts = np.unique(orders["account_id"][is_first], return_counts=True)
-        for account_id, count in zip(account_ids.tolist(), counts.tolist(), strict=True):
-            self._give_back(account_id, count)
+    def _begin_slice(self, at: int) -> None:
+        for account_id, counts in self._counts.take().items():
+            self._by_account.setdefault(account_id, deque(maxlen=SLICES)).append((self._at, Activity(*counts)))
+        self._at = at
 
 
 def activity_row(activity: Activity) -> Row:

@@ -52,7 +52,10 @@ _NEEDED_ON_SOCKET = NEEDED + 2
 class Turn:
     """What holds for all orders of one sender in one turn of the loop, so that it is asked for once."""
 
-    __slots__ = ("account_id", "began_ns", "bucket", "count", "end_of_answer", "messages", "room", "sender", "session_id")
+    __slots__ = (
+        *("account_id", "began_ns", "bucket", "count", "room", "sender", "session_id"),
+        *("end_of_answer", "messages"),
+    )
 
     def __init__(self, sender: "Sender", account_id: int, session_id: int, bucket: TokenBucket, room: int) -> None:
         self.began_ns = time.monotonic_ns()

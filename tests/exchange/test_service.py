@@ -110,7 +110,7 @@ async def test_commands_of_many_tasks_share_a_commit(exchange: Exchange) -> None
     assert len(batches) < 100
 
 
-async def test_the_view_comes_first_then_replies_then_listeners(exchange: Exchange) -> None:
+async def test_whoever_has_a_reply_finds_it_in_the_view_and_before_listeners_hear(exchange: Exchange) -> None:
     heard: list[tuple[bool, bool]] = []
     future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
@@ -128,6 +128,41 @@ async def test_the_view_comes_first_then_replies_then_listeners(exchange: Exchan
     await asyncio.sleep(0)
     assert len(heard) >= 19
     assert set(heard) == {(True, True)}
+
+
+class Told:
+    """A ticket that looks at the view as soon as it is told, once as it is and once after it has followed."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self.seen: list[int] = []
+        self.reply: Reply | None = None
+
+    def done(self) -> bool:
+        return self.reply is not None
+
+    def set_result(self, reply: Reply, /) -> None:
+        self.reply = reply
+        self.seen.append(self._exchange.view.sequence)
+        for _ in range(2):
+            self._exchange.follow()
+            self.seen.append(self._exchange.view.sequence)
+
+    def set_exception(self, error: Exception, /) -> None:
+        raise error
+
+
+async def test_who_is_told_at_once_can_let_the_view_follow(exchange: Exchange) -> None:
+    heard: list[Published] = []
+    exchange.subscribe(heard.append)
+    first, second = Told(exchange), Told(exchange)
+    before = exchange.view.sequence
+    exchange.enter([commands.deposit(ALICE, 1), commands.deposit(BOB, 1)], [first, second])
+    await exchange.submit(commands.deposit(BOB, 1))
+    assert second.reply is not None
+    assert first.seen[0] < second.reply.sequence <= first.seen[1] == first.seen[2] == second.seen[0]
+    assert before <= first.seen[0]
+    assert sum(len(batch.commands) for batch in heard) == exchange.view.sequence - before
 
 
 async def test_a_listener_hears_every_batch_until_it_has_enough(exchange: Exchange) -> None:
