@@ -1,134 +1,37 @@
 """The one writer: order, group commit, time, back-pressure, and what happens when the disk fails."""
 
 import itertools
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import apsw
 import numpy as np
 import pytest
 
 from exchange import commands
-from exchange.clock import DOWNTIME_TOLD_NS, Anchor, VenueClock
-from exchange.full_disk import DiskGuard, StorageFull
+from exchange.clock import DOWNTIME_TOLD_NS
 from exchange.journal import Journal
-from exchange.reserve import Reserve
-from exchange.retention import Trimmer
 from exchange.sequencer import (
-    AT_ONCE_RECORDS_MAX,
     BATCH_RECORDS_MAX,
     BLOCK_RECORDS_MAX,
     QUEUED_RECORDS_MAX,
     QUEUED_TO_END_RISK_MAX,
-    QUICK_COMMITS,
     UNDELIVERED_BATCHES_MAX,
-    Delivery,
     ExchangeStopped,
-    Look,
     Overloaded,
     Request,
-    Sequencer,
     stamp_order_ids,
 )
-from exchange.stages import Stages
 from exchange.store_errors import JournalFailed
 from exchange.venue.clearing.delivery_schema import DOWNTIME_EVENT
-from exchange.venue.image import Image, digest
-from exchange.venue.machine import Venue
+from exchange.venue.image import digest
 from exchange.venue.schema import CLOCK_COMMAND, Command, Event
+from tests.exchange.line import Line, batch_of
 from tests.exchange.stores import RULES
-from tests.exchange.venue.market import ALICE, BUY, LIMITS, REFERENCE_TICKS, START_NS, opening
+from tests.exchange.venue.market import ALICE, BUY, REFERENCE_TICKS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
 
 PATIENCE_S = 20
-
-
-class Line:
-    """A sequencer on a real journal, and all that came out of it."""
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        vfs: str | None = None,
-        takes: bool = True,
-        reads_captures: bool = True,
-        reserve_bytes: int = 0,
-        downtime_ns: int = 0,
-        **options: Any,
-    ) -> None:
-        self.journal = Journal.open(directory, rules_version=RULES, vfs=vfs)
-        self.venue = Venue(LIMITS)
-        self.deliveries: list[Delivery] = []
-        self.failures: list[tuple[BaseException, list[Any]]] = []
-        self.refusals: list[tuple[StorageFull, list[Any]]] = []
-        self.takes = takes
-        self.reads_captures = reads_captures
-        self.images: list[Image] = []
-        self.news = threading.Condition()
-        self.stages = Stages()
-        self.sequencer = Sequencer(
-            self.venue,
-            self.journal,
-            VenueClock(Anchor(START_NS, None, downtime_ns)),
-            self.deliver,
-            self.fail,
-            self.refuse,
-            DiskGuard(Reserve(directory, reserve_bytes, vfs), look_every_s=0),
-            self.show,
-            self.stages,
-            **options,
-        )
-
-    def deliver(self, delivery: Delivery) -> None:
-        image = delivery.capture.image() if delivery.capture is not None and self.reads_captures else None
-        with self.news:
-            self.deliveries.append(delivery)
-            self.images += [] if image is None else [image]
-            self.news.notify_all()
-        if self.takes:
-            self.sequencer.delivered()
-
-    def fail(self, error: BaseException, tickets: list[Any]) -> None:
-        with self.news:
-            self.failures.append((error, tickets))
-            self.news.notify_all()
-
-    def refuse(self, error: StorageFull, tickets: list[Any]) -> None:
-        with self.news:
-            self.refusals.append((error, tickets))
-            self.news.notify_all()
-
-    def show(self, look: Look, found: Any) -> None:
-        look.take(found)
-
-    def submit(self, *groups: np.ndarray) -> None:
-        """Each command's ticket is its number among all so far."""
-        count = sum(len(delivery.tickets) for delivery in self.deliveries)
-        self.sequencer.submit([Request(group, count + at) for at, group in enumerate(groups)])
-        self.sequencer.wake()
-
-    def write(self, *groups: np.ndarray) -> None:
-        """A row from before the start."""
-        records = commands.concatenate(*groups)
-        first_sequence = self.journal.last_sequence + 1
-        self.journal.append(first_sequence, START_NS, records.tobytes())
-        self.venue.apply(records, first_sequence)
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        with self.news:
-            assert self.news.wait_for(condition, PATIENCE_S), "the sequencer is stuck"
-
-    def tickets(self) -> list[Any]:
-        return [ticket for delivery in self.deliveries for ticket in delivery.tickets]
-
-    def close(self) -> None:
-        if self.sequencer._thread.ident is not None:
-            self.sequencer.stop()
-        self.journal.close()
 
 
 @pytest.fixture
@@ -136,10 +39,6 @@ def line(tmp_path: Path) -> Iterator[Line]:
     line = Line(tmp_path)
     yield line
     line.close()
-
-
-def batch_of(delivery: Delivery) -> list[int]:
-    return delivery.published.commands["kind"].tolist()
 
 
 # Order and batches.
@@ -350,146 +249,6 @@ def test_a_block_of_commands_stays_together_and_its_events_are_told_as_one(line:
     for published, first, end in blocks:
         assert published.first_sequence <= first
         assert end <= published.first_sequence + len(published.commands)
-
-
-# Turns that whoever queued a command takes.
-
-
-def made_quick(line: Line, monkeypatch: pytest.MonkeyPatch) -> Line:
-    """A sequencer at rest, whose disk counts as quick whatever it does."""
-    monkeypatch.setattr("exchange.sequencer.QUICK_NS", 1 << 62)
-    line.sequencer.start()
-    for count in range(1, QUICK_COMMITS + 1):
-        line.submit(commands.halt_market())
-        line.wait(lambda count=count: len(line.tickets()) == count)
-    return line
-
-
-@pytest.fixture
-def quick(line: Line, monkeypatch: pytest.MonkeyPatch) -> Line:
-    return made_quick(line, monkeypatch)
-
-
-def at_once(line: Line, *groups: np.ndarray) -> Delivery | None:
-    """Queue commands and take the turn for them; the sequencer may have to come to rest first."""
-    line.sequencer.submit([Request(group, at) for at, group in enumerate(groups)])
-    for _ in range(1_000):
-        delivery = line.sequencer.turn_at_once()
-        if delivery is not None or not line.sequencer._turning.locked():
-            return delivery
-        time.sleep(0.001)
-    raise AssertionError("the sequencer never rests")
-
-
-def test_a_command_alone_is_carried_out_by_whoever_queued_it(quick: Line) -> None:
-    before = quick.journal.last_sequence
-    delivery = at_once(quick, commands.halt_market())
-    assert delivery is not None
-    assert delivery.tickets == [0]
-    assert batch_of(delivery) == [Command.TICK, Command.HALT_MARKET]
-    assert (delivery.sequences, delivery.end_sequences) == ([before + 2], [before + 3])
-    assert quick.journal.last_sequence == before + 2 == quick.venue.sequence
-    quick.sequencer.delivered()
-    count = len(quick.tickets())
-    quick.submit(commands.halt_market())
-    quick.wait(lambda: len(quick.tickets()) == count + 1)
-    assert quick.deliveries[-1].published.first_sequence >= before + 3
-
-
-def test_nobody_takes_the_turn_for_more_than_a_few_commands(quick: Line) -> None:
-    groups = [commands.halt_market()] * (AT_ONCE_RECORDS_MAX + 1)
-    quick.sequencer.submit([Request(group, at) for at, group in enumerate(groups)])
-    assert quick.sequencer.turn_at_once() is None
-
-
-def test_nobody_takes_a_turn_when_there_is_nothing_to_do(quick: Line) -> None:
-    assert quick.sequencer.turn_at_once() is None
-
-
-def test_nobody_takes_a_turn_while_a_batch_is_not_dealt_with(quick: Line) -> None:
-    assert at_once(quick, commands.halt_market()) is not None
-    assert at_once(quick, commands.halt_market()) is None
-    quick.sequencer.delivered()
-    assert quick.sequencer.turn_at_once() is not None
-    quick.sequencer.delivered()
-
-
-def test_nobody_takes_the_turn_of_a_sequencer_at_work(quick: Line) -> None:
-    go, began = threading.Event(), threading.Event()
-
-    def hold(_: Venue) -> bool:
-        began.set()
-        return go.wait(PATIENCE_S)
-
-    quick.sequencer.look(Look(hold, lambda found: found, None))
-    assert began.wait(PATIENCE_S)
-    quick.sequencer.submit([Request(commands.halt_market(), 0)])
-    assert quick.sequencer.turn_at_once() is None
-    go.set()
-
-
-@pytest.mark.parametrize("due", ["checkpoint", "snapshot", "trimming", "full"])
-def test_what_takes_longer_than_a_commit_is_left_to_the_thread(
-    quick: Line, monkeypatch: pytest.MonkeyPatch, due: str
-) -> None:
-    if due == "checkpoint":
-        monkeypatch.setattr("exchange.journal.CHECKPOINT_PAGES", 0)
-    elif due == "snapshot":
-        monkeypatch.setattr(quick.sequencer._pace, "is_due", lambda *_: True)
-    elif due == "trimming":
-        trimmer = Trimmer(quick.journal, lambda _: None)
-        trimmer.up_to = quick.journal.last_sequence
-        monkeypatch.setattr(quick.sequencer, "_trimmer", trimmer)
-    else:
-        monkeypatch.setattr(quick.sequencer._guard, "is_full", True)
-    assert at_once(quick, commands.halt_market()) is None
-
-
-def test_after_a_slow_commit_the_thread_is_left_alone_with_the_disk_until_many_were_quick(
-    quick: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("exchange.sequencer.QUICK_NS", 0)
-    assert at_once(quick, commands.halt_market()) is not None
-    quick.sequencer.delivered()
-    monkeypatch.setattr("exchange.sequencer.QUICK_NS", 1 << 62)
-    for _ in range(QUICK_COMMITS):
-        assert at_once(quick, commands.halt_market()) is None
-        count = len(quick.tickets())
-        quick.sequencer.wake()
-        quick.wait(lambda count=count: len(quick.tickets()) == count + 1)
-    assert at_once(quick, commands.halt_market()) is not None
-    quick.sequencer.delivered()
-
-
-def test_a_disk_that_fails_in_a_turn_at_once_stops_the_sequencer_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    storage = UnsyncedLoss("at-once", "drop", 1)
-    line = made_quick(Line(tmp_path, vfs=storage.name), monkeypatch)
-    digest_before = line.venue.digest()
-    storage.fail_at("sync", 1)
-    assert at_once(line, commands.deposit(ALICE, 1)) is None
-    ((error, tickets),) = line.failures
-    assert isinstance(error, JournalFailed)
-    assert tickets == [0]
-    assert line.venue.digest() == digest_before
-    with pytest.raises(ExchangeStopped):
-        line.submit(commands.halt_market())
-    line.close()
-
-
-def test_a_disk_that_is_full_in_a_turn_at_once_refuses_what_does_not_end_risk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    storage = UnsyncedLoss("at-once-full", "drop", 1)
-    line = made_quick(Line(tmp_path, vfs=storage.name), monkeypatch)
-    storage.fail_at("write", 1, apsw.FullError("no room"))
-    assert at_once(line, commands.deposit(ALICE, 1)) is None
-    ((error, tickets),) = line.refusals
-    assert isinstance(error, StorageFull)
-    assert tickets == [0]
-    assert not line.failures
-    line.close()
 
 
 # Ends.
