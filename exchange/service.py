@@ -240,16 +240,17 @@ class Exchange:
         self.enter(groups, futures)
         return futures
 
-    def enter(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket]) -> None:
+    def enter(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket], *, wakes: bool = True) -> None:
         """Queue commands, all or none, each with who waits for its reply. Raises Overloaded or ExchangeStopped.
 
-        The sequencer is woken when this turn of the loop is over: what comes in one turn is one batch. Whoever knows
-        that nothing more will come in it can say so by `wake`.
+        They are carried out when this turn of the loop is over: what comes in one turn is one batch. Whoever will call
+        `wake` in the next turn at the latest, and can say that nothing more comes, need not have it called.
         """
         self._sequencer.submit([Request(group, ticket) for group, ticket in zip(groups, tickets, strict=True)])
         if not self._is_waking:
             self._is_waking = True
-            self._loop.call_soon(self.wake)
+            if wakes:
+                self._loop.call_soon(self.wake)
 
     def wake(self) -> None:
         """Let what was queued be carried out: by the sequencer, or here and now where that is no more than a commit."""
@@ -280,8 +281,9 @@ class Exchange:
     def tell(self) -> None:
         """Let all who listen hear of the latest batch now: whoever reads the view and listens from then on needs that.
 
-        Otherwise they hear of it when its replies are out, one turn of the loop later.
+        Otherwise they hear of it when its replies are out; where tasks have to send them, a turn of the loop later.
         """
+        self.follow()
         untold, self._untold = self._untold, None
         if untold is None:
             return
@@ -339,16 +341,21 @@ class Exchange:
         self.tell()
         received_ns = perf_counter_ns()
         self._unfollowed = self._untold = delivery.published
-        # Before the replies: a task that waits for one goes on when everybody has been told.
-        self._loop.call_soon(self.tell)
+        is_told_later = any(map(asyncio.isfuture, delivery.tickets))
+        if is_told_later:
+            # Before the replies: a task that waits for one goes on when everybody has been told.
+            self._loop.call_soon(self.tell)
         try:
             self._reply(delivery)
         finally:
             self.follow()
             self._sequencer.delivered()
+            replied_ns = perf_counter_ns()
+            if not is_told_later:
+                self.tell()
         self.stages.note(Stage.HAND_OVER, received_ns - delivery.applied_ns)
         self.stages.note(Stage.FOLLOW, self._follow_ns)
-        self.stages.note(Stage.REPLY, perf_counter_ns() - received_ns - self._follow_ns)
+        self.stages.note(Stage.REPLY, replied_ns - received_ns - self._follow_ns)
         if delivery.capture is not None:
             self.snapshot_pauses_ns.append(delivery.capture.pause_ns)
             self._save(delivery)

@@ -91,9 +91,12 @@ def submit_many(exchange: Exchange, groups: Sequence[np.ndarray]) -> list[asynci
     return futures
 
 
-def enter(exchange: Exchange, groups: Sequence[np.ndarray], tickets: Sequence[Ticket]) -> None:
-    """Queue commands, all or none, each with who waits for it. Raises ApiError when they are not taken."""
+def enter(exchange: Exchange, groups: Sequence[np.ndarray], tickets: Sequence[Ticket], *, wakes: bool = True) -> None:
+    """Queue commands, all or none, each with who waits for it; for `wakes` see `Exchange.enter`.
+
+    Raises ApiError when they are not taken.
+    """
     try:
-        exchange.enter(groups, tickets)
+        exchange.enter(groups, tickets, wakes=wakes)
     except _FAILURES as error:
         raise ApiError(_NAMES[type(error)]) from None

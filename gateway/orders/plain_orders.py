@@ -190,8 +190,10 @@ class PlainOrders:
             for sender, frames in Counter(sender for sender, _ in self._frames).items():
                 if frames >= PACED_FRAMES:
                     sender.pace()
-        self.catch_up()
-        self._exchange.wake()
+        try:
+            self.catch_up()
+        finally:
+            self._exchange.wake()
 
     def _take(self, sender: Sender, payload: bytes) -> bool:
         """Enter a plain order, or leave the frame to the general road, as if nothing had been asked."""
@@ -230,7 +232,7 @@ class PlainOrders:
             turn.sender.begin_plain(turn.count)
         pending = Pending(lambda told: self._tell(entered, paid, told))
         try:
-            enter(self._exchange, [block], [pending])
+            enter(self._exchange, [block], [pending], wakes=False)  # `_end_turn` does
         except ApiError as error:
             _refuse_all(entered, paid, error)
 

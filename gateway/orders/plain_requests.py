@@ -113,14 +113,16 @@ class PlainRequests:
         self._records, self._count = [], 0
         pending = Pending(lambda told: self._tell(entered, told))
         try:
-            enter(self._exchange, [block], [pending])
+            enter(self._exchange, [block], [pending], wakes=False)  # `_end_turn` does
         except ApiError as error:
             _refuse_all(entered, error)
 
     def _end_turn(self) -> None:
         """All that came in this turn is here."""
-        self._hand_over()
-        self._exchange.wake()
+        try:
+            self._hand_over()
+        finally:
+            self._exchange.wake()
 
     def _payer(self, key: ApiKey) -> TokenBucket | None:
         """The first request of a key in a turn."""

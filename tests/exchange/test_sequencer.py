@@ -31,8 +31,6 @@ from tests.exchange.stores import RULES
 from tests.exchange.venue.market import ALICE, BUY, REFERENCE_TICKS, START_NS, opening
 from tests.simulation.storage import UnsyncedLoss
 
-PATIENCE_S = 20
-
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
