@@ -326,7 +326,7 @@ class Sequencer:
             self._queued_records -= records - first
             if batch:
                 now_ns = perf_counter_ns()
-                self._stages.note(Stage.QUEUE, now_ns - self._waits_since_ns)
+                self._stages.note((Stage.QUEUE, now_ns - self._waits_since_ns))
                 self._waits_since_ns = now_ns
             return batch
 
@@ -349,8 +349,7 @@ class Sequencer:
         figures = self._venue.figures_after(events)
         applied_ns = perf_counter_ns()
         self._quick_commits = self._quick_commits + 1 if durable_ns - began_ns <= QUICK_NS else 0
-        self._stages.note(Stage.JOURNAL, durable_ns - began_ns)
-        self._stages.note(Stage.APPLY, applied_ns - durable_ns)
+        self._stages.note((Stage.JOURNAL, durable_ns - began_ns), (Stage.APPLY, applied_ns - durable_ns))
         sequences, end_sequences = _places(batch, first_sequence + len(heads))
         self._tells_downtime = False
         return Delivery(

@@ -294,7 +294,7 @@ class Exchange:
             except Exception:
                 # It is the listener's own: neither the next batch nor whoever looks may fail for it.
                 log.exception("listener_failed")
-        self.stages.note(Stage.TELL, perf_counter_ns() - began_ns)
+        self.stages.note((Stage.TELL, perf_counter_ns() - began_ns))
 
     def look(self, read: Callable[[Venue], FoundT], take: Callable[[FoundT], TakenT]) -> asyncio.Future[TakenT]:
         """Read the venue between two batches, in the sequencer's thread, which stands still for as long as it takes.
@@ -353,9 +353,11 @@ class Exchange:
             replied_ns = perf_counter_ns()
             if not is_told_later:
                 self.tell()
-        self.stages.note(Stage.HAND_OVER, received_ns - delivery.applied_ns)
-        self.stages.note(Stage.FOLLOW, self._follow_ns)
-        self.stages.note(Stage.REPLY, replied_ns - received_ns - self._follow_ns)
+        self.stages.note(
+            (Stage.HAND_OVER, received_ns - delivery.applied_ns),
+            (Stage.FOLLOW, self._follow_ns),
+            (Stage.REPLY, replied_ns - received_ns - self._follow_ns),
+        )
         if delivery.capture is not None:
             self.snapshot_pauses_ns.append(delivery.capture.pause_ns)
             self._save(delivery)

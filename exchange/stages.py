@@ -70,11 +70,13 @@ class Stages:
         self._buckets = [[0] * BUCKETS for _ in Stage]
         self._sums_ns = [0] * len(Stage)
 
-    def note(self, stage: Stage, elapsed_ns: int) -> None:
-        """Count one."""
-        bucket = (elapsed_ns // NS_PER_US).bit_length()
-        self._buckets[stage][bucket if bucket < BUCKETS else BUCKETS - 1] += 1
-        self._sums_ns[stage] += elapsed_ns
+    def note(self, *noted: tuple[Stage, int]) -> None:
+        """Count one of each stage that is noted, with how long it took in nanoseconds."""
+        buckets, sums_ns = self._buckets, self._sums_ns
+        for stage, elapsed_ns in noted:
+            bucket = (elapsed_ns // NS_PER_US).bit_length()
+            buckets[stage][bucket if bucket < BUCKETS else BUCKETS - 1] += 1
+            sums_ns[stage] += elapsed_ns
 
     def rows(self) -> list[StageRow]:
         """All of them, in the order of the way."""

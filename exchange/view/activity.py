@@ -1,7 +1,9 @@
 """What accounts sent and traded, counted from journaled batches: it makes no difference through which door it came."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -36,6 +38,7 @@ _COUNTED_AS = {
 _HEADS = {*_COUNTED_AS, Command.BASKET, Command.MASS_QUOTE} - {Command.LEG, Command.QUOTE}
 _FORCED_MASK, _FORCED = np.uint64(FORCED_ID_MASK), np.uint64(FORCED_ID_BIT)
 _KINDS = 256
+_NOBODY: Mapping[int, int] = MappingProxyType({})
 ROOM_MIN = 1_024
 """Events."""
 
@@ -55,14 +58,16 @@ class ActivityCounts:
         accounts = np.zeros(len(view.store.columns.accounts), ACTIVITY)
         self._counts = Counts(accounts, counted_as, is_head, *_room_for(ROOM_MIN))
 
-    def note(self, batch: Published) -> Counter[int]:
+    def note(self, batch: Published) -> Mapping[int, int]:
         """Count a batch that the view has followed: how many orders of each account traded for the first time."""
-        self._make_room(len(batch.events))
-        count_commands(self._counts, Commands(np.ascontiguousarray(batch.commands)))
+        columns = self._view.store.columns
+        if len(self._counts.accounts) < len(columns.accounts):
+            self._make_room_for_accounts(len(columns.accounts))
+        count_commands(self._counts, Commands(batch.commands))
         if _TRADES.isdisjoint(batch.event_kinds):
-            return Counter()
-        events = Events(np.ascontiguousarray(batch.events))
-        found = count_trades(self._view.store.columns, self._counts, events, _FORCED_MASK, _FORCED)
+            return _NOBODY
+        self._make_room_for(len(batch.events))
+        found = count_trades(columns, self._counts, Events(batch.events), _FORCED_MASK, _FORCED)
         return Counter(self._counts.first_traders[:found].tolist())
 
     def of_account(self, account_id: int) -> Sums:
@@ -78,13 +83,13 @@ class ActivityCounts:
         accounts[active] = np.zeros((), ACTIVITY)
         return taken
 
-    def _make_room(self, events: int) -> None:
-        counts, accounts = self._counts, len(self._view.store.columns.accounts)
-        if len(counts.accounts) < accounts:
-            grown = np.zeros(accounts, ACTIVITY)
-            grown[: len(counts.accounts)] = counts.accounts
-            self._counts = replace(self._counts, accounts=grown)
-        if len(counts.traded) < 2 * events:
+    def _make_room_for_accounts(self, accounts: int) -> None:
+        grown = np.zeros(accounts, ACTIVITY)
+        grown[: len(self._counts.accounts)] = self._counts.accounts
+        self._counts = replace(self._counts, accounts=grown)
+
+    def _make_room_for(self, events: int) -> None:
+        if len(self._counts.traded) < 2 * events:
             first_traders, traded = _room_for(2 * events)
             self._counts = replace(self._counts, first_traders=first_traders, traded=traded)
 

@@ -66,7 +66,7 @@ class Outbox:
                 began_ns = perf_counter_ns() if sent % SAMPLED == 0 else 0
                 await send(message, frame_type(message))
                 if began_ns:
-                    stages.note(Stage.SEND, perf_counter_ns() - began_ns)
+                    stages.note((Stage.SEND, perf_counter_ns() - began_ns))
             self._has_messages.clear()
             self._is_sent.set()
 

@@ -160,7 +160,7 @@ class Socket:
         began_ns = perf_counter_ns() if self._written % SAMPLED == 0 else 0
         self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         if began_ns:
-            self._stages.note(Stage.SEND, perf_counter_ns() - began_ns)
+            self._stages.note((Stage.SEND, perf_counter_ns() - began_ns))
 
     async def _read(self, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]) -> None:
         frames = 0
@@ -176,7 +176,7 @@ class Socket:
                 began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
                 hear_binary(received.data)
                 if began_ns:
-                    self._stages.note(Stage.DECODE, perf_counter_ns() - began_ns)
+                    self._stages.note((Stage.DECODE, perf_counter_ns() - began_ns))
             else:
                 return
 

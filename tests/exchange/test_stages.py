@@ -21,7 +21,7 @@ def row_of(stages: Stages, wanted: Stage) -> StageRow:
 @pytest.mark.parametrize("elapsed_ns", [0, 1, 999, 1_000, 1_999, 2_000, 123_456, 10**9, 10**12])
 def test_a_time_falls_into_the_first_bucket_that_ends_behind_it(elapsed_ns: int) -> None:
     stages = Stages()
-    stages.note(Stage.APPLY, elapsed_ns)
+    stages.note((Stage.APPLY, elapsed_ns))
     row = row_of(stages, Stage.APPLY)
     bucket = row.buckets.index(1)
     assert (row.count, row.sum_ns) == (1, elapsed_ns)
@@ -32,7 +32,7 @@ def test_a_time_falls_into_the_first_bucket_that_ends_behind_it(elapsed_ns: int)
 def test_a_percentile_is_the_end_of_its_bucket() -> None:
     stages = Stages()
     for elapsed_ns in [500] * 98 + [3_000, 100_000]:
-        stages.note(Stage.QUEUE, elapsed_ns)
+        stages.note((Stage.QUEUE, elapsed_ns))
     row = row_of(stages, Stage.QUEUE)
     assert (row.percentile_ns(0.5), row.percentile_ns(0.99), row.percentile_ns(1.0)) == (1_000, 4_000, 128_000)
 
