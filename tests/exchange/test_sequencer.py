@@ -304,7 +304,8 @@ def test_with_many_orders_in_the_books_snapshots_are_as_much_longer_in_coming(
 def test_while_a_capture_is_not_read_no_other_is_taken_but_the_last(tmp_path: Path) -> None:
     line = Line(tmp_path, snapshot_every_records=4, reads_captures=False)
     line.sequencer.start()
-    for count in range(1, 13):
+    assert len(ends_of_captures(line, 1)) == 1
+    for count in range(len(line.tickets()) + 1, len(line.tickets()) + 13):
         line.submit(commands.halt_market())
         line.wait(lambda count=count: len(line.tickets()) == count)
     line.sequencer.stop()
