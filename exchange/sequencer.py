@@ -189,6 +189,11 @@ class Sequencer:
             self._is_rung = True
             self._bell.put(None)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether commands wait, or a batch is being carried out or was not dealt with yet."""
+        return bool(self._requests) or self._room.qsize() < UNDELIVERED_BATCHES_MAX
+
     def turn_at_once(self) -> Delivery | None:
         """Carry out what was queued, in the caller's thread, if that is little and nothing else is under way or due.
 

@@ -219,6 +219,11 @@ class Exchange:
         return self._journal.anchor.time_ns if self._journal.first_sequence > 1 else None
 
     @property
+    def is_busy(self) -> bool:
+        """Whether commands wait or are being carried out: those who listen hear of a batch soon."""
+        return self._sequencer.is_busy
+
+    @property
     def phase(self) -> str:
         """`trading`, `halted`, `cancel_only` on a full disk, or `stopping`."""
         if self._closing or self.failure is not None:

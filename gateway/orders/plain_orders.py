@@ -20,6 +20,7 @@ import structlog
 from pydantic_core import PydanticCustomError
 
 from exchange.plain_commands import Terms, plain_place
+from exchange.published import Published
 from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Exchange, Reply
 from exchange.stages import Stage
@@ -38,7 +39,7 @@ from matching.schema import ORDER_COMMAND, TimeInForce
 log = structlog.get_logger()
 FRAME_BYTES_MAX = 512
 """A longer frame is no plain order."""
-PACED_FRAMES = 3
+HELD_FRAMES = 3
 """Who sends so many in a turn of the loop has more under way than one who waits for answers."""
 _SIDES = codec.SIDES
 _LIFETIMES = {name: codec.LIFETIMES[name] for name in ("gtc", "ioc", "fok")}
@@ -90,8 +91,11 @@ class Sender(Protocol):
     def hear_other(self, payload: bytes) -> None:
         """Take in a frame that is no plain order. It must not raise."""
 
-    def pace(self) -> None:
-        """Leave for a moment what more comes: there is much of it."""
+    def hold(self) -> None:
+        """Leave for a while what more comes: there is much of it."""
+
+    def read_on(self) -> None:
+        """Read what came meanwhile."""
 
     def begin_plain(self, count: int) -> None:
         """So many are under way."""
@@ -161,6 +165,9 @@ class PlainOrders:
         self._count = 0
         self._entered: list[Entered] = []
         self._turns: dict[Sender, Turn | None] = {}
+        self._held: list[Sender] = []
+        """Who is read again when the next batch is told."""
+        exchange.subscribe(self._read_on)
 
     def hear(self, sender: Sender, payload: bytes) -> None:
         """Take in a frame of text; it is read with all others of this turn of the loop, in their order."""
@@ -186,14 +193,28 @@ class PlainOrders:
 
     def _end_turn(self) -> None:
         """All that came in this turn is here."""
-        if len(self._frames) >= PACED_FRAMES:
-            for sender, frames in Counter(sender for sender, _ in self._frames).items():
-                if frames >= PACED_FRAMES:
-                    sender.pace()
+        if len(self._frames) >= HELD_FRAMES and self._exchange.is_busy:
+            self._hold()
         try:
             self.catch_up()
         finally:
             self._exchange.wake()
+
+    def _hold(self) -> None:
+        """What came will wait for the batch that is on its way to the disk: leave until then what more comes.
+
+        A turn of the loop costs about the same for one frame as for ten. Of those who send many, as many are then there
+        at once as come while a batch is written, and all of them are answered sooner.
+        """
+        for sender, frames in Counter(sender for sender, _ in self._frames).items():
+            if frames >= HELD_FRAMES:
+                sender.hold()
+                self._held.append(sender)
+
+    def _read_on(self, _: Published) -> None:
+        held, self._held = self._held, []
+        for sender in held:
+            sender.read_on()
 
     def _take(self, sender: Sender, payload: bytes) -> bool:
         """Enter a plain order, or leave the frame to the general road, as if nothing had been asked."""

@@ -23,8 +23,8 @@ KEY_ENDED_CODE = 4003
 UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED = 64 * 1024, 48 * 1024
 """With more in the transport it makes its writer wait, until there is less again. With less it never does: messages
 need not go through the outbox."""
-PACED_S = 0.001
-"""The shortest that a loop's clock knows."""
+HELD_S_MAX = 0.02
+"""No peer is left unread for longer, whatever the disk does."""
 FRAME_BYTES_READ_MAX = 4 * 1024 * 1024
 """A frame up to this long is read, to be refused by name if it is over the limit; a longer one ends the connection."""
 
@@ -64,7 +64,7 @@ class Socket:
         self._stages = stages
         self._transport: asyncio.Transport | None = None
         self._reading_on: asyncio.TimerHandle | None = None
-        """When a peer that is paced is read again."""
+        """When a peer that is held is read again at the latest."""
         self._written = 0
         self._ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
@@ -93,17 +93,22 @@ class Socket:
             written.append(frame(message, frame_type(message)))
         self._write(written)
 
-    def pace(self) -> None:
-        """Leave to the system for a moment what comes.
-
-        A turn of the loop costs about the same for one frame as for ten: of a peer that sends many, more are then there
-        at once, and all of them are answered sooner.
-        """
+    def hold(self) -> None:
+        """Leave to the system what comes, until `read_on`, or for a moment."""
         transport = self._transport
         # One that is not read at all has so much to be heard that the library waits until it is.
         if transport is not None and transport.is_reading():
             transport.pause_reading()
-            self._reading_on = asyncio.get_running_loop().call_later(PACED_S, self._read_on)
+            self._reading_on = asyncio.get_running_loop().call_later(HELD_S_MAX, self.read_on)
+
+    def read_on(self) -> None:
+        """Read a peer again that was held."""
+        if self._reading_on is None:
+            return
+        self._reading_on.cancel()
+        self._reading_on = None
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def end(self, ending: Ending) -> None:
         """Close the connection soon; the first reason given is the one told."""
@@ -128,18 +133,10 @@ class Socket:
                 await self._flush(writer)
         finally:
             await _stop(reader, writer)
-            if self._reading_on is not None:
-                self._read_on()
+            self.read_on()
             self._transport = None
             await self._close(request, self._ending.result() if self._ending.done() else SHUTDOWN)
         return self._response
-
-    def _read_on(self) -> None:
-        assert self._reading_on is not None, "only one who is paced is read on"
-        self._reading_on.cancel()
-        self._reading_on = None
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
 
     def _room(self) -> int:
         """How many bytes can go out in this turn of the loop, if nothing is before them and the peer keeps up."""

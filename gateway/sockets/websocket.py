@@ -173,9 +173,13 @@ class Session:
         bucket = self._gateway.rates.bucket_of(key)
         return Turn(self, key.account_id, self.session_id, bucket, self._under_way.room_for(PLACE))
 
-    def pace(self) -> None:
-        """Read the peer again a moment later."""
-        self._socket.pace()
+    def hold(self) -> None:
+        """Leave for a while what more comes."""
+        self._socket.hold()
+
+    def read_on(self) -> None:
+        """Read what came meanwhile."""
+        self._socket.read_on()
 
     def begin_plain(self, count: int) -> None:
         """So many are under way."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import threading
+from contextlib import asynccontextmanager
 
 import orjson
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from exchange import commands
 from exchange.plain_commands import plain_place
+from exchange.service import Exchange
 from gateway.encoding.json_text import decode_object
 from gateway.errors import ApiError
 from gateway.orders.plain_orders import read_plain
@@ -258,15 +261,15 @@ async def test_orders_that_the_exchange_does_not_take_are_refused_by_name(doors,
 
 
 @pytest.fixture
-def paced(monkeypatch):
-    """The connections that were paced, each as often as it was."""
-    connections, pace = [], Socket.pace
+def held(monkeypatch):
+    """The connections that were held, each as often as it was."""
+    connections, hold = [], Socket.hold
 
     def note(connection):
         connections.append(connection)
-        pace(connection)
+        hold(connection)
 
-    monkeypatch.setattr(Socket, "pace", note)
+    monkeypatch.setattr(Socket, "hold", note)
     return connections
 
 
@@ -280,29 +283,69 @@ async def read_until(wire, name):
         return await wire.reader.readuntil(b'"id":%d,' % name)
 
 
-async def test_who_sends_many_frames_at_once_is_read_again_a_moment_later(doors, paced):
-    async with dial_socket(doors) as wire:
+@asynccontextmanager
+async def busy(doors):
+    """A command waits for the sequencer, which stands still until what is given is set."""
+    go, began = threading.Event(), threading.Event()
+
+    def stand_still(_):
+        began.set()
+        return go.wait(PATIENCE_S)
+
+    look = doors.exchange.look(stand_still, lambda found: found)
+    await until(began.is_set)
+    (waiting,) = doors.exchange.submit_many([commands.resume_market()])
+    try:
+        yield go
+    finally:
+        go.set()
+        await look
+        await waiting
+
+
+async def test_who_sends_many_frames_while_a_batch_is_under_way_is_read_again_when_it_is_told(doors, held, monkeypatch):
+    monkeypatch.setattr("gateway.sockets.socket.HELD_S_MAX", PATIENCE_S)
+    async with dial_socket(doors) as wire, busy(doors) as go:
+        wire.send(pings(range(20)))
+        answered = await read_until(wire, 19)
+        assert [int(name) for name in re.findall(rb'"id":(\d+),', answered)] == [*range(20)]
+        (connection,) = held
+        assert not connection._transport.is_reading()
+        wire.send(pings(range(20, 22)))
+        go.set()
+        await read_until(wire, 21)
+        assert connection._transport.is_reading()
+
+
+async def test_nobody_is_left_unread_for_long_whatever_the_disk_does(doors, held):
+    async with dial_socket(doors) as wire, busy(doors):
         for first in (0, 20, 40):
             wire.send(pings(range(first, first + 20)))
-            answered = await read_until(wire, first + 19)
-            assert [int(name) for name in re.findall(rb'"id":(\d+),', answered)] == [*range(first, first + 20)]
-        assert len(paced) >= 3
-        (connection,) = set(paced)
-        await until(lambda: connection._transport.is_reading())
+            await read_until(wire, first + 19)
+        assert len(held) >= 3
 
 
-async def test_who_waits_for_each_answer_is_not_paced(doors, paced):
+async def test_who_sends_many_frames_while_nothing_is_under_way_is_not_held(doors, held):
+    async with dial_socket(doors) as wire:
+        await until(lambda: not doors.exchange.is_busy)
+        wire.send(pings(range(20)))
+        await read_until(wire, 19)
+    assert held == []
+
+
+async def test_who_waits_for_each_answer_is_not_held(doors, held):
     async with connect(doors, await doors.account("alice")) as peer:
         for number in range(20):
             assert (await peer.ask(**order(doors, client_id=f"c-{number}")))["ok"]
-    assert paced == []
+    assert held == []
 
 
-async def test_who_leaves_while_paced_is_noticed_and_closed(doors, paced):
+async def test_who_leaves_while_held_is_noticed_and_closed(doors, held, monkeypatch):
+    monkeypatch.setattr(Exchange, "is_busy", True)
     async with dial_socket(doors) as wire:
         wire.send(pings(range(20)) + frame(8, b"\x03\xe8"))
         assert close_code((await wire.rest()).rpartition(b"}")[2]) == 1_000
-    assert paced
+    assert held
     async with dial_socket(doors) as wire:
         await until(lambda: len(doors.gateway.sessions) == 1)
         wire.send(pings(range(20)))
