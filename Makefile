@@ -14,7 +14,7 @@ run: $(VENV)/.runtime  ## Start the exchange on http://127.0.0.1:8080 with a liv
 
 test: $(VENV)/.dev  ## Run every test
 	@$(BIN)/python tests/browser/find_browser.py
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -q
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 setup: $(VENV)/.dev  ## Install what development needs
 

@@ -351,13 +351,12 @@ class Exchange:
             # Before the replies: a task that waits for one goes on when everybody has been told.
             self._loop.call_soon(self.tell)
         try:
-            self._reply(delivery)
+            self._reply_and_follow(delivery)
         finally:
-            self.follow()
             self._sequencer.delivered()
-            replied_ns = perf_counter_ns()
-            if not is_told_later:
-                self.tell()
+        replied_ns = perf_counter_ns()
+        if not is_told_later:
+            self.tell()
         self.stages.note(
             (Stage.HAND_OVER, received_ns - delivery.applied_ns),
             (Stage.FOLLOW, self._follow_ns),
@@ -368,6 +367,12 @@ class Exchange:
             self._save(delivery)
         self._watch_clock()
         self._watch_disk()
+
+    def _reply_and_follow(self, delivery: Delivery) -> None:
+        try:
+            self._reply(delivery)
+        finally:
+            self.follow()
 
     def _reply(self, delivery: Delivery) -> None:
         published, tickets = delivery.published, delivery.tickets
