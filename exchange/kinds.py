@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from matching.schema import EventKind
+
 
 class Kinds(frozenset[int]):
     """Some kinds of records. To look each up in a table takes a thirtieth of what a search takes in a small batch."""
@@ -17,3 +19,7 @@ class Kinds(frozenset[int]):
         """Where a column of kinds, of one byte each, has one of these."""
         found: np.ndarray = self._table.take(kinds)
         return found
+
+
+TRADE_KINDS = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE))
+"""Of events: two orders traded."""

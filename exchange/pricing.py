@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from exchange.kinds import Kinds
+from exchange.kinds import TRADE_KINDS
 from exchange.parameters import (
     Parameters,
     ParameterSettings,
@@ -38,7 +38,6 @@ from exchange.view.records import is_forced
 from matching.schema import Side
 
 log = structlog.get_logger()
-TRADE_KINDS = Kinds((Event.TRADE, Event.AUCTION_TRADE))
 PRICED_STATES = AUCTION_STATES | {LifeState.OPEN}
 
 

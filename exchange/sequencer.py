@@ -192,7 +192,7 @@ class Sequencer:
     @property
     def is_busy(self) -> bool:
         """Whether commands wait, or a batch is being carried out or was not dealt with yet."""
-        return bool(self._requests) or self._room.qsize() < UNDELIVERED_BATCHES_MAX
+        return bool(self._requests) or self._is_delivering
 
     def turn_at_once(self) -> Delivery | None:
         """Carry out what was queued, in the caller's thread, if that is little and nothing else is under way or due.
@@ -232,13 +232,19 @@ class Sequencer:
 
     def delivered(self) -> None:
         """Tell that one delivery was dealt with: so many at most are under way."""
+        assert self._is_delivering, "a delivery was dealt with twice"
         self._room.put(None)
+
+    @property
+    def _is_delivering(self) -> bool:
+        """Whether a batch is being carried out or was not dealt with yet."""
+        return self._room.qsize() < UNDELIVERED_BATCHES_MAX
 
     def _has_only_commits_to_do(self) -> bool:
         """Whether commands wait, and nothing beside them; called by whoever takes the turn."""
         if not self._requests or self._looks or self._stopping or self._failed or self._guard.is_full:
             return False
-        if self._room.qsize() < UNDELIVERED_BATCHES_MAX or self._journal.is_checkpoint_due:
+        if self._is_delivering or self._journal.is_checkpoint_due:
             return False
         if self._trimmer is not None and self._trimmer.has_work:
             return False
@@ -355,7 +361,7 @@ class Sequencer:
         applied_ns = perf_counter_ns()
         self._quick_commits = self._quick_commits + 1 if durable_ns - began_ns <= QUICK_NS else 0
         self._stages.note((Stage.JOURNAL, durable_ns - began_ns), (Stage.APPLY, applied_ns - durable_ns))
-        sequences, end_sequences = _places(batch, first_sequence + len(heads))
+        sequences, end_sequences = _sequences_of(batch, first_sequence + len(heads))
         self._tells_downtime = False
         return Delivery(
             Published(first_sequence, time_ns, records, events, figures),
@@ -400,7 +406,7 @@ class Sequencer:
         self._fail(error, waiting)
 
 
-def _places(batch: list[Request], sequence: int) -> tuple[list[int], list[int]]:
+def _sequences_of(batch: list[Request], sequence: int) -> tuple[list[int], list[int]]:
     """The sequence with which each request begins, the first of them with this one, and the one behind its end."""
     sequences, end_sequences = [], []
     for request in batch:

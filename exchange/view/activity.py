@@ -1,13 +1,11 @@
 """What accounts sent and traded, counted from journaled batches: it makes no difference through which door it came."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 
-from exchange.kinds import Kinds
+from exchange.kinds import TRADE_KINDS
 from exchange.published import Published
 from exchange.venue.closing import FORCED_ID_BIT
 from exchange.venue.schema import Command
@@ -23,9 +21,7 @@ from exchange.view.columns.activity import (
 from exchange.view.columns.follow import Commands, Events
 from exchange.view.market import MarketView
 from exchange.view.records import FORCED_ID_MASK
-from matching.schema import EventKind
 
-_TRADES = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE))
 _COUNTED_AS = {
     Command.PLACE: ORDERS,
     Command.LEG: ORDERS,
@@ -38,7 +34,6 @@ _COUNTED_AS = {
 _HEADS = {*_COUNTED_AS, Command.BASKET, Command.MASS_QUOTE} - {Command.LEG, Command.QUOTE}
 _FORCED_MASK, _FORCED = np.uint64(FORCED_ID_MASK), np.uint64(FORCED_ID_BIT)
 _KINDS = 256
-_NOBODY: Mapping[int, int] = MappingProxyType({})
 ROOM_MIN = 1_024
 """Events."""
 
@@ -58,14 +53,14 @@ class ActivityCounts:
         accounts = np.zeros(len(view.store.columns.accounts), ACTIVITY)
         self._counts = Counts(accounts, counted_as, is_head, *_room_for(ROOM_MIN))
 
-    def note(self, batch: Published) -> Mapping[int, int]:
+    def note(self, batch: Published) -> dict[int, int]:
         """Count a batch that the view has followed: how many orders of each account traded for the first time."""
         columns = self._view.store.columns
         if len(self._counts.accounts) < len(columns.accounts):
             self._make_room_for_accounts(len(columns.accounts))
         count_commands(self._counts, Commands(batch.commands))
-        if _TRADES.isdisjoint(batch.event_kinds):
-            return _NOBODY
+        if TRADE_KINDS.isdisjoint(batch.event_kinds):
+            return {}
         self._make_room_for(len(batch.events))
         found = count_trades(columns, self._counts, Events(batch.events), _FORCED_MASK, _FORCED)
         return Counter(self._counts.first_traders[:found].tolist())

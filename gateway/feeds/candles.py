@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from exchange.kinds import TRADE_KINDS
 from exchange.published import Published
 from exchange.symbols import NANO_PER_S
 from exchange.units import format_ticks
@@ -10,7 +11,7 @@ from exchange.view.candles import Candle
 from gateway.encoding.codec import average_text
 from gateway.encoding.fields import time_text
 from gateway.encoding.rows import Row
-from gateway.feeds.messages import TRADE_KINDS, message
+from gateway.feeds.messages import message
 from gateway.feeds.subscribers import Audience, Subscriber
 from gateway.feeds.topics import Topic, options_row
 

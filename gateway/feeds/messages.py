@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 
-from exchange.kinds import Kinds
+from exchange.kinds import TRADE_KINDS
 from exchange.published import Published
 from exchange.venue.lifecycle import AUCTION_STATES, FINAL_STATES, LifeState
 from exchange.view import MarketView, RegionStrain, TradeView, TrancheView
@@ -22,7 +22,6 @@ from matching.schema import EventKind
 
 RECENT_TRADES = 100
 _TRADABLE_STATES = AUCTION_STATES | {LifeState.OPEN, LifeState.HALTED}
-TRADE_KINDS = Kinds((EventKind.TRADE, EventKind.AUCTION_TRADE))
 
 
 def snapshot(view: MarketView, topic: Topic) -> Row:

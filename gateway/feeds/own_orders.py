@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from exchange.kinds import Kinds
+from exchange.kinds import TRADE_KINDS, Kinds
 from exchange.published import Published
 from exchange.view import FillView, MarketView, TradeView
 from exchange.view.batches import OrderEvent
 from exchange.view.fees import auction_fee_nano, maker_fee_nano, taker_fee_nano
 from gateway.encoding.rows import Row, fill_row, order_row
-from gateway.feeds.messages import TRADE_KINDS, message, trade_of
+from gateway.feeds.messages import message, trade_of
 from kernels.records import picked
 from matching.schema import EventKind
 

@@ -95,12 +95,6 @@ def remaining_row(remaining: Remaining) -> Row:
     }
 
 
-def remaining_text(remaining: Remaining) -> str:
-    """The same as JSON."""
-    reset_ms = -(-remaining.reset_ns // NANO_PER_MS)
-    return f'{{"limit":{remaining.limit},"remaining":{remaining.remaining},"reset_ms":{reset_ms}}}'
-
-
 def _charge(bucket: TokenBucket, operation: Operation) -> None:
     now_ns = time.monotonic_ns()
     if operation.is_always_taken:

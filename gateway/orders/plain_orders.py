@@ -30,7 +30,7 @@ from gateway.encoding.json_text import encode
 from gateway.encoding.requests import PLAIN_REQUEST_ID_END, PlaceRequest, parse
 from gateway.errors import ApiError, DoorError
 from gateway.limits.buckets import TokenBucket
-from gateway.limits.budgets import remaining_text
+from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import PLACE
 from gateway.orders.plain_answers import BlockReply
 from gateway.submission import Pending, Replied, enter, reply_of
@@ -79,7 +79,7 @@ class Turn:
     def begin_answers(self, now_ns: int) -> None:
         """Its orders are durable."""
         self.sender.end_plain(self.count)
-        self.end_of_answer = f',"rate_limit":{remaining_text(self.bucket.remaining(now_ns))}}}'
+        self.end_of_answer = f',"rate_limit":{encode(remaining_row(self.bucket.remaining(now_ns))).decode()}}}'
 
 
 class Sender(Protocol):
