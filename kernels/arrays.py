@@ -55,8 +55,8 @@ class RecordViews(ArrayGroup):
 
     A batch of one command is viewed as carefully as one of thousands, so this takes no time: compiled code reads one
     address and one length for all layouts off the array itself, and for Python a view is made when it is asked for.
-    Kernels that are given
-    such a group must only write to it if the array may be written to: a read-only one is of the same type.
+    Kernels that are given such a group must only write to it if the array may be written to: a read-only one is of the
+    same type.
     """
 
     layouts: ClassVar[dict[str, np.dtype]]
