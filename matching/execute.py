@@ -129,22 +129,40 @@ def enter(book, batch, index, events, count):
 @inlined
 def enter_plain(book, command, events, count):
     """Trade what crosses, then rest or give up the remainder, straight from the command if nothing holds it up."""
-    instrument_side = instrument_side_of(command["instrument_id"], command["side"])
-    book_side = book_side_of(book, instrument_side)
-    limit_key = key_of(book_side & 1 ^ 1, command["price_ticks"])
-    is_crossing = book.sides[book_side ^ 1]["best_key"] <= limit_key
-    if rarely(is_crossing or command["time_in_force"] != TimeInForce.GTC):
-        return enter_taking(book, command, book_side ^ 1, limit_key, events, count)
+    if rarely(takes(book, command)):
+        return enter_taking(book, command, events, count)
     return rest_plain(book, command, command["quantity_lots"], events, count)
 
 
+@inlined
+def takes(book, command):
+    """Whether a plain order crosses, or does not rest."""
+    book_side = own_side_of(book, command)
+    is_crossing = book.sides[book_side ^ 1]["best_key"] <= limit_key_of(book_side, command)
+    return is_crossing or command["time_in_force"] != TimeInForce.GTC
+
+
+@inlined
+def own_side_of(book, command):
+    """The book side that a new order would rest on."""
+    return book_side_of(book, instrument_side_of(command["instrument_id"], command["side"]))
+
+
+@inlined
+def limit_key_of(book_side, command):
+    """The worst key of the other side that a new order meets."""
+    return key_of(book_side & 1 ^ 1, command["price_ticks"])
+
+
 @outlined
-def enter_taking(book, command, opposite, limit_key, events, count):
+def enter_taking(book, command, events, count):
     """The same for an order that crosses, or does not rest."""
     if rarely(command["self_trade"] != SelfTrade.NONE):
         load_order(book, command, np.int64(command["price_ticks"]))
         return work(book, events, count)
-    count = trade(book, command, opposite, limit_key, command["quantity_lots"], events, count)
+    book_side = own_side_of(book, command)
+    limit_key = limit_key_of(book_side, command)
+    count = trade(book, command, book_side ^ 1, limit_key, command["quantity_lots"], events, count)
     leaves_lots = book.taker[0]["leaves_lots"]
     if rarely(is_paused(book)):
         load_paused(book, command, leaves_lots)

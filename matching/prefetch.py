@@ -37,8 +37,9 @@ def look_ahead(book, batch, index):
     at = np.uint32(index)
     prefetch_once(batch.orders, np.int64(at) + 2 * STAGES * STEP)
     if book.counters[0]["fresh_order"] <= SMALL_BOOK_ORDERS:
-        ask_for_entry(book, batch.orders[at + np.uint32(2 * STEP)]["order_id"])
-        ask_for_order(book, batch.orders, at + np.uint32(STEP))
+        ask_for_entry(book, batch.orders[at + np.uint32(3 * STEP)]["order_id"])
+        ask_for_order(book, batch.orders, at + np.uint32(2 * STEP))
+        ask_for_links(book, batch.orders, at + np.uint32(STEP))
     else:
         run_stages(book, batch, at)
 
@@ -90,14 +91,22 @@ def ask_for_levels(book, command):
 
 @inlined
 def ask_for_neighbours(book, commands, at):
-    """The level and neighbours of an order that a change names; the order that a new one meets, its own level."""
-    order = book.orders[noted_slot(book, at)]
-    prefetch(book.levels, np.int64(order["level"]))
-    prefetch(book.orders, np.int64(order["next"]))
-    prefetch(book.orders, np.int64(order["previous"]))
+    """The level of an order that a change names, and what else it touches; the order that a new one meets, its own
+    level."""
+    prefetch(book.levels, np.int64(book.orders[noted_slot(book, at)]["level"]))
+    ask_for_links(book, commands, at)
     own = likely_side(book, commands[at])
     prefetch(book.orders, np.int64(book.levels[likely_best(book, commands[at], own)]["head"]))
     prefetch(book.levels, likely_level(book, commands[at], own))
+
+
+@inlined
+def ask_for_links(book, commands, at):
+    """The neighbours of an order that a change names, and its terms for a replace."""
+    slot = noted_slot(book, at)
+    prefetch(book.orders, np.int64(book.orders[slot]["next"]))
+    prefetch(book.orders, np.int64(book.orders[slot]["previous"]))
+    prefetch(book.terms, slot & -np.int64(commands[at]["kind"] == CommandKind.REPLACE))
 
 
 @inlined

@@ -28,6 +28,9 @@ class Ledger(ArrayGroup):
     positions: np.ndarray  # (positions + 1,) POSITION; slot 0 is never used
     since: np.ndarray  # (positions + 1,) SINCE, beside the positions
     position_table: np.ndarray  # (power of two,) ENTRY: (account, instrument) to slot
+    recent: np.ndarray  # (RECENT,) RECENT_POSITION: what an account used last, at its id modulo RECENT
+    noted: np.ndarray  # (NOTED,) u4: slots of positions that look-ahead found, at a command's index modulo NOTED
+    near: np.ndarray  # (1,) u4: the one of the command at work
     classes: np.ndarray  # (positions + 1,) CLASS; slot 0 is never used
     class_table: np.ndarray  # (power of two,) ENTRY: (account, region) to slot
     losses: np.ndarray  # (16 x classes,) int64: what each class would lose in each scenario, orders included
@@ -55,6 +58,9 @@ def allocate(
         positions=aligned_zeros(positions + 1, schema.POSITION),
         since=aligned_zeros(positions + 1, schema.SINCE),
         position_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+        recent=aligned_zeros(schema.RECENT, schema.RECENT_POSITION),
+        noted=np.zeros(schema.NOTED, np.uint32),
+        near=np.zeros(1, np.uint32),
         classes=aligned_zeros(positions + 1, schema.CLASS),
         class_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         losses=aligned_zeros(SCENARIOS * (positions + 1), np.dtype(np.int64)),

@@ -11,7 +11,7 @@ import numpy as np
 from kernels.compile import inlined, outlined
 from kernels.intrinsics import hash_tag
 from kernels.table import following, home, insert_entry, remove_entry
-from risk.schema import SCENARIOS
+from risk.schema import RECENT, SCENARIOS
 
 NIL = 0
 
@@ -24,18 +24,65 @@ def pair_tag(first, second):
 
 @inlined
 def find_position(ledger, account_id, instrument_id):
-    """The slot of a position, or NIL."""
+    """The slot of a position, or NIL.
+
+    Most likely it is the one that look-ahead found for the command at work, else the one that the account used last.
+    """
+    noted = np.int64(ledger.near[0])
+    if is_position(ledger.positions[noted], account_id, instrument_id):
+        return noted
+    recent = ledger.recent[recent_place(account_id)]
+    if is_position(recent, account_id, instrument_id):
+        return np.int64(recent["slot"])
+    return look_up_position(ledger, account_id, instrument_id)
+
+
+@inlined
+def is_position(position, account_id, instrument_id):
+    """Whether a position, or what is noted of one, is that of an account in an instrument."""
+    return (position["account_id"] == account_id) & (position["instrument_id"] == instrument_id)
+
+
+@inlined
+def look_up_position(ledger, account_id, instrument_id):
+    """The same by the table."""
     tag = pair_tag(account_id, instrument_id)
     at = home(ledger.position_table, tag)
     while True:
         slot = np.int64(ledger.position_table[at]["slot"])
         if slot == NIL:
             return slot
-        if np.int64(ledger.position_table[at]["tag"]) == tag:
-            position = ledger.positions[slot]
-            if position["account_id"] == account_id and position["instrument_id"] == instrument_id:
-                return slot
+        has_tag = np.int64(ledger.position_table[at]["tag"]) == tag
+        if has_tag and is_position(ledger.positions[slot], account_id, instrument_id):
+            note_recent(ledger, slot)
+            return slot
         at = following(ledger.position_table, at)
+
+
+@inlined
+def recent_place(account_id):
+    """Where the position stands that an account used last."""
+    return np.int64(account_id) & np.int64(RECENT - 1)
+
+
+@inlined
+def note_recent(ledger, slot):
+    """A position is the one that its account uses."""
+    position = ledger.positions[slot]
+    recent = ledger.recent[recent_place(position["account_id"])]
+    recent["account_id"] = position["account_id"]
+    recent["instrument_id"] = position["instrument_id"]
+    recent["slot"] = slot
+    recent["class_slot"] = position["class_slot"]
+
+
+@inlined
+def forget_recent(ledger, slot):
+    """A position is about to be freed."""
+    position = ledger.positions[slot]
+    recent = ledger.recent[recent_place(position["account_id"])]
+    if np.int64(recent["slot"]) == slot:
+        recent["instrument_id"] = 0
 
 
 @inlined
@@ -86,6 +133,7 @@ def open_position(ledger, account_id, instrument_id, region_id):
     position["is_chained"] = 0
     ledger.since[slot]["sequence"] = 0
     insert_entry(ledger.position_table, pair_tag(account_id, instrument_id), slot)
+    note_recent(ledger, slot)
     return slot
 
 
@@ -143,9 +191,11 @@ def close_position(ledger, slot):
     """Free the slot of a position."""
     position = ledger.positions[slot]
     totals = ledger.totals[0]
+    forget_recent(ledger, slot)
     remove_entry(ledger.position_table, pair_tag(position["account_id"], position["instrument_id"]), slot)
     leave_class(ledger, np.int64(position["class_slot"]))
     position["account_id"] = 0
+    position["instrument_id"] = 0
     position["next"] = totals["free_position"]
     totals["free_position"] = slot
     totals["live_positions"] -= 1
@@ -163,18 +213,32 @@ def join_class(ledger, account_id, region_id):
 
 @inlined
 def find_class(ledger, account_id, region_id):
-    """The slot of an account in a margin class, or NIL."""
+    """The slot of an account in a margin class, or NIL. Most likely it is that of the position that it used last."""
+    slot = np.int64(ledger.recent[recent_place(account_id)]["class_slot"])
+    if is_class(ledger.classes[slot], account_id, region_id):
+        return slot
+    return look_up_class(ledger, account_id, region_id)
+
+
+@inlined
+def look_up_class(ledger, account_id, region_id):
+    """The same by the table."""
     tag = pair_tag(account_id, region_id)
     at = home(ledger.class_table, tag)
     while True:
         slot = np.int64(ledger.class_table[at]["slot"])
         if slot == NIL:
             return slot
-        if np.int64(ledger.class_table[at]["tag"]) == tag:
-            found = ledger.classes[slot]
-            if found["account_id"] == account_id and found["region_id"] == region_id:
-                return slot
+        has_tag = np.int64(ledger.class_table[at]["tag"]) == tag
+        if has_tag and is_class(ledger.classes[slot], account_id, region_id):
+            return slot
         at = following(ledger.class_table, at)
+
+
+@inlined
+def is_class(margin_class, account_id, region_id):
+    """Whether a margin class is that of an account in a region."""
+    return (margin_class["account_id"] == account_id) & (margin_class["region_id"] == region_id)
 
 
 @inlined
@@ -211,6 +275,7 @@ def leave_class(ledger, slot):
         assert left["worst_lots"] == 0, "a margin class without positions has lots"
         totals = ledger.totals[0]
         remove_entry(ledger.class_table, pair_tag(left["account_id"], left["region_id"]), slot)
+        left["account_id"] = 0
         left["next_free"] = totals["free_class"]
         totals["free_class"] = slot
         totals["live_classes"] -= 1

@@ -24,6 +24,10 @@ ACCOUNT_CAPACITY = 1 << 20
 POSITION_CAPACITY = 1 << 23
 RULE_CAPACITY = 1 << 16
 CONTRACT_CAPACITY = 65_536
+NOTED = 16
+"""More commands than look-ahead is ever ahead, a power of two."""
+RECENT = 2_048
+"""Of how many accounts the position that they used last is known, a power of two."""
 SCENARIOS = 16
 """Scenario 0 is that nothing moves. What the others are is said by the shocks that enter."""
 PPM = 1_000_000
@@ -126,6 +130,9 @@ POSITION = record(
     ("reduce_only_sides", "u4"),  # a bit for each side on which the account may have reduce-only orders
     ("is_chained", "u4"),  # 1 once it held lots: until its instrument is settled, it then stays
 )
+
+RECENT_POSITION = record(("account_id", "u4"), ("instrument_id", "u4"), ("slot", "u4"), ("class_slot", "u4"))
+"""The position that an account used last, of those that share its place; of the instrument 0 if it was freed."""
 
 SINCE = record(("sequence", "u8"))
 """When a position last became net long or short: the sequence of the command that did it."""

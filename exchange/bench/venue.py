@@ -77,7 +77,7 @@ def for_venue(commands: np.ndarray) -> np.ndarray:
 def open_venue(instruments: int) -> tuple[Venue, int]:
     """A venue with funded accounts and instruments 1 and up open, and its next sequence."""
     venue = Venue(VenueLimits())
-    venue.make_ready(ORDERS_AHEAD)
+    venue.touch(ORDERS_AHEAD)
     groups = [commands.tick(START_NS), commands.define_region(1, "bench")]
     for account_id in range(1, ACCOUNTS + 1):
         groups += [commands.open_account(account_id, f"bench-{account_id}"), commands.deposit(account_id, CASH_NANO)]

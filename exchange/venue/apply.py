@@ -7,6 +7,7 @@ where it stopped, so that the events are the same for buffers and batches of any
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.administration import administer, refuse
 from exchange.venue.calendar import advance
 from exchange.venue.cancel_after import set_cancel_after
@@ -22,7 +23,7 @@ from exchange.venue.prefetch import look_ahead_of_risk
 from exchange.venue.protection import AT_WORK, NOT_DUE, protect
 from exchange.venue.risk_staff import run_risk_staff
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
-from exchange.venue.trading import absorb_all, begin_order, trade_order
+from exchange.venue.trading import begin_order, trade_order
 from kernels.compile import inlined, kernel, outlined
 from kernels.intrinsics import rarely
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
@@ -54,7 +55,7 @@ def apply_commands(state, batch, first_sequence, first, events):
         size = np.int64(1)
         if is_simple(state, batch, index):
             begin_command(state, first_sequence, index)
-            count = trade_simply(state, batch, index, events, count)
+            count = begin_order(state, batch, index, events, count)
         else:
             size = group_size(batch, index)
             count = apply_one(state, batch, first_sequence, index, size, events, count)
@@ -84,15 +85,6 @@ def begin_command(state, first_sequence, index):
     state.book.counters[0]["sequence"] = np.uint64(first_sequence + index)
     state.book.counters[0]["event_index"] = 0
     state.clock[0]["commands"] += 1
-
-
-@inlined
-def trade_simply(state, batch, index, events, count):
-    """Run a simple command, and carry its events into the ledger."""
-    first = count
-    count = begin_order(state, batch, index, events, count)
-    absorb_all(state, events, first, count)
-    return count
 
 
 @inlined
@@ -216,12 +208,11 @@ def apply_once(state, batch, index, size, trades, events, count):
 @inlined
 def trade(state, batch, index, events, count):
     """Carry a command of matching on, and its events into the ledger."""
-    first = count
     state.clock[0]["is_paused"] = 0
     if batch.orders[index]["kind"] <= Command.REPLACE:
-        count = trade_order(state, batch, index, events, count)
-    else:
-        count = trade_group(state, batch, index, events, count)
+        return trade_order(state, batch, index, events, count)
+    first = count
+    count = trade_group(state, batch, index, events, count)
     absorb_all(state, events, first, count)
     return count
 

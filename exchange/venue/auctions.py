@@ -7,12 +7,12 @@ its price becomes the final one if it has volume.
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.agenda import INDICATIVE_DUE, TRANCHE_DUE, add_entry, drop_first
 from exchange.venue.clearing.joining import has_joined, join_step
 from exchange.venue.lifecycle import LifeState, Trigger
 from exchange.venue.schema import NANO_PER_S
 from exchange.venue.state import slot_of
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.auction import indicative, uncross, write_indicative
 from matching.schema import Phase

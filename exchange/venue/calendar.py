@@ -9,6 +9,7 @@ between two steps and is run again; a late tick over many deadlines does what ma
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.agenda import (
     CANCEL_AFTER_DUE,
     DISPUTE_DUE,
@@ -51,7 +52,6 @@ from exchange.venue.schema import Event, Reason
 from exchange.venue.settling import settle_one
 from exchange.venue.state import slot_of
 from exchange.venue.supervision import cancel_orders, close, review
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, kernel, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.resting import cancel_next, expire_next

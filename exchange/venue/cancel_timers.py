@@ -8,11 +8,11 @@ gone; its orders are chosen and cancelled as in a mass cancel, whatever state th
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.agenda import CANCEL_AFTER_DUE, add_entry, drop_first, move_entry
 from exchange.venue.cancel_schema import CANCEL_ROW, TIMERS_OF_ACCOUNT_MAX
 from exchange.venue.schema import Event, Reason
 from exchange.venue.state import State
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, kernel, outlined
 from kernels.records import names_of
 from matching.mass_cancel import BY_ACCOUNT, BY_SESSION, cancel_matching

@@ -11,6 +11,7 @@ with the account's own group, and prices are no news: its limit is reckoned, not
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.agenda import drop_first
 from exchange.venue.clearing.commitments import (
     follow_provider,
@@ -29,7 +30,6 @@ from exchange.venue.prints import FORCED_ID_SHIFT
 from exchange.venue.reduce_only import make_room
 from exchange.venue.schema import Command, Event, Reason
 from exchange.venue.state import slot_of
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.layout import ACCOUNT_MASK

@@ -7,12 +7,12 @@ orders of the account make room.
 
 import numpy as np
 
+from exchange.venue.absorbing import enter_order
 from exchange.venue.clearing.commitments import check_bounds_of, check_sold, follow_provider, sells_capacity
 from exchange.venue.limits import check_limits_of_legs, check_limits_of_quotes, is_blocked, resting_quote
 from exchange.venue.reduce_only import allow_reducing, make_room
 from exchange.venue.schema import Command, Reason, VenueReject
 from exchange.venue.state import slot_of
-from exchange.venue.trading import enter_order
 from kernels.compile import inlined, outlined
 from matching.basket import (
     check_basket,

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from exchange.venue import layout
+from exchange.venue.absorbing import enter_order
 from exchange.venue.agenda import FINANCING_DUE, INDICATIVE_DUE, REVIEW_DUE, add_entry
 from exchange.venue.calendar import is_closed, schedule
 from exchange.venue.cancel_schema import CANCEL_ROW
@@ -30,7 +31,6 @@ from exchange.venue.listing import apply_strain, schedule_series
 from exchange.venue.prints import export_prints, restore_prints
 from exchange.venue.risk_staff import settle_flags
 from exchange.venue.state import State, VenueLimits, allocate, slot_of
-from exchange.venue.trading import enter_order
 from kernels.compile import kernel
 from kernels.records import joined, names_of, record
 from kernels.table import grown_table, insert_entry

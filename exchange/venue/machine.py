@@ -114,9 +114,17 @@ class Venue:
         Otherwise tables would grow, and pages come, while somebody waits for an answer.
         """
         self.make_room(orders)
-        state, ledger = self.state, self.state.ledger
-        for table in (state.book.ids, ledger.position_table, ledger.class_table, state.client_table):
+        ledger = self.state.ledger
+        for table in (self.state.book.ids, ledger.position_table, ledger.class_table, self.state.client_table):
             give_out(table)
+        self.touch(orders)
+
+    def touch(self, orders: int) -> None:
+        """Have memory given out for so many orders more, each with a position of its own, while tables stay small.
+
+        What lies in a table of the size that is needed is nearer than in one that is ready for more.
+        """
+        state, ledger = self.state, self.state.ledger
         touch(state.book, int(state.book.counters[0]["fresh_order"]) + orders)
         give_out(state.clients, orders)
         positions = int(ledger.totals[0]["fresh_position"]) + orders

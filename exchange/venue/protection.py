@@ -7,9 +7,9 @@ no later auction, meets an order of an account that is protected from it.
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.limits import DUE
 from exchange.venue.schema import TIER_BITS, Event, Reason
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from kernels.intrinsics import copy_record
 from matching.events import EVENTS_PER_STEP_MAX

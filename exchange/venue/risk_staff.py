@@ -6,11 +6,11 @@ halt of the market with all orders gone. To pull it again does what is left to d
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.administration import refuse, write_account
 from exchange.venue.limits import count_resting
 from exchange.venue.schema import Command, Event, Reason, VenueReject
 from exchange.venue.state import is_region, slot_of
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.events import begin_event
 from matching.mass_cancel import BY_ACCOUNT, cancel_matching

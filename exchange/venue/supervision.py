@@ -12,12 +12,12 @@ once for each second that nobody could do anything.
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.agenda import CLOSING_DUE, ORDERS_DUE, add_entry, drop_first
 from exchange.venue.closing import IDLE, close_step, first_in_queue
 from exchange.venue.notes import REVIEW_INTERVAL_NS, change_standing, look_again
 from exchange.venue.schema import Reason
 from exchange.venue.state import slot_of
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.groups import end_command
 from matching.identifiers import find_slot

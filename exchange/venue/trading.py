@@ -1,46 +1,40 @@
 """Orders through the venue: risk before matching, and the ledger after it.
 
 Every check comes before anything changes: the rules of the book, then whether the account's collateral covers every way
-in which the order may fill. Then matching runs, and each of its events moves open orders or positions in the ledger,
-so that the requirement is right at every moment.
+in which the order may fill. Then matching runs, and the ledger follows before the command ends.
 """
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all, drop_order, enter_order
 from exchange.venue.clearing.commitments import (
     check_collateral,
     check_sale,
-    follow_provider,
     growth_lots,
 )
 from exchange.venue.clients import target_order_id
 from exchange.venue.limits import (
     check_limits,
-    count_departure,
-    count_maker,
     count_order,
     counts_orders,
     is_blocked,
-    is_maker_watched,
     may_rest,
-    note_auction_trade,
-    note_maker,
 )
-from exchange.venue.prints import note_trade
+from exchange.venue.prefetch import ask_for_maker
 from exchange.venue.reduce_only import REDUCE_ONLY, allow_reducing, make_room
-from exchange.venue.schema import Command, Event, VenueReject
+from exchange.venue.schema import Command, VenueReject
 from exchange.venue.state import slot_of
 from kernels.compile import inlined, outlined
 from kernels.intrinsics import rarely
 from matching.events import write_rejected
-from matching.execute import cancel, enter, enter_plain, replace
-from matching.icebergs import total_leaves
+from matching.execute import cancel, enter, enter_taking, own_side_of, replace, rest_plain, takes
+from matching.icebergs import is_iceberg, total_leaves
 from matching.identifiers import find_slot
 from matching.layout import ACCOUNT_MASK
 from matching.meeting import work
 from matching.prefetch import looks_dead
 from matching.probes import lots_to_come
-from matching.resting import slot_of_account
+from matching.resting import remove, slot_of_account
 from matching.rules import (
     NAMES_REMAINING,
     NO_REJECT,
@@ -52,13 +46,12 @@ from matching.rules import (
     limit_after_post_only,
     limit_of,
 )
-from matching.schema import NIL, OrderReject, Side
+from matching.schema import NIL, OrderReason, OrderReject
 from matching.sides import instrument_slot_of_level, side_of_level
 from matching.working import is_paused
-from risk.accounts import charge_fee, is_watched, uses_reduce_only
-from risk.contracts import fee_per_lot
-from risk.margin import check_order, fill_order, move_order, move_position
-from risk.positions import chain_position, drop_unused, find_position, position_of, turns
+from risk.accounts import is_watched, uses_reduce_only
+from risk.margin import check_order, move_order
+from risk.positions import find_position
 from risk.schema import RiskReject
 
 
@@ -66,13 +59,16 @@ from risk.schema import RiskReject
 def trade_order(state, batch, index, events, count):
     """Run an order, a cancel or a replace to its outcome, or until the buffer is full."""
     if is_paused(state.book):
-        return work(state.book, events, count)
+        first = count
+        count = work(state.book, events, count)
+        absorb_all(state, events, first, count)
+        return count
     return begin_apart(state, batch, index, events, count)
 
 
 @inlined
 def begin_order(state, batch, index, events, count):
-    """Check a command of one record against the book and the ledger, and run it."""
+    """Check a command of one record against the book and the ledger, run it, and let the ledger follow."""
     index = np.uint32(index)
     if looks_dead(state.book, index):
         return begin_unnoted(state, batch, index, events, count)
@@ -111,7 +107,12 @@ def begin_place(state, batch, index, events, count):
         reject = check_margin_of_plain(state, order)
     if rarely(reject != NO_REJECT):
         return write_rejected(state.book, events, count, order, order["side"], reject)
-    return enter_plain(state.book, order, events, count)
+    if rarely(takes(state.book, order)):
+        return begin_taking(state, order, events, count)
+    slot, side, lots = slot_of(state, order["instrument_id"]), np.int64(order["side"]), order["quantity_lots"]
+    count = rest_plain(state.book, order, lots, events, count)
+    enter_order(state, slot, order["account_id"], side, order["price_ticks"], lots)
+    return count
 
 
 @inlined
@@ -123,8 +124,27 @@ def is_ordinary(state, order):
 
 
 @outlined
+def begin_taking(state, order, events, count):
+    """The same for a plain order that crosses, or does not rest."""
+    ask_for_maker(state, own_side_of(state.book, order) ^ 1)
+    first = count
+    count = enter_taking(state.book, order, events, count)
+    absorb_all(state, events, first, count)
+    return count
+
+
+@outlined
 def begin_unusual(state, batch, index, events, count):
     """The same for a new order of any kind."""
+    first = count
+    count = run_unusual(state, batch, index, events, count)
+    absorb_all(state, events, first, count)
+    return count
+
+
+@outlined
+def run_unusual(state, batch, index, events, count):
+    """Check a new order of any kind, and let it meet the book once reduce-only orders have made room."""
     order = batch.orders[index]
     reject = check_new_order(state, batch, index)
     if reject != NO_REJECT:
@@ -143,12 +163,47 @@ def begin_change(state, batch, index, events, count):
     slot = slot_of_account(state.book, index, target_order_id(state, change), change["account_id"])
     if rarely(change["kind"] == Command.REPLACE):
         return begin_replace(state, change, slot, events, count)
-    return cancel(state.book, change, slot, events, count)
+    if slot == NIL or rarely(is_iceberg(state.book.orders[slot])):
+        return begin_cancel(state, change, slot, events, count)
+    return cancel_plain(state, slot, events, count)
+
+
+@inlined
+def cancel_plain(state, slot, events, count):
+    """Take an order out of the book and out of the ledger."""
+    order = state.book.orders[slot]
+    level = state.book.levels[order["level"]]
+    account_id, lots = order["holder"] & ACCOUNT_MASK, order["leaves_lots"]
+    instrument_slot, side = instrument_slot_of_level(state.book, level), side_of_level(level)
+    price_ticks = level["price_ticks"]
+    count = remove(state.book, slot, OrderReason.REQUESTED, events, count)
+    drop_order(state, instrument_slot, account_id, side, price_ticks, lots)
+    if rarely(counts_orders(state.ledger, account_id)):
+        count_order(state, account_id, np.int64(-1))
+    return count
+
+
+@outlined
+def begin_cancel(state, change, slot, events, count):
+    """Cancel any order in the book, or NIL."""
+    first = count
+    count = cancel(state.book, change, slot, events, count)
+    absorb_all(state, events, first, count)
+    return count
 
 
 @outlined
 def begin_replace(state, change, slot, events, count):
     """The same for a replace of an order in the book, or of NIL."""
+    first = count
+    count = run_replace(state, change, slot, events, count)
+    absorb_all(state, events, first, count)
+    return count
+
+
+@outlined
+def run_replace(state, change, slot, events, count):
+    """Check a replace, and carry it out once reduce-only orders have made room."""
     reject = check_changed_order(state, change, slot)
     if reject != NO_REJECT:
         return write_rejected(state.book, events, count, change, 0, reject)
@@ -231,7 +286,7 @@ def check_margin_of_change(state, slot, instrument_slot, side, price_ticks, limi
     if reject != NO_REJECT:
         return reject
     grown_lots = growth_lots(state, instrument_slot, account_id, side, np.int64(0), leaves_lots - resting_lots)
-    position = find_position(state.ledger, account_id, state.tranches[instrument_slot]["instrument_id"])
+    position = find_position(state.ledger, account_id, state.ledger.contracts[instrument_slot]["instrument_id"])
     move_order(state.ledger, account_id, position, instrument_slot, side, price_ticks, -resting_lots)
     reject = check_collateral(state, instrument_slot, account_id, side, np.int64(limit_ticks), leaves_lots, grown_lots)
     move_order(state.ledger, account_id, position, instrument_slot, side, price_ticks, resting_lots)
@@ -283,142 +338,3 @@ def check_margin_of_plain(state, order):
     side = np.int64(order["side"])
     price_ticks = np.int64(order["price_ticks"])
     return check_order(state.ledger, slot, np.int64(order["account_id"]), side, price_ticks, order["quantity_lots"])
-
-
-@inlined
-def absorb_all(state, events, first, count):
-    """Carry the events of matching from one position to another into the ledger."""
-    for at in range(first, count):
-        absorb(state, events, at, count)
-
-
-@inlined
-def absorb(state, events, at, end):
-    """Carry an event of matching into the ledger. The last event that matching wrote with it is before `end`."""
-    event = events.orders[np.uint32(at)]
-    kind = event["kind"]
-    if moves_nothing(kind):
-        return
-    slot = slot_of(state, event["instrument_id"])
-    side = np.int64(event["side"])
-    if kind == Event.RESTED or kind == Event.REPLACED:
-        enter_order(state, slot, event["account_id"], side, event["price_ticks"], event["leaves_lots"])
-        if rarely(counts_orders(state.ledger, event["account_id"])):
-            count_order(state, event["account_id"], np.int64(1))
-    elif kind == Event.TRADE:
-        settle_trade(state, event, slot)
-        if rarely(is_maker_watched(state.ledger, event["counter_account_id"])):
-            note_maker(state, events, at, end)
-    elif kind == Event.AUCTION_TRADE:
-        settle_auction_trade(state, event, slot)
-        note_auction_trade(state, event, slot)
-    elif kind == Event.PREVENTED:
-        drop_order(state, slot, event["counter_account_id"], side ^ 1, event["price_ticks"], event["quantity_lots"])
-        if rarely(counts_orders(state.ledger, event["counter_account_id"])):
-            count_maker(state, events, at, end)
-    else:
-        drop_order(state, slot, event["account_id"], side, event["price_ticks"], event["quantity_lots"])
-        if rarely(counts_orders(state.ledger, event["account_id"])):
-            count_departure(state, event)
-
-
-@inlined
-def moves_nothing(kind):
-    """Whether an event of matching leaves open orders and positions as they are."""
-    return (
-        (kind == Event.FILLED)
-        | (kind == Event.KILLED)
-        | (kind == Event.REJECTED)
-        | (kind == Event.REFRESHED)
-        | (kind == Event.TRIMMED)
-        | (kind >= Event.UNCROSSED)
-    )
-
-
-@inlined
-def enter_order(state, slot, account_id, side, price_ticks, lots):
-    """An order came to rest."""
-    ledger, contract = state.ledger, state.ledger.contracts[slot]
-    position = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
-    move_order(ledger, account_id, position, slot, side, price_ticks, lots)
-    follow_provider(state, account_id, position)
-
-
-@inlined
-def drop_order(state, slot, account_id, side, price_ticks, lots):
-    """Lots of a resting order are gone."""
-    position = find_position(state.ledger, account_id, state.ledger.contracts[slot]["instrument_id"])
-    move_order(state.ledger, account_id, position, slot, side, price_ticks, -lots)
-    follow_provider(state, account_id, position)
-    drop_unused(state.ledger, position)
-
-
-@inlined
-def settle_trade(state, event, slot):
-    """Both positions of a trade, equal and opposite, and what each side pays for it."""
-    note_trade(state, slot, event)
-    contract = state.ledger.contracts[slot]
-    side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
-    take(state, slot, event["account_id"], side, lots, price_ticks, contract["taker_fee_ppm"])
-    give(state, slot, event["counter_account_id"], side ^ 1, lots, price_ticks, contract["maker_fee_ppm"])
-
-
-@outlined
-def settle_auction_trade(state, event, slot):
-    """The same for a buyer and a seller that both waited: neither is paid by the other."""
-    note_trade(state, slot, event)
-    fee_ppm = max(state.ledger.contracts[slot]["maker_fee_ppm"], np.int16(0))
-    side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
-    take(state, slot, event["account_id"], side, lots, price_ticks, fee_ppm)
-    take(state, slot, event["counter_account_id"], side ^ 1, lots, price_ticks, fee_ppm)
-
-
-@inlined
-def take(state, slot, account_id, side, lots, price_ticks, fee_ppm):
-    """Lots that were in no book come to an account, or leave it."""
-    ledger, contract = state.ledger, state.ledger.contracts[slot]
-    position = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
-    signed_lots = lots if side == Side.BUY else -lots
-    chain_once(state, slot, position)
-    cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
-    before_lots = ledger.positions[position]["lots"]
-    move_position(ledger, account_id, position, slot, signed_lots, cost_nano)
-    follow_provider(state, account_id, position)
-    note_turn(state, position, before_lots)
-    pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
-
-
-@inlined
-def give(state, slot, account_id, side, lots, price_ticks, fee_ppm):
-    """Lots of a resting order trade at its limit."""
-    ledger, contract = state.ledger, state.ledger.contracts[slot]
-    position = find_position(ledger, account_id, contract["instrument_id"])
-    signed_lots = lots if side == Side.BUY else -lots
-    chain_once(state, slot, position)
-    cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
-    before_lots = ledger.positions[position]["lots"]
-    fill_order(ledger, account_id, position, slot, side, price_ticks, lots, cost_nano)
-    follow_provider(state, account_id, position)
-    note_turn(state, position, before_lots)
-    pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
-
-
-@inlined
-def chain_once(state, slot, position):
-    """A position that is about to hold its first lots is chained to others."""
-    if state.ledger.positions[position]["is_chained"] == 0:
-        chain_position(state.ledger, state.tranches[slot], position)
-
-
-@inlined
-def note_turn(state, position, before_lots):
-    """Remember when a position became net long or short: who did so first is assigned first."""
-    if rarely(turns(before_lots, state.ledger.positions[position]["lots"])):
-        state.ledger.since[position]["sequence"] = state.book.counters[0]["sequence"]
-
-
-@inlined
-def pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm):
-    """What a fill costs its account, or brings it when the rate is negative."""
-    if fee_ppm != 0:
-        charge_fee(ledger, account_id, lots * fee_per_lot(contract, price_ticks, fee_ppm))

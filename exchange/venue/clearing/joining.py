@@ -14,6 +14,7 @@ others; what stays unpaid or uncovered is cashed out as if there had been no auc
 
 import numpy as np
 
+from exchange.venue.absorbing import absorb_all
 from exchange.venue.clearing.cash_out import penalty_for_one
 from exchange.venue.clearing.commitments import bond_after, check_bounds_of
 from exchange.venue.clearing.deliveries import is_delivered
@@ -21,7 +22,6 @@ from exchange.venue.clearing.gate import payable_lots, set_prices
 from exchange.venue.closing import bring_order, on_grid
 from exchange.venue.schema import Reason
 from exchange.venue.state import slot_of
-from exchange.venue.trading import absorb_all
 from kernels.compile import inlined, outlined
 from matching.groups import end_command
 from matching.icebergs import total_leaves
