@@ -39,7 +39,8 @@ def look_ahead(book, batch, index):
     if book.counters[0]["fresh_order"] <= SMALL_BOOK_ORDERS:
         ask_for_entry(book, batch.orders[at + np.uint32(3 * STEP)]["order_id"])
         ask_for_order(book, batch.orders, at + np.uint32(2 * STEP))
-        ask_for_links(book, batch.orders, at + np.uint32(STEP))
+        ask_for_terms(book, batch.orders, at + np.uint32(STEP))
+        ask_for_links(book, at + np.uint32(STEP))
     else:
         run_stages(book, batch, at)
 
@@ -91,28 +92,35 @@ def ask_for_levels(book, command):
 
 @inlined
 def ask_for_neighbours(book, commands, at):
-    """The level of an order that a change names, and what else it touches; the order that a new one meets, its own
+    """The level of an order that a change names, and its terms for a replace; the order that a new one meets, its own
     level."""
     prefetch(book.levels, np.int64(book.orders[noted_slot(book, at)]["level"]))
-    ask_for_links(book, commands, at)
+    ask_for_terms(book, commands, at)
     own = likely_side(book, commands[at])
     prefetch(book.orders, np.int64(book.levels[likely_best(book, commands[at], own)]["head"]))
     prefetch(book.levels, likely_level(book, commands[at], own))
 
 
 @inlined
-def ask_for_links(book, commands, at):
-    """The neighbours of an order that a change names, and its terms for a replace."""
+def ask_for_terms(book, commands, at):
+    """What only a replace looks at."""
+    prefetch(book.terms, noted_slot(book, at) & -np.int64(commands[at]["kind"] == CommandKind.REPLACE))
+
+
+@inlined
+def ask_for_links(book, at):
+    """The orders on both sides of one that a change names, if there are any."""
     slot = noted_slot(book, at)
-    prefetch(book.orders, np.int64(book.orders[slot]["next"]))
-    prefetch(book.orders, np.int64(book.orders[slot]["previous"]))
-    prefetch(book.terms, slot & -np.int64(commands[at]["kind"] == CommandKind.REPLACE))
+    order = book.orders[slot]
+    level = book.levels[order["level"]]
+    prefetch(book.orders, np.int64(order["next"]) & -np.int64(np.int64(level["newest"]) != slot))
+    prefetch(book.orders, np.int64(order["previous"]) & -np.int64(np.int64(level["head"]) != slot))
 
 
 @inlined
 def ask_for_queue(book, commands, at):
-    """The order that a new one joins; the id's bucket of one that it meets; where a level hangs that may be left
-    empty."""
+    """The order that a new one joins; the id's bucket of one that it meets; the neighbours of one that leaves, and
+    where its level hangs if it is alone there."""
     command = commands[at]
     own = likely_side(book, command)
     level = likely_level(book, command, own)
@@ -120,9 +128,10 @@ def ask_for_queue(book, commands, at):
     best = likely_best(book, command, own)
     maker = book.levels[best]["head"]
     ask_for_entry(book, book.orders[maker]["order_id"])
+    ask_for_links(book, at)
     named = np.int64(book.orders[noted_slot(book, at)]["level"])
     leaving = book.levels[best if command["kind"] == CommandKind.PLACE else named]
-    leaf = np.int64(leaving["leaf"])
+    leaf = np.int64(leaving["leaf"]) & -np.int64(leaving["head"] == leaving["newest"])
     prefetch(book.nodes, leaf)
     prefetch(book.children, leaf * FANOUT + (key_of_level(leaving) & DIGIT_MASK))
 
@@ -162,8 +171,10 @@ def may_meet(command):
 
 @inlined
 def likely_best(book, command, own):
-    """The best level of the side that an order would trade with; NIL for a cancel."""
-    return np.int64(book.sides[own ^ 1]["best_level"]) & may_meet(command)
+    """The best level of the other side if an order would trade with it, else NIL."""
+    side = book.sides[own ^ 1]
+    is_crossing = np.int64(side["best_key"]) <= key_of(own & 1 ^ 1, command["price_ticks"])
+    return np.int64(side["best_level"]) & may_meet(command) & -np.int64(is_crossing)
 
 
 @inlined
