@@ -85,26 +85,35 @@ def measure_match(options: Options, report: Report) -> Figures:
             rate, name = float(result["operations_per_second"]), f"match_{instruments}"
             figures[f"{name}_per_second"] = rate
             figures[f"{name}_times_the_twin"] = rate / twin_rate(path, instruments)
-            if options.reference is not None:
-                compared = run_reference(options.reference, path, instruments, result)
-                if compared.differences:
-                    raise ValueError(f"the reference differs in {', '.join(compared.differences)}")
-                figures[f"{name}_times_the_reference"] = rate / compared.operations_per_second
+            figures |= _beside_the_reference(options, path, instruments, name, result)
     return figures
 
 
 def measure_venue(options: Options, report: Report) -> Figures:
-    """Operations a second with everything that is decided, and as a share of matching alone."""
+    """Operations a second with everything that is decided, as a share of matching alone, and beside another book."""
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for instruments in INSTRUMENTS:
             path = _flow(options, Path(folder), instruments)
             matching = float(run_match(path, instruments)["operations_per_second"])
             result = run_venue(path, instruments, on_progress=lambda done, total: report("the venue", done, total))
-            rate = float(result["operations_per_second"])
-            figures[f"venue_{instruments}_per_second"] = rate
-            figures[f"venue_{instruments}_of_matching"] = rate / matching
+            rate, name = float(result["operations_per_second"]), f"venue_{instruments}"
+            figures[f"{name}_per_second"] = rate
+            figures[f"{name}_of_matching"] = rate / matching
+            figures |= _beside_the_reference(options, path, instruments, name, result)
     return figures
+
+
+def _beside_the_reference(
+    options: Options, path: Path, instruments: int, name: str, result: dict[str, int | float | str]
+) -> Figures:
+    """How many times as fast as another book this was, if one is named. Raises ValueError when the two differ."""
+    if options.reference is None:
+        return {}
+    compared = run_reference(options.reference, path, instruments, result)
+    if compared.differences:
+        raise ValueError(f"the reference differs in {', '.join(compared.differences)}")
+    return {f"{name}_times_the_reference": float(result["operations_per_second"]) / compared.operations_per_second}
 
 
 def measure_revalue(options: Options, report: Report) -> Figures:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from kernels.table import grown_table
 from risk.accounts import allocate
-from risk.positions import NIL, find_position, position_of
+from risk.positions import NIL, find_class, find_position, position_of
+from risk.schema import RECENT
 from tests.risk.books import ACCOUNTS, INSTRUMENTS, REGIONS, TICK_VALUE_NANO, Books, Open
 
 PRICES = st.integers(1, 2_000)
@@ -145,6 +146,30 @@ def test_one_position_more_than_there_is_room_for_is_a_bug() -> None:
     position_of(ledger, 1, 1, 1)
     with pytest.raises(AssertionError, match="no position slot is left"):
         position_of(ledger, 2, 1, 1)
+
+
+def test_a_position_that_was_freed_is_not_found_by_what_was_noted_of_it() -> None:
+    books = Books()
+    order = Open(1, 0, 0, 100, 3)
+    books.enter(order)
+    slot = find_position(books.ledger, 1, INSTRUMENTS[0])
+    books.ledger.near[0] = slot
+    books.drop(order)
+    assert find_position(books.ledger, 1, INSTRUMENTS[0]) == NIL
+    books.enter(Open(2, 1, 0, 100, 3))
+    assert find_position(books.ledger, 2, INSTRUMENTS[1]) == slot, "the slot is used again"
+    assert find_position(books.ledger, 1, INSTRUMENTS[0]) == NIL
+
+
+def test_accounts_that_share_a_place_find_their_own_positions() -> None:
+    ledger = allocate(accounts=RECENT + 2, positions=8, contracts=2)
+    accounts = (1, RECENT + 1)
+    slots = [position_of(ledger, account_id, 1, 1) for account_id in accounts]
+    assert len(set(slots)) == len(accounts)
+    for _ in range(2):
+        assert [find_position(ledger, account_id, 1) for account_id in accounts] == slots
+    classes = [int(ledger.positions[slot]["class_slot"]) for slot in slots]
+    assert [find_class(ledger, account_id, 1) for account_id in accounts] == classes
 
 
 def test_positions_are_found_in_a_table_that_has_grown() -> None:
