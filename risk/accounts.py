@@ -29,7 +29,8 @@ class Ledger(ArrayGroup):
     since: np.ndarray  # (positions + 1,) SINCE, beside the positions
     position_table: np.ndarray  # (power of two,) ENTRY: (account, instrument) to slot
     recent: np.ndarray  # (RECENT,) RECENT_POSITION: what an account used last, at its id modulo RECENT
-    noted: np.ndarray  # (NOTED,) u4: slots of positions that look-ahead found, at a command's index modulo NOTED
+    entries: np.ndarray  # (NOTED,) u4: where look-ahead expects them in the table, at a command's index modulo NOTED
+    noted: np.ndarray  # (NOTED,) u4: the slots of positions that it found there
     near: np.ndarray  # (1,) u4: the one of the command at work
     classes: np.ndarray  # (positions + 1,) CLASS; slot 0 is never used
     class_table: np.ndarray  # (power of two,) ENTRY: (account, region) to slot
@@ -59,6 +60,7 @@ def allocate(
         since=aligned_zeros(positions + 1, schema.SINCE),
         position_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
         recent=aligned_zeros(schema.RECENT, schema.RECENT_POSITION),
+        entries=np.zeros(schema.NOTED, np.uint32),
         noted=np.zeros(schema.NOTED, np.uint32),
         near=np.zeros(1, np.uint32),
         classes=aligned_zeros(positions + 1, schema.CLASS),

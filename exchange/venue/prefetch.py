@@ -36,7 +36,7 @@ def look_ahead_of_risk(state, batch, index):
         ask_for_recent(state, batch, at + np.uint32(POSITION_AHEAD))
     else:
         ask_for_entry(state, batch, at + np.uint32(ENTRY_AHEAD))
-        ask_for_position(state, batch, at + np.uint32(POSITION_AHEAD))
+        ask_for_position(state, at + np.uint32(POSITION_AHEAD))
         ask_for_losses(state, at + np.uint32(LOSSES_AHEAD))
 
 
@@ -54,20 +54,23 @@ def ask_for_recent(state, batch, at):
 
 @inlined
 def ask_for_entry(state, batch, at):
-    """The contract with its shocks, the account, and the entry of the position."""
+    """The contract with its shocks, the account, and the entry of the position, whose place is noted."""
     ledger = state.ledger
-    slot = likely_instrument(state, batch, at) & np.int64(len(ledger.contracts) - 1)
+    account_id, instrument_id = np.int64(batch.orders[at]["account_id"]), likely_instrument(state, batch, at)
+    slot = instrument_id & np.int64(len(ledger.contracts) - 1)
+    entry = home(ledger.position_table, pair_tag(account_id, instrument_id))
+    ledger.entries[place_of(at)] = entry
     prefetch(ledger.contracts, slot)
     prefetch(ledger.shocks, slot * SCENARIOS)
-    prefetch(ledger.accounts, np.int64(batch.orders[at]["account_id"]))
-    prefetch(ledger.position_table, likely_entry(state, batch, at))
+    prefetch(ledger.accounts, account_id)
+    prefetch(ledger.position_table, entry)
 
 
 @inlined
-def ask_for_position(state, batch, at):
+def ask_for_position(state, at):
     """The position that stands first where the command's should be: its own most likely, or none. It is noted."""
     ledger = state.ledger
-    slot = ledger.position_table[likely_entry(state, batch, at)]["slot"]
+    slot = ledger.position_table[ledger.entries[place_of(at)]]["slot"]
     ledger.noted[place_of(at)] = slot
     prefetch(ledger.positions, np.int64(slot))
 
@@ -82,15 +85,8 @@ def ask_for_losses(state, at):
 
 @inlined
 def place_of(at):
-    """Where the position of a command is noted."""
+    """Where notes of a command stand."""
     return at & np.uint32(NOTED - 1)
-
-
-@inlined
-def likely_entry(state, batch, at):
-    """Where the entry of a command's position should be."""
-    tag = pair_tag(np.int64(batch.orders[at]["account_id"]), likely_instrument(state, batch, at))
-    return home(state.ledger.position_table, tag)
 
 
 @inlined
