@@ -56,6 +56,8 @@ class Book(ArrayGroup):
     timers: np.ndarray  # (orders,) TIMER: a heap by (due time, order id)
     icebergs: np.ndarray  # (orders,) ICEBERG, at the slot of an order that is one
     noted: np.ndarray  # (NOTED,) u4: slots that look-ahead found for the commands to come, at their index modulo NOTED
+    met: np.ndarray  # (NOTED,) u4: the levels that they would trade with first, or NIL
+    joined: np.ndarray  # (NOTED,) u4: the levels that they would join, or NIL
     groups: np.ndarray  # (accounts,) u4: self-trade group of an account, 0 for none
     chosen: np.ndarray  # (orders,) u8: ids that a mass cancel is to cancel, with a 0 behind; all 0 between commands
 
@@ -88,6 +90,8 @@ def allocate(limits: Limits) -> Book:
         timers=aligned_zeros(limits.orders + 1, layout.TIMER),
         icebergs=aligned_zeros(limits.orders + 1, layout.ICEBERG),
         noted=aligned_zeros(NOTED, np.uint32),
+        met=aligned_zeros(NOTED, np.uint32),
+        joined=aligned_zeros(NOTED, np.uint32),
         groups=aligned_zeros(limits.accounts, np.uint32),
         chosen=aligned_zeros(limits.orders + 1, np.uint64),
     )

@@ -52,7 +52,7 @@ def run_stages(book, batch, at):
     ask_for_entry(book, commands[at + np.uint32(4 * STEP)]["order_id"])
     ask_for_sides(book, commands[at + np.uint32(4 * STEP)])
     ask_for_order(book, commands, at + np.uint32(3 * STEP))
-    ask_for_levels(book, commands[at + np.uint32(3 * STEP)])
+    ask_for_levels(book, commands, at + np.uint32(3 * STEP))
     ask_for_neighbours(book, commands, at + np.uint32(2 * STEP))
     ask_for_queue(book, commands, at + np.uint32(STEP))
 
@@ -76,15 +76,18 @@ def ask_for_order(book, commands, at):
     """The order that a change names, whose slot is noted."""
     slot = likely_slot(book, commands[at]["order_id"])
     is_new = np.int64(commands[at]["kind"] == CommandKind.PLACE)
-    book.noted[at & np.uint32(NOTED - 1)] = slot | is_new
+    book.noted[note_of(at)] = slot | is_new
     prefetch(book.orders, slot)
 
 
 @inlined
-def ask_for_levels(book, command):
-    """What a new order may meet, and where it may rest."""
+def ask_for_levels(book, commands, at):
+    """What a new order may meet, which is noted, and where it may rest."""
+    command = commands[at]
     own = likely_side(book, command)
-    prefetch(book.levels, likely_best(book, command, own))
+    best = likely_best(book, command, own)
+    book.met[note_of(at)] = best
+    prefetch(book.levels, best)
     leaf = np.int64(book.sides[own]["recent_leaf"]) & may_meet(command)
     prefetch(book.nodes, leaf)
     prefetch(book.children, leaf * FANOUT + (key_of(own & 1, command["price_ticks"]) & DIGIT_MASK))
@@ -93,12 +96,14 @@ def ask_for_levels(book, command):
 @inlined
 def ask_for_neighbours(book, commands, at):
     """The level of an order that a change names, and its terms for a replace; the order that a new one meets, its own
-    level."""
+    level, which is noted."""
+    command = commands[at]
     prefetch(book.levels, np.int64(book.orders[noted_slot(book, at)]["level"]))
     ask_for_terms(book, commands, at)
-    own = likely_side(book, commands[at])
-    prefetch(book.orders, np.int64(book.levels[likely_best(book, commands[at], own)]["head"]))
-    prefetch(book.levels, likely_level(book, commands[at], own))
+    prefetch(book.orders, np.int64(book.levels[book.met[note_of(at)]]["head"]))
+    level = likely_level(book, command, likely_side(book, command))
+    book.joined[note_of(at)] = level
+    prefetch(book.levels, level)
 
 
 @inlined
@@ -121,16 +126,12 @@ def ask_for_links(book, at):
 def ask_for_queue(book, commands, at):
     """The order that a new one joins; the id's bucket of one that it meets; the neighbours of one that leaves, and
     where its level hangs if it is alone there."""
-    command = commands[at]
-    own = likely_side(book, command)
-    level = likely_level(book, command, own)
-    prefetch(book.orders, np.int64(book.levels[level]["newest"]))
-    best = likely_best(book, command, own)
-    maker = book.levels[best]["head"]
-    ask_for_entry(book, book.orders[maker]["order_id"])
+    prefetch(book.orders, np.int64(book.levels[book.joined[note_of(at)]]["newest"]))
+    best = np.int64(book.met[note_of(at)])
+    ask_for_entry(book, book.orders[book.levels[best]["head"]]["order_id"])
     ask_for_links(book, at)
     named = np.int64(book.orders[noted_slot(book, at)]["level"])
-    leaving = book.levels[best if command["kind"] == CommandKind.PLACE else named]
+    leaving = book.levels[best if commands[at]["kind"] == CommandKind.PLACE else named]
     leaf = np.int64(leaving["leaf"]) & -np.int64(leaving["head"] == leaving["newest"])
     prefetch(book.nodes, leaf)
     prefetch(book.children, leaf * FANOUT + (key_of_level(leaving) & DIGIT_MASK))
@@ -139,7 +140,13 @@ def ask_for_queue(book, commands, at):
 @inlined
 def noted_slot(book, at):
     """The slot that was found for a command on the way to it, or some other one, or NIL."""
-    return np.int64(book.noted[np.uint32(at) & np.uint32(NOTED - 1)])
+    return np.int64(book.noted[note_of(at)])
+
+
+@inlined
+def note_of(at):
+    """Where notes of a command stand."""
+    return np.uint32(at) & np.uint32(NOTED - 1)
 
 
 @inlined

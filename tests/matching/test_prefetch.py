@@ -27,7 +27,8 @@ def events_of(commands: np.ndarray, batch: int, disturb: bool = False, ever_held
     parts = []
     for first in range(0, len(commands), batch):
         if disturb:
-            book.book.noted[:] = np.random.default_rng(first).integers(0, 40, NOTED)
+            for notes in (book.book.noted, book.book.met, book.book.joined):
+                notes[:] = np.random.default_rng(first).integers(0, 40, NOTED)
         parts.append(book.execute(commands[first : first + batch]))
     return np.concatenate(parts)
 
