@@ -13,7 +13,7 @@ from matching.icebergs import total_leaves
 from matching.identifiers import find_slot
 from matching.meeting import trade, work
 from matching.prefetch import looks_dead
-from matching.prices import key_of
+from matching.prices import limit_key_of
 from matching.probes import is_fillable, needed_lots
 from matching.queues import join
 from matching.resting import admit, reduce, remove, slot_of_account, withdraw
@@ -146,12 +146,6 @@ def takes(book, command):
 def own_side_of(book, command):
     """The book side that a new order would rest on."""
     return book_side_of(book, instrument_side_of(command["instrument_id"], command["side"]))
-
-
-@inlined
-def limit_key_of(book_side, command):
-    """The worst key of the other side that a new order meets."""
-    return key_of(book_side & 1 ^ 1, command["price_ticks"])
 
 
 @outlined

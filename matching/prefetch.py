@@ -15,7 +15,7 @@ from kernels.compile import inlined, outlined
 from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit, prefetch, prefetch_once, rarely
 from matching.arena import FANOUT, NOTED
 from matching.identifiers import SLOTS, home_bucket
-from matching.prices import DIGIT_MASK, key_of, key_of_level
+from matching.prices import DIGIT_MASK, key_of, key_of_level, limit_key_of
 from matching.schema import NIL, TREE_DIGIT_BITS, CommandKind
 from matching.sides import book_side_of, instrument_side_of
 
@@ -180,7 +180,7 @@ def may_meet(command):
 def likely_best(book, command, own):
     """The best level of the other side if an order would trade with it, else NIL."""
     side = book.sides[own ^ 1]
-    is_crossing = np.int64(side["best_key"]) <= key_of(own & 1 ^ 1, command["price_ticks"])
+    is_crossing = np.int64(side["best_key"]) <= limit_key_of(own, command)
     return np.int64(side["best_level"]) & may_meet(command) & -np.int64(is_crossing)
 
 

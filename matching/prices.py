@@ -28,6 +28,12 @@ def key_of(side, price_ticks):
 
 
 @inlined
+def limit_key_of(book_side, command):
+    """The worst key of the other side that a new order meets."""
+    return key_of(book_side & 1 ^ 1, command["price_ticks"])
+
+
+@inlined
 def key_of_level(level):
     """The key of a level's price."""
     return key_of(side_of_level(level), level["price_ticks"])

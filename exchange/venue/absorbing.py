@@ -112,8 +112,8 @@ def settle_trade(state, event, slot):
     note_trade(state, slot, event)
     side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
     taken = own_position(state, slot, taker_id)
-    take(state, taken, slot, taker_id, side, lots, price_ticks, contract["taker_fee_ppm"])
-    give(state, made, slot, maker_id, side ^ 1, lots, price_ticks, contract["maker_fee_ppm"])
+    take(state, taken, slot, taker_id, side, lots, price_ticks, contract["taker_fee_ppm"], False)
+    take(state, made, slot, maker_id, side ^ 1, lots, price_ticks, contract["maker_fee_ppm"], True)
 
 
 @outlined
@@ -123,8 +123,8 @@ def settle_auction_trade(state, event, slot):
     fee_ppm = max(state.ledger.contracts[slot]["maker_fee_ppm"], np.int16(0))
     side, lots, price_ticks = np.int64(event["side"]), event["quantity_lots"], event["price_ticks"]
     buyer_id, seller_id = event["account_id"], event["counter_account_id"]
-    take(state, own_position(state, slot, buyer_id), slot, buyer_id, side, lots, price_ticks, fee_ppm)
-    take(state, own_position(state, slot, seller_id), slot, seller_id, side ^ 1, lots, price_ticks, fee_ppm)
+    take(state, own_position(state, slot, buyer_id), slot, buyer_id, side, lots, price_ticks, fee_ppm, False)
+    take(state, own_position(state, slot, seller_id), slot, seller_id, side ^ 1, lots, price_ticks, fee_ppm, False)
 
 
 @inlined
@@ -135,28 +135,17 @@ def own_position(state, slot, account_id):
 
 
 @inlined
-def take(state, position, slot, account_id, side, lots, price_ticks, fee_ppm):
-    """Lots that were in no book come to an account, or leave it."""
+def take(state, position, slot, account_id, side, lots, price_ticks, fee_ppm, is_open):
+    """Lots come to an account or leave it, and it pays for it; `is_open` when they rested in a book, at this price."""
     ledger, contract = state.ledger, state.ledger.contracts[slot]
     signed_lots = lots if side == Side.BUY else -lots
     chain_once(state, slot, position)
     cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
     before_lots = ledger.positions[position]["lots"]
-    move_position(ledger, account_id, position, slot, signed_lots, cost_nano)
-    follow_provider(state, account_id, position)
-    note_turn(state, position, before_lots)
-    pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
-
-
-@inlined
-def give(state, position, slot, account_id, side, lots, price_ticks, fee_ppm):
-    """Lots of a resting order trade at its limit."""
-    ledger, contract = state.ledger, state.ledger.contracts[slot]
-    signed_lots = lots if side == Side.BUY else -lots
-    chain_once(state, slot, position)
-    cost_nano = signed_lots * np.int64(price_ticks) * contract["tick_value_nano"]
-    before_lots = ledger.positions[position]["lots"]
-    fill_order(ledger, account_id, position, slot, side, price_ticks, lots, cost_nano)
+    if is_open:
+        fill_order(ledger, account_id, position, slot, side, price_ticks, lots, cost_nano)
+    else:
+        move_position(ledger, account_id, position, slot, signed_lots, cost_nano)
     follow_provider(state, account_id, position)
     note_turn(state, position, before_lots)
     pay_fee(ledger, contract, account_id, lots, price_ticks, fee_ppm)
