@@ -44,10 +44,10 @@ from exchange.store_errors import (
 )
 
 BATCH_RECORDS_MAX = 1 << 20
-# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is a megabyte of rows to
-# copy, which is soon done. Small rows go into the same page again and again: it comes after 4 MB then, or
+# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is half a megabyte of rows
+# to copy, which is soon done. Small rows go into the same page again and again: it comes after 4 MB then, or
 # one order in sixty would wait. Both are counted here: SQLite would tell by a call back into Python amid a commit.
-CHECKPOINT_BYTES = 1 << 20
+CHECKPOINT_BYTES = 1 << 19
 CHECKPOINT_PAGES = 256
 # What is removed at a time, which the writer stands still for: some milliseconds, most of them for the sync.
 TRIM_ROWS = 128

@@ -9,8 +9,8 @@ A batch is applied only once it is durable, so nothing that the journal lost was
 nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again. A full disk is no
 such failure: see `full_disk`.
 
-A command that comes alone need not wait for another thread to wake: whoever queued it may take the turn for it, where
-nothing but its commit is to be waited for (`turn_at_once`).
+Commands that are few need not wait for another thread to wake: whoever queued them may take the turn for them, where
+nothing but their commit is to be waited for (`turn_at_once`).
 
 Whoever wants to read the venue itself takes a look: it is read between two batches, and stands still meanwhile.
 """
@@ -52,8 +52,8 @@ LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
-AT_ONCE_RECORDS_MAX = 4
-"""So few commands are carried out by whoever queued them: one or two, with their client ids."""
+AT_ONCE_RECORDS_MAX = 96
+"""So few are carried out by whoever queued them: to commit them takes longer than all else that is done for them."""
 QUICK_NS = 1_000_000
 QUICK_COMMITS = 8
 """Nobody but the sequencer's own thread waits for a disk unless so many commits on end took no longer than that."""
@@ -192,7 +192,12 @@ class Sequencer:
     @property
     def is_busy(self) -> bool:
         """Whether commands wait, or a batch is being carried out or was not dealt with yet."""
-        return bool(self._requests) or self._is_delivering
+        return self.is_queueing or self._is_delivering
+
+    @property
+    def is_queueing(self) -> bool:
+        """Whether commands wait."""
+        return bool(self._requests)
 
     def turn_at_once(self) -> Delivery | None:
         """Carry out what was queued, in the caller's thread, if that is little and nothing else is under way or due.

@@ -226,6 +226,11 @@ class Exchange:
         return self._sequencer.is_busy
 
     @property
+    def is_between_batches(self) -> bool:
+        """Whether a batch is being carried out, and nothing yet of the next one is there."""
+        return self._sequencer.is_busy and not self._sequencer.is_queueing
+
+    @property
     def phase(self) -> str:
         """`trading`, `halted`, `cancel_only` on a full disk, or `stopping`."""
         if self._closing or self.failure is not None:
@@ -260,7 +265,7 @@ class Exchange:
                 self._loop.call_soon(self.wake)
 
     def wake(self) -> None:
-        """Let what was queued be carried out: by the sequencer, or here and now where that is no more than a commit."""
+        """Let what was queued be carried out: by the sequencer, or here and now where it is little beside a commit."""
         if not self._is_waking:
             return
         self._is_waking = False

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from exchange.plain_commands import Terms, plain_place
 from exchange.published import Published
-from exchange.sequencer import BLOCK_RECORDS_MAX
+from exchange.sequencer import AT_ONCE_RECORDS_MAX, BLOCK_RECORDS_MAX
 from exchange.service import Exchange, Reply
 from exchange.stages import Stage
 from gateway.encoding import codec
@@ -41,6 +41,11 @@ FRAME_BYTES_MAX = 512
 """A longer frame is no plain order."""
 HELD_FRAMES = 3
 """Who sends so many in a turn of the loop has more under way than one who waits for answers."""
+PATIENT_FRAMES = AT_ONCE_RECORDS_MAX // 2
+"""Fewer, each with a client id at most, wait while a batch is written, and are then carried out at once; of more, the
+next batch is made meanwhile."""
+PATIENCE_S = 0.02
+"""No frame waits longer for a batch to be told, whatever the disk does."""
 _SIDES = codec.SIDES
 _LIFETIMES = {name: codec.LIFETIMES[name] for name in ("gtc", "ioc", "fok")}
 _GTC = int(TimeInForce.GTC)
@@ -167,13 +172,26 @@ class PlainOrders:
         self._turns: dict[Sender, Turn | None] = {}
         self._held: list[Sender] = []
         """Who is read again when the next batch is told."""
-        exchange.subscribe(self._read_on)
+        self.arrivals = 0
+        """How often anything came over any connection."""
+        self._heard_arrivals = 0
+        """Of those, how many had come when a frame was heard last."""
+        self._has_given_way = False
+        self._patience: asyncio.TimerHandle | None = None
+        """Until when frames wait at the latest, while they wait for a batch to be told."""
+        exchange.subscribe(self._go_on)
 
-    def hear(self, sender: Sender, payload: bytes) -> None:
-        """Take in a frame of text; it is read with all others of this turn of the loop, in their order."""
-        if not self._frames:
-            asyncio.get_running_loop().call_soon(self._end_turn)
+    def hear(self, sender: Sender, payload: bytes) -> int:
+        """Take in a frame of text; it is read with all others of this turn of the loop, in their order.
+
+        Returns how many there are.
+        """
         self._frames.append((sender, payload))
+        self._heard_arrivals = self.arrivals
+        count = len(self._frames)
+        if count == 1 or (count == PATIENT_FRAMES and self._patience is not None):
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        return count
 
     def catch_up(self) -> None:
         """Read all that was heard so far, and queue the orders in it.
@@ -192,9 +210,26 @@ class PlainOrders:
         self._hand_over()
 
     def _end_turn(self) -> None:
-        """All that came in this turn is here."""
+        """All that came in this turn is here, or will be when those were heard whose data came beside it."""
+        if self.arrivals != self._heard_arrivals and not self._has_given_way:
+            # Their tasks are behind this call. What they bring would wait for a whole turn of the sequencer.
+            self._has_given_way = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+            return
+        self._has_given_way = False
         if len(self._frames) >= HELD_FRAMES and self._exchange.is_busy:
             self._hold()
+        is_little = 0 < len(self._frames) < PATIENT_FRAMES
+        if is_little and self._patience is None and self._exchange.is_between_batches:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE_S, self._take_turn)
+        else:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        """Carry out all that was heard, here and now or after the batch under way."""
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         try:
             self.catch_up()
         finally:
@@ -211,10 +246,13 @@ class PlainOrders:
                 sender.hold()
                 self._held.append(sender)
 
-    def _read_on(self, _: Published) -> None:
+    def _go_on(self, _: Published) -> None:
+        """A batch was told: read who was held, and carry out what waited."""
         held, self._held = self._held, []
         for sender in held:
             sender.read_on()
+        if self._patience is not None:
+            asyncio.get_running_loop().call_soon(self._end_turn)
 
     def _take(self, sender: Sender, payload: bytes) -> bool:
         """Enter a plain order, or leave the frame to the general road, as if nothing had been asked."""

@@ -116,9 +116,12 @@ class Socket:
             self._ending.set_result(ending)
 
     async def run(
-        self, request: web.Request, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]
+        self, request: web.Request, hear: Callable[[bytes], int], hear_binary: Callable[[bytes], None]
     ) -> web.WebSocketResponse:
-        """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one."""
+        """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one.
+
+        `hear` tells how many frames wait for the end of this turn of the loop.
+        """
         await self._response.prepare(request)
         if request.transport is not None:
             request.transport.set_write_buffer_limits(UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED)
@@ -159,17 +162,18 @@ class Socket:
         if began_ns:
             self._stages.note((Stage.SEND, perf_counter_ns() - began_ns))
 
-    async def _read(self, hear: Callable[[bytes], None], hear_binary: Callable[[bytes], None]) -> None:
+    async def _read(self, hear: Callable[[bytes], int], hear_binary: Callable[[bytes], None]) -> None:
         frames = 0
         while True:
             received = await self._response.receive()
-            frames += 1
-            if frames % self._frames_per_turn == 0:
-                # Frames that are there already are handed out without waiting: one who sends too many takes turns.
-                await asyncio.sleep(0)
+            # Frames that are there already are handed out without waiting: one who sends too many takes turns.
             if received.type is WSMsgType.TEXT:
-                hear(received.data)
+                if hear(received.data) % self._frames_per_turn == 0:
+                    await asyncio.sleep(0)
             elif received.type is WSMsgType.BINARY:
+                frames += 1
+                if frames % self._frames_per_turn == 0:
+                    await asyncio.sleep(0)
                 began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
                 hear_binary(received.data)
                 if began_ns:

@@ -69,6 +69,14 @@ def test_a_command_alone_is_carried_out_by_whoever_queued_it(quick: Line) -> Non
     assert quick.deliveries[-1].published.first_sequence >= before + 3
 
 
+def test_a_few_commands_are_one_batch_for_whoever_queued_them(quick: Line) -> None:
+    delivery = at_once(quick, *[commands.halt_market()] * AT_ONCE_RECORDS_MAX)
+    assert delivery is not None
+    assert delivery.tickets == [*range(AT_ONCE_RECORDS_MAX)]
+    assert batch_of(delivery) == [Command.TICK, *[Command.HALT_MARKET] * AT_ONCE_RECORDS_MAX]
+    quick.sequencer.delivered()
+
+
 def test_nobody_takes_the_turn_for_more_than_a_few_commands(quick: Line) -> None:
     groups = [commands.halt_market()] * (AT_ONCE_RECORDS_MAX + 1)
     quick.sequencer.submit([Request(group, at) for at, group in enumerate(groups)])

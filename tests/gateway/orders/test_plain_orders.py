@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from exchange import commands
 from exchange.plain_commands import plain_place
 from exchange.service import Exchange
+from exchange.venue.schema import Command
 from gateway.encoding.json_text import decode_object
 from gateway.errors import ApiError
-from gateway.orders.plain_orders import read_plain
+from gateway.orders.plain_orders import PATIENT_FRAMES, PlainOrders, read_plain
 from gateway.sockets.socket import Socket
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
 from tests.gateway.doors import PATIENCE_S, until
@@ -351,3 +352,124 @@ async def test_who_leaves_while_held_is_noticed_and_closed(doors, held, monkeypa
         wire.send(pings(range(20)))
         wire.writer.transport.abort()
         await until(lambda: not doors.gateway.sessions)
+
+
+@asynccontextmanager
+async def writing(doors, monkeypatch):
+    """A batch is on its way to a disk that stands still until what is given is set, and nothing waits behind it."""
+    monkeypatch.setattr("exchange.sequencer.QUICK_COMMITS", 1 << 60)
+    await until(lambda: not doors.exchange.is_busy)
+    go, began = threading.Event(), threading.Event()
+    append = doors.exchange._journal.append
+
+    def append_late(*arguments):
+        began.set()
+        go.wait(PATIENCE_S)
+        return append(*arguments)
+
+    monkeypatch.setattr(doors.exchange._journal, "append", append_late)
+    (waiting,) = doors.exchange.submit_many([commands.resume_market()])
+    await until(began.is_set)
+    assert doors.exchange.is_between_batches
+    try:
+        yield go
+    finally:
+        go.set()
+        await waiting
+
+
+def places_by_batch(doors, batches):
+    """Let a list grow by the number of new orders in each batch that has any."""
+
+    def note(published):
+        count = int((published.commands["kind"] == Command.PLACE).sum())
+        batches.extend([count] if count else [])
+
+    return doors.exchange.subscribe(note)
+
+
+async def test_what_comes_one_by_one_while_a_batch_is_written_is_carried_out_together(doors, monkeypatch):
+    monkeypatch.setattr("gateway.orders.plain_orders.PATIENCE_S", PATIENCE_S)
+    batches = []
+    async with connect(doors, await doors.account("alice")) as peer:
+        stop = places_by_batch(doors, batches)
+        async with writing(doors, monkeypatch) as go:
+            for name in range(5):
+                await peer.send(order(doors) | {"id": name})
+                await until(lambda name=name: len(doors.gateway.plain._frames) == name + 1)
+            assert doors.exchange.is_between_batches
+            go.set()
+            answers = [await peer.answer(name) for name in range(5)]
+        stop()
+    assert [answer["result"]["status"] for answer in answers] == ["open"] * 5
+    assert batches == [5]
+
+
+async def test_what_waits_for_a_batch_is_queued_before_long_whatever_the_disk_does(doors, monkeypatch):
+    async with connect(doors, await doors.account("alice")) as peer:
+        async with writing(doors, monkeypatch):
+            await peer.send(order(doors) | {"id": 1})
+            await until(lambda: doors.exchange._sequencer.is_queueing)
+            assert doors.gateway.plain._frames == []
+        assert (await peer.answer(1))["ok"]
+
+
+async def test_of_many_frames_none_waits_for_the_batch_that_is_written(doors, monkeypatch):
+    monkeypatch.setattr("gateway.orders.plain_orders.PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("gateway.orders.plain_orders.HELD_FRAMES", 1 << 60)
+    async with connect(doors, await doors.account("alice")) as peer:
+        async with writing(doors, monkeypatch):
+            for name in range(PATIENT_FRAMES):
+                await peer.send(order(doors) | {"id": name})
+            await until(lambda: doors.exchange._sequencer.is_queueing)
+        for name in range(PATIENT_FRAMES):
+            assert (await peer.answer(name))["ok"]
+
+
+async def test_what_somebody_else_sends_goes_behind_what_waits(doors, monkeypatch):
+    monkeypatch.setattr("gateway.orders.plain_orders.PATIENCE_S", PATIENCE_S)
+    key = await doors.account("alice")
+    async with connect(doors, key) as peer:
+        async with writing(doors, monkeypatch) as go:
+            await peer.send(order(doors) | {"id": 1})
+            await until(lambda: len(doors.gateway.plain._frames) == 1)
+            doors.gateway.plain.catch_up()
+            assert doors.exchange._sequencer.is_queueing
+            go.set()
+            assert (await peer.answer(1))["ok"]
+        assert (await peer.ask(**order(doors)))["ok"]
+
+
+class Listening:
+    """A sender who may not order, so that all its frames go the general road."""
+
+    def __init__(self, plain):
+        self.plain = plain
+        self.turns = []
+
+    def plain_turn(self):
+        return None
+
+    def hear_other(self, payload):
+        self.turns.append((payload, self.plain.catch_ups))
+
+
+async def test_frames_whose_data_came_while_a_turn_was_about_to_begin_are_part_of_it(doors, monkeypatch):
+    plain, loop = doors.gateway.plain, asyncio.get_running_loop()
+    plain.catch_ups = 0
+    catch_up = PlainOrders.catch_up
+
+    def count(orders):
+        orders.catch_ups += 1
+        catch_up(orders)
+
+    monkeypatch.setattr(PlainOrders, "catch_up", count)
+    for arrivals, turns in ((1, 1), (0, 2)):
+        sender, first = Listening(plain), plain.catch_ups
+        plain.hear(sender, b"first")
+        plain.arrivals += arrivals
+        loop.call_soon(plain.hear, sender, b"second")
+        await until(lambda sender=sender: len(sender.turns) == 2)
+        assert [payload for payload, _ in sender.turns] == [b"first", b"second"]
+        assert len({number for _, number in sender.turns}) == turns
+        assert plain.catch_ups == first + turns
