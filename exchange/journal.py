@@ -44,10 +44,10 @@ from exchange.store_errors import (
 )
 
 BATCH_RECORDS_MAX = 1 << 20
-# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is half a megabyte of rows
-# to copy, which is soon done. Small rows go into the same page again and again: it comes after 4 MB then, or
+# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is a megabyte of rows to
+# copy, which is soon done. Small rows go into the same page again and again: it comes after 4 MB then, or
 # one order in sixty would wait. Both are counted here: SQLite would tell by a call back into Python amid a commit.
-CHECKPOINT_BYTES = 1 << 19
+CHECKPOINT_BYTES = 1 << 20
 CHECKPOINT_PAGES = 256
 # What is removed at a time, which the writer stands still for: some milliseconds, most of them for the sync.
 TRIM_ROWS = 128
@@ -161,6 +161,16 @@ class Journal:
         row = self._chained(first_sequence, time_ns, self._rules_version, payload)
         self._append(row, None)
         return row.hash
+
+    def checkpoint_if_due(self) -> None:
+        """Do now what the next append would wait for. Raises JournalFailed when the disk fails, as `append` does."""
+        if self._failure is not None or not self.is_checkpoint_due:
+            return
+        try:
+            with self._table.lock:
+                self._checkpoint_if_due()
+        except (apsw.Error, OSError) as error:
+            raise self._fail(self._last_sequence + 1, error) from error
 
     def begin_rules(self, rules_version: str, time_ns: int, payload: bytes, base: bytes) -> None:
         """Append the first batch under new rules, and the `base` that they begin with, together.

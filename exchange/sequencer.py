@@ -215,7 +215,10 @@ class Sequencer:
                 return None
             batch = self._take_batch()
             self._room.get()
-            return self._process(batch, is_last=False)
+            delivery = self._process(batch, is_last=False)
+            if self._journal.is_checkpoint_due:
+                self.wake()  # for the thread, while answers go out
+            return delivery
         except JournalFull as error:
             self.delivered()
             self._go_on_full_disk(batch, False, error)
@@ -282,6 +285,8 @@ class Sequencer:
     def _turn(self, batch: list[Request], is_last: bool) -> None:
         self._guard.look_for_room()
         self._carry_out(batch, is_last)
+        if not batch:
+            self._journal.checkpoint_if_due()
         if self._trimmer is not None and not self._guard.is_full and not is_last:
             self._trimmer.turn(is_idle=not batch)
         self._take_looks(QUEUED_LOOKS_MAX if is_last else LOOKS_BETWEEN_BATCHES_MAX)

@@ -126,6 +126,21 @@ def test_what_takes_longer_than_a_commit_is_left_to_the_thread(
     assert at_once(quick, commands.halt_market()) is None
 
 
+def test_a_checkpoint_that_falls_due_in_a_turn_at_once_waits_for_no_other_command(
+    quick: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.journal.CHECKPOINT_PAGES", quick.journal._log_pages + 1)
+    assert not quick.journal.is_checkpoint_due
+    assert at_once(quick, commands.halt_market()) is not None
+    deadline_s = time.monotonic() + PATIENCE_S
+    while quick.journal.is_checkpoint_due and time.monotonic() < deadline_s:
+        time.sleep(0.001)
+    assert not quick.journal.is_checkpoint_due
+    quick.sequencer.delivered()
+    assert at_once(quick, commands.halt_market()) is not None
+    quick.sequencer.delivered()
+
+
 def test_after_a_slow_commit_the_thread_is_left_alone_with_the_disk_until_many_were_quick(
     quick: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
