@@ -6,7 +6,6 @@ stopped is closed after fewer messages. Memory for the orders is there from the 
 Everything else is as an installation starts with.
 """
 
-import gc
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from exchange import commands
-from exchange.allocation import keep_freed_memory
+from exchange.allocation import keep_freed_memory, leave_what_stays
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from exchange.warm_up import warm_up
@@ -110,7 +109,7 @@ async def _served(
     keep_freed_memory()
     warm_up()
     exchange = await Exchange.open(directory, synchronous="FULL", orders_ahead=ORDERS_AHEAD)
-    gc.freeze()
+    leave_what_stays()
     keys, audit = KeyStore.open(directory), AuditLog.open(directory)
     await _list_windows(exchange)
     made = []

@@ -1,7 +1,6 @@
 """`bwx serve`: the exchange with its doors open, until Ctrl-C."""
 
 import asyncio
-import gc
 import shutil
 import signal
 import sys
@@ -153,7 +152,7 @@ async def _prepare_kernels() -> None:
 
 
 async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | None) -> "Exchange":
-    from exchange.allocation import keep_freed_memory
+    from exchange.allocation import keep_freed_memory, leave_what_stays
     from exchange.service import Exchange
     from exchange.settings import StoreSettings
 
@@ -168,8 +167,7 @@ async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | Non
             orders_ahead=settings.orders_ahead,
             progress=report,
         )
-    # What was imported, compiled and recovered stays: to look through it for garbage would stop every thread.
-    gc.freeze()
+    leave_what_stays()
     return exchange
 
 
