@@ -29,7 +29,8 @@ from gateway.sockets.socket import SLOW_CONSUMER
 CHANGES_PER_S = 200
 RESTING = 8_000
 """Orders of the book, so that all of it is a long message."""
-RESTED_AT_ONCE = 256
+RESTED_AT_ONCE = OUTBOX_MESSAGES_MAX
+"""So many answers have room, even if all of them come at once."""
 CHANNELS = ("book", "book.l3")
 """What the one more follows: a message of each for every change."""
 LEAST_CHANGES = OUTBOX_MESSAGES_MAX
