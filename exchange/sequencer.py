@@ -138,6 +138,8 @@ class Sequencer:
         self._tells_downtime = clock.anchor.downtime_ns > DOWNTIME_TOLD_NS
         self._requests: deque[Request] = deque()
         self._looks: deque[Look] = deque()
+        self._unshown: deque[Look] = deque()
+        """Those whose readings were not shown yet."""
         self._queued_records = 0
         self._waits_since_ns = 0
         """Since when the first request that waits does so."""
@@ -244,6 +246,10 @@ class Sequencer:
         assert self._is_delivering, "a delivery was dealt with twice"
         self._room.put(None)
 
+    def shown(self) -> None:
+        """Tell that the oldest reading was shown."""
+        self._unshown.popleft()
+
     @property
     def _is_delivering(self) -> bool:
         """Whether a batch is being carried out or was not dealt with yet."""
@@ -251,7 +257,10 @@ class Sequencer:
 
     def _has_only_commits_to_do(self) -> bool:
         """Whether commands wait, and nothing beside them; called by whoever takes the turn."""
-        if not self._requests or self._looks or self._stopping or self._failed or self._guard.is_full:
+        if not self._requests or self._stopping or self._failed or self._guard.is_full:
+            return False
+        if self._looks or self._unshown:
+            # Who takes a reading sees the market as it was read: no batch may come between.
             return False
         if self._is_delivering or self._journal.is_checkpoint_due:
             return False
@@ -296,6 +305,7 @@ class Sequencer:
         """Let some who wait read the venue. A fault of a reader is its own."""
         for _ in range(min(most, len(self._looks))):
             look = self._looks.popleft()
+            self._unshown.append(look)
             try:
                 found = look.read(self._venue)
             except Exception as error:

@@ -385,6 +385,7 @@ class Exchange:
                 ticket.set_result(Reply(sequence, published.time_ns, published.events[first:end]))
 
     def _show(self, look: Look, found: Any) -> None:
+        self._sequencer.shown()
         if look.ticket.done():
             return
         self.tell()

@@ -80,6 +80,7 @@ class Line:
 
     def show(self, look: Look, found: Any) -> None:
         look.take(found)
+        self.sequencer.shown()
 
     def submit(self, *groups: np.ndarray) -> None:
         """Each command's ticket is its number among all so far."""
