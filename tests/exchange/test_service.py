@@ -17,11 +17,10 @@ from exchange.clock import BACKWARD_NS_MAX
 from exchange.journal import Journal
 from exchange.published import Published
 from exchange.recovery import Recovered, recover
-from exchange.sequencer import QUEUED_RECORDS_MAX, QUICK_COMMITS
+from exchange.sequencer import QUEUED_RECORDS_MAX
 from exchange.service import Exchange, ExchangeStopped, Overloaded, Reply
 from exchange.snapshots import SnapshotStore
 from exchange.store_errors import JournalFailed, JournalOfOtherRules, StoreLocked
-from exchange.venue.machine import Venue
 from exchange.venue.schema import ACCOUNT_EVENT, Event, Reject, Tier
 from exchange.venue.state import VenueLimits
 from exchange.verification import verify
@@ -455,29 +454,6 @@ async def test_a_look_is_taken_while_the_view_is_as_old(exchange: Exchange) -> N
         exchange.submit_many([commands.place(ALICE, 1, BUY, 900, lots)] * 3)
         seen_ns, view_ns = await exchange.look(lambda venue: venue.time_ns, ages)
         assert seen_ns == view_ns
-
-
-async def test_a_reading_is_taken_before_whatever_is_carried_out_at_once_after_it(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("exchange.sequencer.QUICK_NS", 1 << 62)
-    for _ in range(2 * QUICK_COMMITS):
-        await exchange.submit(commands.halt_market())
-    is_read = threading.Event()
-
-    def read(venue: Venue) -> int:
-        is_read.set()
-        return venue.sequence
-
-    looking = exchange.look(read, lambda sequence: (sequence, exchange.view.sequence))
-    assert is_read.wait(PATIENCE_S)
-    with exchange._sequencer._turning:
-        pass  # the thread is at rest, and the loop has not seen what was read
-    (halted,) = exchange.submit_many([commands.halt_market()])
-    exchange.wake()
-    seen, viewed = await looking
-    assert seen == viewed
-    assert (await halted).events["kind"].tolist() == [Event.MARKET_HALTED]
 
 
 async def test_a_fault_of_a_look_is_its_own(exchange: Exchange) -> None:
