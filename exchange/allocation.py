@@ -1,4 +1,4 @@
-"""How this process holds memory: what was freed is kept for what comes next."""
+"""How this process holds memory: what was freed is kept for what comes next, and what stays is left alone."""
 
 import ctypes
 import gc
