@@ -29,7 +29,7 @@ import apsw
 from exchange.anchor import Anchor
 from exchange.database import PAGE_BYTES, abandon, log_tail, make_directory, open_database, rewrite_log, sync_directory
 from exchange.head import GENESIS_HASH, Head, HeadFile
-from exchange.journal_rows import RECORD_BYTES, JournalRow, JournalTable, chain_hash
+from exchange.journal_rows import BATCH_RECORDS_MAX, RECORD_BYTES, JournalRow, JournalTable, chain_hash
 from exchange.store_errors import (
     HeadMissing,
     JournalCorrupt,
@@ -43,12 +43,11 @@ from exchange.store_errors import (
     StoreUnreadable,
 )
 
-BATCH_RECORDS_MAX = 1 << 20
 # A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is a megabyte of rows to
-# copy, which is soon done. Small rows go into the same page again and again: it comes after 4 MB then, or
-# one order in sixty would wait. Both are counted here: SQLite would tell by a call back into Python amid a commit.
+# copy, which is soon done. Small rows go into the same page again and again, of which one is copied: it comes after
+# 16 MB of log then. Both are counted here: SQLite would tell by a call back into Python amid a commit.
 CHECKPOINT_BYTES = 1 << 20
-CHECKPOINT_PAGES = 256
+CHECKPOINT_PAGES = 1024
 # What is removed at a time, which the writer stands still for: some milliseconds, most of them for the sync.
 TRIM_ROWS = 128
 TRIM_BYTES = 1 << 19
@@ -79,6 +78,8 @@ class Journal:
         self._log_pages = 0
         self._log_bytes = 0
         """Of rows since the last checkpoint."""
+        self.appended_bytes = 0
+        """Of payloads, as they lie in the file, since it was opened."""
         self._vouched_sequence = 0
         """Where the head stands at least, whatever a power loss leaves of it."""
         self._last_sequence = 0
@@ -299,8 +300,7 @@ class Journal:
         try:
             with self._table.lock:
                 self._checkpoint_if_due()
-                self._table.insert(row, base)
-                self._count(row.count * RECORD_BYTES)
+                self._count(self._table.insert(row, base))
             self._opened_head.write(Head(row.last_sequence, row.hash))
         except apsw.FullError as error:
             raise JournalFull(self.path, row.first_sequence, error) from error
@@ -436,6 +436,7 @@ class Journal:
 
     def _count(self, row_bytes: int) -> None:
         """A row is in the log: in the page that the last one began, and as many more as it fills."""
+        self.appended_bytes += row_bytes
         self._log_bytes += row_bytes
         self._log_pages += 1 + row_bytes // PAGE_BYTES
 

@@ -25,9 +25,11 @@ from exchange.anchor import (
     write_anchor,
 )
 from exchange.database import DAMAGE_ERRORS, READ_ERRORS, transaction
+from exchange.journal_payloads import PayloadError, pack, unpack
 from exchange.store_errors import JournalCorrupt, JournalOfOtherRules, JournalTrimmed, StoreUnreadable
 
 RECORD_BYTES = 64
+BATCH_RECORDS_MAX = 1 << 20
 
 # The hash stands before the payload, so that it is read without walking the payload's pages.
 _SCHEMA = """
@@ -141,19 +143,23 @@ class JournalTable:
         except (apsw.Error, UnicodeDecodeError) as error:
             raise StoreUnreadable(self._path, error) from error
 
-    def insert(self, row: JournalRow, base: bytes | None = None) -> None:
+    def insert(self, row: JournalRow, base: bytes | None = None) -> int:
         """Commit one row, with the base of its rules if it has one, as a transaction of its own.
 
-        The caller holds the lock. Leaves SQLite's errors as they are, with the transaction rolled back.
+        Returns how many bytes its payload takes. The caller holds the lock. Leaves SQLite's errors as they are, with
+        the transaction rolled back.
         """
+        stored = pack(row.payload)
+        columns = (*row[:-1], stored)
         if base is None:
-            self._connection.execute(_INSERT, row)
-            return
+            self._connection.execute(_INSERT, columns)
+            return memoryview(stored).nbytes
         with transaction(self._connection):
             self._connection.execute(_BASES_SCHEMA)
-            self._connection.execute(_INSERT, row)
+            self._connection.execute(_INSERT, columns)
             self._connection.execute(_DELETE_BASES, (self.anchor.sequence,))
             self._connection.execute(_INSERT_BASE, (row.first_sequence, base))
+        return memoryview(stored).nbytes
 
     def find_anchor(self) -> None:
         """Learn where the journal begins. Raises JournalCorrupt for an anchor that is not what was written."""
@@ -285,10 +291,13 @@ class JournalTable:
     def _row_of(self, columns: tuple[Any, ...], blamed_sequence: int) -> JournalRow:
         if tuple(map(type, columns)) != _COLUMN_TYPES:
             raise JournalCorrupt(self._path, blamed_sequence, "the row holds values of other types")
-        first_sequence, count, time_ns, rules, row_hash, payload = columns
-        if count < 1 or len(payload) != count * RECORD_BYTES:
-            reason = f"the row counts {count} records and holds {len(payload)} bytes"
-            raise JournalCorrupt(self._path, first_sequence, reason)
+        first_sequence, count, time_ns, rules, row_hash, stored = columns
+        if not 1 <= count <= BATCH_RECORDS_MAX:
+            raise JournalCorrupt(self._path, first_sequence, f"the row counts {count} records")
+        try:
+            payload = unpack(stored, count * RECORD_BYTES)
+        except PayloadError as error:
+            raise JournalCorrupt(self._path, first_sequence, f"the row counts {count} records and {error}") from None
         # Bytes that are not UTF-8 become characters that no hash was taken of.
         return JournalRow(first_sequence, count, time_ns, rules.decode(errors="replace"), row_hash, payload)
 

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import structlog
 
-from exchange.journal import RECORD_BYTES, TRIM_BYTES, TRIM_ROWS, Journal
+from exchange.journal import TRIM_BYTES, TRIM_ROWS, Journal
 from exchange.snapshots import SNAPSHOTS_KEPT, Place, Snapshot, SnapshotStore, newest_few
 from exchange.store_errors import JournalCorrupt, SnapshotFailed, StoreError, StoreUnreadable
 
@@ -134,7 +134,8 @@ class Trimmer:
         self._journal = journal
         self._tell = tell
         self._turns = 0
-        self._last_sequence = journal.last_sequence
+        self._trimmed_at_bytes = journal.appended_bytes
+        """What had been appended when a slice was removed last."""
         self._gave_up = False
 
     @property
@@ -147,9 +148,9 @@ class Trimmer:
         if not self.has_work:
             return
         self._turns += 1
-        appended_bytes = (self._journal.last_sequence - self._last_sequence) * RECORD_BYTES
+        appended_bytes = self._journal.appended_bytes - self._trimmed_at_bytes
         if is_idle or 2 * self._turns >= TRIM_ROWS or 2 * appended_bytes >= TRIM_BYTES:
-            self._turns, self._last_sequence = 0, self._journal.last_sequence
+            self._turns, self._trimmed_at_bytes = 0, self._journal.appended_bytes
             self._trim()
 
     def _trim(self) -> None:

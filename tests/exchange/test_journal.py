@@ -29,7 +29,7 @@ from exchange.store_errors import (
     StoreMissing,
     StoreUnreadable,
 )
-from tests.exchange.rows import RULES, fill_rows, records
+from tests.exchange.rows import RULES, alter, fill_rows, flip_bit, records
 
 COUNTS = (3, 1, 400, 2, 5, 1)
 FIRST_SEQUENCES = tuple(1 + sum(COUNTS[:row]) for row in range(len(COUNTS)))
@@ -42,19 +42,6 @@ def fill(directory: Path, counts: tuple[int, ...] = COUNTS, **options) -> list[J
 def read_all(directory: Path, rules_version: str = RULES, **options) -> list[JournalRow]:
     with Journal.open(directory, rules_version=rules_version, create=False, **options) as journal:
         return list(journal.read())
-
-
-def alter(directory: Path, statement: str, *bindings: object) -> None:
-    """Change a closed journal behind its back."""
-    connection = apsw.Connection(str(directory / "journal.db"))
-    connection.execute(statement, bindings)
-    connection.close()
-
-
-def flip_bit(data: bytes, bit: int) -> bytes:
-    flipped = bytearray(data)
-    flipped[bit // 8] ^= 1 << (bit % 8)
-    return bytes(flipped)
 
 
 def flips_of(value: int | str | bytes, generator: random.Random, count: int) -> list[int | bytes]:

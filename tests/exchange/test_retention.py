@@ -275,7 +275,7 @@ class Turns:
     def take(self, *, is_idle: bool, count: int = 0) -> int:
         """One turn, behind a batch of so many records; how many rows went."""
         if count:
-            self.journal.append(self.journal.last_sequence + 1, 10_000, bytes(64 * count))
+            self.journal.append(self.journal.last_sequence + 1, 10_000, records(count, seed=count))
         before = self.journal.first_sequence
         self.trimmer.turn(is_idle=is_idle)
         return self.journal.first_sequence - before
@@ -309,6 +309,12 @@ def test_a_busy_one_removes_two_rows_for_each_that_it_appends(turns):
 def test_large_rows_bring_a_slice_sooner(turns):
     went = [turns.take(is_idle=False, count=4_096) for _ in range(4)]
     assert went == [journal_module.TRIM_ROWS] * 4
+
+
+def test_rows_count_for_what_they_take_in_the_file(turns):
+    for _ in range(4):
+        turns.journal.append(turns.journal.last_sequence + 1, 10_000, bytes(64 * 4_096))
+        assert turns.take(is_idle=False) == 0, "packed, such rows are small"
 
 
 def test_nothing_is_looked_at_before_there_is_something_to_go(turns, monkeypatch):
