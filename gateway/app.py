@@ -89,7 +89,7 @@ def make_app(
         reservation_key=reservation_key,
         guards=Guards(exchange, keys.guards),
         audit=audit,
-        plain=PlainOrders(exchange),
+        plain=PlainOrders(exchange, settings.frames_per_turn),
         pricer=pricer,
     )
     app.cleanup_ctx.append(_run_feed)

@@ -78,7 +78,6 @@ class DoorConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Let the library read; the task is told of requests that are not taken here."""
-        self._plain.orders.arrivals += 1
         waiter, self._waiter = self._waiter, None
         try:
             super().data_received(data)

@@ -44,6 +44,8 @@ HELD_FRAMES = 3
 PATIENT_FRAMES = AT_ONCE_RECORDS_MAX // 2
 """Fewer, each with a client id at most, wait while a batch is written, and are then carried out at once; of more, the
 next batch is made meanwhile."""
+TURNS_AHEAD = 4
+"""With so many turns' frames before it, a frame of text is left to the connection's task to be heard."""
 PATIENCE_S = 0.02
 """No frame waits longer for a batch to be told, whatever the disk does."""
 _SIDES = codec.SIDES
@@ -161,62 +163,65 @@ def plain_terms(
 class PlainOrders:
     """Hears the frames of all sockets, and collects the plain orders of one turn of the loop."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, frames_per_turn: int) -> None:
         self._exchange = exchange
+        self._frames_per_turn = frames_per_turn
+        """So many are taken in one turn; others, of the loop and of the market, have theirs before the next ones."""
         self._symbols = exchange.view.tranche_by_symbol
         self._frames: list[tuple[Sender, bytes]] = []
-        """What was heard in this turn, in order."""
+        """What was heard and not taken yet, in order."""
+        self._is_reading = False
+        """Whether one of them is being heard: what it asks for comes before those behind it."""
         self._records: list[bytes] = []
         self._count = 0
         self._entered: list[Entered] = []
         self._turns: dict[Sender, Turn | None] = {}
         self._held: list[Sender] = []
         """Who is read again when the next batch is told."""
-        self.arrivals = 0
-        """How often anything came over any connection."""
-        self._heard_arrivals = 0
-        """Of those, how many had come when a frame was heard last."""
-        self._has_given_way = False
         self._patience: asyncio.TimerHandle | None = None
         """Until when frames wait at the latest, while they wait for a batch to be told."""
         exchange.subscribe(self._go_on)
 
-    def hear(self, sender: Sender, payload: bytes) -> int:
-        """Take in a frame of text; it is read with all others of this turn of the loop, in their order.
+    def hear(self, sender: Sender, payload: bytes) -> bool:
+        """Take in a frame of text; it is read with the others of this turn of the loop, in their order.
 
-        Returns how many there are.
+        Returns whether so much waits that no more should be heard in this turn.
         """
         self._frames.append((sender, payload))
-        self._heard_arrivals = self.arrivals
         count = len(self._frames)
         if count == 1 or (count == PATIENT_FRAMES and self._patience is not None):
             asyncio.get_running_loop().call_soon(self._end_turn)
-        return count
+        return count >= TURNS_AHEAD * self._frames_per_turn
 
     def catch_up(self) -> None:
         """Read all that was heard so far, and queue the orders in it.
 
         Whoever queues anything else, or changes on what terms orders are taken, does this first.
         """
-        frames, self._frames = self._frames, []
-        if frames:
-            began_ns = perf_counter_ns()
-            for sender, payload in frames:
-                if not self._take(sender, payload):
-                    # What it says may depend on the orders before it, or change the terms of the next ones.
-                    self._hand_over()
-                    sender.hear_other(payload)
-            self._exchange.stages.note((Stage.DECODE, (perf_counter_ns() - began_ns) // len(frames)))
+        self._read(len(self._frames))
+
+    def _read(self, most: int) -> None:
+        """Read the first of what was heard, and queue the orders in it."""
+        if self._frames and not self._is_reading:
+            frames, self._frames = self._frames[:most], self._frames[most:]
+            self._is_reading = True
+            try:
+                self._take_all(frames)
+            finally:
+                self._is_reading = False
         self._hand_over()
 
+    def _take_all(self, frames: list[tuple[Sender, bytes]]) -> None:
+        began_ns = perf_counter_ns()
+        for sender, payload in frames:
+            if not self._take(sender, payload):
+                # What it says may depend on the orders before it, or change the terms of the next ones.
+                self._hand_over()
+                sender.hear_other(payload)
+        self._exchange.stages.note((Stage.DECODE, (perf_counter_ns() - began_ns) // len(frames)))
+
     def _end_turn(self) -> None:
-        """All that came in this turn is here, or will be when those were heard whose data came beside it."""
-        if self.arrivals != self._heard_arrivals and not self._has_given_way:
-            # Their tasks are behind this call. What they bring would wait for a whole turn of the sequencer.
-            self._has_given_way = True
-            asyncio.get_running_loop().call_soon(self._end_turn)
-            return
-        self._has_given_way = False
+        """All that came in this turn of the loop is here."""
         if len(self._frames) >= HELD_FRAMES and self._exchange.is_busy:
             self._hold()
         is_little = 0 < len(self._frames) < PATIENT_FRAMES
@@ -226,14 +231,16 @@ class PlainOrders:
             self._take_turn()
 
     def _take_turn(self) -> None:
-        """Carry out all that was heard, here and now or after the batch under way."""
+        """Carry out what was heard, here and now or after the batch under way."""
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
         try:
-            self.catch_up()
+            self._read(self._frames_per_turn)
         finally:
             self._exchange.wake()
+            if self._frames:
+                asyncio.get_running_loop().call_soon(self._end_turn)
 
     def _hold(self) -> None:
         """What came will wait for the batch that is on its way to the disk: leave until then what more comes.

@@ -66,8 +66,6 @@ class PlainRequests:
     """Collects the plain orders of one turn of the loop."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self.orders = gateway.plain
-        """Those over sockets."""
         self._exchange = gateway.exchange
         self._symbols = gateway.exchange.view.tranche_by_symbol
         self._authenticator = gateway.authenticator

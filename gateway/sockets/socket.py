@@ -16,6 +16,7 @@ from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 from exchange.stages import SAMPLED, Stage, Stages
 from gateway.feeds.outbox import Outbox, frame_type
 from gateway.settings import GatewaySettings
+from gateway.sockets.arriving import Message, SocketResponse
 from gateway.sockets.frames import HEAD_BYTES_MAX, frame
 
 SLOW_CONSUMER_CODE = 4008
@@ -53,13 +54,15 @@ class Socket:
     def __init__(self, settings: GatewaySettings, stages: Stages) -> None:
         self._close_wait_s = settings.close_wait_s
         self._frames_per_turn = settings.frames_per_turn
-        self._response = web.WebSocketResponse(
+        self._response = SocketResponse(
+            self._take,
             timeout=settings.close_wait_s,
             heartbeat=settings.ping_interval_s,
-            compress=False,
             max_msg_size=FRAME_BYTES_READ_MAX,
-            decode_text=False,
         )
+        self._hear: Callable[[bytes], bool]
+        self._hear_binary: Callable[[bytes], None]
+        self._binary_frames = 0
         self._outbox = Outbox(settings.outbox_messages_max, settings.outbox_bytes_max, settings.outbox_behind_messages)
         self._stages = stages
         self._transport: asyncio.Transport | None = None
@@ -116,17 +119,18 @@ class Socket:
             self._ending.set_result(ending)
 
     async def run(
-        self, request: web.Request, hear: Callable[[bytes], int], hear_binary: Callable[[bytes], None]
-    ) -> web.WebSocketResponse:
+        self, request: web.Request, hear: Callable[[bytes], bool], hear_binary: Callable[[bytes], None]
+    ) -> web.StreamResponse:
         """Serve the connection: `hear` is called with each text frame, `hear_binary` with each binary one.
 
-        `hear` tells how many frames wait for the end of this turn of the loop.
+        `hear` tells whether it has heard enough for this turn of the loop.
         """
+        self._hear, self._hear_binary = hear, hear_binary
         await self._response.prepare(request)
         if request.transport is not None:
             request.transport.set_write_buffer_limits(UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED)
         self._transport = request.transport
-        reader = asyncio.create_task(self._read(hear, hear_binary))
+        reader = asyncio.create_task(self._read())
         writer = asyncio.create_task(self._outbox.send_all(self._response.send_frame, self._stages))
         try:
             ends: list[asyncio.Future[Any]] = [reader, writer, self._ending]
@@ -135,6 +139,7 @@ class Socket:
             if self._ending.result().is_flushed:
                 await self._flush(writer)
         finally:
+            self._response.arriving.close()
             await _stop(reader, writer)
             self.read_on()
             self._transport = None
@@ -162,24 +167,27 @@ class Socket:
         if began_ns:
             self._stages.note((Stage.SEND, perf_counter_ns() - began_ns))
 
-    async def _read(self, hear: Callable[[bytes], int], hear_binary: Callable[[bytes], None]) -> None:
-        frames = 0
+    async def _read(self) -> None:
+        """Hear what was not heard where it was read, and keep to the protocol."""
         while True:
             received = await self._response.receive()
-            # Frames that are there already are handed out without waiting: one who sends too many takes turns.
-            if received.type is WSMsgType.TEXT:
-                if hear(received.data) % self._frames_per_turn == 0:
-                    await asyncio.sleep(0)
-            elif received.type is WSMsgType.BINARY:
-                frames += 1
-                if frames % self._frames_per_turn == 0:
-                    await asyncio.sleep(0)
-                began_ns = perf_counter_ns() if frames % SAMPLED == 0 else 0
-                hear_binary(received.data)
-                if began_ns:
-                    self._stages.note((Stage.DECODE, perf_counter_ns() - began_ns))
-            else:
+            if received.type is not WSMsgType.TEXT and received.type is not WSMsgType.BINARY:
                 return
+            is_enough = self._take(received)
+            self._response.arriving.heard()
+            if is_enough:
+                await asyncio.sleep(0)
+
+    def _take(self, received: Message) -> bool:
+        """Hear one frame. Returns whether that is enough for this turn of the loop."""
+        if received.type is WSMsgType.TEXT:
+            return self._hear(received.data)
+        self._binary_frames += 1
+        began_ns = perf_counter_ns() if self._binary_frames % SAMPLED == 0 else 0
+        self._hear_binary(received.data)
+        if began_ns:
+            self._stages.note((Stage.DECODE, perf_counter_ns() - began_ns))
+        return self._binary_frames % self._frames_per_turn == 0
 
     async def _flush(self, writer: asyncio.Task[None]) -> None:
         sent = asyncio.create_task(self._outbox.sent())

@@ -62,7 +62,7 @@ RequestName = int | str | None
 Handling = Callable[[RequestName, dict[str, Any]], None]
 
 
-async def websocket(request: web.Request) -> web.WebSocketResponse:
+async def websocket(request: web.Request) -> web.StreamResponse:
     """Open a connection, and serve it until it ends."""
     gateway = request.app[GATEWAY]
     check_origin(request)
@@ -105,7 +105,7 @@ class Session:
             **{op: partial(self._enter, operation) for op, operation in ORDER_OPERATIONS.items()},
         }
 
-    async def run(self, request: web.Request) -> web.WebSocketResponse:
+    async def run(self, request: web.Request) -> web.StreamResponse:
         """Serve the connection to its end."""
         gateway = self._gateway
         self._login.take_up_sign_in()
