@@ -264,12 +264,15 @@ class Exchange:
             if wakes:
                 self._loop.call_soon(self.wake)
 
-    def wake(self) -> None:
-        """Let what was queued be carried out: by the sequencer, or here and now where it is little beside a commit."""
+    def wake(self, *, has_more: bool = False) -> None:
+        """Let what was queued be carried out: by the sequencer, or here and now where it is little beside a commit.
+
+        Whoever `has_more` to queue does so while this is written.
+        """
         if not self._is_waking:
             return
         self._is_waking = False
-        delivery = self._sequencer.turn_at_once()
+        delivery = None if has_more else self._sequencer.turn_at_once()
         if delivery is None:
             self._sequencer.wake()
         else:

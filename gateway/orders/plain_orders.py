@@ -41,9 +41,10 @@ FRAME_BYTES_MAX = 512
 """A longer frame is no plain order."""
 HELD_FRAMES = 3
 """Who sends so many in a turn of the loop has more under way than one who waits for answers."""
-PATIENT_FRAMES = AT_ONCE_RECORDS_MAX // 2
-"""Fewer, each with a client id at most, wait while a batch is written, and are then carried out at once; of more, the
-next batch is made meanwhile."""
+FRAMES_AT_ONCE = AT_ONCE_RECORDS_MAX // 2
+"""So many at most, each with a client id at most, are taken together if nothing is under way."""
+PATIENT_FRAMES = 64
+"""Fewer wait while a batch is written, and are then carried out at once; of more, the next batch is made meanwhile."""
 TURNS_AHEAD = 4
 """With so many turns' frames before it, a frame of text is left to the connection's task to be heard."""
 PATIENCE_S = 0.02
@@ -166,7 +167,7 @@ class PlainOrders:
     def __init__(self, exchange: Exchange, frames_per_turn: int) -> None:
         self._exchange = exchange
         self._frames_per_turn = frames_per_turn
-        """So many are taken in one turn; others, of the loop and of the market, have theirs before the next ones."""
+        """Of more than can be carried out at once, so many are taken in one turn of the loop."""
         self._symbols = exchange.view.tranche_by_symbol
         self._frames: list[tuple[Sender, bytes]] = []
         """What was heard and not taken yet, in order."""
@@ -235,10 +236,11 @@ class PlainOrders:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+        is_little = len(self._frames) <= FRAMES_AT_ONCE and not self._exchange.is_busy
         try:
-            self._read(self._frames_per_turn)
+            self._read(FRAMES_AT_ONCE if is_little else self._frames_per_turn)
         finally:
-            self._exchange.wake()
+            self._exchange.wake(has_more=bool(self._frames))
             if self._frames:
                 asyncio.get_running_loop().call_soon(self._end_turn)
 

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import threading
-from collections import Counter
 from contextlib import asynccontextmanager
 
 import orjson
@@ -17,7 +16,7 @@ from exchange.service import Exchange
 from exchange.venue.schema import Command
 from gateway.encoding.json_text import decode_object
 from gateway.errors import ApiError
-from gateway.orders.plain_orders import PATIENT_FRAMES, TURNS_AHEAD, PlainOrders, read_plain
+from gateway.orders.plain_orders import PATIENT_FRAMES, read_plain
 from gateway.sockets.socket import Socket
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
 from tests.gateway.doors import PATIENCE_S, until
@@ -439,60 +438,3 @@ async def test_what_somebody_else_sends_goes_behind_what_waits(doors, monkeypatc
             go.set()
             assert (await peer.answer(1))["ok"]
         assert (await peer.ask(**order(doors)))["ok"]
-
-
-class Listening:
-    """A sender who may not order, so that all its frames go the general road, where some look whether others wait."""
-
-    def __init__(self, plain):
-        self.plain = plain
-        self.heard = []
-        self.turns = []
-
-    def plain_turn(self):
-        return None
-
-    def hear_other(self, payload):
-        self.plain.catch_up()
-        self.heard.append(payload)
-        self.turns.append(self.plain.turns)
-
-
-@pytest.fixture
-def turns(doors, monkeypatch):
-    """The plain orders, which count the turns that they take."""
-    plain, take_turn = doors.gateway.plain, PlainOrders._take_turn
-    plain.turns = 0
-
-    def count(orders):
-        orders.turns += 1
-        take_turn(orders)
-
-    monkeypatch.setattr(PlainOrders, "_take_turn", count)
-    return plain
-
-
-async def test_many_frames_are_read_in_their_order_so_many_in_a_turn(doors, turns):
-    most = doors.gateway.settings.frames_per_turn
-    sender, payloads = Listening(turns), [b"%d" % number for number in range(2 * most + 1)]
-    for payload in payloads:
-        assert not turns.hear(sender, payload)
-    await until(lambda: len(sender.heard) == len(payloads))
-    assert sender.heard == payloads
-    assert Counter(sender.turns) == {1: most, 2: most, 3: 1}
-
-
-async def test_whoever_catches_up_reads_all_that_was_heard(doors, turns):
-    most = doors.gateway.settings.frames_per_turn
-    sender = Listening(turns)
-    for _ in range(2 * most):
-        turns.hear(sender, b"frame")
-    turns.catch_up()
-    assert len(sender.heard) == 2 * most
-
-
-async def test_no_more_is_heard_while_so_much_waits(doors, turns):
-    most = TURNS_AHEAD * doors.gateway.settings.frames_per_turn
-    sender = Listening(turns)
-    assert [turns.hear(sender, b"frame") for _ in range(most + 1)] == [False] * (most - 1) + [True] * 2
-    await until(lambda: len(sender.heard) == most + 1)
