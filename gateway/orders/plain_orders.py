@@ -236,9 +236,9 @@ class PlainOrders:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        is_little = len(self._frames) <= FRAMES_AT_ONCE and not self._exchange.is_busy
+        are_all_at_once = len(self._frames) <= FRAMES_AT_ONCE and not self._exchange.is_busy
         try:
-            self._read(FRAMES_AT_ONCE if is_little else self._frames_per_turn)
+            self._read(FRAMES_AT_ONCE if are_all_at_once else self._frames_per_turn)
         finally:
             self._exchange.wake(has_more=bool(self._frames))
             if self._frames:

@@ -1,5 +1,6 @@
 """An exchange whose disk is full: what ends risk goes on, all else is refused by name, nothing is lost or half done."""
 
+import random
 from pathlib import Path
 
 import apsw
@@ -309,15 +310,15 @@ def test_without_a_reserve_there_is_nothing_to_hold(tmp_path):
 
 
 def test_a_journal_without_room_takes_the_same_row_once_there_is_room(tmp_path):
-    disk = Quota("journal-quota", tmp_path)
+    disk, payload = Quota("journal-quota", tmp_path), random.Random(1).randbytes(64 * 4_000)
     with Journal.open(tmp_path, rules_version="rules-1", vfs=disk.name) as journal:
         journal.append(1, 0, bytes(64))
         for _ in range(3):
             disk.leave_room(20 * KIB)
             with pytest.raises(JournalFull, match="nothing of it was written"):
-                journal.append(2, 0, bytes(64 * 4_000))
+                journal.append(2, 0, payload)
         assert [row.first_sequence for row in journal.read()] == [1]
         disk.bytes_max = None
-        journal.append(2, 0, bytes(64 * 4_000))
+        journal.append(2, 0, payload)
     with Journal.open(tmp_path, rules_version="rules-1") as journal:
         assert [row.count for row in journal.read()] == [1, 4_000]
