@@ -294,7 +294,7 @@ class Sequencer:
     def _turn(self, batch: list[Request], is_last: bool) -> None:
         self._guard.look_for_room()
         self._carry_out(batch, is_last)
-        if not batch:
+        if not batch and not is_last:  # closing the journal is one
             self._journal.checkpoint_if_due()
         if self._trimmer is not None and not self._guard.is_full and not is_last:
             self._trimmer.turn(is_idle=not batch)
