@@ -1,7 +1,7 @@
 """What comes over a socket: heard where it is read, or queued for the task that reads what is too much for one turn.
 
     the library's parser ─┬▶ heard, in the turn of the loop in which it was read
-                          └▶ the library's queue ─▶ task: what is of the protocol, and frames that are too many for a turn
+                          └▶ the library's queue ─▶ task: what is of the protocol, and what is too much for a turn
 
 The parser is the library's, and so is everything about the protocol. Only where it would wake a task for a frame is the
 frame handed over at once: a task comes to it a turn of the loop later.
