@@ -1,8 +1,8 @@
 """How the records of a row lie in the file: as they are where they are few, packed where that is shorter.
 
-Records are mostly zeros and numbers near those of the record before, so that packed ones take about a fifth: a fifth
-of the disk, and as many fewer stops of the writer to bring its log into the main file. What is hashed, told and
-replayed are the records themselves; which way they lie is seen by their length.
+Records are mostly zeros and numbers near those of the record before, so packed ones take about a fifth of the room,
+and the writer stops less often to bring its log into the main file. What is hashed, told and replayed are the records
+themselves; which way they lie is seen by their length.
 """
 
 import threading

@@ -24,6 +24,12 @@ def fill_rows(directory: Path, counts: tuple[int, ...], **options) -> list[Journ
         return list(journal.read())
 
 
+def read_all(directory: Path, rules_version: str = RULES, **options) -> list[JournalRow]:
+    """All rows of a closed journal."""
+    with Journal.open(directory, rules_version=rules_version, create=False, **options) as journal:
+        return list(journal.read())
+
+
 def alter(directory: Path, statement: str, *bindings: object) -> None:
     """Change a closed journal behind its back."""
     connection = apsw.Connection(str(directory / "journal.db"))

@@ -10,17 +10,10 @@ import pytest
 from exchange.anchor import Anchor, read_anchor, write_anchor
 from exchange.journal import Journal
 from exchange.store_errors import JournalCorrupt, JournalShorterThanHead, StoreError
-from tests.exchange.rows import RULES
+from tests.exchange.rows import RULES, alter
 from tests.exchange.trimmed import trimmed
 
 COLUMNS = "sequence, hash, time_ns, checksum"
-
-
-def alter(directory: Path, statement: str, *bindings: object) -> None:
-    """Change a closed journal behind its back."""
-    connection = apsw.Connection(str(directory / "journal.db"))
-    connection.execute(statement, bindings)
-    connection.close()
 
 
 def opened(directory: Path) -> list[int]:

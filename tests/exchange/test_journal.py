@@ -29,7 +29,7 @@ from exchange.store_errors import (
     StoreMissing,
     StoreUnreadable,
 )
-from tests.exchange.rows import RULES, alter, fill_rows, flip_bit, records
+from tests.exchange.rows import RULES, alter, fill_rows, flip_bit, read_all, records
 
 COUNTS = (3, 1, 400, 2, 5, 1)
 FIRST_SEQUENCES = tuple(1 + sum(COUNTS[:row]) for row in range(len(COUNTS)))
@@ -37,11 +37,6 @@ FIRST_SEQUENCES = tuple(1 + sum(COUNTS[:row]) for row in range(len(COUNTS)))
 
 def fill(directory: Path, counts: tuple[int, ...] = COUNTS, **options) -> list[JournalRow]:
     return fill_rows(directory, counts, **options)
-
-
-def read_all(directory: Path, rules_version: str = RULES, **options) -> list[JournalRow]:
-    with Journal.open(directory, rules_version=rules_version, create=False, **options) as journal:
-        return list(journal.read())
 
 
 def flips_of(value: int | str | bytes, generator: random.Random, count: int) -> list[int | bytes]:

@@ -2,7 +2,6 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +11,9 @@ from hypothesis import strategies as st
 
 from exchange.journal import Journal
 from exchange.journal_payloads import PACKED_BYTES_MIN, PayloadError, pack, unpack
-from exchange.journal_rows import JournalRow
 from exchange.store_errors import JournalCorrupt
 from exchange.venue.schema import ORDER_COMMAND
-from tests.exchange.rows import RULES, alter, flip_bit, payloads_of, records
+from tests.exchange.rows import RULES, alter, flip_bit, payloads_of, read_all, records
 
 
 def orders(count: int) -> bytes:
@@ -87,11 +85,6 @@ def test_threads_pack_and_unpack_beside_each_other():
 
 
 # --- in a journal
-
-
-def read_all(directory: Path) -> list[JournalRow]:
-    with Journal.open(directory, rules_version=RULES, create=False) as journal:
-        return list(journal.read())
 
 
 def test_a_damaged_packing_names_its_row(tmp_path):

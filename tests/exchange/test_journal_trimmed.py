@@ -20,7 +20,7 @@ from exchange.store_errors import (
     JournalTrimmed,
     SequenceRefused,
 )
-from tests.exchange.rows import RULES, fill_rows, records
+from tests.exchange.rows import RULES, alter, fill_rows, records
 from tests.exchange.trimmed import COUNTS, trim_all, trimmed
 from tests.simulation.storage import Quota, UnsyncedLoss
 
@@ -32,13 +32,6 @@ def opened(directory: Path, **options) -> Journal:
 def read_kept(directory: Path, **options) -> list[JournalRow]:
     with opened(directory, create=False, **options) as journal:
         return list(journal.read(journal.first_sequence))
-
-
-def alter(directory: Path, statement: str, *bindings: object) -> None:
-    """Change a closed journal behind its back."""
-    connection = apsw.Connection(str(directory / "journal.db"))
-    connection.execute(statement, bindings)
-    connection.close()
 
 
 # What is left, and what is gone.
