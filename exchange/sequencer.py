@@ -52,8 +52,8 @@ LOOKS_BETWEEN_BATCHES_MAX = 16
 UNDELIVERED_BATCHES_MAX = 64
 IDLE_TICK_S = 0.25
 """Time passes for the venue at least this often."""
-AT_ONCE_RECORDS_MAX = 256
-"""So few are carried out by whoever queued them: a hundred orders or so."""
+AT_ONCE_RECORDS_MAX = 512
+"""So few are carried out by whoever queued them: some hundred orders."""
 QUICK_NS = 1_000_000
 QUICK_COMMITS = 2
 """Nobody but the sequencer's own thread waits for a disk unless so many commits on end took no longer than that."""

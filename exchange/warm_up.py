@@ -10,7 +10,7 @@ from exchange.venue.stamping import stamp_ids
 from exchange.venue.state import VenueLimits
 from exchange.view import MarketView
 from exchange.view.activity import ActivityCounts
-from exchange.view.columns.compile import mark_compiled as mark_view_compiled
+from exchange.view.columns.compile import CACHE
 from exchange.view.columns.levels import forget_all_touched
 from exchange.view.columns.reading import drop_tranche
 from exchange.view.columns.schema import MINUTE_S
@@ -56,7 +56,7 @@ def warm_up() -> None:
     restored = Venue.from_image(venue.image(), SMALL)
     assert restored.digest() == venue.digest(), "an image does not restore the state that it was taken of"
     mark_compiled()
-    mark_view_compiled()
+    CACHE.mark_complete()
 
 
 def count(view: MarketView, published: Published) -> None:

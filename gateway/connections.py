@@ -18,9 +18,9 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from multidict import istr
 
+from gateway.encoding.plain.schema import FRAME_BYTES_MAX
 from gateway.expectations import expecting
 from gateway.identity.signing import SIGNATURE_HEADER
-from gateway.orders.plain_orders import FRAME_BYTES_MAX
 from gateway.orders.plain_requests import METHOD, PATH, PlainRequests
 
 log = structlog.get_logger()

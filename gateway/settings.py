@@ -29,7 +29,8 @@ class GatewaySettings(BaseSettings):
     attempts_per_address_burst: PositiveInt = 512
     # Whose budgets are remembered; beyond that the one longest unused is forgotten.
     budgets_max: PositiveInt = 65_536
-    # So many frames of text are handled together in a turn of the loop; of records, in a row from one connection.
+    # So many frames of text other than plain orders are handled in a turn of the loop; of records, in a row from one
+    # connection.
     frames_per_turn: PositiveInt = 64
     subscriptions_per_connection_max: int = 1_024
     requests_in_flight_max: int = 1_000

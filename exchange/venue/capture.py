@@ -59,11 +59,17 @@ class CaptureMemory:
         ):
             for name, member in _arrays(group):
                 rows = min(used[name] + additions, len(member)) if name in used else len(member)
-                if name not in NOT_IN_IMAGES and len(self._kept.get(name, ())) < rows:
-                    # Ahead of what is needed, so that a market that grows slowly does not need more each time. The
-                    # system gives memory out when it is first written to.
-                    self._kept[name] = np.empty(min(rows + rows // 4, len(member)), member.dtype)
-                    self._kept[name].view(np.uint8).fill(0)
+                if name not in NOT_IN_IMAGES:
+                    # Ahead of what is needed, so that a market that grows slowly does not need more each time.
+                    self._get(name, rows, min(rows + rows // 4, len(member)), member.dtype)
+        clients = min(sum(map(len, live_clients(state))) + additions, len(state.clients))
+        self._get("clients", _ring_of(clients), _ring_of(clients), state.clients.dtype)
+
+    def _get(self, name: str, least_rows: int, rows: int, dtype: np.dtype) -> None:
+        """Have memory for so many rows at least, and get it for more where it has to be got."""
+        if len(self._kept.get(name, ())) < least_rows:
+            self._kept[name] = np.empty(rows, dtype)
+            self._kept[name].view(np.uint8).fill(0)  # the system gives memory out when it is first written to
 
     def _copy(self, group: Group, used: dict[str, int]) -> Group:
         """The arrays of a group, each as far as it is in use; groups within it are left to the caller."""
@@ -78,7 +84,7 @@ class CaptureMemory:
         """The ring of client ids, laid out from its start, in as many rows as a ring must have."""
         parts = live_clients(state)
         count = sum(map(len, parts))
-        clients = self._room("clients", 1 << count.bit_length(), state.clients.dtype)
+        clients = self._room("clients", _ring_of(count), state.clients.dtype)
         np.concatenate([part.view(np.uint8) for part in parts], out=clients[:count].view(np.uint8))
         captured.clock["oldest_client"] = 0
         captured.clock["newest_client"] = count
@@ -89,6 +95,11 @@ class CaptureMemory:
         if kept is None or len(kept) < rows:
             kept = self._kept[name] = np.empty(rows, dtype)
         return kept[:rows]
+
+
+def _ring_of(clients: int) -> int:
+    """How many rows a ring has that holds so many client ids."""
+    return 1 << clients.bit_length()
 
 
 def _arrays(group: ArrayGroup) -> list[tuple[str, np.ndarray]]:

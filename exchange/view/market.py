@@ -75,6 +75,8 @@ class MarketView:
         self.account_by_name: dict[str, int] = {}
         self.tranches: dict[int, TrancheView] = {}
         self.tranche_by_symbol: dict[str, int] = {}
+        self.symbol_changes = 0
+        """How often any symbol began or ceased to name a tranche."""
         self.tranche_by_row: dict[int, TrancheView] = {}
         self.ended_tranches: deque[int] = deque()
         """Tranches at the end of their life, oldest first: the next to be dropped."""
@@ -134,6 +136,7 @@ class MarketView:
         """Let a tranche be found by its names."""
         self.tranches[tranche.instrument_id] = tranche
         self.tranche_by_symbol[tranche.symbol] = tranche.instrument_id
+        self.symbol_changes += 1
         self.tranche_by_row[tranche.moving.row] = tranche
 
     def take_changed(self) -> list[TrancheView]:

@@ -148,6 +148,7 @@ def _drop_tranche(view: MarketView, instrument_id: int) -> None:
     view.store.drop_instrument(tranche.moving.row)
     if view.tranche_by_symbol[tranche.symbol] == instrument_id:
         del view.tranche_by_symbol[tranche.symbol]
+        view.symbol_changes += 1
 
 
 def _set_reference(view: MarketView, event: Fields) -> None:

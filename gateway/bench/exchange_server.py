@@ -19,7 +19,6 @@ from exchange import commands
 from exchange.allocation import keep_freed_memory, leave_what_stays
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
-from exchange.warm_up import warm_up
 from gateway.accounts.names import ensure_account
 from gateway.app import make_app, make_runner
 from gateway.bench.processes import HOST, until_closed
@@ -27,6 +26,7 @@ from gateway.clearing.reservation_key import ReservationKey
 from gateway.identity.keys import KeyStore
 from gateway.settings import GatewaySettings
 from gateway.staff.audit import AuditLog
+from gateway.warm_up import warm_up
 
 NANO_PER_S = 1_000_000_000
 HOUR_S = 3_600

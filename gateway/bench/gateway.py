@@ -50,6 +50,8 @@ FRAME_RECORDS = 1_000
 FRAMES_UNDER_WAY = 16
 FRAMES_MAX = 1_000
 """Of a round, and of a second: most of a million orders rest then."""
+NAMED_MAX = 80_000
+"""Orders of a round that carry a client id: an exchange remembers a million of them for two minutes."""
 COMMIT_RECORDS = 3
 """One order makes a batch of so many records: the time, the order, its client id."""
 
@@ -151,7 +153,7 @@ class Measurement:
         p99s_ms = []
         for number in range(ROUNDS):
             self._report("orders by the clock", number, ROUNDS)
-            messages = self._orders.messages(max(LEAST, round(rate * self._seconds)))
+            messages = self._orders.messages(_count(rate * self._seconds))
             driven = await drive_by_the_clock(socket, messages, rate, UNDER_WAY_MAX)
             await self._settle(socket, driven)
             p99s_ms.append(float(np.percentile(driven.latency_ns, 99)) / 1e6)
@@ -200,7 +202,7 @@ class Measurement:
             begin_ns = perf_counter_ns()
             await measure(pilot)
             rate = per_second(pilot, perf_counter_ns() - begin_ns)
-            counts.append(max(LEAST, round(rate * self._seconds)))
+            counts.append(_count(rate * self._seconds))
         rounds: list[list[float]] = []
         for number in range(ROUNDS):
             self._report(step, number, ROUNDS)
@@ -250,6 +252,11 @@ class Measurement:
             self._journal.append(self._journal.last_sequence + 1, begin_ns, payload)
             elapsed_ns[at] = perf_counter_ns() - begin_ns
         return elapsed_ns
+
+
+def _count(wanted: float) -> int:
+    """How many orders, or echoes of them, a round has."""
+    return min(NAMED_MAX, max(LEAST, round(wanted)))
 
 
 def _rates(orders: str, echo: str, rounds: list[list[float]], of: str | None = None) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def look_at_port() -> Finding:
 
 def look_at_kernels() -> Finding:
     """Whether the next start is a fast one."""
-    from exchange.view.columns.compile import is_compiled
+    from gateway.warm_up import is_compiled
     from kernels.compile import CACHE_FOLDER
 
     state = "compiled" if is_compiled() else "not compiled yet: the first start takes some minutes more"

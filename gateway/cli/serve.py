@@ -134,14 +134,12 @@ async def _serve(
 
 async def _prepare_kernels() -> None:
     """Load the compiled kernels, or compile them and say so, for that takes a while on a new machine."""
-    from exchange.view.columns.compile import is_compiled
+    from gateway.warm_up import is_compiled, warm_up
 
     if is_compiled():
         _say("loading the compiled market")
     else:
         _say("compiling the market for this machine: once, some minutes")
-    from exchange.warm_up import warm_up
-
     work = asyncio.create_task(asyncio.to_thread(warm_up))
     started_s = time.monotonic()
     while not work.done():

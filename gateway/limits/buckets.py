@@ -42,6 +42,11 @@ class TokenBucket:
         self._level_nano -= weight * NANO_PER_S
         return 0
 
+    def affordable(self, weight: int, now_ns: int) -> int:
+        """How often so much can be taken."""
+        self._refill(now_ns)
+        return self._level_nano // (weight * NANO_PER_S)
+
     def take_up_to(self, weight: int, now_ns: int) -> None:
         """Take so much, or what there is."""
         self._refill(now_ns)

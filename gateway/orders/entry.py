@@ -23,7 +23,7 @@ from gateway.encoding.requests import CancelRequest, OrderTerms, Role, parse
 from gateway.encoding.rows import Row
 from gateway.errors import ApiError, DoorError
 from gateway.orders.plain_answers import BlockReply
-from gateway.orders.plain_orders import NEEDED, plain_terms
+from gateway.orders.plain_terms import NEEDED, plain_terms
 from gateway.orders.requests import BatchRequest, CancelAllTerms
 from gateway.submission import Replied, reply_of
 from matching.schema import ORDER_COMMAND, Side

@@ -34,7 +34,7 @@ from gateway.limits.buckets import TokenBucket
 from gateway.limits.weights import PLACE
 from gateway.orders.entry import OWNERS
 from gateway.orders.plain_answers import BlockReply
-from gateway.orders.plain_orders import NEEDED, plain_terms, read_plain
+from gateway.orders.plain_terms import NEEDED, plain_terms, read_plain
 from gateway.submission import Pending, Replied, enter, reply_of
 from matching.schema import ORDER_COMMAND
 

@@ -6,7 +6,7 @@ the peer has answered: a socket closed over unread bytes resets, and the peer wo
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
 from typing import Any, NamedTuple
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from exchange.stages import SAMPLED, Stage, Stages
+from gateway.encoding.socket_frames import HEAD_BYTES_MAX, frame, messages_of
 from gateway.feeds.outbox import Outbox, frame_type
 from gateway.settings import GatewaySettings
 from gateway.sockets.arriving import Message, SocketResponse
-from gateway.sockets.frames import HEAD_BYTES_MAX, frame
 
 SLOW_CONSUMER_CODE = 4008
 KEY_ENDED_CODE = 4003
-UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED = 64 * 1024, 48 * 1024
+UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED = 256 * 1024, 192 * 1024
 """With more in the transport it makes its writer wait, until there is less again. With less it never does: messages
 need not go through the outbox."""
 HELD_S_MAX = 0.02
@@ -78,23 +78,20 @@ class Socket:
 
     def offer(self, message: bytes) -> None:
         """Send a message, now or when the peer reads; a peer that does not keep up is cut off."""
-        self.offer_all((message,))
-
-    def offer_all(self, messages: Sequence[bytes]) -> None:
-        """The same for several messages, which go out together."""
         if self._ending.done():
             return
-        room = self._room()
-        written: list[bytes] = []
-        for at, message in enumerate(messages):
-            room -= len(message) + HEAD_BYTES_MAX
-            if room < 0:
-                self._write(written)
-                if not all(map(self._outbox.put, messages[at:])):
-                    self.end(SLOW_CONSUMER)
-                return
-            written.append(frame(message, frame_type(message)))
-        self._write(written)
+        if len(message) + HEAD_BYTES_MAX <= self._room():
+            self._write(frame(message, frame_type(message)))
+        elif not self._outbox.put(message):
+            self.end(SLOW_CONSUMER)
+
+    def offer_frames(self, frames: bytes) -> None:
+        """The same for messages of text that are frames already, one behind the other."""
+        if len(frames) <= self._room() and not self._ending.done():
+            self._write(frames)
+        else:
+            for message in messages_of(frames):
+                self.offer(message)
 
     def hold(self) -> None:
         """Leave to the system what comes, until `read_on`, or for a moment."""
@@ -152,10 +149,8 @@ class Socket:
             return 0
         return UNSENT_BYTES_RESUMED - self._transport.get_write_buffer_size()
 
-    def _write(self, frames: list[bytes]) -> None:
+    def _write(self, frames: bytes) -> None:
         """Send without a task: what has room in the transport never waits."""
-        if not frames:
-            return
         assert self._transport is not None, "there is no room before a connection is open"
         if self._transport.is_closing():
             # The peer has left, and the reader has not heard of it yet. A write would raise, and whoever offers to many
@@ -163,7 +158,7 @@ class Socket:
             return
         self._written += 1
         began_ns = perf_counter_ns() if self._written % SAMPLED == 0 else 0
-        self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        self._transport.write(frames)
         if began_ns:
             self._stages.note((Stage.SEND, perf_counter_ns() - began_ns))
 

@@ -189,9 +189,9 @@ class Session:
         """So many are done."""
         self._under_way.end(PLACE, count)
 
-    def offer_all(self, messages: list[bytes]) -> None:
-        """Send messages."""
-        self._socket.offer_all(messages)
+    def offer_frames(self, frames: bytes) -> None:
+        """Send messages, which are frames already."""
+        self._socket.offer_frames(frames)
 
     def _read(self, payload: bytes) -> tuple[RequestHead, dict[str, Any]]:
         """The head of a request and its other fields. Who sends what cannot be read pays for it. Raises ApiError."""

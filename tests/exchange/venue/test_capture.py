@@ -96,3 +96,13 @@ def test_delivery_is_captured_with_all_that_an_image_has_of_it() -> None:
     assert digest(take_image(captured)) == expected
     assert len(take_image(captured)["allocations"]) == 1
     assert take_image(captured)["positions"]["since"].all()
+
+
+def test_a_capture_for_which_memory_was_got_ahead_gets_no_more() -> None:
+    market, memory = open_market(), CaptureMemory()
+    memory.reserve(market.venue.state, 1_000)
+    ahead = dict(memory._kept)
+    grow(market)
+    assert digest(take_image(memory.capture(market.venue.state))) == market.venue.digest()
+    assert {"orders", "clients"} <= set(ahead)
+    assert all(memory._kept[name] is kept for name, kept in ahead.items())

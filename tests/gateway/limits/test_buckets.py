@@ -23,6 +23,14 @@ def test_what_is_refused_takes_nothing_and_tells_when_to_come_back():
     assert bucket.take(4, wait_ns) == 0
 
 
+def test_what_is_affordable_can_be_taken_and_no_more():
+    bucket = TokenBucket(RATE, 0)
+    assert bucket.affordable(4, 0) == 7
+    assert bucket.take(7 * 4, 0) == 0
+    assert bucket.affordable(4, 0) == 0
+    assert bucket.affordable(4, NANO_PER_S // 5) == 1
+
+
 def test_what_is_never_refused_takes_what_there_is():
     bucket = TokenBucket(RATE, 0)
     bucket.take(29, 0)

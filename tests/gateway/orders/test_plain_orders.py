@@ -5,20 +5,13 @@ import re
 import threading
 from contextlib import asynccontextmanager
 
-import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from exchange import commands
-from exchange.plain_commands import plain_place
 from exchange.service import Exchange
 from exchange.venue.schema import Command
-from gateway.encoding.json_text import decode_object
-from gateway.errors import ApiError
-from gateway.orders.plain_orders import PATIENT_FRAMES, read_plain
+from gateway.orders.plain_orders import FRAMES_PER_TURN
 from gateway.sockets.socket import Socket
-from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, SelfTrade
 from tests.gateway.doors import PATIENCE_S, until
 from tests.gateway.peer import connect
 from tests.gateway.wire import close_code, dial_socket, frame
@@ -26,73 +19,6 @@ from tests.gateway.wire import close_code, dial_socket, frame
 GENERAL = {"reduce_only": False}
 """Says nothing new, and sends an order the general road."""
 VOLATILE = ("order_id", "sequence", "time", "time_ns", "client_id")
-
-client_ids = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=36)
-flat_objects = st.dictionaries(
-    st.sampled_from(["id", "op", "price", "client_id", "symbol"]) | st.text(max_size=3),
-    st.integers(-(10**25), 10**25) | st.text(max_size=8) | st.booleans() | st.none(),
-    max_size=6,
-)
-
-
-@given(
-    st.tuples(
-        st.integers(1, 2**32 - 1),
-        st.integers(0, 2**32 - 1),
-        st.integers(0, 1),
-        st.integers(1, PRICE_TICKS_MAX),
-        st.integers(1, QUANTITY_LOTS_MAX),
-        st.integers(0, 3),
-        st.integers(0, 2**16 - 1),
-    ),
-    st.none() | client_ids,
-)
-def test_the_records_are_those_of_a_new_order(terms, client_id):
-    account_id, instrument_id, side, price_ticks, quantity_lots, time_in_force, session_id = terms
-    group = commands.place(
-        *(account_id, instrument_id, side, price_ticks, quantity_lots),
-        client_id=client_id or "",
-        time_in_force=time_in_force,
-        self_trade=SelfTrade.CANCEL_NEWEST,
-        session_id=session_id,
-    )
-    assert plain_place(terms, client_id) == group.tobytes()
-
-
-def read_with_care(payload):
-    try:
-        return decode_object(payload)
-    except ApiError:
-        return None
-
-
-@given(flat_objects, st.sampled_from(["", " ", "\n"]), st.booleans())
-def test_what_is_read_quickly_is_what_is_read_with_care(fields, space, is_doubled):
-    text = "{" + ",".join(f"{space}{orjson.dumps(str(k)).decode()}{space}:{value_text(v)}" for k, v in fields.items())
-    if is_doubled and fields:
-        text += f',"{next(iter(fields))}":1'
-    payload = (text + "}").encode()
-    found = read_plain(payload)
-    if found is not None and not any(isinstance(value, float) for value in found.values()):
-        assert found == read_with_care(payload)
-
-
-def value_text(value):
-    return str(value) if type(value) is int else orjson.dumps(value).decode()
-
-
-@given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
-def test_bytes_that_are_no_object_are_left_to_the_general_road(payload):
-    found = read_plain(payload)
-    assert found is None or found == read_with_care(payload)
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [b'{"a":1,"a":2}', b'{"a" :1,"a" :2}', b'{"a":{"b":1}}', b"[1]", b'{"a":"x:y"}', b'{"a":1}' + b" " * 512, b"{"],
-)
-def test_what_could_mean_two_things_or_is_long_is_left_to_the_general_road(payload):
-    assert read_plain(payload) is None
 
 
 def order(doors, **changes):
@@ -258,7 +184,7 @@ async def test_orders_that_the_exchange_does_not_take_are_refused_by_name(doors,
             await peer.send(order(doors) | {"id": name})
         codes = {(await peer.answer(name))["error"]["code"] for name in range(3)}
     assert codes == {"exchange_stopped"}
-    assert doors.gateway.plain._entered == []
+    assert doors.gateway.plain._runs == []
 
 
 @pytest.fixture
@@ -396,7 +322,7 @@ async def test_what_comes_one_by_one_while_a_batch_is_written_is_carried_out_tog
         async with writing(doors, monkeypatch) as go:
             for name in range(5):
                 await peer.send(order(doors) | {"id": name})
-                await until(lambda name=name: len(doors.gateway.plain._frames) == name + 1)
+                await until(lambda name=name: len(doors.gateway.plain._payloads) == name + 1)
             assert doors.exchange.is_between_batches
             go.set()
             answers = [await peer.answer(name) for name in range(5)]
@@ -410,7 +336,7 @@ async def test_what_waits_for_a_batch_is_queued_before_long_whatever_the_disk_do
         async with writing(doors, monkeypatch):
             await peer.send(order(doors) | {"id": 1})
             await until(lambda: doors.exchange._sequencer.is_queueing)
-            assert doors.gateway.plain._frames == []
+            assert doors.gateway.plain._payloads == []
         assert (await peer.answer(1))["ok"]
 
 
@@ -419,10 +345,10 @@ async def test_of_many_frames_none_waits_for_the_batch_that_is_written(doors, mo
     monkeypatch.setattr("gateway.orders.plain_orders.HELD_FRAMES", 1 << 60)
     async with connect(doors, await doors.account("alice")) as peer:
         async with writing(doors, monkeypatch):
-            for name in range(PATIENT_FRAMES):
+            for name in range(FRAMES_PER_TURN + 1):
                 await peer.send(order(doors) | {"id": name})
             await until(lambda: doors.exchange._sequencer.is_queueing)
-        for name in range(PATIENT_FRAMES):
+        for name in range(FRAMES_PER_TURN + 1):
             assert (await peer.answer(name))["ok"]
 
 
@@ -432,7 +358,7 @@ async def test_what_somebody_else_sends_goes_behind_what_waits(doors, monkeypatc
     async with connect(doors, key) as peer:
         async with writing(doors, monkeypatch) as go:
             await peer.send(order(doors) | {"id": 1})
-            await until(lambda: len(doors.gateway.plain._frames) == 1)
+            await until(lambda: len(doors.gateway.plain._payloads) == 1)
             doors.gateway.plain.catch_up()
             assert doors.exchange._sequencer.is_queueing
             go.set()

@@ -6,7 +6,7 @@ import pytest
 
 from exchange.sequencer import Sequencer
 from gateway.encoding.json_text import encode
-from gateway.orders.plain_orders import FRAMES_AT_ONCE, TURNS_AHEAD, PlainOrders
+from gateway.orders.plain_orders import FRAMES_PER_TURN, TURNS_AHEAD, PlainOrders
 from tests.gateway.doors import until
 from tests.gateway.peer import connect
 
@@ -44,17 +44,35 @@ def turns(doors, monkeypatch):
     return plain
 
 
-async def test_many_frames_are_read_in_their_order_so_many_in_a_turn_until_the_rest_is_little(doors, turns):
+async def test_a_turn_ends_with_so_many_frames_that_are_no_orders(doors, turns):
     most = doors.gateway.settings.frames_per_turn
-    sender, payloads = Listening(turns), [b"%d" % number for number in range(most + FRAMES_AT_ONCE)]
+    sender, payloads = Listening(turns), [b"%d" % number for number in range(2 * most + 5)]
     for payload in payloads:
         assert not turns.hear(sender, payload)
     await until(lambda: len(sender.heard) == len(payloads))
     assert sender.heard == payloads
-    assert Counter(sender.turns) == {1: most, 2: FRAMES_AT_ONCE}
+    assert Counter(sender.turns) == {1: most, 2: most, 3: 5}
 
 
-@pytest.mark.parametrize(("count", "is_at_once"), [(FRAMES_AT_ONCE, True), (FRAMES_AT_ONCE + 1, False)])
+async def test_a_turn_takes_so_many_orders_whoever_sends_them(doors, turns):
+    names = range(FRAMES_PER_TURN // 2 + 1)
+    async with (
+        connect(doors, await doors.account("alice")) as peer,
+        connect(doors, await doors.account("bob")) as other,
+    ):
+        await until(lambda: not doors.exchange.is_busy)
+        turns.turns = 0
+        sessions = [*doors.gateway.sessions]
+        for name in names:
+            for session in sessions:
+                turns.hear(session, encode(ORDER | {"symbol": doors.symbol, "id": name, "quantity": "1"}))
+        for each in (peer, other):
+            told = [(await each.message())["id"] for _ in names]
+            assert told == [*names]
+    assert turns.turns == 2
+
+
+@pytest.mark.parametrize(("count", "is_at_once"), [(FRAMES_PER_TURN, True), (FRAMES_PER_TURN + 1, False)])
 async def test_orders_with_more_behind_them_are_left_to_the_sequencer(doors, turns, monkeypatch, count, is_at_once):
     at_once, turn_at_once = [], Sequencer.turn_at_once
 
@@ -84,7 +102,7 @@ async def test_whoever_catches_up_reads_all_that_was_heard(doors, turns):
 
 
 async def test_no_more_is_heard_while_so_much_waits(doors, turns):
-    most = TURNS_AHEAD * doors.gateway.settings.frames_per_turn
+    most = TURNS_AHEAD * FRAMES_PER_TURN
     sender = Listening(turns)
     assert [turns.hear(sender, b"frame") for _ in range(most + 1)] == [False] * (most - 1) + [True] * 2
     await until(lambda: len(sender.heard) == most + 1)

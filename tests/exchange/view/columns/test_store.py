@@ -5,11 +5,8 @@ import numpy as np
 from exchange import commands
 from exchange.symbols import NANO_PER_S
 from exchange.view import MarketView
-from exchange.view.columns.compile import CACHE_FOLDER, SOURCES
 from exchange.view.columns.schema import Bounds
 from exchange.view.columns.store import LARGE_ROWS, RESERVED_ROWS, ROWS_MIN, Store, _enlarged
-from kernels.compile import CACHE_FOLDER as CORE_FOLDER
-from kernels.compile import SOURCE_ROOT, cache_key
 from matching.schema import INSTRUMENT_CAPACITY
 from tests.exchange.view.markets import (
     ALICE,
@@ -89,13 +86,17 @@ def test_orders_and_trades_keep_the_symbol_of_a_tranche_that_is_gone() -> None:
     assert loaded.dump() == market.view.dump()
 
 
-def test_the_cache_is_named_after_the_sources_of_the_view_and_not_after_those_of_the_venue() -> None:
-    names = {path.relative_to(SOURCE_ROOT).as_posix() for path in SOURCES}
-    expected = {"exchange/view/columns/follow.py", "kernels/table.py", "matching/schema.py", "exchange/venue/schema.py"}
-    assert expected <= names
-    assert {"exchange/venue/apply.py", "matching/execute.py"}.isdisjoint(names)
-    assert CACHE_FOLDER.name == cache_key(SOURCES) != CORE_FOLDER.name
-    assert CACHE_FOLDER.parent == CORE_FOLDER.parent
+def test_readers_are_told_when_a_symbol_begins_or_ceases_to_name_a_tranche() -> None:
+    market = open_market(horizon_s=3 * HOUR_S, bounds=Bounds(ended_tranches=1))
+    view = market.view
+    known, changes = dict(view.tranche_by_symbol), view.symbol_changes
+    market.place(ALICE, BUY, 39_000, 1)
+    assert (view.tranche_by_symbol, view.symbol_changes) == (known, changes)
+    for hour in range(1, 4):
+        market.send(time_ns=FIRST_WINDOW_NS + hour * HOUR_S * NANO_PER_S)
+    assert WINDOW not in view.tranches
+    moved = set(known.items()) ^ set(view.tranche_by_symbol.items())
+    assert view.symbol_changes - changes >= len(moved) > 0
 
 
 def test_a_frozen_view_stays_as_it_was(market: Market) -> None:

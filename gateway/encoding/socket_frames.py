@@ -1,6 +1,7 @@
 """Messages as frames of a WebSocket (RFC 6455, section 5.2), as a server sends them: whole, and never masked."""
 
-from struct import Struct
+from collections.abc import Iterator
+from struct import Struct, unpack_from
 
 _FINAL = 0x80
 _MEDIUM, _LONG = 126, 127
@@ -17,3 +18,16 @@ def frame(message: bytes, opcode: int) -> bytes:
     if size < _MEDIUM_END:
         return _MEDIUM_HEAD(_FINAL | opcode, _MEDIUM, size) + message
     return _LONG_HEAD(_FINAL | opcode, _LONG, size) + message
+
+
+def messages_of(frames: bytes) -> Iterator[bytes]:
+    """The messages of whole frames, one behind the other."""
+    at = 0
+    while at < len(frames):
+        size, first = frames[at + 1], at + 2
+        if size == _MEDIUM:
+            (size,), first = unpack_from(">H", frames, first), first + 2
+        elif size == _LONG:
+            (size,), first = unpack_from(">Q", frames, first), first + 8
+        at = first + size
+        yield frames[first:at]
