@@ -30,6 +30,8 @@ KERNEL_FOLDERS = ("kernels", "matching", "risk", "exchange/venue")
 COMPLETE = "complete"
 UNUSED_S_MAX = 30 * 86_400
 JIT_ENABLED = not numba.config.DISABLE_JIT
+CHECKED = False
+"""Whether each call of a `direct` kernel is looked at."""
 
 
 def kernel_sources(root: Path = SOURCE_ROOT) -> list[Path]:
@@ -76,6 +78,28 @@ def mark_compiled() -> None:
 def kernel(function: Function) -> Function:
     """Compile a function that Python calls; its machine code is kept between runs."""
     return njit(cache=True, **OPTIONS)(function)
+
+
+def direct(function: Function) -> Function:
+    """Call a kernel without looking each time of which types the arguments are: they always are of the same.
+
+    numba looks, and takes as long for it as a kernel takes for a few records. A call with other types would take memory
+    for what it is not, so each type must follow from the class of an argument. With `CHECKED` numba goes on to look,
+    and a second set of types is a fault; tests run so.
+    """
+    entry: Callable[..., Any] | None = None
+
+    def call(*arguments: Any) -> Any:
+        nonlocal entry
+        if entry is not None:
+            return entry(*arguments)
+        result = function(*arguments)
+        compiled = tuple(function.overloads.values())  # type: ignore[attr-defined]
+        assert len(compiled) == 1, f"{function.__name__} is called with other types"
+        entry = None if CHECKED else compiled[0].entry_point
+        return result
+
+    return call if JIT_ENABLED else function  # type: ignore[return-value]
 
 
 def inlined(function: Function) -> Function:

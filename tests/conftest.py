@@ -1,7 +1,8 @@
 """What a run affords, and in which order.
 
 Hypothesis profiles say how many examples: choose one with BWX_HYPOTHESIS_PROFILE. Tests that take minutes begin first,
-so that no process is left alone with them in the end. What a test served goes when the test is over.
+so that no process is left alone with them in the end. What a test served goes when the test is over. Numba looks here
+at each call of a kernel that it looks at once elsewhere.
 """
 
 import os
@@ -10,6 +11,9 @@ import pytest
 from aiohttp import web_app
 from hypothesis import HealthCheck, settings
 
+import kernels.compile
+
+kernels.compile.CHECKED = True
 SLOW_IS_FINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 settings.register_profile("default", max_examples=25, derandomize=True, **SLOW_IS_FINE)

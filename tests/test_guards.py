@@ -50,6 +50,7 @@ OUTSIDE_WORLD = frozenset(
 OUTSIDE_CALLS = frozenset({"open", "print", "input", "exec", "eval", "breakpoint"})
 KNOWS_THE_OUTSIDE = {
     "kernels/arrays.py": "reads out of an array object where the array begins",
+    "kernels/cache.py": "says in which folders other caches of the compiler are",
     "kernels/compile.py": "names the compiler's cache after the sources, which it reads once, when it is imported",
     "kernels/memory.py": "asks the system for pages without a file behind them",
 }

@@ -24,7 +24,7 @@ from exchange.venue.protection import AT_WORK, NOT_DUE, protect
 from exchange.venue.risk_staff import run_risk_staff
 from exchange.venue.schema import CONTINUATIONS_MAX, TIME_NS_MAX, Command, Event, VenueReject
 from exchange.venue.trading import begin_order, trade_order
-from kernels.compile import inlined, kernel, outlined
+from kernels.compile import direct, inlined, kernel, outlined
 from kernels.intrinsics import rarely
 from matching.events import EVENTS_PER_STEP_MAX, begin_event
 from matching.mass_cancel import BY_ACCOUNT
@@ -34,6 +34,7 @@ from matching.working import is_paused
 from risk.accounts import is_account
 
 
+@direct
 @kernel
 def apply_commands(state, batch, first_sequence, first, events):
     """Run commands from index `first` on; return how many records are done in all, and the number of events.

@@ -8,7 +8,7 @@ import numpy as np
 from exchange.venue.figures_schema import EVERYBODY, FIGURES
 from exchange.venue.schema import Event
 from kernels.arrays import ArrayGroup, RecordViews
-from kernels.compile import inlined, kernel
+from kernels.compile import direct, inlined, kernel
 
 PARAMETERS_SET, UTILISATION_SET, STRAIN_SET = map(int, (Event.PARAMETERS_SET, Event.UTILISATION_SET, Event.STRAIN_SET))
 
@@ -27,6 +27,7 @@ class Figures(RecordViews):
     layouts: ClassVar = {"rows": FIGURES}
 
 
+@direct
 @kernel
 def gather_figures(state, events, tellings, figures):
     """Write FIGURES of every open account that the events name; return how many there are, or EVERYBODY.

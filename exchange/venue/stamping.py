@@ -3,11 +3,12 @@
 import numpy as np
 
 from exchange.venue.schema import Command
-from kernels.compile import kernel
+from kernels.compile import direct, kernel
 
 PLACE, LEG = int(Command.PLACE), int(Command.LEG)
 
 
+@direct
 @kernel
 def stamp_ids(batch, first_sequence):
     """Give every new order that has no id its sequence as id, and so every leg of a basket."""

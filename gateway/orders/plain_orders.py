@@ -24,12 +24,12 @@ from exchange.service import Exchange, Reply
 from exchange.stages import Stage
 from gateway.encoding import codec
 from gateway.encoding.json_text import encode
-from gateway.encoding.plain.desk import Frames, Reader, Writer, text_of
+from gateway.encoding.plain.desk import Frames, Reader, Writer
 from gateway.encoding.requests import PlaceRequest, parse
 from gateway.encoding.socket_frames import frame
 from gateway.errors import ApiError, DoorError
 from gateway.limits.buckets import TokenBucket
-from gateway.limits.budgets import remaining_row
+from gateway.limits.budgets import remaining_text
 from gateway.limits.weights import PLACE
 from gateway.submission import Pending, Replied, enter, reply_of
 
@@ -85,7 +85,7 @@ class Turn:
     def begin_answers(self, now_ns: int) -> None:
         """Its orders are durable."""
         self.sender.end_plain(self.count)
-        self.ending = b',"rate_limit":%b}' % encode(remaining_row(self.bucket.remaining(now_ns)))
+        self.ending = b',"rate_limit":%b}' % remaining_text(self.bucket.remaining(now_ns))
 
 
 class Sender(Protocol):
@@ -317,9 +317,8 @@ class PlainOrders:
             turn.sender.offer_frames(b"".join(turn.answers))
 
     def _answer_run(self, block: Block, writer: Writer, turn: Turn, first: int, end: int) -> None:
-        ending = text_of(turn.ending)
         while first < end:
-            first, answers = writer.rested(first, end, ending)
+            first, answers = writer.rested(first, end, turn.ending)
             turn.answers.append(answers)
             if first < end:
                 payload, name = block.payload(first), block.name(first)

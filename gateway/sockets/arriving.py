@@ -22,6 +22,7 @@ from aiohttp.web_request import BaseRequest
 
 log = structlog.get_logger()
 Message = WSMessage | WSMessageTextBytes
+_TEXT, _BINARY, _PING, _PONG = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG
 QUEUED_BYTES_MAX = 64 * 1024
 """With twice as much in its queue, the library reads no more."""
 
@@ -41,23 +42,21 @@ class Arriving(WebSocketDataQueue):
 
     def feed_data(self, data: Message, size: int) -> None:
         """Take in what the parser read. It must not raise: the parser would go on without it."""
-        if data.type is not WSMsgType.TEXT and data.type is not WSMsgType.BINARY:
-            if data.type is not WSMsgType.PING and data.type is not WSMsgType.PONG:
+        kind = data.type
+        if kind is not _TEXT and kind is not _BINARY:
+            if kind is not _PING and kind is not _PONG:
                 self._is_open = False
             super().feed_data(data, size)
         elif self._is_open and not self._unheard and not self._is_enough:
-            self._hear_now(data)
+            try:
+                self._is_enough = self._hear(data)
+            except Exception as error:
+                log.exception("frame_failed")
+                self._is_open = False
+                self.set_exception(error)
         elif self.exception() is None:
             self._unheard += 1
             super().feed_data(data, size)
-
-    def _hear_now(self, message: Message) -> None:
-        try:
-            self._is_enough = self._hear(message)
-        except Exception as error:
-            log.exception("frame_failed")
-            self._is_open = False
-            self.set_exception(error)
 
     def heard(self) -> None:
         """A frame that was queued is heard."""

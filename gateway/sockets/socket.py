@@ -19,6 +19,7 @@ from gateway.feeds.outbox import Outbox, frame_type
 from gateway.settings import GatewaySettings
 from gateway.sockets.arriving import Message, SocketResponse
 
+_TEXT = WSMsgType.TEXT
 SLOW_CONSUMER_CODE = 4008
 KEY_ENDED_CODE = 4003
 UNSENT_BYTES_PAUSED, UNSENT_BYTES_RESUMED = 256 * 1024, 192 * 1024
@@ -175,7 +176,7 @@ class Socket:
 
     def _take(self, received: Message) -> bool:
         """Hear one frame. Returns whether that is enough for this turn of the loop."""
-        if received.type is WSMsgType.TEXT:
+        if received.type is _TEXT:
             return self._hear(received.data)
         self._binary_frames += 1
         began_ns = perf_counter_ns() if self._binary_frames % SAMPLED == 0 else 0

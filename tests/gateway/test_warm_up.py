@@ -3,15 +3,12 @@
 from exchange.view.columns.compile import CACHE as VIEW
 from gateway import warm_up as module
 from gateway.encoding.plain.compile import CACHE as PLAIN
-from gateway.encoding.plain.desk import read_orders, write_answers
-from gateway.encoding.plain.symbols import enter_symbol
 from gateway.warm_up import is_compiled, warm_up
 
 
 def test_after_a_warm_up_all_is_compiled_and_said_to_be():
     warm_up()
     assert is_compiled()
-    assert all(len(kernel.signatures) == 1 for kernel in (read_orders, write_answers, enter_symbol))
 
 
 def test_all_is_compiled_only_if_each_part_is(monkeypatch, tmp_path):

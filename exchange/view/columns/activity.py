@@ -9,7 +9,7 @@ from exchange.view.columns.compile import kernel
 from exchange.view.columns.orders import find_order
 from exchange.view.columns.schema import NIL
 from kernels.arrays import ArrayGroup
-from kernels.compile import inlined
+from kernels.compile import direct, inlined
 from kernels.records import record
 
 ACTIVITY = record(("orders", "i8"), ("replaces", "i8"), ("cancels", "i8"), ("fills", "i8"))
@@ -30,6 +30,7 @@ class Counts(ArrayGroup):
     traded: np.ndarray  # the rows of both orders of each event
 
 
+@direct
 @kernel
 def count_commands(counts, commands):
     """Count what the commands of a batch are, each for the account that its head names."""
@@ -53,6 +54,7 @@ def count_as(account, what):
         account["cancels"] += 1
 
 
+@direct
 @kernel
 def count_trades(columns, counts, events, forced_mask, forced):
     """Count the fills of a batch that the columns have followed; return how many orders traded for the first time.

@@ -3,12 +3,14 @@
 import numpy as np
 
 from exchange.view.columns.compile import kernel
+from kernels.compile import direct
 from risk.schema import Standing
 
 SOUND, NOTED = int(Standing.SOUND), int(Standing.NOTED)
 """Who was only noted has not been looked at: nothing is told of it."""
 
 
+@direct
 @kernel
 def set_figures(columns, figures):
     """Take over the figures of all accounts that are open: a refused command may name another."""

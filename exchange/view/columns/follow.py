@@ -27,7 +27,7 @@ from exchange.view.columns.events import (
     withdraw,
 )
 from kernels.arrays import RecordViews
-from kernels.compile import inlined, outlined
+from kernels.compile import direct, inlined, outlined
 from kernels.intrinsics import hash_tag, prefetch
 from kernels.table import home
 from matching.schema import EXTRA, LEG, ORDER_COMMAND, ORDER_EVENT, QUOTE
@@ -67,6 +67,7 @@ class Events(RecordViews):
     layouts: ClassVar = {"orders": ORDER_EVENT}
 
 
+@direct
 @kernel
 def follow(columns, commands, events, first_sequence, time_ns, position):
     """Take in events from a position on, and what their commands enter, up to one that Python has to see to.

@@ -16,7 +16,7 @@ from gateway.encoding.plain.schema import ENTRY, FOUND, SYMBOL, SYMBOL_WORDS, Ev
 from gateway.encoding.plain.symbols import SLOTS, SYMBOLS_MAX, enter_symbol
 from gateway.encoding.plain.writing import write_answers
 from kernels.arrays import ArrayGroup
-from kernels.records import copied
+from kernels.records import RECORD_BYTES
 from matching.schema import ORDER_COMMAND
 
 ANSWERS_BYTES = 1 << 17
@@ -52,6 +52,8 @@ class Reader:
     def __init__(self, view: MarketView) -> None:
         self._view = view
         self._desk = make_desk()
+        self._orders = self._desk.orders.view(np.uint8).data
+        self._entries = self._desk.entries.view(np.uint8).data
         self.count = 0
         """Of orders that wait to be taken."""
         self.is_full = False
@@ -79,7 +81,10 @@ class Reader:
 
     def take(self) -> tuple[np.ndarray, np.ndarray]:
         """The records of all orders that were read, and for each of them an ENTRY."""
-        taken = copied(self._desk.orders[: self._records]), copied(self._desk.entries[: self.count])
+        taken = (
+            np.frombuffer(bytes(self._orders[: self._records * RECORD_BYTES]), ORDER_COMMAND),
+            np.frombuffer(bytes(self._entries[: self.count * ENTRY.itemsize]), ENTRY),
+        )
         self.count = self._records = 0
         self.is_full = False
         return taken
@@ -110,21 +115,22 @@ class Writer:
     def __init__(self, frames: Frames, entries: np.ndarray, reply: Reply) -> None:
         self._frames, self._entries, self._reply = frames, entries, reply
         self._events = Events(reply.events)
-        self._time = text_of(f',"time":"{time_text(reply.time_ns)}","time_ns":{reply.time_ns}'.encode())
+        self._time = f',"time":"{time_text(reply.time_ns)}","time_ns":{reply.time_ns}'.encode()
         self._position = 0
         """Where the events of the next order begin."""
 
-    def rested(self, first: int, end: int, ending: Text) -> tuple[int, bytes]:
+    def rested(self, first: int, end: int, ending: bytes) -> tuple[int, bytes]:
         """Answers to orders that rest whole, as frames of a socket, with what stands behind the result in each.
 
         Returns the first order up to the end of which anything else came.
         """
         parts: list[bytes] = []
+        time_and_ending, time_bytes = text_of(self._time + ending), len(self._time)
         has_room = False
         while not has_room:
             first, self._position, size, has_room = write_answers(
-                *(_ANSWERS, self._events, self._entries, self._frames.text, self._time, ending),
-                *(self._reply.sequence, first, end, self._position),
+                *(_ANSWERS, self._events, self._entries, self._frames.text, time_and_ending),
+                *(time_bytes, self._reply.sequence, first, end, self._position),
             )
             parts.append(_ANSWERS[:size].tobytes())
         return first, b"".join(parts)

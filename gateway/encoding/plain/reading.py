@@ -10,7 +10,7 @@ from gateway.encoding.plain.fields import GTC, NEEDED, NONE, field_of, take_valu
 from gateway.encoding.plain.scanning import CLOSE, COLON, COMMA, OPEN, QUOTE, after_space, end_of_string
 from gateway.encoding.plain.schema import FRAME_BYTES_MAX, Stop
 from gateway.encoding.plain.symbols import NO_TRANCHE, find_symbol
-from kernels.compile import inlined, outlined
+from kernels.compile import direct, inlined, outlined
 from kernels.records import RECORD_BYTES
 from matching.schema import SelfTrade
 
@@ -24,6 +24,7 @@ LENGTH_AT, TEXT_AT = 2, 4
 assert TEXT_AT + TEXT_BYTES_MAX == RECORD_BYTES
 
 
+@direct
 @kernel
 def read_orders(desk, texts, bounds, first, end, account_id, session_id, version, entries, records):
     """Read frames as orders of an account, and write entries and records of them behind those that there are.

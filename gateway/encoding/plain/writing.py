@@ -7,7 +7,7 @@ from exchange.venue.schema import CLIENT_ID_LENGTH_MAX
 from gateway.encoding.plain.compile import kernel
 from gateway.encoding.plain.scanning import POINT, QUOTE, ZERO
 from gateway.encoding.plain.schema import SYMBOL_BYTES_MAX
-from kernels.compile import inlined, outlined
+from kernels.compile import direct, inlined, outlined
 from matching.schema import EventKind, Side
 
 RESTED, BUY = int(EventKind.RESTED), int(Side.BUY)
@@ -44,20 +44,23 @@ ANSWER_BYTES_MAX = (
 """Of all but the time and the ending."""
 
 
+@direct
 @kernel
-def write_answers(answers, events, entries, texts, time, ending, sequence, first, end, position):
+def write_answers(answers, events, entries, texts, told, time_bytes, sequence, first, end, position):
     """Write answers to orders that rest whole, as frames: from an entry on, whose events begin at a position.
+
+    What they are told alike is the time, of so many bytes, and behind it the ending.
 
     This ends at an order of which anything else came, or when there is no more room. Return the entry there, where its
     events begin, how many bytes were written, and whether there is room for more.
     """
-    room = len(answers) - ANSWER_BYTES_MAX - len(time.bytes) - len(ending.bytes)
+    room = len(answers) - ANSWER_BYTES_MAX - len(told.bytes)
     at = np.int64(0)
     for place in range(first, end):
         entry = entries[place]
         if at > room or not is_rested(events.orders, position, np.uint64(sequence + entry["place"])):
             return np.int64(place), position, at, at <= room
-        at = write_frame(answers, at, entry, events.orders[position], texts.bytes, time.bytes, ending.bytes)
+        at = write_frame(answers, at, entry, events.orders[position], texts.bytes, told.bytes, time_bytes)
         position += 1
     return np.int64(end), position, at, True
 
@@ -71,10 +74,10 @@ def is_rested(events, position, sequence):
 
 
 @inlined
-def write_frame(answers, at, entry, event, texts, time, ending):
+def write_frame(answers, at, entry, event, texts, told, time_bytes):
     """Write one answer, and before it how long it is; return the place behind it."""
     first = at + HEAD_BYTES
-    end = write_answer(answers, first, entry, event, texts, time, ending)
+    end = write_answer(answers, first, entry, event, texts, told, time_bytes)
     size = end - first
     answers[at], answers[at + 1] = WHOLE_TEXT, MEDIUM
     answers[at + 2], answers[at + 3] = size >> 8, size & 0xFF
@@ -82,12 +85,12 @@ def write_frame(answers, at, entry, event, texts, time, ending):
 
 
 @inlined
-def write_answer(answers, at, entry, event, texts, time, ending):
+def write_answer(answers, at, entry, event, texts, told, time_bytes):
     """Write the text of an answer; return the place behind it."""
     lots = np.uint64(event["leaves_lots"])
     at = write_number(answers, write(answers, at, NAME), entry["name"])
     at = write_number(answers, write(answers, at, SEQUENCE), event["sequence"])
-    at = write(answers, at, time)
+    at = write_part(answers, at, told, 0, time_bytes)
     at = write_number(answers, write(answers, at, ORDER_ID), event["order_id"])
     at = write_price(answers, write(answers, at, PRICE), np.uint64(event["price_ticks"]))
     at = write_number(answers, write(answers, at, REMAINING), lots)
@@ -96,7 +99,7 @@ def write_answer(answers, at, entry, event, texts, time, ending):
     at = write(answers, at, SIDE)
     at = write(answers, at, BUYS) if event["side"] == BUY else write(answers, at, SELLS)
     at = write_number(answers, write(answers, at, QUANTITY), lots)
-    return write(answers, write(answers, at, FILLED), ending)
+    return write_part(answers, write(answers, at, FILLED), told, time_bytes, len(told) - time_bytes)
 
 
 @inlined
@@ -120,7 +123,7 @@ def write(answers, at, text):
 
 @outlined
 def write_part(answers, at, texts, first, length):
-    """A part of the frames that were read."""
+    """A part of a text."""
     for place in range(length):
         answers[at + place] = texts[first + place]
     return at + np.int64(length)

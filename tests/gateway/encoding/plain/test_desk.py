@@ -14,7 +14,7 @@ from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Reply
 from gateway.encoding.json_text import decode_object
 from gateway.encoding.plain import desk as desk_module
-from gateway.encoding.plain.desk import Frames, Reader, Writer, text_of
+from gateway.encoding.plain.desk import Frames, Reader, Writer
 from gateway.encoding.plain.digest import WORDS, take_digest
 from gateway.encoding.plain.schema import FRAME_BYTES_MAX, SYMBOL_BYTES_MAX
 from gateway.encoding.plain.symbols import SLOTS
@@ -252,7 +252,7 @@ def written(payloads, events, sequence=10):
     assert reader.read(frames, 0, len(payloads), ACCOUNT, 0) == len(payloads)
     _, entries = reader.take()
     writer = Writer(frames, entries, Reply(sequence, TIME_NS, np.concatenate(events)))
-    at, answers = writer.rested(0, len(payloads), text_of(ENDING))
+    at, answers = writer.rested(0, len(payloads), ENDING)
     return at, list(messages_of(answers))
 
 
@@ -289,7 +289,7 @@ def test_answers_stop_at_an_order_of_which_anything_else_came_and_go_on_behind_i
         (13, EventKind.RESTED),
     ]
     writer = Writer(frames, entries, Reply(10, TIME_NS, np.concatenate([event(*each) for each in kinds])))
-    ending = text_of(ENDING)
+    ending = ENDING
     assert writer.rested(0, 4, ending)[0] == 1
     assert writer.take(1).events["kind"].tolist() == [EventKind.TRADE, EventKind.RESTED]
     assert writer.rested(2, 4, ending) == (2, b"")
