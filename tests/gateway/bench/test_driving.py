@@ -63,6 +63,22 @@ async def test_by_the_clock_a_stall_counts_for_all_that_should_have_been_sent_me
     assert late.sum() > 20, "whoever came while nobody could be sent has waited too"
 
 
+async def test_by_the_clock_what_is_made_ready_before_makes_no_message_late(bare, monkeypatch):
+    arange = np.arange
+
+    def slow(count):
+        time.sleep(STALL_S)
+        return arange(count)
+
+    monkeypatch.setattr(np, "arange", slow)
+    wire = await SocketWire.open(bare, "/v1/ws")
+    begun_ns = time.perf_counter_ns()
+    driven = await drive_by_the_clock(wire, messages(20), 500.0, 1_000)
+    wire.close()
+    assert driven.sent_ns[0] - begun_ns >= 0.9 * STALL_S * 1e9
+    assert driven.latency_ns[0] < 0.5 * STALL_S * 1e9
+
+
 async def test_by_the_clock_no_more_are_under_way_than_the_other_side_takes_and_those_that_wait_have_waited():
     most, under_way, waiting, sending = 10, [], [], []
 
