@@ -24,7 +24,7 @@ from exchange.service import Exchange, Reply
 from exchange.stages import Stage
 from gateway.encoding import codec
 from gateway.encoding.json_text import encode
-from gateway.encoding.plain.desk import Frames, Reader, Writer
+from gateway.encoding.plain.desk import Frames, Reader, Writer, make_room
 from gateway.encoding.requests import PlaceRequest, parse
 from gateway.encoding.socket_frames import frame
 from gateway.errors import ApiError, DoorError
@@ -153,6 +153,7 @@ class PlainOrders:
         self._is_reading = False
         """Whether one of them is being heard: what it asks for comes before those behind it."""
         self._reader = Reader(exchange.view)
+        self._room = make_room()
         self._frames = Frames([])
         """Those that are being read."""
         self._others = 0
@@ -310,7 +311,7 @@ class PlainOrders:
         now_ns = time.monotonic_ns()
         for turn in block.turns:
             turn.begin_answers(now_ns)
-        writer = Writer(block.frames, block.entries, reply)
+        writer = Writer(block.frames, block.entries, reply, self._room)
         for turn, first, end in block.runs:
             self._answer_run(block, writer, turn, first, end)
         for turn in block.turns:

@@ -12,7 +12,7 @@ from exchange.view import MarketView
 from gateway.encoding.fields import time_text
 from gateway.encoding.plain.digest import WORDS
 from gateway.encoding.plain.reading import read_orders
-from gateway.encoding.plain.schema import ENTRY, FOUND, SYMBOL, SYMBOL_WORDS, Events, Stop, Text
+from gateway.encoding.plain.schema import ENTRY, FOUND, FRAME_BYTES_MAX, SYMBOL, SYMBOL_WORDS, Events, Stop, Text
 from gateway.encoding.plain.symbols import SLOTS, SYMBOLS_MAX, enter_symbol
 from gateway.encoding.plain.writing import write_answers
 from kernels.arrays import ArrayGroup
@@ -24,12 +24,15 @@ ANSWERS_BYTES = 1 << 17
 
 
 class Frames:
-    """The texts of some frames, one behind the other."""
+    """The texts of some frames, one behind the other. Of those that are too long for an order nothing is there."""
 
     def __init__(self, payloads: Sequence[bytes]) -> None:
         self.payloads = payloads
-        self.text = text_of(b"".join(payloads) or b" ")
-        self.bounds = np.fromiter(accumulate(map(len, payloads), initial=0), np.int64, len(payloads) + 1)
+        texts = payloads
+        if max(map(len, payloads), default=0) > FRAME_BYTES_MAX:
+            texts = [payload if len(payload) <= FRAME_BYTES_MAX else b"" for payload in payloads]
+        self.text = text_of(b"".join(texts) or b" ")
+        self.bounds = np.fromiter(accumulate(map(len, texts), initial=0), np.int64, len(texts) + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +115,9 @@ class Reader:
 class Writer:
     """Writes the answers to a block of orders, in the order in which they stand there."""
 
-    def __init__(self, frames: Frames, entries: np.ndarray, reply: Reply) -> None:
-        self._frames, self._entries, self._reply = frames, entries, reply
+    def __init__(self, frames: Frames, entries: np.ndarray, reply: Reply, room: np.ndarray) -> None:
+        """`room` is where answers are written, before they are copied for their connection."""
+        self._frames, self._entries, self._reply, self._room = frames, entries, reply, room
         self._events = Events(reply.events)
         self._time = f',"time":"{time_text(reply.time_ns)}","time_ns":{reply.time_ns}'.encode()
         self._position = 0
@@ -129,10 +133,10 @@ class Writer:
         has_room = False
         while not has_room:
             first, self._position, size, has_room = write_answers(
-                *(_ANSWERS, self._events, self._entries, self._frames.text, time_and_ending),
+                *(self._room, self._events, self._entries, self._frames.text, time_and_ending),
                 *(time_bytes, self._reply.sequence, first, end, self._position),
             )
-            parts.append(_ANSWERS[:size].tobytes())
+            parts.append(self._room[:size].tobytes())
         return first, b"".join(parts)
 
     def take(self, entry: int) -> Reply:
@@ -163,5 +167,6 @@ def make_desk() -> Desk:
     )
 
 
-_ANSWERS = np.zeros(ANSWERS_BYTES, np.uint8)
-"""Where answers are written, before they are copied for their connection."""
+def make_room() -> np.ndarray:
+    """Where answers are written."""
+    return np.zeros(ANSWERS_BYTES, np.uint8)

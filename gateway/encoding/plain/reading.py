@@ -8,7 +8,7 @@ from gateway.encoding.plain.compile import kernel
 from gateway.encoding.plain.digest import take_digest
 from gateway.encoding.plain.fields import GTC, NEEDED, NONE, field_of, take_value
 from gateway.encoding.plain.scanning import CLOSE, COLON, COMMA, OPEN, QUOTE, after_space, end_of_string
-from gateway.encoding.plain.schema import FRAME_BYTES_MAX, Stop
+from gateway.encoding.plain.schema import Stop
 from gateway.encoding.plain.symbols import NO_TRANCHE, find_symbol
 from kernels.compile import direct, inlined, outlined
 from kernels.records import RECORD_BYTES
@@ -52,8 +52,6 @@ def read_orders(desk, texts, bounds, first, end, account_id, session_id, version
 @inlined
 def read_order(texts, at, end, found):
     """Take in what a frame says. Returns whether it is a plain order."""
-    if end - at > FRAME_BYTES_MAX:
-        return False
     found["said"] = NONE
     found["client_id_length"] = 0
     found["time_in_force"] = GTC

@@ -5,7 +5,7 @@ import numpy as np
 from exchange.service import Reply
 from exchange.view import MarketView
 from gateway.encoding.plain.compile import CACHE
-from gateway.encoding.plain.desk import Frames, Reader, Writer
+from gateway.encoding.plain.desk import Frames, Reader, Writer, make_room
 from matching.schema import ORDER_EVENT, EventKind
 
 SYMBOL = "warm-up"
@@ -21,5 +21,5 @@ def warm_up() -> None:
     _, entries = reader.take()
     events = np.zeros(1, ORDER_EVENT)
     events["sequence"], events["kind"] = 1, EventKind.RESTED
-    assert Writer(frames, entries, Reply(1, 0, events)).rested(0, 1, b"}")[0] == 1, "it is not answered"
+    assert Writer(frames, entries, Reply(1, 0, events), make_room()).rested(0, 1, b"}")[0] == 1, "it is not answered"
     CACHE.mark_complete()

@@ -14,7 +14,7 @@ from exchange.sequencer import BLOCK_RECORDS_MAX
 from exchange.service import Reply
 from gateway.encoding.json_text import decode_object
 from gateway.encoding.plain import desk as desk_module
-from gateway.encoding.plain.desk import Frames, Reader, Writer
+from gateway.encoding.plain.desk import Frames, Reader, Writer, make_room
 from gateway.encoding.plain.digest import WORDS, take_digest
 from gateway.encoding.plain.schema import FRAME_BYTES_MAX, SYMBOL_BYTES_MAX
 from gateway.encoding.plain.symbols import SLOTS
@@ -32,6 +32,7 @@ ACCOUNT, SESSION = 5, 3
 TIME_NS = 1_795_000_000_123_456_789
 PLAIN = {"op": "place", "id": 1, "symbol": SYMBOL, "side": "sell", "price": "0.031", "quantity": "7"}
 NAMED = PLAIN | {"client_id": "bench-1", "time_in_force": "ioc"}
+ROOM = make_room()
 ENDING = b',"rate_limit":{"limit":5}}'
 
 
@@ -179,6 +180,14 @@ def test_frames_are_read_up_to_one_that_is_no_plain_order_and_on_from_there():
     assert reader.count == 0
 
 
+def test_a_frame_that_is_too_long_for_an_order_does_not_hide_those_around_it():
+    payloads = [orjson.dumps(PLAIN), b" " * FRAME_BYTES_MAX + orjson.dumps(PLAIN), orjson.dumps(NAMED)]
+    reader, frames = reader_of(), Frames(payloads)
+    assert reader.read(frames, 0, 3, ACCOUNT, 0) == 1
+    assert reader.read(frames, 2, 3, ACCOUNT, 0) == 3
+    assert reader.take()[1]["frame"].tolist() == [0, 2]
+
+
 def test_a_block_takes_as_many_orders_as_there_is_room_for_and_no_more():
     reader, count = reader_of(), BLOCK_RECORDS_MAX
     frames = Frames([orjson.dumps(PLAIN | {"client_id": f"c-{number}"}) for number in range(count)])
@@ -246,12 +255,12 @@ def event(sequence, kind=EventKind.RESTED, **fields):
     return record
 
 
-def written(payloads, events, sequence=10):
+def written(payloads, events, sequence=10, room=ROOM):
     """Of a block of orders, all of which rest: the texts of the answers."""
     reader, frames = reader_of(), Frames(payloads)
     assert reader.read(frames, 0, len(payloads), ACCOUNT, 0) == len(payloads)
     _, entries = reader.take()
-    writer = Writer(frames, entries, Reply(sequence, TIME_NS, np.concatenate(events)))
+    writer = Writer(frames, entries, Reply(sequence, TIME_NS, np.concatenate(events)), room)
     at, answers = writer.rested(0, len(payloads), ENDING)
     return at, list(messages_of(answers))
 
@@ -288,7 +297,7 @@ def test_answers_stop_at_an_order_of_which_anything_else_came_and_go_on_behind_i
         (12, EventKind.KILLED),
         (13, EventKind.RESTED),
     ]
-    writer = Writer(frames, entries, Reply(10, TIME_NS, np.concatenate([event(*each) for each in kinds])))
+    writer = Writer(frames, entries, Reply(10, TIME_NS, np.concatenate([event(*each) for each in kinds])), ROOM)
     ending = ENDING
     assert writer.rested(0, 4, ending)[0] == 1
     assert writer.take(1).events["kind"].tolist() == [EventKind.TRADE, EventKind.RESTED]
@@ -300,10 +309,9 @@ def test_answers_stop_at_an_order_of_which_anything_else_came_and_go_on_behind_i
     assert [orjson.loads(each)["id"] for each in messages_of(answers)] == [3]
 
 
-def test_more_answers_than_are_written_at_a_time_all_go_out(monkeypatch):
-    monkeypatch.setattr(desk_module, "_ANSWERS", np.zeros(2_000, np.uint8))
+def test_more_answers_than_are_written_at_a_time_all_go_out():
     payloads = [orjson.dumps(NAMED | {"id": number}) for number in range(50)]
-    at, answers = written(payloads, [event(10 + 2 * number) for number in range(50)])
+    at, answers = written(payloads, [event(10 + 2 * number) for number in range(50)], room=ROOM[:2_000])
     assert at == 50
     assert [orjson.loads(each)["id"] for each in answers] == [*range(50)]
 
