@@ -3,7 +3,7 @@
     frames of a turn of the loop ─▶ plain? ─▶ records ─▶ one block ─▶ exchange ─▶ answers
 
 A frame that says anything else, or anything that is wrong, goes the general road, which names what is wrong. Both roads
-make the same command of the same frame and give the same answer, as tests hold them to; this one takes a thirtieth of
+make the same command of the same frame and give the same answer, as tests hold them to; this one takes a small part of
 the time, since compiled code reads the frames of a turn and writes their answers (`gateway/encoding/plain/`).
 """
 
