@@ -95,12 +95,6 @@ def remaining_row(remaining: Remaining) -> Row:
     }
 
 
-def remaining_text(remaining: Remaining) -> bytes:
-    """The same as JSON, for who writes it into an answer."""
-    reset_ms = -(-remaining.reset_ns // NANO_PER_MS)
-    return b'{"limit":%d,"remaining":%d,"reset_ms":%d}' % (remaining.limit, remaining.remaining, reset_ms)
-
-
 def _charge(bucket: TokenBucket, operation: Operation) -> None:
     now_ns = time.monotonic_ns()
     if operation.is_always_taken:

@@ -29,7 +29,7 @@ from gateway.encoding.requests import PlaceRequest, parse
 from gateway.encoding.socket_frames import frame
 from gateway.errors import ApiError, DoorError
 from gateway.limits.buckets import TokenBucket
-from gateway.limits.budgets import remaining_text
+from gateway.limits.budgets import remaining_row
 from gateway.limits.weights import PLACE
 from gateway.submission import Pending, Replied, enter, reply_of
 
@@ -85,7 +85,7 @@ class Turn:
     def begin_answers(self, now_ns: int) -> None:
         """Its orders are durable."""
         self.sender.end_plain(self.count)
-        self.ending = b',"rate_limit":%b}' % remaining_text(self.bucket.remaining(now_ns))
+        self.ending = b',"rate_limit":%b}' % encode(remaining_row(self.bucket.remaining(now_ns)))
 
 
 class Sender(Protocol):

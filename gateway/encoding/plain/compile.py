@@ -2,5 +2,7 @@
 
 from kernels.cache import KernelCache
 
-CACHE = KernelCache("gateway/encoding/plain/*.py", "exchange/units.py", "exchange/sequencer.py")
+CACHE = KernelCache(
+    *("gateway/encoding/plain/*.py", "gateway/encoding/requests.py", "exchange/units.py", "exchange/sequencer.py")
+)
 kernel = CACHE.kernel

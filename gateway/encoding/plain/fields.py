@@ -16,6 +16,7 @@ from gateway.encoding.plain.scanning import (
     word_of,
 )
 from gateway.encoding.plain.schema import SYMBOL_BYTES_MAX
+from gateway.encoding.requests import PLAIN_REQUEST_ID_END
 from kernels.compile import inlined, outlined
 from matching.schema import PRICE_TICKS_MAX, QUANTITY_LOTS_MAX, Side, TimeInForce
 
@@ -35,8 +36,7 @@ _GTC, _IOC, _FOK = map(word_of, (b"gtc", b"ioc", b"fok"))
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 GTC, IOC, FOK = int(TimeInForce.GTC), int(TimeInForce.IOC), int(TimeInForce.FOK)
 
-NAME_DIGITS_MAX = 16
-NAME_END = 1 << 53
+NAME_DIGITS_MAX = len(str(PLAIN_REQUEST_ID_END))
 WHOLE_DIGITS_MAX = len(str(PRICE_TICKS_MAX // 10**PRICE_DECIMALS))
 LOTS_DIGITS_MAX = len(str(QUANTITY_LOTS_MAX))
 
@@ -116,7 +116,7 @@ def take_name(texts, at, end, found):
         return False
     name = number_of(texts, at, end)
     found["name"] = np.uint64(name)
-    return name < NAME_END
+    return name < PLAIN_REQUEST_ID_END
 
 
 @inlined

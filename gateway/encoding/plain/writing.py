@@ -116,9 +116,7 @@ def write_client_id(answers, at, entry, texts):
 @outlined
 def write(answers, at, text):
     """A whole text."""
-    for place in range(len(text)):
-        answers[at + place] = text[place]
-    return at + len(text)
+    return write_part(answers, at, text, 0, len(text))
 
 
 @outlined

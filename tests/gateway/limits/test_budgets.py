@@ -8,9 +8,7 @@ from aiohttp import WSServerHandshakeError
 from yarl import URL
 
 from gateway.client import RefusedError
-from gateway.encoding.json_text import encode
-from gateway.limits.buckets import Remaining
-from gateway.limits.budgets import network_of, remaining_row, remaining_text
+from gateway.limits.budgets import network_of
 from gateway.limits.weights import CANCEL, PLACE, READ
 from tests.gateway.doors import signed_headers
 from tests.gateway.peer import connect
@@ -26,12 +24,6 @@ async def headers_of(doors, key, path="/v1/account"):
     url = URL(doors.url + path, encoded=True)
     async with doors.http.get(url, headers=signed_headers(key, "GET", path, b"")) as response:
         return response.status, response.headers, await response.json()
-
-
-@pytest.mark.parametrize("reset_ns", [0, 1, 1_000_000, 1_000_001, 10**12])
-def test_what_is_left_reads_the_same_as_text_and_as_a_row(reset_ns):
-    remaining = Remaining(4_000, 17, reset_ns)
-    assert remaining_text(remaining) == encode(remaining_row(remaining))
 
 
 async def test_rest_and_sockets_share_one_budget_under_all_keys_of_an_account(serve):
