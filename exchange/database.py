@@ -139,6 +139,37 @@ def rewrite_log(path: Path, vfs: str | None) -> None:
         log.xClose()
 
 
+def lengthen_log(path: Path, size_bytes: int, vfs: str | None) -> None:
+    """Bring a database's log to a size, with zeros behind what is in it, to which SQLite pays no heed.
+
+    A log that grows with each commit has the file system write its own journal for each as well, which takes as long as
+    the commit. What is written over is there with one write and one flush. The zeros are as durable as the next commit.
+
+    Raises apsw.Error.
+    """
+    log = apsw.VFSFile(vfs or "", f"{path}-wal", [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
+    try:
+        for offset in range(log.xFileSize(), size_bytes, _COPIED_BYTES):
+            log.xWrite(bytes(min(_COPIED_BYTES, size_bytes - offset)), offset)
+    finally:
+        log.xClose()
+
+
+def log_bytes(pages: int) -> int:
+    """How long a log of so many pages is."""
+    return _LOG_HEADER.size + pages * (_FRAME_HEADER.size + PAGE_BYTES)
+
+
+def forget_pages(descriptor: int) -> None:
+    """Let the system's cache go of what it has of a file and is on the disk, where the system can be told to.
+
+    What is written next finds memory then that was in use just now. A file that grows for ever takes memory that
+    nothing has touched for long, if at all, which on virtual machines takes longer to get at than to write to.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 class LogTail(NamedTuple):
     """Frames in a write-ahead log behind the last commit that SQLite accepted."""
 
@@ -177,7 +208,9 @@ class _Frame(NamedTuple):
 
 def _frames(log: apsw.VFSFile, skipped: int) -> list[_Frame]:
     _, _, page_bytes, _, *salts, _, _ = _LOG_HEADER.unpack(_read_whole(log, _LOG_HEADER.size, 0))
-    frames = []
+    frames: list[_Frame] = []
+    if page_bytes == 0:
+        return frames  # Lengthened, and not begun.
     frame_bytes = _FRAME_HEADER.size + page_bytes
     start = _LOG_HEADER.size + skipped * frame_bytes
     for offset in range(start, log.xFileSize() - _FRAME_HEADER.size + 1, frame_bytes):

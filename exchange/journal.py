@@ -19,6 +19,7 @@ An opener holds the directory for itself until it closes: a running exchange and
 meanwhile, and take turns with it row by row. SQLite runs without the interpreter's lock.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -27,7 +28,17 @@ from typing import Self
 import apsw
 
 from exchange.anchor import Anchor
-from exchange.database import PAGE_BYTES, abandon, log_tail, make_directory, open_database, rewrite_log, sync_directory
+from exchange.database import (
+    abandon,
+    forget_pages,
+    lengthen_log,
+    log_bytes,
+    log_tail,
+    make_directory,
+    open_database,
+    rewrite_log,
+    sync_directory,
+)
 from exchange.head import GENESIS_HASH, Head, HeadFile
 from exchange.journal_rows import BATCH_RECORDS_MAX, RECORD_BYTES, JournalRow, JournalTable, chain_hash
 from exchange.store_errors import (
@@ -43,16 +54,17 @@ from exchange.store_errors import (
     StoreUnreadable,
 )
 
-# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is a megabyte of rows to
-# copy, which is soon done. Small rows go into the same page again and again, of which one is copied: it comes after
-# 16 MB of log then. Both are counted here: SQLite would tell by a call back into Python amid a commit.
-CHECKPOINT_BYTES = 1 << 20
+# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is half a megabyte of rows
+# to copy, which is soon done. Small rows go into the same page again and again, of which one is copied: it comes after
+# 16 MB of log then.
+CHECKPOINT_BYTES = 1 << 19
 CHECKPOINT_PAGES = 1024
+# The log is made longer before it is full, by so many pages at a time, until it has room for what lies between two
+# checkpoints.
+LOG_STEP_PAGES = 16
 # What is removed at a time, which the writer stands still for: some milliseconds, most of them for the sync.
 TRIM_ROWS = 128
 TRIM_BYTES = 1 << 19
-PAGES_OF_TRIM = 6
-"""Of the log, about: the rows' first page, the anchor, the list of free pages, and those above them."""
 
 JOURNAL_FILE = "journal.db"
 HEAD_FILE = "head"
@@ -67,6 +79,8 @@ class Journal:
         self.path = directory / JOURNAL_FILE
         self._head_path = directory / HEAD_FILE
         self._connection = connection
+        self._main_descriptor = os.open(self.path, os.O_RDONLY)
+        """Closed after the connection: SQLite's lock on the file goes with the first descriptor that is closed."""
         self._vfs = vfs
         self._read_only = read_only
         self._table = JournalTable(self.path, connection)
@@ -77,7 +91,11 @@ class Journal:
         self._closed = False
         self._log_pages = 0
         self._log_bytes = 0
-        """Of rows since the last checkpoint."""
+        """Of rows, as the pages since the last checkpoint."""
+        self._pages_checkpointed = 0
+        """How many had been written to the log until then, since it was opened."""
+        self._pages_laid_out = 0
+        """How many the log has room for without growing."""
         self.appended_bytes = 0
         """Of payloads, as they lie in the file, since it was opened."""
         self._vouched_sequence = 0
@@ -214,7 +232,7 @@ class Journal:
                 if anchor is None or self._table.holders:
                     return 0
                 self._table.remove(anchor)
-                self._log_pages += PAGES_OF_TRIM
+                self._count(0)
         except apsw.FullError:
             return 0
         except (apsw.Error, OSError) as error:
@@ -300,6 +318,7 @@ class Journal:
         try:
             with self._table.lock:
                 self._checkpoint_if_due()
+                self._lay_out_log()
                 self._count(self._table.insert(row, base))
             self._opened_head.write(Head(row.last_sequence, row.hash))
         except apsw.FullError as error:
@@ -391,6 +410,7 @@ class Journal:
                 f"durable; {tail.frames} pages of it are dropped"
             )
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._pages_checkpointed = self._pages_written()
 
     def _settle_head(self) -> None:
         """Bring the head to the journal's end. What was found of it may be in the system's cache alone: it is written
@@ -434,16 +454,28 @@ class Journal:
             with suppress(apsw.FullError):
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
+    def _lay_out_log(self) -> None:
+        """Have room in the log for the next commits. A full disk is met by the commit that finds none."""
+        if self._log_pages + LOG_STEP_PAGES // 2 > self._pages_laid_out:
+            self._pages_laid_out = self._log_pages + LOG_STEP_PAGES
+            with suppress(apsw.FullError):
+                lengthen_log(self.path, log_bytes(self._pages_laid_out), self._vfs)
+
     def _count(self, row_bytes: int) -> None:
-        """A row is in the log: in the page that the last one began, and as many more as it fills."""
+        """The caller holds the lock: SQLite tells its numbers to nobody while another thread is in it."""
         self.appended_bytes += row_bytes
         self._log_bytes += row_bytes
-        self._log_pages += 1 + row_bytes // PAGE_BYTES
+        self._log_pages = self._pages_written() - self._pages_checkpointed
+
+    def _pages_written(self) -> int:
+        return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
 
     def _checkpoint(self, mode: int) -> None:
         self._connection.wal_checkpoint(mode=mode)
+        forget_pages(self._main_descriptor)
         self._opened_head.sync()
         self._vouched_sequence = self._opened_head.oldest.sequence
+        self._pages_checkpointed = self._pages_written()
         self._log_pages = self._log_bytes = 0
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:
@@ -453,6 +485,7 @@ class Journal:
     def _release(self) -> None:
         self._closed = True
         abandon(self._connection)
+        os.close(self._main_descriptor)
         if self._head is not None:
             self._head.close()
 

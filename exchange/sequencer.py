@@ -374,12 +374,14 @@ class Sequencer:
         records = commands.concatenate(*heads, *(request.group for request in batch))
         stamp_order_ids(records, first_sequence)
         began_ns = perf_counter_ns()
+        self._journal.checkpoint_if_due()
+        commit_began_ns = perf_counter_ns()
         self._journal.append(first_sequence, time_ns, records.tobytes())
         durable_ns = perf_counter_ns()
         events = self._venue.apply(records, first_sequence)
         figures = self._venue.figures_after(events)
         applied_ns = perf_counter_ns()
-        self._quick_commits = self._quick_commits + 1 if durable_ns - began_ns <= QUICK_NS else 0
+        self._quick_commits = self._quick_commits + 1 if durable_ns - commit_began_ns <= QUICK_NS else 0
         self._stages.note((Stage.JOURNAL, durable_ns - began_ns), (Stage.APPLY, applied_ns - durable_ns))
         sequences, end_sequences = _sequences_of(batch, first_sequence + len(heads))
         self._tells_downtime = False

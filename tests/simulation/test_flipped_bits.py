@@ -42,6 +42,7 @@ def small_pages(monkeypatch):
     """A store of few bytes, so that each can be tried."""
     monkeypatch.setattr(database, "PAGE_BYTES", SMALL_PAGE_BYTES)
     monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 1_000)
+    monkeypatch.setattr(journal_module, "LOG_STEP_PAGES", 0)
 
 
 def payload(row: int) -> bytes:
@@ -148,6 +149,31 @@ def test_every_flipped_bit_of_the_log_is_refused_by_name(tmp_path):
     assert hidden == []
     assert {outcome for outcome in found.values() if isinstance(outcome, type)} >= {JournalShorterThanHead}
     assert all(isinstance(outcome, type) for outcome in found.values())
+
+
+def test_what_the_log_was_lengthened_by_is_of_no_consequence_whatever_becomes_of_it(tmp_path, monkeypatch):
+    append_and_die(tmp_path / "short")
+    monkeypatch.setattr(journal_module, "LOG_STEP_PAGES", 8)
+    rows = append_and_die(tmp_path / "long")
+    log = tmp_path / "long" / "journal.db-wal"
+    used_bytes = (tmp_path / "short" / "journal.db-wal").stat().st_size
+    content = log.read_bytes()
+    assert used_bytes < len(content)
+    assert not any(content[used_bytes:])
+    for bit in range(8 * used_bytes, 8 * len(content), 61):
+        copy = tmp_path / "copy"
+        shutil.copytree(tmp_path / "long", copy)
+        flip_bit(copy / "journal.db-wal", bit)
+        assert told(copy, rows) is True, f"bit {bit} behind the end was taken for something"
+        shutil.rmtree(copy)
+
+
+def test_a_log_that_was_lengthened_and_not_begun_holds_nothing(tmp_path):
+    rows = append_all(tmp_path)
+    (tmp_path / "journal.db-wal").write_bytes(bytes(20 * SMALL_PAGE_BYTES))
+    with Journal.open(tmp_path, rules_version=RULES) as journal:
+        assert journal.notices == []
+        assert [*journal.read()] == rows
 
 
 def test_every_flipped_bit_of_a_slot_of_the_head_is_noticed_and_the_other_slot_serves(tmp_path):

@@ -310,7 +310,7 @@ def test_without_a_reserve_there_is_nothing_to_hold(tmp_path):
 
 
 def test_a_journal_without_room_takes_the_same_row_once_there_is_room(tmp_path):
-    disk, payload = Quota("journal-quota", tmp_path), random.Random(1).randbytes(64 * 4_000)
+    disk, payload = Quota("journal-quota", tmp_path), random.Random(1).randbytes(64 * 8_000)
     with Journal.open(tmp_path, rules_version="rules-1", vfs=disk.name) as journal:
         journal.append(1, 0, bytes(64))
         for _ in range(3):
@@ -321,4 +321,4 @@ def test_a_journal_without_room_takes_the_same_row_once_there_is_room(tmp_path):
         disk.bytes_max = None
         journal.append(2, 0, payload)
     with Journal.open(tmp_path, rules_version="rules-1") as journal:
-        assert [row.count for row in journal.read()] == [1, 4_000]
+        assert [row.count for row in journal.read()] == [1, 8_000]
