@@ -60,10 +60,6 @@ def prefetch_twin(array: Any, index: int) -> None:
     """Ask for the record at an index to be brought near. A hint without effect on any result."""
 
 
-def prefetch_once_twin(array: Any, index: int) -> None:
-    """The same for a record that is read once: it pushes nothing out of the caches that is read again."""
-
-
 @intrinsic
 def _lowest_bit(typing_context: Any, bitmap: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -135,29 +131,18 @@ def _rarely(typing_context: Any, condition: Any) -> Any:
     return types.boolean(types.boolean), generate
 
 
-def _prefetching(locality: int) -> Any:
-    """Code that asks for a record: at locality 3 it goes into all caches, at 0 past those that others need."""
-
+@intrinsic
+def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = BYTE.as_pointer()
         address = builder.bitcast(_address_of(context, builder, signature, arguments), pointer)
         function = ir.FunctionType(ir.VoidType(), [pointer, HALF, HALF, HALF])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer], function)
-        read, data = HALF(0), HALF(1)
-        builder.call(prefetch, [address, read, HALF(locality), data])
+        request = builder.module.declare_intrinsic("llvm.prefetch", [pointer], function)
+        read, all_caches, data = HALF(0), HALF(3), HALF(1)
+        builder.call(request, [address, read, all_caches, data])
         return context.get_dummy_value()
 
-    return generate
-
-
-@intrinsic
-def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
-    return types.void(array, types.int64), _prefetching(3)
-
-
-@intrinsic
-def _prefetch_once(typing_context: Any, array: Any, index: Any) -> Any:
-    return types.void(array, types.int64), _prefetching(0)
+    return types.void(array, types.int64), generate
 
 
 def _address_of(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -173,4 +158,3 @@ copy_record = _copy_record if JIT_ENABLED else copy_record_twin
 stream_record = _stream_record if JIT_ENABLED else stream_record_twin
 rarely = _rarely if JIT_ENABLED else rarely_twin
 prefetch = _prefetch if JIT_ENABLED else prefetch_twin
-prefetch_once = _prefetch_once if JIT_ENABLED else prefetch_once_twin

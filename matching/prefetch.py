@@ -12,7 +12,7 @@ noted for a command spares its lookup only if the order there still has its id.
 import numpy as np
 
 from kernels.compile import inlined, outlined
-from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit, prefetch, prefetch_once, rarely
+from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit, prefetch, rarely
 from matching.arena import FANOUT, NOTED
 from matching.identifiers import SLOTS, home_bucket
 from matching.prices import DIGIT_MASK, key_of, key_of_level, limit_key_of
@@ -35,7 +35,8 @@ def look_ahead(book, batch, index):
     if rarely(index + STAGES * STEP >= len(batch.orders)):
         return
     at = np.uint32(index)
-    prefetch_once(batch.orders, np.int64(at) + 2 * STAGES * STEP)
+    # Into all caches: each stage reads the command, and the first one long before its turn.
+    prefetch(batch.orders, np.int64(at) + 2 * STAGES * STEP)
     if book.counters[0]["fresh_order"] <= SMALL_BOOK_ORDERS:
         ask_for_entry(book, batch.orders[at + np.uint32(3 * STEP)]["order_id"])
         ask_for_order(book, batch.orders, at + np.uint32(2 * STEP))

@@ -14,7 +14,6 @@ from kernels.intrinsics import (
     hash_tag,
     lowest_bit,
     prefetch,
-    prefetch_once,
     rarely,
     stream_record,
 )
@@ -61,7 +60,6 @@ def compiled_rarely(number, limit):
 @kernel
 def compiled_prefetch(array, index):
     prefetch(array, index)
-    prefetch_once(array, index)
     return array[index]
 
 
@@ -133,7 +131,6 @@ def test_a_prefetch_changes_nothing(index: int) -> None:
     array = np.arange(4, dtype=np.uint32)
     assert compiled_prefetch(array, index) == index
     assert intrinsics.prefetch_twin(array, index) is None
-    assert intrinsics.prefetch_once_twin(array, index) is None
     assert array.tolist() == [0, 1, 2, 3]
 
 
