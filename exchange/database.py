@@ -31,7 +31,7 @@ PAGE_BYTES = 16_384
 _LOG_HEADER = struct.Struct(">IIIIIIII")
 _FRAME_HEADER = struct.Struct(">IIIIII")
 # SQLite hands a system no more than 128 KiB in one write.
-_COPIED_BYTES = 1 << 16
+COPIED_BYTES = 1 << 16
 
 
 def open_database(path: Path, *, journal_mode: str, synchronous: str, vfs: str | None, create: bool) -> apsw.Connection:
@@ -131,26 +131,10 @@ def rewrite_log(path: Path, vfs: str | None) -> None:
     log = apsw.VFSFile(vfs or "", f"{path}-wal", [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
     try:
         size_bytes = log.xFileSize()
-        for offset in range(0, size_bytes, _COPIED_BYTES):
-            log.xWrite(_read_whole(log, min(_COPIED_BYTES, size_bytes - offset), offset), offset)
+        for offset in range(0, size_bytes, COPIED_BYTES):
+            log.xWrite(_read_whole(log, min(COPIED_BYTES, size_bytes - offset), offset), offset)
         if size_bytes > 0:
             log.xSync(apsw.SQLITE_SYNC_FULL)
-    finally:
-        log.xClose()
-
-
-def lengthen_log(path: Path, size_bytes: int, vfs: str | None) -> None:
-    """Bring a database's log to a size, with zeros behind what is in it, to which SQLite pays no heed.
-
-    A log that grows with each commit has the file system write its own journal for each as well, which takes as long as
-    the commit. What is written over is there with one write and one flush. The zeros are as durable as the next commit.
-
-    Raises apsw.Error.
-    """
-    log = apsw.VFSFile(vfs or "", f"{path}-wal", [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
-    try:
-        for offset in range(log.xFileSize(), size_bytes, _COPIED_BYTES):
-            log.xWrite(bytes(min(_COPIED_BYTES, size_bytes - offset)), offset)
     finally:
         log.xClose()
 
@@ -167,7 +151,8 @@ def forget_pages(descriptor: int) -> None:
     nothing has touched for long, if at all, which on virtual machines takes longer to get at than to write to.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 class LogTail(NamedTuple):

@@ -31,8 +31,6 @@ from exchange.anchor import Anchor
 from exchange.database import (
     abandon,
     forget_pages,
-    lengthen_log,
-    log_bytes,
     log_tail,
     make_directory,
     open_database,
@@ -41,6 +39,7 @@ from exchange.database import (
 )
 from exchange.head import GENESIS_HASH, Head, HeadFile
 from exchange.journal_rows import BATCH_RECORDS_MAX, RECORD_BYTES, JournalRow, JournalTable, chain_hash
+from exchange.log_room import LogRoom
 from exchange.store_errors import (
     HeadMissing,
     JournalCorrupt,
@@ -59,9 +58,6 @@ from exchange.store_errors import (
 # 16 MB of log then.
 CHECKPOINT_BYTES = 1 << 19
 CHECKPOINT_PAGES = 1024
-# The log is made longer before it is full, by so many pages at a time, until it has room for what lies between two
-# checkpoints.
-LOG_STEP_PAGES = 16
 # What is removed at a time, which the writer stands still for: some milliseconds, most of them for the sync.
 TRIM_ROWS = 128
 TRIM_BYTES = 1 << 19
@@ -74,13 +70,19 @@ class Journal:
     """The open journal of one directory. `notices` tells what opening found and mended."""
 
     def __init__(
-        self, directory: Path, connection: apsw.Connection, rules: str | None, vfs: str | None, read_only: bool
+        self,
+        directory: Path,
+        connection: apsw.Connection,
+        descriptor: int,
+        rules: str | None,
+        vfs: str | None,
+        read_only: bool,
     ) -> None:
         self.path = directory / JOURNAL_FILE
         self._head_path = directory / HEAD_FILE
         self._connection = connection
-        self._main_descriptor = os.open(self.path, os.O_RDONLY)
-        """Closed after the connection: SQLite's lock on the file goes with the first descriptor that is closed."""
+        self._descriptor = descriptor
+        """Of the main file; closed after the connection: SQLite's lock goes with the first that is."""
         self._vfs = vfs
         self._read_only = read_only
         self._table = JournalTable(self.path, connection)
@@ -92,10 +94,7 @@ class Journal:
         self._log_pages = 0
         self._log_bytes = 0
         """Of rows, as the pages since the last checkpoint."""
-        self._pages_checkpointed = 0
-        """How many had been written to the log until then, since it was opened."""
-        self._pages_laid_out = 0
-        """How many the log has room for without growing."""
+        self._log = LogRoom(self.path, connection, vfs)
         self.appended_bytes = 0
         """Of payloads, as they lie in the file, since it was opened."""
         self._vouched_sequence = 0
@@ -131,7 +130,12 @@ class Journal:
             make_directory(directory)
         path = directory / JOURNAL_FILE
         connection = open_database(path, journal_mode="WAL", synchronous=synchronous, vfs=vfs, create=create)
-        journal = cls(directory, connection, rules_version, vfs, read_only)
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            abandon(connection)
+            raise StoreUnreadable(path, error) from error
+        journal = cls(directory, connection, descriptor, rules_version, vfs, read_only)
         try:
             journal._recover(accept_missing_head)
         except BaseException:
@@ -318,7 +322,7 @@ class Journal:
         try:
             with self._table.lock:
                 self._checkpoint_if_due()
-                self._lay_out_log()
+                self._log.lay_out()
                 self._count(self._table.insert(row, base))
             self._opened_head.write(Head(row.last_sequence, row.hash))
         except apsw.FullError as error:
@@ -410,7 +414,7 @@ class Journal:
                 f"durable; {tail.frames} pages of it are dropped"
             )
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._pages_checkpointed = self._pages_written()
+        self._log.begin()
 
     def _settle_head(self) -> None:
         """Bring the head to the journal's end. What was found of it may be in the system's cache alone: it is written
@@ -454,28 +458,17 @@ class Journal:
             with suppress(apsw.FullError):
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
-    def _lay_out_log(self) -> None:
-        """Have room in the log for the next commits. A full disk is met by the commit that finds none."""
-        if self._log_pages + LOG_STEP_PAGES // 2 > self._pages_laid_out:
-            self._pages_laid_out = self._log_pages + LOG_STEP_PAGES
-            with suppress(apsw.FullError):
-                lengthen_log(self.path, log_bytes(self._pages_laid_out), self._vfs)
-
     def _count(self, row_bytes: int) -> None:
-        """The caller holds the lock: SQLite tells its numbers to nobody while another thread is in it."""
         self.appended_bytes += row_bytes
         self._log_bytes += row_bytes
-        self._log_pages = self._pages_written() - self._pages_checkpointed
-
-    def _pages_written(self) -> int:
-        return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+        self._log_pages = self._log.pages
 
     def _checkpoint(self, mode: int) -> None:
         self._connection.wal_checkpoint(mode=mode)
-        forget_pages(self._main_descriptor)
+        forget_pages(self._descriptor)
         self._opened_head.sync()
         self._vouched_sequence = self._opened_head.oldest.sequence
-        self._pages_checkpointed = self._pages_written()
+        self._log.begin()
         self._log_pages = self._log_bytes = 0
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:
@@ -485,7 +478,7 @@ class Journal:
     def _release(self) -> None:
         self._closed = True
         abandon(self._connection)
-        os.close(self._main_descriptor)
+        os.close(self._descriptor)
         if self._head is not None:
             self._head.close()
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from exchange import journal as journal_module
-from exchange.database import log_bytes
+from exchange import log_room
 from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES, HeadFile
 from exchange.journal import Journal
 from exchange.journal_rows import JournalRow, chain_hash
@@ -140,7 +140,7 @@ def test_only_the_end_of_a_row_has_a_hash(tmp_path):
 )
 def test_the_log_stays_small_and_is_empty_after_closing(tmp_path, monkeypatch, name, value):
     monkeypatch.setattr(journal_module, name, value)
-    monkeypatch.setattr(journal_module, "LOG_STEP_PAGES", 2)
+    monkeypatch.setattr(log_room, "STEP_PAGES", 2)
     log = tmp_path / "journal.db-wal"
     log_sizes = []
     with Journal.open(tmp_path, rules_version=RULES) as journal:
@@ -150,29 +150,6 @@ def test_the_log_stays_small_and_is_empty_after_closing(tmp_path, monkeypatch, n
     assert max(log_sizes) < 20 * 16_384
     assert log.stat().st_size == 0
     assert len(read_all(tmp_path)) == 60
-
-
-def test_the_log_is_longer_than_what_is_in_it_before_each_commit(tmp_path, monkeypatch):
-    """A commit into a file that grows takes twice as long."""
-    monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 100)
-    log = tmp_path / "journal.db-wal"
-    sizes_bytes = []
-    with Journal.open(tmp_path, rules_version=RULES) as journal:
-        for number in range(300):
-            journal.append(journal.last_sequence + 1, number, records(1 + 20 * (number % 5), seed=number))
-            sizes_bytes.append(log.stat().st_size)
-            assert log_bytes(journal._log_pages) < sizes_bytes[-1]
-    assert len({*sizes_bytes}) < 20
-    assert sizes_bytes[-1] < log_bytes(100 + 2 * journal_module.LOG_STEP_PAGES)
-
-
-def test_pages_of_the_log_are_counted_as_they_are_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal_module, "LOG_STEP_PAGES", 0)
-    log = tmp_path / "journal.db-wal"
-    with Journal.open(tmp_path, rules_version=RULES) as journal:
-        for number in range(100):
-            journal.append(journal.last_sequence + 1, number, records(1 + 20 * (number % 5), seed=number))
-            assert log.stat().st_size == log_bytes(journal._log_pages)
 
 
 def test_small_rows_go_on_in_the_log_for_long(tmp_path):

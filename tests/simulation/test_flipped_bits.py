@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange import database
+from exchange import database, log_room
 from exchange import journal as journal_module
 from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES
 from exchange.journal import Journal
@@ -42,7 +42,7 @@ def small_pages(monkeypatch):
     """A store of few bytes, so that each can be tried."""
     monkeypatch.setattr(database, "PAGE_BYTES", SMALL_PAGE_BYTES)
     monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 1_000)
-    monkeypatch.setattr(journal_module, "LOG_STEP_PAGES", 0)
+    monkeypatch.setattr(log_room, "STEP_PAGES", 0)
 
 
 def payload(row: int) -> bytes:
@@ -153,7 +153,7 @@ def test_every_flipped_bit_of_the_log_is_refused_by_name(tmp_path):
 
 def test_what_the_log_was_lengthened_by_is_of_no_consequence_whatever_becomes_of_it(tmp_path, monkeypatch):
     append_and_die(tmp_path / "short")
-    monkeypatch.setattr(journal_module, "LOG_STEP_PAGES", 8)
+    monkeypatch.setattr(log_room, "STEP_PAGES", 8)
     rows = append_and_die(tmp_path / "long")
     log = tmp_path / "long" / "journal.db-wal"
     used_bytes = (tmp_path / "short" / "journal.db-wal").stat().st_size

@@ -16,6 +16,7 @@ import apsw
 import pytest
 
 from exchange import journal as journal_module
+from exchange import log_room
 from exchange.head import SLOT_OFFSETS_BYTES, Head, HeadFile
 from exchange.journal import Journal
 from exchange.snapshots import Snapshot, SnapshotStore
@@ -338,7 +339,7 @@ def test_a_failing_read_is_refused_by_name_and_harms_nothing(tmp_path):
 def killed(tmp_path, monkeypatch):
     """A run cut off after its last acknowledged row, which leaves rows in the log only, and nothing behind them."""
     monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 1_000)
-    monkeypatch.setattr(journal_module, "LOG_STEP_PAGES", 0)
+    monkeypatch.setattr(log_room, "STEP_PAGES", 0)
     storage = UnsyncedLoss("killed", mode="drop", seed=11)
     run = Run(tmp_path, storage).append(rows=8, crash_before_close=True)
     storage.power_loss()
