@@ -1,9 +1,8 @@
 """Sending messages on a socket: so many under way at a time, or by the clock. Answers come in the order of requests."""
 
 import asyncio
-import gc
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from time import perf_counter_ns
 from typing import NamedTuple
 
@@ -93,18 +92,17 @@ async def drive_by_the_clock(wire: SocketWire, messages: Sequence[bytes], rate: 
     after_ns = (np.arange(len(messages)) * (1e9 / rate)).astype(np.int64)
     sent = 0
     async with in_time():
-        with without_collections():
-            # The clock starts when all is there: what is made ready later would make the first messages late.
-            start_ns = perf_counter_ns()
-            while sent < len(messages) and not wire.lost.done():
-                due = int((perf_counter_ns() - start_ns) * rate / 1e9) + 1
-                due = min(due, len(answers) + most, len(messages))
-                if due > sent:
-                    wire.write(b"".join(messages[sent:due]))
-                    sent = due
-                # A sleep of any length would be late; this core has nothing else to do.
-                await asyncio.sleep(0)
-            await wire.answered(finished)
+        # The clock starts when all is there: what is made ready later would make the first messages late.
+        start_ns = perf_counter_ns()
+        while sent < len(messages) and not wire.lost.done():
+            due = int((perf_counter_ns() - start_ns) * rate / 1e9) + 1
+            due = min(due, len(answers) + most, len(messages))
+            if due > sent:
+                wire.write(b"".join(messages[sent:due]))
+                sent = due
+            # A sleep of any length would be late; this core has nothing else to do.
+            await asyncio.sleep(0)
+        await wire.answered(finished)
     return Driven(start_ns + after_ns, np.array(answered_ns), answers)
 
 
@@ -132,17 +130,6 @@ def check_seconds(seconds: float) -> None:
     """Raises ValueError for a time that no round can last."""
     if not 0 < seconds <= SECONDS_MAX:
         raise ValueError(f"more than 0 and at most {SECONDS_MAX:g} seconds, not {seconds:g}")
-
-
-@contextmanager
-def without_collections() -> Iterator[None]:
-    """Collect no garbage in this process within: those who wait for an answer would have waited for that too."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Whether a store can be trusted, told without changing a byte of it."""
 
+import random
 from hashlib import sha256
 from pathlib import Path
 
@@ -195,9 +196,9 @@ def killed(directory: Path) -> Written:
     journal = Journal.open(directory, rules_version=RULES, vfs=storage.name)
     head = (directory / "head").read_bytes()
     journal.append(journal.last_sequence + 1, 0, bytes(64))
-    storage.crash_at(3)
+    storage.crash_at(6)
     with pytest.raises(Exception, match="failed at sequence"):
-        journal.append(journal.last_sequence + 1, 0, bytes(64 * 700))
+        journal.append(journal.last_sequence + 1, 0, random.Random(1).randbytes(64 * 700))
     journal.close()
     storage.power_loss()
     (directory / "head").write_bytes(head)
