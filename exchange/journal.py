@@ -93,7 +93,7 @@ class Journal:
         self._closed = False
         self._log_pages = 0
         self._log_bytes = 0
-        """Of rows, as the pages since the last checkpoint."""
+        """Since the last checkpoint, the latter of rows: noted with the lock held, for whoever looks without it."""
         self._log = LogRoom(self.path, connection, vfs)
         self.appended_bytes = 0
         """Of payloads, as they lie in the file, since it was opened."""
