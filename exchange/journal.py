@@ -4,7 +4,7 @@ One SQLite file, one row a batch. Each row carries a hash over itself and the ha
 that a row altered, lost or moved breaks the chain at a sequence that can be named. `head.py` guards the
 one thing that a chain cannot: rows missing from its end.
 
-    append ─▶ one transaction, synced ─▶ head written ─▶ acknowledged
+    begin_append ─▶ one transaction ─▶ sync, while others work ─▶ finish_append ─▶ head written ─▶ acknowledged
 
 A full disk is met before the sync: the transaction is rolled back, nothing of the row is there, and the journal goes on
 as soon as there is room. Any other failure ends it until it is reopened; no sync is ever tried again.
@@ -19,7 +19,6 @@ An opener holds the directory for itself until it closes: a running exchange and
 meanwhile, and take turns with it row by row. SQLite runs without the interpreter's lock.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -30,7 +29,6 @@ import apsw
 from exchange.anchor import Anchor
 from exchange.database import (
     abandon,
-    forget_pages,
     log_tail,
     make_directory,
     open_database,
@@ -38,8 +36,8 @@ from exchange.database import (
     sync_directory,
 )
 from exchange.head import GENESIS_HASH, Head, HeadFile
-from exchange.journal_rows import BATCH_RECORDS_MAX, RECORD_BYTES, JournalRow, JournalTable, chain_hash
-from exchange.log_room import LogRoom
+from exchange.journal_log import JournalLog
+from exchange.journal_rows import JournalRow, JournalTable, chain_hash, record_count
 from exchange.store_errors import (
     HeadMissing,
     JournalCorrupt,
@@ -53,11 +51,6 @@ from exchange.store_errors import (
     StoreUnreadable,
 )
 
-# A checkpoint stops the writer for its syncs and for what it copies. So it comes when there is half a megabyte of rows
-# to copy, which is soon done. Small rows go into the same page again and again, of which one is copied: it comes after
-# 16 MB of log then.
-CHECKPOINT_BYTES = 1 << 19
-CHECKPOINT_PAGES = 1024
 # What is removed at a time, which the writer stands still for: some milliseconds, most of them for the sync.
 TRIM_ROWS = 128
 TRIM_BYTES = 1 << 19
@@ -73,7 +66,7 @@ class Journal:
         self,
         directory: Path,
         connection: apsw.Connection,
-        descriptor: int,
+        log: JournalLog,
         rules: str | None,
         vfs: str | None,
         read_only: bool,
@@ -81,8 +74,7 @@ class Journal:
         self.path = directory / JOURNAL_FILE
         self._head_path = directory / HEAD_FILE
         self._connection = connection
-        self._descriptor = descriptor
-        """Of the main file; closed after the connection: SQLite's lock goes with the first that is."""
+        self._log = log
         self._vfs = vfs
         self._read_only = read_only
         self._table = JournalTable(self.path, connection)
@@ -91,10 +83,8 @@ class Journal:
         self._head: HeadFile | None = None
         self._failure: JournalFailed | None = None
         self._closed = False
-        self._log_pages = 0
-        self._log_bytes = 0
-        """Since the last checkpoint, the latter of rows: noted with the lock held, for whoever looks without it."""
-        self._log = LogRoom(self.path, connection, vfs)
+        self._pending: JournalRow | None = None
+        """The row that is on its way to the disk."""
         self.appended_bytes = 0
         """Of payloads, as they lie in the file, since it was opened."""
         self._vouched_sequence = 0
@@ -129,13 +119,15 @@ class Journal:
         if create:
             make_directory(directory)
         path = directory / JOURNAL_FILE
-        connection = open_database(path, journal_mode="WAL", synchronous=synchronous, vfs=vfs, create=create)
+        is_synced = synchronous == "FULL"  # by the log, so that others can work meanwhile
+        level = "NORMAL" if is_synced else synchronous
+        connection = open_database(path, journal_mode="WAL", synchronous=level, vfs=vfs, create=create)
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            log = JournalLog(path, connection, vfs, is_synced=is_synced)
         except OSError as error:
             abandon(connection)
             raise StoreUnreadable(path, error) from error
-        journal = cls(directory, connection, descriptor, rules_version, vfs, read_only)
+        journal = cls(directory, connection, log, rules_version, vfs, read_only)
         try:
             journal._recover(accept_missing_head)
         except BaseException:
@@ -171,7 +163,7 @@ class Journal:
     @property
     def is_checkpoint_due(self) -> bool:
         """Whether the next append brings the log into the main file first, which takes some commits' time."""
-        return self._log_pages >= CHECKPOINT_PAGES or self._log_bytes >= CHECKPOINT_BYTES
+        return self._log.is_checkpoint_due
 
     def append(self, first_sequence: int, time_ns: int, payload: bytes | memoryview) -> bytes:
         """Append one batch of records, and return its hash once the batch is durable.
@@ -180,10 +172,27 @@ class Journal:
         is full: nothing happened then. Raises JournalFailed when the disk fails; from then on every append does,
         until the journal is reopened.
         """
+        self.begin_append(first_sequence, time_ns, payload)
+        self.finish_append()
+        return self._last_hash
+
+    def begin_append(self, first_sequence: int, time_ns: int, payload: bytes | memoryview) -> None:
+        """Begin to append one batch, which is durable once `finish_append` has returned. Raises as `append` does, and
+        then there is nothing to finish.
+        """
         assert self._rules_version is not None, "opened without rules, a journal takes rows of none in particular"
-        row = self._chained(first_sequence, time_ns, self._rules_version, payload)
-        self._append(row, None)
-        return row.hash
+        self._begin(self._chained(first_sequence, time_ns, self._rules_version, payload), None)
+
+    def finish_append(self) -> None:
+        """Return once the batch that was begun is durable. Raises JournalFailed."""
+        row, self._pending = self._pending, None
+        assert row is not None, "no batch was begun"
+        try:
+            self._log.wait()
+            self._opened_head.write(Head(row.last_sequence, row.hash))
+        except (apsw.Error, OSError) as error:
+            raise self._fail(row.first_sequence, error) from error
+        self._last_sequence, self._last_hash, self._found_rules = row.last_sequence, row.hash, row.rules_version
 
     def checkpoint_if_due(self) -> None:
         """Do now what the next append would wait for. Raises JournalFailed when the disk fails, as `append` does."""
@@ -214,6 +223,7 @@ class Journal:
         try:
             with self._table.lock:
                 self._table.remove(anchor)
+            self._log.sync()
             self._opened_head.write(Head(anchor.sequence, anchor.hash))
         except (apsw.Error, OSError) as error:
             raise self._fail(anchor.sequence, error) from error
@@ -235,10 +245,12 @@ class Journal:
             with self._table.lock:
                 if anchor is None or self._table.holders:
                     return 0
-                self._table.remove(anchor)
-                self._count(0)
-        except apsw.FullError:
-            return 0
+                try:
+                    self._table.remove(anchor)
+                except apsw.FullError:
+                    return 0
+                self._log.count(0)
+            self._log.sync()
         except (apsw.Error, OSError) as error:
             raise self._fail(self.first_sequence, error) from error
         return rows
@@ -298,6 +310,8 @@ class Journal:
         if self._closed:
             return
         try:
+            if self._pending is not None:
+                self.finish_append()
             if self._failure is None and not self._read_only:
                 with self._table.lock:
                     self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -315,6 +329,11 @@ class Journal:
         self.close()
 
     def _append(self, row: JournalRow, base: bytes | None) -> None:
+        self._begin(row, base)
+        self.finish_append()
+
+    def _begin(self, row: JournalRow, base: bytes | None) -> None:
+        assert self._pending is None, "one batch at a time"
         if self._failure is not None:
             raise JournalFailed(self.path, row.first_sequence, "an earlier append failed") from self._failure
         if row.first_sequence != self._last_sequence + 1:
@@ -323,13 +342,15 @@ class Journal:
             with self._table.lock:
                 self._checkpoint_if_due()
                 self._log.lay_out()
-                self._count(self._table.insert(row, base))
-            self._opened_head.write(Head(row.last_sequence, row.hash))
+                row_bytes = self._table.insert(row, base)
+                self.appended_bytes += row_bytes
+                self._log.count(row_bytes)
+            self._log.begin_sync()
         except apsw.FullError as error:
             raise JournalFull(self.path, row.first_sequence, error) from error
         except (apsw.Error, OSError) as error:
             raise self._fail(row.first_sequence, error) from error
-        self._last_sequence, self._last_hash, self._found_rules = row.last_sequence, row.hash, row.rules_version
+        self._pending = row
 
     def _recover(self, accept_missing_head: bool) -> None:
         """Find the end, prove it against the head, then bring log and head to the same durable end."""
@@ -443,7 +464,7 @@ class Journal:
         self._vouched_sequence = self._head.oldest.sequence if self._head is not None else 0
 
     def _chained(self, first_sequence: int, time_ns: int, rules: str, payload: bytes | memoryview) -> JournalRow:
-        count = _record_count(payload)
+        count = record_count(payload)
         row_hash = chain_hash(self._last_hash, first_sequence, count, time_ns, rules, payload)
         return JournalRow(first_sequence, count, time_ns, rules, row_hash, payload)
 
@@ -458,18 +479,11 @@ class Journal:
             with suppress(apsw.FullError):
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
-    def _count(self, row_bytes: int) -> None:
-        self.appended_bytes += row_bytes
-        self._log_bytes += row_bytes
-        self._log_pages = self._log.pages
-
     def _checkpoint(self, mode: int) -> None:
-        self._connection.wal_checkpoint(mode=mode)
-        forget_pages(self._descriptor)
+        self._log.checkpoint(mode)
         self._opened_head.sync()
         self._vouched_sequence = self._opened_head.oldest.sequence
         self._log.begin()
-        self._log_pages = self._log_bytes = 0
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:
         self._failure = JournalFailed(self.path, sequence, error)
@@ -477,17 +491,8 @@ class Journal:
 
     def _release(self) -> None:
         self._closed = True
+        self._log.end_sync()
         abandon(self._connection)
-        os.close(self._descriptor)
+        self._log.close()
         if self._head is not None:
             self._head.close()
-
-
-def _record_count(payload: bytes | memoryview) -> int:
-    payload_bytes = memoryview(payload).nbytes
-    count, remainder = divmod(payload_bytes, RECORD_BYTES)
-    if remainder or not 1 <= count <= BATCH_RECORDS_MAX:
-        raise ValueError(
-            f"a batch is 1 to {BATCH_RECORDS_MAX} records of {RECORD_BYTES} bytes, not {payload_bytes} bytes"
-        )
-    return count

@@ -123,6 +123,17 @@ def chain_hash(
     return hasher.digest()
 
 
+def record_count(payload: bytes | memoryview) -> int:
+    """How many records are in a batch. Raises ValueError unless they are whole and within the limit."""
+    payload_bytes = memoryview(payload).nbytes
+    count, remainder = divmod(payload_bytes, RECORD_BYTES)
+    if remainder or not 1 <= count <= BATCH_RECORDS_MAX:
+        raise ValueError(
+            f"a batch is 1 to {BATCH_RECORDS_MAX} records of {RECORD_BYTES} bytes, not {payload_bytes} bytes"
+        )
+    return count
+
+
 class JournalTable:
     """Reads and writes the rows of an open database. `path` is only for messages."""
 

@@ -3,11 +3,13 @@
 It runs in a thread of its own. Whatever arrives while one batch is being committed makes up the next (group commit),
 so the cost of a durable commit is shared by as many commands as there are.
 
-    requests ─▶ take batch ─▶ stamp time, sequence, order ids ─▶ journal.append ─▶ venue.apply ─▶ publish ─▶ trim
+    requests ─▶ take batch ─▶ stamp time, sequence, order ids ─▶ journal ─┬▶ sync ─────────┬▶ publish ─▶ trim
+                                                                          └▶ venue.apply ──┘
 
-A batch is applied only once it is durable, so nothing that the journal lost was ever seen, and a failed append leaves
-nothing to undo: the sequencer stops, names the reason to everyone who waits, and never tries again. A full disk is no
-such failure: see `full_disk`.
+A batch is applied while the disk makes it durable, and nothing of it leaves before it is: what the journal lost was
+never seen. When a sync fails the venue has run ahead of the journal: the sequencer stops, names the reason to everyone
+who waits, and never tries again; the venue is read no more. A full disk is no such failure, since it is met before the
+batch is applied: see `full_disk`.
 
 Commands that are few need not wait for another thread to wake: whoever queued them may take the turn for them, where
 nothing but their commit is to be waited for (`turn_at_once`).
@@ -82,9 +84,18 @@ class Look(NamedTuple):
     ticket: Any
 
 
+class Outcome(NamedTuple):
+    """What became of a batch, with the tickets of its requests, the sequence of the first record of each, and the one
+    behind its last. It leaves the exchange once the batch is durable."""
+
+    published: Published
+    tickets: list[Any]
+    sequences: list[int]
+    end_sequences: list[int]
+
+
 class Delivery(NamedTuple):
-    """A durable batch, with the tickets of its requests, the sequence of the first record of each, and the one behind
-    its last."""
+    """A durable batch, as its outcome says."""
 
     published: Published
     tickets: list[Any]
@@ -92,8 +103,8 @@ class Delivery(NamedTuple):
     end_sequences: list[int]
     capture: Capture | None
     chain_hash: bytes
-    applied_ns: int
-    """When that was, by the clock of `perf_counter_ns`."""
+    done_ns: int
+    """When it was durable and applied, by the clock of `perf_counter_ns`."""
 
 
 class Sequencer:
@@ -201,11 +212,13 @@ class Sequencer:
         """Whether commands wait."""
         return bool(self._requests)
 
-    def turn_at_once(self) -> Delivery | None:
+    def turn_at_once(self, prepare: Callable[[Outcome], None] = lambda _: None) -> Delivery | None:
         """Carry out what was queued, in the caller's thread, if that is little and nothing else is under way or due.
 
-        What comes of it is returned, and not delivered. None if nothing was carried out: `wake` lets the thread of the
-        sequencer do it. Only whoever deals with deliveries may call this, and all of them are dealt with then.
+        What comes of it is returned, and not delivered. `prepare` is called with it while the disk makes it durable, if
+        it does: what nobody sees can be done then. It must not raise. None if nothing was carried out: `wake` lets the
+        thread of the sequencer do it. Only whoever deals with deliveries may call this, and all of them are dealt with
+        then.
         """
         if self._queued_records > AT_ONCE_RECORDS_MAX or self._quick_commits < QUICK_COMMITS:
             return None
@@ -217,7 +230,7 @@ class Sequencer:
                 return None
             batch = self._take_batch()
             self._room.get()
-            delivery = self._process(batch, is_last=False)
+            delivery = self._process(batch, False, prepare)
             if self._journal.is_checkpoint_due:
                 self.wake()  # for the thread, while answers go out
             return delivery
@@ -319,7 +332,7 @@ class Sequencer:
             return
         self._room.get()
         try:
-            delivery = self._process(batch, is_last)
+            delivery = self._process(batch, is_last, lambda _: None)
         except JournalFull as error:
             self.delivered()
             self._go_on_full_disk(batch, is_last, error)
@@ -366,8 +379,8 @@ class Sequencer:
         idle_ns = now_ns - self._venue.time_ns
         return idle_ns >= 1_000_000_000 or next_due(self._venue.state) <= now_ns
 
-    def _process(self, batch: list[Request], is_last: bool) -> Delivery:
-        """Make one batch durable, then apply it."""
+    def _process(self, batch: list[Request], is_last: bool, prepare: Callable[[Outcome], None]) -> Delivery:
+        """Make one batch durable, and apply it meanwhile."""
         time_ns = max(self._clock.now_ns(), self._venue.time_ns)
         first_sequence = self._journal.last_sequence + 1
         heads = [*self._downtime(time_ns), commands.tick(time_ns)]
@@ -376,24 +389,27 @@ class Sequencer:
         began_ns = perf_counter_ns()
         self._journal.checkpoint_if_due()
         commit_began_ns = perf_counter_ns()
-        self._journal.append(first_sequence, time_ns, records.tobytes())
-        durable_ns = perf_counter_ns()
-        events = self._venue.apply(records, first_sequence)
-        figures = self._venue.figures_after(events)
-        applied_ns = perf_counter_ns()
-        self._quick_commits = self._quick_commits + 1 if durable_ns - commit_began_ns <= QUICK_NS else 0
-        self._stages.note((Stage.JOURNAL, durable_ns - began_ns), (Stage.APPLY, applied_ns - durable_ns))
-        sequences, end_sequences = _sequences_of(batch, first_sequence + len(heads))
+        self._journal.begin_append(first_sequence, time_ns, records.tobytes())
+        written_ns = perf_counter_ns()
+        try:
+            events = self._venue.apply(records, first_sequence)
+            figures = self._venue.figures_after(events)
+            applied_ns = perf_counter_ns()
+            outcome = Outcome(
+                Published(first_sequence, time_ns, records, events, figures),
+                [request.ticket for request in batch],
+                *_sequences_of(batch, first_sequence + len(heads)),
+            )
+            prepare(outcome)
+        finally:
+            waits_from_ns = perf_counter_ns()
+            self._journal.finish_append()
+        done_ns = perf_counter_ns()
+        others_ns = waits_from_ns - written_ns
+        self._quick_commits = self._quick_commits + 1 if done_ns - commit_began_ns - others_ns <= QUICK_NS else 0
+        self._stages.note((Stage.JOURNAL, done_ns - began_ns - others_ns), (Stage.APPLY, applied_ns - written_ns))
         self._tells_downtime = False
-        return Delivery(
-            Published(first_sequence, time_ns, records, events, figures),
-            [request.ticket for request in batch],
-            sequences,
-            end_sequences,
-            self._capture_if_due(is_last),
-            self._journal.last_hash,
-            applied_ns,
-        )
+        return Delivery(*outcome, self._capture_if_due(is_last), self._journal.last_hash, done_ns)
 
     def _downtime(self, time_ns: int) -> list[np.ndarray]:
         """What the venue must know before the first time after a restart: waits that met it begin again."""

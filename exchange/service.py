@@ -8,14 +8,13 @@ lets the view follow before reading it (`follow`).
 
 import asyncio
 import time
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import structlog
@@ -28,9 +27,10 @@ from exchange.full_disk import DiskGuard, StorageFull
 from exchange.journal import Journal
 from exchange.published import Published
 from exchange.recovery import Progress, Recovered, recover, snapshot_of
+from exchange.replies import Reply, Ticket, replies_of
 from exchange.reserve import Reserve
 from exchange.retention import Retention
-from exchange.sequencer import Delivery, ExchangeStopped, Look, Overloaded, Request, Sequencer
+from exchange.sequencer import Delivery, ExchangeStopped, Look, Outcome, Overloaded, Request, Sequencer
 from exchange.snapshots import SnapshotStore
 from exchange.stages import Stage, Stages
 from exchange.standing import standing_parameters
@@ -40,52 +40,16 @@ from exchange.venue.balances import find_imbalance
 from exchange.venue.machine import Venue
 from exchange.venue.state import VenueLimits
 from exchange.view import FrozenView, MarketView
-from exchange.view.batches import order_events
 
-__all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply", "StorageFull"]
+__all__ = ["Exchange", "ExchangeStopped", "Overloaded", "Published", "Reply", "StorageFull", "Ticket"]
 
 log = structlog.get_logger()
 Listener = Callable[[Published], None]
 PAUSES_KEPT = 100
-FEW_EVENTS = 32
-"""In a list of so many a place is found sooner than in an array."""
 ORDERS_AHEAD = 1 << 17
 """An exchange opens ready for so many orders more: until there are as many, nobody waits for memory."""
 FoundT = TypeVar("FoundT")
 TakenT = TypeVar("TakenT")
-
-
-class Reply(NamedTuple):
-    """What became of one command: its events, the outcome last; of a block, those of each command in their order."""
-
-    sequence: int
-    time_ns: int
-    events: np.ndarray
-
-    @property
-    def rows(self) -> list[tuple]:
-        """The events as tuples with the fields of an OrderEvent, whatever their layout."""
-        return list(order_events(self.events.tobytes()))
-
-    def part(self, sequence: int, first: int, end: int) -> "Reply":
-        """What became of one command of a block, whose events are these of it."""
-        return Reply(sequence, self.time_ns, self.events[first:end])
-
-
-class Ticket(Protocol):
-    """Who waits for a reply; a future is one. It is told in the loop's thread, and must not raise.
-
-    Whoever reads the view when it is told calls `Exchange.follow` before; those who wait for a future go on later.
-    """
-
-    def done(self) -> bool:
-        """Whether nobody waits any more."""
-
-    def set_result(self, reply: Reply, /) -> None:
-        """The command is durable."""
-
-    def set_exception(self, error: Exception, /) -> None:
-        """It was not taken, or the exchange stopped."""
 
 
 class Exchange:
@@ -141,6 +105,10 @@ class Exchange:
         """How long it took."""
         self._untold: Published | None = None
         """The latest batch, while those who listen have not heard of it."""
+        self._prepared: tuple[Published, list[Reply]] | None = None
+        """The replies to a batch that is not durable yet."""
+        self._prepare_ns = 0
+        """How long it took to find them, and to prepare answers."""
         self._loop = asyncio.get_running_loop()
         self._sequencer = Sequencer(
             recovered.venue,
@@ -272,7 +240,7 @@ class Exchange:
         if not self._is_waking:
             return
         self._is_waking = False
-        delivery = None if has_more else self._sequencer.turn_at_once()
+        delivery = None if has_more else self._sequencer.turn_at_once(self._prepare)
         if delivery is None:
             self._sequencer.wake()
         else:
@@ -352,6 +320,21 @@ class Exchange:
     def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)
 
+    def _prepare(self, outcome: Outcome) -> None:
+        """Find the replies to a batch while it is written, and let answers be prepared. A fault in that is no fault of
+        the batch: who is not prepared is told all the same."""
+        began_ns = perf_counter_ns()
+        replies = replies_of(outcome.published, outcome.sequences, outcome.end_sequences)
+        self._prepared = outcome.published, replies
+        try:
+            for ticket, reply in zip(outcome.tickets, replies, strict=True):
+                prepare = getattr(ticket, "prepare", None)
+                if prepare is not None:
+                    prepare(reply)
+        except Exception:
+            log.exception("answers_not_prepared")
+        self._prepare_ns = perf_counter_ns() - began_ns
+
     def _receive(self, delivery: Delivery) -> None:
         self.tell()
         received_ns = perf_counter_ns()
@@ -369,10 +352,11 @@ class Exchange:
         if not is_told_later:
             self.tell()
         self.stages.note(
-            (Stage.HAND_OVER, received_ns - delivery.applied_ns),
+            (Stage.HAND_OVER, received_ns - delivery.done_ns),
             (Stage.FOLLOW, self._follow_ns),
-            (Stage.REPLY, replied_ns - received_ns - self._follow_ns),
+            (Stage.REPLY, self._prepare_ns + replied_ns - received_ns - self._follow_ns),
         )
+        self._prepare_ns = 0
         if delivery.capture is not None:
             self.snapshot_pauses_ns.append(delivery.capture.pause_ns)
             self._save(delivery)
@@ -380,12 +364,14 @@ class Exchange:
         self._watch_disk()
 
     def _reply(self, delivery: Delivery) -> None:
-        published, tickets = delivery.published, delivery.tickets
-        bounds = _places(published.events["sequence"], [*delivery.sequences, *delivery.end_sequences])
-        firsts, ends = bounds[: len(tickets)], bounds[len(tickets) :]
-        for ticket, sequence, first, end in zip(tickets, delivery.sequences, firsts, ends, strict=True):
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] is delivery.published:
+            replies = prepared[1]
+        else:
+            replies = replies_of(delivery.published, delivery.sequences, delivery.end_sequences)
+        for ticket, reply in zip(delivery.tickets, replies, strict=True):
             if not ticket.done():
-                ticket.set_result(Reply(sequence, published.time_ns, published.events[first:end]))
+                ticket.set_result(reply)
 
     def _show(self, look: Look, found: Any) -> None:
         self._sequencer.shown()
@@ -469,15 +455,6 @@ class Exchange:
         if abs(drift_ns) > DRIFT_ALERT_NS and not self._has_alerted and self.clock.anchor.doubt is None:
             self._has_alerted = True
             log.warning("clock_drift", drift_s=drift_ns / 1e9, effect="none: venue time goes on by the monotonic clock")
-
-
-def _places(ascending: np.ndarray, sequences: list[int]) -> list[int]:
-    """Where the events of sequences begin. Of a few, to look through a list takes a third of the time."""
-    if len(ascending) <= FEW_EVENTS:
-        known = ascending.tolist()
-        return [bisect_left(known, sequence) for sequence in sequences]
-    places: list[int] = np.searchsorted(ascending, np.array(sequences, np.uint64)).tolist()
-    return places
 
 
 def _open_journal(

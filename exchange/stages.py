@@ -35,7 +35,7 @@ class Stage(IntEnum):
 WHAT = {
     Stage.DECODE: "a frame from its bytes to the queue: of text the mean of a turn, of records one in 16",
     Stage.QUEUE: "how long the first request of a batch waited for the batch before it",
-    Stage.JOURNAL: "making a batch durable",
+    Stage.JOURNAL: "making a batch durable, as far as it was waited for",
     Stage.APPLY: "risk and matching: one compiled call, and the figures of the accounts that it touched",
     Stage.HAND_OVER: "from the sequencer's thread to the loop",
     Stage.FOLLOW: "the view, brought up to date",

@@ -44,11 +44,13 @@ class Pending:
     The view may not have followed yet: `Exchange.follow` lets it.
     """
 
-    __slots__ = ("_reply", "_tell")
+    __slots__ = ("_reply", "_tell", "prepare")
 
-    def __init__(self, tell: Callable[["Pending"], None]) -> None:
-        """`tell` must not raise."""
+    def __init__(self, tell: Callable[["Pending"], None], prepare: Callable[[Reply], None] = lambda _: None) -> None:
+        """`tell` must not raise. `prepare` may be called before, with the reply to come unless the disk fails:
+        it changes nothing that others see, and does not read the view, which is behind."""
         self._tell = tell
+        self.prepare = prepare
         self._reply: Reply | Exception | None = None
 
     def done(self) -> bool:

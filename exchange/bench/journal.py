@@ -17,8 +17,8 @@ import numpy as np
 
 from exchange.bench.rates import figures_us, per_second
 from exchange.database import PAGE_BYTES
-from exchange.journal import BATCH_RECORDS_MAX, Journal
-from exchange.journal_rows import RECORD_BYTES, chain_hash
+from exchange.journal import Journal
+from exchange.journal_rows import BATCH_RECORDS_MAX, RECORD_BYTES, chain_hash
 
 SQLITE_PAGE_BYTES = 4_096
 RULES = "bench"

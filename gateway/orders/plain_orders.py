@@ -1,6 +1,6 @@
 """The plain road of orders as JSON: most are a limit, a quantity and perhaps a client id, and nothing else.
 
-    frames of a turn of the loop ─▶ plain? ─▶ records ─▶ one block ─▶ exchange ─▶ answers
+    frames of a turn of the loop ─▶ plain? ─▶ records ─▶ one block ─▶ exchange ─▶ answers, sent once it is durable
 
 A frame that says anything else, or anything that is wrong, goes the general road, which names what is wrong. Both roads
 make the same command of the same frame and give the same answer, as tests hold them to; this one takes a small part of
@@ -10,6 +10,7 @@ the time, since compiled code reads the frames of a turn and writes their answer
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import NamedTuple, Protocol
 
@@ -83,8 +84,7 @@ class Turn:
         self.count += count
 
     def begin_answers(self, now_ns: int) -> None:
-        """Its orders are durable."""
-        self.sender.end_plain(self.count)
+        """Its orders were carried out."""
         self.ending = b',"rate_limit":%b}' % encode(remaining_row(self.bucket.remaining(now_ns)))
 
 
@@ -138,6 +138,67 @@ class Block(NamedTuple):
     def payload(self, entry: int) -> bytes:
         """The frame in which an order came."""
         return self.frames.payloads[self.entries[entry]["frame"]]
+
+
+class Answers:
+    """The answers to a block. What can be written of them while it becomes durable is, and all are sent when it has."""
+
+    def __init__(self, block: Block, room: np.ndarray, answer: Callable[[Turn, int, bytes, Reply], bytes]) -> None:
+        """`room` is where they are written; `answer` gives one to an order that did not come to rest whole."""
+        self._block = block
+        self._room = room
+        self._answer = answer
+        self._writer: Writer | None = None
+        self._run = 0
+        """The first of the runs that have orders without an answer."""
+        self._entry = block.runs[0][1]
+        """The first of these orders."""
+
+    def prepare(self, reply: Reply) -> None:
+        """Write the answers up to the first that needs the view."""
+        now_ns = time.monotonic_ns()
+        for turn in self._block.turns:
+            turn.begin_answers(now_ns)
+        self._writer = Writer(self._block.frames, self._block.entries, reply, self._room)
+        self._write_rested(self._writer)
+
+    def tell(self, told: Replied) -> None:
+        """The block is durable: answer each order."""
+        try:
+            reply = reply_of(told)
+        except ApiError as error:
+            _refuse_all(self._block, error)
+            return
+        if self._writer is None:
+            self.prepare(reply)
+        assert self._writer is not None, "answers were prepared"
+        while self._run < len(self._block.runs):
+            self._write_one(self._writer)
+            self._write_rested(self._writer)
+        for turn in self._block.turns:
+            turn.sender.end_plain(turn.count)
+            turn.sender.offer_frames(b"".join(turn.answers))
+
+    def _write_rested(self, writer: Writer) -> None:
+        """Answers up to the next order that did not come to rest whole."""
+        runs = self._block.runs
+        while self._run < len(runs):
+            turn, _, end = runs[self._run]
+            if self._entry < end:
+                self._entry, answers = writer.rested(self._entry, end, turn.ending)
+                turn.answers.append(answers)
+            if self._entry < end:
+                return
+            self._run += 1
+            if self._run < len(runs):
+                self._entry = runs[self._run][1]
+
+    def _write_one(self, writer: Writer) -> None:
+        turn = self._block.runs[self._run][0]
+        payload, name = self._block.payload(self._entry), self._block.name(self._entry)
+        answer = self._answer(turn, name, payload, writer.take(self._entry))
+        turn.answers.append(frame(answer, WSMsgType.TEXT))
+        self._entry += 1
 
 
 class PlainOrders:
@@ -290,7 +351,8 @@ class PlainOrders:
         block = Block(self._frames, entries, runs, [turn for turn in turns.values() if turn is not None and turn.count])
         for turn in block.turns:
             turn.sender.begin_plain(turn.count)
-        pending = Pending(lambda told: self._tell(block, told))
+        answers = Answers(block, self._room, self._answer)
+        pending = Pending(answers.tell, answers.prepare)
         try:
             enter(self._exchange, [records], [pending], wakes=False)  # `_end_turn` does
         except ApiError as error:
@@ -300,32 +362,6 @@ class PlainOrders:
         """The first order of a sender in a turn."""
         turn = self._turns[sender] = sender.plain_turn()
         return turn
-
-    def _tell(self, block: Block, told: Replied) -> None:
-        """The block is durable: answer each order."""
-        try:
-            reply = reply_of(told)
-        except ApiError as error:
-            _refuse_all(block, error)
-            return
-        now_ns = time.monotonic_ns()
-        for turn in block.turns:
-            turn.begin_answers(now_ns)
-        writer = Writer(block.frames, block.entries, reply, self._room)
-        for turn, first, end in block.runs:
-            self._answer_run(block, writer, turn, first, end)
-        for turn in block.turns:
-            turn.sender.offer_frames(b"".join(turn.answers))
-
-    def _answer_run(self, block: Block, writer: Writer, turn: Turn, first: int, end: int) -> None:
-        while first < end:
-            first, answers = writer.rested(first, end, turn.ending)
-            turn.answers.append(answers)
-            if first < end:
-                payload, name = block.payload(first), block.name(first)
-                answer = self._answer(turn, name, payload, writer.take(first))
-                turn.answers.append(frame(answer, WSMsgType.TEXT))
-                first += 1
 
     def _answer(self, turn: Turn, name: int, payload: bytes, reply: Reply) -> bytes:
         """What the general road would say."""

@@ -13,8 +13,7 @@ import apsw
 import numpy as np
 import pytest
 
-from exchange import journal as journal_module
-from exchange import log_room
+from exchange import journal_log, log_room
 from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES, HeadFile
 from exchange.journal import Journal
 from exchange.journal_rows import JournalRow, chain_hash
@@ -139,7 +138,7 @@ def test_only_the_end_of_a_row_has_a_hash(tmp_path):
     ("name", "value"), [("CHECKPOINT_PAGES", 8), ("CHECKPOINT_BYTES", 8 * 100 * 64)], ids=["pages", "bytes"]
 )
 def test_the_log_stays_small_and_is_empty_after_closing(tmp_path, monkeypatch, name, value):
-    monkeypatch.setattr(journal_module, name, value)
+    monkeypatch.setattr(journal_log, name, value)
     monkeypatch.setattr(log_room, "STEP_PAGES", 2)
     log = tmp_path / "journal.db-wal"
     log_sizes = []

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from exchange import journal as journal_module
+from exchange import journal_log
 from exchange.anchor import Anchor
 from exchange.journal import Journal
 from exchange.retention import MINUTE_NS, Retention, Trimmer, keep_ns_of
@@ -80,7 +81,7 @@ def leave_trimmed(directory: Path) -> Anchor:
 @pytest.fixture(autouse=True)
 def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head vouches for rows soon, so that short runs trim them."""
-    monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 4)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 4)
 
 
 @pytest.fixture

@@ -469,7 +469,7 @@ async def test_looks_that_wait_end_with_an_exchange_that_fails(exchange: Exchang
     def fail(*_: object) -> None:
         raise OSError("no disk")
 
-    exchange._sequencer._journal.append = fail  # type: ignore[method-assign]
+    exchange._sequencer._journal.begin_append = fail  # type: ignore[method-assign]
     placing = exchange.submit_many([commands.deposit(ALICE, 1)])[0]
     looks = []
     with contextlib.suppress(ExchangeStopped):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange import commands, retention
+from exchange import commands, journal_log, retention
 from exchange import journal as journal_module
 from exchange.service import Exchange
 from exchange.statements.lines import Refusal, Statement
@@ -23,7 +23,7 @@ PATIENCE_S = 30
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short runs then have something to trim, and several slices of it."""
-    monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 4)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 4)
     for module in (journal_module, retention):
         monkeypatch.setattr(module, "TRIM_ROWS", 16)
 

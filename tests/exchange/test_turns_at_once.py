@@ -114,7 +114,7 @@ def test_what_takes_longer_than_a_commit_is_left_to_the_thread(
     quick: Line, monkeypatch: pytest.MonkeyPatch, due: str
 ) -> None:
     if due == "checkpoint":
-        monkeypatch.setattr("exchange.journal.CHECKPOINT_PAGES", 0)
+        monkeypatch.setattr("exchange.journal_log.CHECKPOINT_PAGES", 0)
     elif due == "snapshot":
         monkeypatch.setattr(quick.sequencer._pace, "is_due", lambda *_: True)
     elif due == "trimming":
@@ -129,7 +129,7 @@ def test_what_takes_longer_than_a_commit_is_left_to_the_thread(
 def test_a_checkpoint_that_falls_due_in_a_turn_at_once_waits_for_no_other_command(
     quick: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchange.journal.CHECKPOINT_PAGES", quick.journal._log_pages + 1)
+    monkeypatch.setattr("exchange.journal_log.CHECKPOINT_PAGES", quick.journal._log.pages + 1)
     assert not quick.journal.is_checkpoint_due
     assert at_once(quick, commands.halt_market()) is not None
     deadline_s = time.monotonic() + PATIENCE_S
@@ -162,13 +162,15 @@ def test_a_disk_that_fails_in_a_turn_at_once_stops_the_sequencer_by_name(
 ) -> None:
     storage = UnsyncedLoss("at-once", "drop", 1)
     line = made_quick(Line(tmp_path, vfs=storage.name), monkeypatch)
-    digest_before = line.venue.digest()
+    count = len(line.deliveries)
     storage.fail_at("sync", 1)
     assert at_once(line, commands.deposit(ALICE, 1)) is None
     ((error, tickets),) = line.failures
     assert isinstance(error, JournalFailed)
     assert tickets == [0]
-    assert line.venue.digest() == digest_before
+    assert len(line.deliveries) == count
+    with pytest.raises(ExchangeStopped):
+        line.sequencer.look(Look(lambda venue: venue.digest(), lambda found: found, None))
     with pytest.raises(ExchangeStopped):
         line.submit(commands.halt_market())
     line.close()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from exchange import journal, retention
+from exchange import journal, journal_log, retention
 from gateway.cli import app
 
 KEEP_NS = 200_000_000
@@ -16,7 +16,7 @@ PATIENCE_S = 30
 @pytest.fixture
 def store_options(monkeypatch):
     """A store that is trimmed soon."""
-    monkeypatch.setattr(journal, "CHECKPOINT_PAGES", 4)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 4)
     for module in (journal, retention):
         monkeypatch.setattr(module, "TRIM_ROWS", 8)
     return {"synchronous": "OFF", "keep_ns": KEEP_NS}

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange import database, log_room
-from exchange import journal as journal_module
+from exchange import database, journal_log, log_room
 from exchange.head import SLOT_BYTES, SLOT_OFFSETS_BYTES
 from exchange.journal import Journal
 from exchange.journal_rows import JournalRow
@@ -41,7 +40,7 @@ EVERY_BIT = os.environ.get("BWX_SIM_FLIPS") == "all"
 def small_pages(monkeypatch):
     """A store of few bytes, so that each can be tried."""
     monkeypatch.setattr(database, "PAGE_BYTES", SMALL_PAGE_BYTES)
-    monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 1_000)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 1_000)
     monkeypatch.setattr(log_room, "STEP_PAGES", 0)
 
 

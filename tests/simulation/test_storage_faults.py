@@ -15,8 +15,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from exchange import journal as journal_module
-from exchange import log_room
+from exchange import journal_log, log_room
 from exchange.head import SLOT_OFFSETS_BYTES, Head, HeadFile
 from exchange.journal import Journal
 from exchange.snapshots import Snapshot, SnapshotStore
@@ -45,7 +44,7 @@ def payload(row: int) -> bytes:
 @pytest.fixture(autouse=True)
 def frequent_checkpoints(monkeypatch):
     """Short runs then meet checkpoints as well as commits."""
-    monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 12)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 12)
 
 
 class Run:
@@ -338,7 +337,7 @@ def test_a_failing_read_is_refused_by_name_and_harms_nothing(tmp_path):
 @pytest.fixture
 def killed(tmp_path, monkeypatch):
     """A run cut off after its last acknowledged row, which leaves rows in the log only, and nothing behind them."""
-    monkeypatch.setattr(journal_module, "CHECKPOINT_PAGES", 1_000)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 1_000)
     monkeypatch.setattr(log_room, "STEP_PAGES", 0)
     storage = UnsyncedLoss("killed", mode="drop", seed=11)
     run = Run(tmp_path, storage).append(rows=8, crash_before_close=True)

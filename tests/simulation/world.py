@@ -23,7 +23,7 @@ import apsw
 import numpy as np
 import pytest
 
-from exchange import clock, commands, journal, retention, sequencer, service
+from exchange import clock, commands, journal, journal_log, retention, sequencer, service
 from exchange.captures import Captures
 from exchange.clock import BACKWARD_NS_MAX, DOWNTIME_NS_MAX
 from exchange.published import Published
@@ -145,7 +145,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
     monkeypatch.setattr(service, "Sequencer", InlineSequencer)
     monkeypatch.setattr(service, "ThreadPoolExecutor", InlineExecutor)
     monkeypatch.setattr(sequencer, "Captures", InlineCaptures)
-    monkeypatch.setattr(journal, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
     for module in (journal, retention):
         monkeypatch.setattr(module, "TRIM_ROWS", TRIM_ROWS)
     return simulated_time

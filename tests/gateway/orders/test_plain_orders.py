@@ -286,14 +286,14 @@ async def writing(doors, monkeypatch):
     monkeypatch.setattr("exchange.sequencer.QUICK_COMMITS", 1 << 60)
     await until(lambda: not doors.exchange.is_busy)
     go, began = threading.Event(), threading.Event()
-    append = doors.exchange._journal.append
+    append = doors.exchange._journal.begin_append
 
     def append_late(*arguments):
         began.set()
         go.wait(PATIENCE_S)
         return append(*arguments)
 
-    monkeypatch.setattr(doors.exchange._journal, "append", append_late)
+    monkeypatch.setattr(doors.exchange._journal, "begin_append", append_late)
     (waiting,) = doors.exchange.submit_many([commands.resume_market()])
     await until(began.is_set)
     assert doors.exchange.is_between_batches

@@ -76,9 +76,9 @@ async def test_a_turn_takes_so_many_orders_whoever_sends_them(doors, turns):
 async def test_orders_with_more_behind_them_are_left_to_the_sequencer(doors, turns, monkeypatch, count, is_at_once):
     at_once, turn_at_once = [], Sequencer.turn_at_once
 
-    def note(sequencer):
+    def note(sequencer, prepare):
         at_once.append(turns.turns)
-        return turn_at_once(sequencer)
+        return turn_at_once(sequencer, prepare)
 
     async with connect(doors, await doors.account("alice")) as peer:
         await until(lambda: not doors.exchange.is_busy)
