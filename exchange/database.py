@@ -26,6 +26,9 @@ SYNCHRONOUS_LEVELS = frozenset({"OFF", "NORMAL", "FULL", "EXTRA"})
 # while a commit of a single record still writes one page only.
 PAGE_BYTES = 16_384
 
+BUSY_MS = 1_000
+"""A connection that has another beside it may have to wait for it, for as long as that looks at the head of the log."""
+
 # SQLite's documented layout of a write-ahead log: a header that holds two salts, then frames that repeat
 # them. A frame that ends a commit holds the size of the database, any other holds zero.
 _LOG_HEADER = struct.Struct(">IIIIIIII")
@@ -34,12 +37,14 @@ _FRAME_HEADER = struct.Struct(">IIIIII")
 COPIED_BYTES = 1 << 16
 
 
-def open_database(path: Path, *, journal_mode: str, synchronous: str, vfs: str | None, create: bool) -> apsw.Connection:
-    """Open one SQLite file for this opener alone, and hold its lock until the connection is closed.
+def open_database(
+    path: Path, journal_mode: str, *, synchronous: str, vfs: str | None, create: bool, is_exclusive: bool = True
+) -> apsw.Connection:
+    """Open one SQLite file, for this opener alone unless it is not `is_exclusive`, until the connection is closed.
 
-    The lock is SQLite's own exclusive locking mode. It also spares the write-ahead log its shared
-    memory, so that any VFS can lie beneath. Nothing is checkpointed behind the caller's back: the errors
-    of an automatic checkpoint would be swallowed.
+    The lock is SQLite's own exclusive locking mode. It also spares a write-ahead log its shared memory, so that any VFS
+    can lie beneath. Nothing is checkpointed behind the caller's back: the errors of an automatic checkpoint would be
+    swallowed.
 
     Raises StoreMissing, StoreLocked or StoreUnreadable.
     """
@@ -51,13 +56,25 @@ def open_database(path: Path, *, journal_mode: str, synchronous: str, vfs: str |
     connection = None
     try:
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
-        _configure(connection, journal_mode, synchronous)
+        _configure(connection, journal_mode, synchronous, is_exclusive)
     except (apsw.Error, UnicodeDecodeError) as error:
         if connection is not None:
             abandon(connection)
         if isinstance(error, apsw.BusyError):
             raise StoreLocked(path) from error
         raise StoreUnreadable(path, error) from error
+    return connection
+
+
+def open_beside(path: Path, *, synchronous: str, vfs: str | None) -> apsw.Connection:
+    """A second connection to a file that this process has open and not for one alone. Raises apsw.Error."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    try:
+        _set_durability(connection, synchronous)
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchall()  # only who has read has the log open
+    except apsw.Error:
+        abandon(connection)
+        raise
     return connection
 
 
@@ -80,18 +97,24 @@ def abandon(connection: apsw.Connection) -> None:
         connection.close()
 
 
-def _configure(connection: apsw.Connection, journal_mode: str, synchronous: str) -> None:
-    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    connection.pragma("locking_mode", "EXCLUSIVE")
+def _configure(connection: apsw.Connection, journal_mode: str, synchronous: str, is_exclusive: bool) -> None:
+    connection.pragma("locking_mode", "EXCLUSIVE" if is_exclusive else "NORMAL")
     connection.pragma("page_size", PAGE_BYTES)
     mode = connection.pragma("journal_mode", journal_mode)
     if mode.upper() != journal_mode:
         raise apsw.SQLError(f"journal mode {journal_mode} was refused, the file is in {mode}")
+    _set_durability(connection, synchronous)
+    connection.execute("BEGIN EXCLUSIVE; COMMIT")
+    if not is_exclusive:
+        connection.set_busy_timeout(BUSY_MS)
+
+
+def _set_durability(connection: apsw.Connection, synchronous: str) -> None:
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     connection.pragma("synchronous", synchronous)
     # On macOS a plain fsync leaves the data in the drive's cache; elsewhere this changes nothing.
     connection.pragma("fullfsync", True)
     connection.pragma("wal_autocheckpoint", 0)
-    connection.execute("BEGIN EXCLUSIVE; COMMIT")
 
 
 def make_directory(directory: Path) -> None:

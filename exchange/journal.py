@@ -16,7 +16,8 @@ The journal knows that a record has 64 bytes, and nothing else about it. Sequenc
 
 An opener holds the directory for itself until it closes: a running exchange and a tool such as
 `bwx verify` exclude each other, and tools work on the store of a stopped exchange. One thread writes; others may read
-meanwhile, and take turns with it row by row. SQLite runs without the interpreter's lock.
+meanwhile, and take turns with it row by row. SQLite runs without the interpreter's lock. What is in SQLite's log goes
+into the main file in the background: see `journal_log`.
 """
 
 from collections.abc import Iterator
@@ -35,8 +36,9 @@ from exchange.database import (
     rewrite_log,
     sync_directory,
 )
+from exchange.directory_lock import DirectoryLock
 from exchange.head import GENESIS_HASH, Head, HeadFile
-from exchange.journal_log import JournalLog
+from exchange.journal_log import JournalLog, sqlite_level
 from exchange.journal_rows import JournalRow, JournalTable, chain_hash, record_count
 from exchange.store_errors import (
     HeadMissing,
@@ -65,18 +67,20 @@ class Journal:
     def __init__(
         self,
         directory: Path,
+        lock: DirectoryLock,
         connection: apsw.Connection,
-        log: JournalLog,
         rules: str | None,
+        level: str,
         vfs: str | None,
         read_only: bool,
     ) -> None:
         self.path = directory / JOURNAL_FILE
         self._head_path = directory / HEAD_FILE
+        self._lock = lock
         self._connection = connection
-        self._log = log
         self._vfs = vfs
         self._read_only = read_only
+        self._log = JournalLog(self.path, connection, vfs, level, self._sync_head)
         self._table = JournalTable(self.path, connection)
         self._rules_version = rules
         self._found_rules: str | None = None
@@ -119,15 +123,14 @@ class Journal:
         if create:
             make_directory(directory)
         path = directory / JOURNAL_FILE
-        is_synced = synchronous == "FULL"  # by the log, so that others can work meanwhile
-        level = "NORMAL" if is_synced else synchronous
-        connection = open_database(path, journal_mode="WAL", synchronous=level, vfs=vfs, create=create)
+        lock = DirectoryLock(directory, is_shared=read_only)
+        level = sqlite_level(synchronous)
         try:
-            log = JournalLog(path, connection, vfs, is_synced=is_synced)
-        except OSError as error:
-            abandon(connection)
-            raise StoreUnreadable(path, error) from error
-        journal = cls(directory, connection, log, rules_version, vfs, read_only)
+            connection = open_database(path, "WAL", synchronous=level, vfs=vfs, create=create, is_exclusive=read_only)
+        except BaseException:
+            lock.release()
+            raise
+        journal = cls(directory, lock, connection, rules_version, synchronous, vfs, read_only)
         try:
             journal._recover(accept_missing_head)
         except BaseException:
@@ -162,7 +165,7 @@ class Journal:
 
     @property
     def is_checkpoint_due(self) -> bool:
-        """Whether the next append brings the log into the main file first, which takes some commits' time."""
+        """Whether the next append moves the log into the main file first, which takes some commits' time."""
         return self._log.is_checkpoint_due
 
     def append(self, first_sequence: int, time_ns: int, payload: bytes | memoryview) -> bytes:
@@ -291,15 +294,7 @@ class Journal:
 
     def sequence_at(self, time_ns: int) -> int:
         """The first sequence of the first row of this time or later, or one past the end. Nothing is proved by it."""
-        low, high = self.first_sequence, self._last_sequence + 1
-        while low < high:
-            middle = (low + high) // 2
-            first_sequence, count, row_time_ns = self._table.place_of(middle)
-            if row_time_ns >= time_ns:
-                high = first_sequence
-            else:
-                low = first_sequence + count
-        return low
+        return self._table.sequence_at(time_ns, self.first_sequence, self._last_sequence + 1)
 
     def close(self) -> None:
         """Bring everything into the main file and release the directory; a second call does nothing.
@@ -314,7 +309,7 @@ class Journal:
                 self.finish_append()
             if self._failure is None and not self._read_only:
                 with self._table.lock:
-                    self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                    self._log.checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.FullError:
             pass  # All rows are durable in the log, and stay there until there is room for them in the main file.
         except (apsw.Error, OSError) as error:
@@ -475,15 +470,16 @@ class Journal:
 
     def _checkpoint_if_due(self) -> None:
         """On a full disk the log goes on growing while it can: what is due stays due."""
+        self._log.move()
         if self.is_checkpoint_due:
             with suppress(apsw.FullError):
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._log.checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
-    def _checkpoint(self, mode: int) -> None:
-        self._log.checkpoint(mode)
+    def _sync_head(self) -> None:
+        """A part of each checkpoint, whichever thread is at it."""
+        oldest = self._opened_head.oldest
         self._opened_head.sync()
-        self._vouched_sequence = self._opened_head.oldest.sequence
-        self._log.begin()
+        self._vouched_sequence = oldest.sequence
 
     def _fail(self, sequence: int, error: Exception) -> JournalFailed:
         self._failure = JournalFailed(self.path, sequence, error)
@@ -491,8 +487,9 @@ class Journal:
 
     def _release(self) -> None:
         self._closed = True
-        self._log.end_sync()
+        self._log.end()
         abandon(self._connection)
         self._log.close()
+        self._lock.release()
         if self._head is not None:
             self._head.close()

@@ -256,6 +256,16 @@ class JournalTable:
             raise JournalCorrupt(self._path, sequence, "the row's hash is of another type")
         return found[1]
 
+    def sequence_at(self, time_ns: int, low: int, high: int) -> int:
+        """The first sequence of the first row of a time or later among those of these sequences, `high` without one."""
+        while low < high:
+            first_sequence, count, row_time_ns = self.place_of((low + high) // 2)
+            if row_time_ns >= time_ns:
+                high = first_sequence
+            else:
+                low = first_sequence + count
+        return low
+
     def place_of(self, sequence: int) -> tuple[int, int, int]:
         """First sequence, count and time of the row that holds a sequence, not proved."""
         found = self._query(_PLACE_OF, sequence, blamed_sequence=sequence)

@@ -16,30 +16,18 @@ STEP_PAGES = 16
 
 
 class LogRoom:
-    """How many pages are in the log of an open database, and for how many there is room.
+    """For how many pages there is room in the log of a database."""
 
-    Whoever calls has the connection to itself: SQLite tells its numbers to nobody while another thread is in it.
-    """
-
-    def __init__(self, path: Path, connection: apsw.Connection, vfs: str | None) -> None:
+    def __init__(self, path: Path, vfs: str | None) -> None:
         self._path = path
-        self._connection = connection
         self._vfs = vfs
-        self._written_before = 0
         self._laid_out = 0
 
-    @property
-    def pages(self) -> int:
-        """Written to the log since it last began."""
-        return self._written() - self._written_before
+    def lay_out(self, pages: int) -> None:
+        """Have room for commits after so many pages. A full disk is met by the commit that finds none.
 
-    def begin(self) -> None:
-        """What is in the log is in the main file too: it will be written over from its beginning."""
-        self._written_before = self._written()
-
-    def lay_out(self) -> None:
-        """Have room for the next commits. A full disk is met by the commit that finds none. Raises apsw.Error."""
-        pages = self.pages
+        Raises apsw.Error.
+        """
         if pages + STEP_PAGES // 2 > self._laid_out:
             self._laid_out = pages + STEP_PAGES
             with suppress(apsw.FullError):
@@ -53,6 +41,3 @@ class LogRoom:
                 log.xWrite(bytes(min(COPIED_BYTES, size_bytes - offset)), offset)
         finally:
             log.xClose()
-
-    def _written(self) -> int:
-        return self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]

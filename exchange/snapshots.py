@@ -307,7 +307,7 @@ def _set_aside(path: Path) -> None:
 
 def _open_table(path: Path, create: bool, synchronous: str, vfs: str | None) -> apsw.Connection:
     """A rollback journal, kept and truncated, writes a large snapshot once; a log would write it twice."""
-    connection = open_database(path, journal_mode="TRUNCATE", synchronous=synchronous, vfs=vfs, create=create)
+    connection = open_database(path, "TRUNCATE", synchronous=synchronous, vfs=vfs, create=create)
     try:
         if connection.pragma("page_count") > 1 and not connection.execute(_TABLE).fetchall():
             raise apsw.CorruptError("the table of the snapshots is gone")

@@ -176,7 +176,7 @@ class KeyStore:
 
 
 def _open(path: Path) -> apsw.Connection:
-    return open_database(path, journal_mode="DELETE", synchronous="FULL", vfs=None, create=True)
+    return open_database(path, "DELETE", synchronous="FULL", vfs=None, create=True)
 
 
 def _insert(connection: apsw.Connection, row: _Row) -> None:

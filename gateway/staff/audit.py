@@ -85,7 +85,7 @@ class AuditLog:
         make_directory(directory)
         path = directory / FILE_NAME
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
-        connection = open_database(path, journal_mode="DELETE", synchronous="FULL", vfs=None, create=True)
+        connection = open_database(path, "DELETE", synchronous="FULL", vfs=None, create=True)
         try:
             connection.execute(_TABLE)
             return cls(connection, *_proved(connection, path))

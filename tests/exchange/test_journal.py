@@ -135,7 +135,7 @@ def test_only_the_end_of_a_row_has_a_hash(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("CHECKPOINT_PAGES", 8), ("CHECKPOINT_BYTES", 8 * 100 * 64)], ids=["pages", "bytes"]
+    ("name", "value"), [("STANDSTILL_PAGES", 8), ("STANDSTILL_BYTES", 8 * 100 * 64)], ids=["pages", "bytes"]
 )
 def test_the_log_stays_small_and_is_empty_after_closing(tmp_path, monkeypatch, name, value):
     monkeypatch.setattr(journal_log, name, value)

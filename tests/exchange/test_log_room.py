@@ -21,7 +21,7 @@ def append(journal: Journal, number: int) -> None:
 def test_the_log_is_longer_than_what_is_in_it_and_grows_in_few_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 100)
+    monkeypatch.setattr(journal_log, "STANDSTILL_PAGES", 100)
     log = tmp_path / "journal.db-wal"
     sizes_bytes = []
     with Journal.open(tmp_path, rules_version=RULES) as journal:
@@ -45,7 +45,7 @@ def test_pages_of_the_log_are_counted_as_they_are_written(tmp_path: Path, monkey
 def test_the_log_is_written_over_from_its_beginning_after_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 20)
+    monkeypatch.setattr(journal_log, "STANDSTILL_PAGES", 20)
     with Journal.open(tmp_path, rules_version=RULES) as journal:
         pages = []
         for number in range(60):

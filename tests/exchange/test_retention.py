@@ -17,6 +17,7 @@ from exchange.retention import MINUTE_NS, Retention, Trimmer, keep_ns_of
 from exchange.snapshots import Place, Snapshot, SnapshotStore
 from exchange.store_errors import JournalCorrupt, SnapshotFailed
 from tests.exchange.rows import RULES, fill_rows, records
+from tests.simulation.inline import InlineExecutor
 from tests.simulation.storage import Quota
 
 KEEP_NS = 1_000
@@ -81,6 +82,7 @@ def leave_trimmed(directory: Path) -> Anchor:
 @pytest.fixture(autouse=True)
 def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head vouches for rows soon, so that short runs trim them."""
+    monkeypatch.setattr(journal_log, "ThreadPoolExecutor", InlineExecutor)
     monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 4)
 
 

@@ -114,7 +114,7 @@ def test_what_takes_longer_than_a_commit_is_left_to_the_thread(
     quick: Line, monkeypatch: pytest.MonkeyPatch, due: str
 ) -> None:
     if due == "checkpoint":
-        monkeypatch.setattr("exchange.journal_log.CHECKPOINT_PAGES", 0)
+        monkeypatch.setattr("exchange.journal_log.STANDSTILL_PAGES", 0)
     elif due == "snapshot":
         monkeypatch.setattr(quick.sequencer._pace, "is_due", lambda *_: True)
     elif due == "trimming":
@@ -129,7 +129,7 @@ def test_what_takes_longer_than_a_commit_is_left_to_the_thread(
 def test_a_checkpoint_that_falls_due_in_a_turn_at_once_waits_for_no_other_command(
     quick: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchange.journal_log.CHECKPOINT_PAGES", quick.journal._log.pages + 1)
+    monkeypatch.setattr("exchange.journal_log.STANDSTILL_PAGES", quick.journal._log.pages + 1)
     assert not quick.journal.is_checkpoint_due
     assert at_once(quick, commands.halt_market()) is not None
     deadline_s = time.monotonic() + PATIENCE_S

@@ -31,6 +31,7 @@ ahead of the journal. Tests of an old, torn or missing head alter that file by h
 
 import os
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -101,6 +102,8 @@ class UnsyncedLoss(apsw.VFS):
         self.tears = mode == "tear"
         self.sync_s = sync_s
         self.random = random.Random(seed)
+        self.lock = threading.RLock()
+        """One operation at a time: what is written and what is synced may come from several threads."""
         self.files: dict[str, CachedFile] = {}
         self.counts = {"read": 0, "write": 0, "sync": 0}
         self.met: Counter[str] = Counter()
@@ -191,16 +194,20 @@ class UnsyncedLossFile(apsw.VFSFile):
         self._file = storage.files[path]
 
     def xRead(self, amount, offset):  # noqa: N802
-        if self._storage.is_next_by_half("read"):
-            amount //= 2
-            with suppress(apsw.Error):
+        with self._storage.lock:
+            if self._storage.is_next_by_half("read"):
+                amount //= 2
+                with suppress(apsw.Error):
+                    self._storage.count("read")
+            else:
                 self._storage.count("read")
-        else:
-            self._storage.count("read")
-        return bytes(self._file.content[offset : offset + amount])
+            return bytes(self._file.content[offset : offset + amount])
 
     def xWrite(self, data, offset):  # noqa: N802
-        data = bytes(data)
+        with self._storage.lock:
+            self._write(bytes(data), offset)
+
+    def _write(self, data: bytes, offset: int) -> None:
         if self._storage.tears and not self._storage.crashed:
             # What finds no room does not reach the disk as a whole.
             self._write_torn(offset, data[: len(data) // 2] if self._storage.is_next_without_room() else data)
@@ -210,12 +217,17 @@ class UnsyncedLossFile(apsw.VFSFile):
         self._file.write(offset, data)
 
     def xTruncate(self, size):  # noqa: N802
-        if not self._storage.crashed and size < super().xFileSize() and self._storage.tosses_for_tear():
-            super().xTruncate(size)
-        self._storage.count("write")
-        self._file.truncate(size)
+        with self._storage.lock:
+            if not self._storage.crashed and size < super().xFileSize() and self._storage.tosses_for_tear():
+                super().xTruncate(size)
+            self._storage.count("write")
+            self._file.truncate(size)
 
     def xSync(self, flags):  # noqa: N802
+        with self._storage.lock:
+            self._sync()
+
+    def _sync(self) -> None:
         had_power = not self._storage.crashed
         try:
             self._storage.count("sync")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from exchange.store_errors import (
     StoreUnreadable,
 )
 from tests.simulation.flips import flip_bit
+from tests.simulation.inline import InlineExecutor
 from tests.simulation.storage import UnsyncedLoss
 
 RULES = "rules-1"
@@ -43,7 +45,8 @@ def payload(row: int) -> bytes:
 
 @pytest.fixture(autouse=True)
 def frequent_checkpoints(monkeypatch):
-    """Short runs then meet checkpoints as well as commits."""
+    """Short runs then meet checkpoints as well as commits, and each at the same operations again."""
+    monkeypatch.setattr(journal_log, "ThreadPoolExecutor", InlineExecutor)
     monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 12)
 
 
@@ -109,6 +112,19 @@ def test_after_a_power_loss_at_any_moment_every_acknowledged_row_is_there(tmp_pa
         run.check()
         acknowledged.append(len(run.acknowledged))
     assert set(acknowledged) == set(range(ROWS + 1))
+
+
+@pytest.mark.parametrize("mode", ["drop", "tear"])
+def test_a_power_loss_beside_a_checkpoint_in_the_background_loses_no_acknowledged_row(tmp_path, mode, monkeypatch):
+    """Here the checkpoints have their thread, so that commits and syncs come between any two of their operations."""
+    monkeypatch.setattr(journal_log, "ThreadPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", 3)
+    acknowledged = []
+    for run in runs(tmp_path, mode, step=2):
+        run.storage.power_loss()
+        run.check()
+        acknowledged.append(len(run.acknowledged))
+    assert len(set(acknowledged)) > ROWS // 2
 
 
 @pytest.mark.parametrize("mode", ["drop", "tear"])

@@ -14,10 +14,8 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import apsw
 import numpy as np
@@ -38,6 +36,7 @@ from exchange.verification import verify
 from matching.schema import Side
 from tests.simulation.audit import Audit
 from tests.simulation.flips import flip_bit, recover_store
+from tests.simulation.inline import InlineExecutor
 from tests.simulation.storage import UnsyncedLoss
 from tests.simulation.traffic import HOUR_S, LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer, CommandId, Traffic
 
@@ -121,29 +120,14 @@ class InlineCaptures(Captures):
         return is_free
 
 
-class InlineExecutor(Executor):
-    """Writes a snapshot in the turn of the loop: how soon a thread has done it would decide which rows go when."""
-
-    def __init__(self, *_settings: object, **_more_settings: object) -> None:
-        """There are no threads."""
-
-    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Do it."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(function(*arguments, **named))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
 def simulate(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
     """Put simulated time and what works inline into the service, and let short runs meet checkpoints and trims."""
     simulated_time = SimulatedTime()
     monkeypatch.setattr(service, "time", simulated_time)
     monkeypatch.setattr(clock, "time", simulated_time)
     monkeypatch.setattr(service, "Sequencer", InlineSequencer)
-    monkeypatch.setattr(service, "ThreadPoolExecutor", InlineExecutor)
+    for module in (service, journal_log):
+        monkeypatch.setattr(module, "ThreadPoolExecutor", InlineExecutor)
     monkeypatch.setattr(sequencer, "Captures", InlineCaptures)
     monkeypatch.setattr(journal_log, "CHECKPOINT_PAGES", CHECKPOINT_PAGES)
     for module in (journal, retention):
