@@ -10,6 +10,7 @@ responses, and whatever can be done for a turn instead of an order.
 
 import asyncio
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -62,6 +63,49 @@ Entered = tuple[Asker, TokenBucket, dict[str, Any], int]
 """One order of a block: who asked, the budget that paid, its fields, and the place of its record."""
 
 
+class Answers:
+    """The answers to a block. Those that need no view are written while it becomes durable, and sent when it has."""
+
+    def __init__(
+        self, entered: list[Entered], answer: Callable[[dict[str, Any], Reply], tuple[HTTPStatus, Row]]
+    ) -> None:
+        """`answer` gives status and body for an order that did not come to rest whole."""
+        self._entered = entered
+        self._answer = answer
+        self._heads: _Heads
+        self._prepared: list[bytes | Reply] = []
+        """For each order its answer, or what came of it for one that needs the view."""
+
+    def prepare(self, reply: Reply) -> None:
+        """Write the answers that need no view."""
+        self._heads, block = _Heads(), BlockReply(reply)
+        prepared: list[bytes | Reply] = []
+        for asker, bucket, fields, place in self._entered:
+            first, end = block.take(place)
+            if block.is_rested(first, end):
+                body = block.rested_text(fields, first).encode()
+                prepared.append(self._heads.answer(asker, bucket, HTTPStatus.CREATED, body))
+            else:
+                prepared.append(block.part(place, first, end))
+        self._prepared = prepared
+
+    def tell(self, told: Replied) -> None:
+        """The block is durable: answer each order."""
+        try:
+            reply = reply_of(told)
+        except ApiError as error:
+            _refuse_all(self._entered, error)
+            return
+        if not self._prepared:
+            self.prepare(reply)
+        for (asker, bucket, fields, _), prepared in zip(self._entered, self._prepared, strict=True):
+            if isinstance(prepared, bytes):
+                asker.answer(prepared)
+            else:
+                status, row = self._answer(fields, prepared)
+                asker.answer(self._heads.answer(asker, bucket, status, encode(row)))
+
+
 class PlainRequests:
     """Collects the plain orders of one turn of the loop."""
 
@@ -111,7 +155,8 @@ class PlainRequests:
         block = np.frombuffer(b"".join(self._records), ORDER_COMMAND)
         entered, self._entered = self._entered, []
         self._records, self._count = [], 0
-        pending = Pending(lambda told: self._tell(entered, told))
+        answers = Answers(entered, self._answer)
+        pending = Pending(answers.tell, answers.prepare)
         try:
             enter(self._exchange, [block], [pending], wakes=False)  # `_end_turn` does
         except ApiError as error:
@@ -139,24 +184,6 @@ class PlainRequests:
         self._entered.append((asker, bucket, fields, self._count))
         self._records.append(records)
         self._count += count
-
-    def _tell(self, entered: list[Entered], told: Replied) -> None:
-        """The block is durable: answer each order."""
-        try:
-            reply = reply_of(told)
-        except ApiError as error:
-            _refuse_all(entered, error)
-            return
-        heads = _Heads()
-        block = BlockReply(reply)
-        for asker, bucket, fields, place in entered:
-            first, end = block.take(place)
-            if block.is_rested(first, end):
-                status, body = HTTPStatus.CREATED, block.rested_text(fields, first).encode()
-            else:
-                status, row = self._answer(fields, block.part(place, first, end))
-                body = encode(row)
-            asker.answer(heads.answer(asker, bucket, status, body))
 
     def _answer(self, fields: dict[str, Any], reply: Reply) -> tuple[HTTPStatus, Row]:
         """What the general road would say."""

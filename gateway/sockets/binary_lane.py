@@ -1,13 +1,13 @@
 """What one connection does with binary frames: orders in, their outcomes back, each frame answered by one."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import numpy as np
 import structlog
 
 from exchange.kinds import Kinds
+from exchange.service import Reply
 from exchange.venue.schema import Command
 from gateway.encoding.binary_frames import (
     Frame,
@@ -44,8 +44,45 @@ class Connection(Protocol):
     def ordering_account(self, *roles: Role) -> int:
         """The account that orders over the connection. Raises ApiError."""
 
-    def send(self, block: np.ndarray, room: Operation, settle: Callable[[Replied], None]) -> None:
+    def send(
+        self,
+        block: np.ndarray,
+        room: Operation,
+        settle: Callable[[Replied], None],
+        prepare: Callable[[Reply], None],
+    ) -> None:
         """Queue a block of commands. Raises ApiError."""
+
+
+class Outcomes:
+    """The answer to one frame: written when its outcomes are there, sent when they are durable."""
+
+    def __init__(self, connection: Connection, request_id: int, account_id: int) -> None:
+        self._connection = connection
+        self._request_id = request_id
+        self._account_id = account_id
+        self._frame = b""
+
+    def prepare(self, reply: Reply) -> None:
+        """Write the frame."""
+        self._frame = write_frame(
+            FrameKind.OUTCOMES,
+            self._request_id,
+            own_events(reply.events, self._account_id),
+            first_sequence=reply.sequence,
+            time_ns=reply.time_ns,
+        )
+
+    def tell(self, replied: Replied) -> None:
+        """The outcomes are durable."""
+        try:
+            reply = reply_of(replied)
+        except ApiError as error:
+            _refuse(self._connection, self._request_id, error)
+            return
+        if not self._frame:
+            self.prepare(reply)
+        self._connection.offer(BinaryMessage(self._frame))
 
 
 class BinaryLane:
@@ -66,12 +103,13 @@ class BinaryLane:
             account_id = self._connection.ordering_account(*((Role.MARKET_MAKER,) if has_quotes else ()))
             block = block_of(frame, account_id, self._connection.session_id)
             room = CANCEL if is_of_cancels else PLACE
-            self._connection.send(block, room, partial(self._settle, request_id, account_id))
+            outcomes = Outcomes(self._connection, request_id, account_id)
+            self._connection.send(block, room, outcomes.tell, outcomes.prepare)
         except ApiError as error:
-            self._refuse(request_id, error)
+            _refuse(self._connection, request_id, error)
         except Exception:
             log.exception("request_failed")
-            self._refuse(request_id, ApiError(DoorError.INTERNAL_ERROR))
+            _refuse(self._connection, request_id, ApiError(DoorError.INTERNAL_ERROR))
 
     def _read(self, payload: bytes) -> Frame:
         """A frame. Who sends what is none pays for it. Raises ApiError."""
@@ -81,21 +119,6 @@ class BinaryLane:
             self._connection.charge(MESSAGE)
             raise
 
-    def _settle(self, request_id: int, account_id: int, replied: Replied) -> None:
-        """The outcomes are durable: tell them."""
-        try:
-            reply = reply_of(replied)
-        except ApiError as error:
-            self._refuse(request_id, error)
-            return
-        frame = write_frame(
-            FrameKind.OUTCOMES,
-            request_id,
-            own_events(reply.events, account_id),
-            first_sequence=reply.sequence,
-            time_ns=reply.time_ns,
-        )
-        self._connection.offer(BinaryMessage(frame))
 
-    def _refuse(self, request_id: int, error: ApiError) -> None:
-        self._connection.offer(BinaryMessage(write_frame(FrameKind.REFUSED, request_id, code=int(error.error))))
+def _refuse(connection: Connection, request_id: int, error: ApiError) -> None:
+    connection.offer(BinaryMessage(write_frame(FrameKind.REFUSED, request_id, code=int(error.error))))

@@ -403,15 +403,22 @@ class Session:
         else:
             self._answer(name, answer(pending))
 
-    def send(self, block: np.ndarray, room: Operation, settle: Callable[[Replied], None]) -> None:
-        """Queue a block of commands; `settle` is called when it is durable, and must not raise. Raises ApiError."""
+    def send(
+        self,
+        block: np.ndarray,
+        room: Operation,
+        settle: Callable[[Replied], None],
+        prepare: Callable[[Reply], None],
+    ) -> None:
+        """Queue a block of commands; `settle` is called when it is durable, `prepare` may be before (see `Pending`).
+        Neither reads the view. Raises ApiError.
+        """
 
         def tell(pending: Replied) -> None:
-            self._gateway.exchange.follow()
             self._under_way.end(room)
             settle(pending)
 
-        self._queue([block], [Pending(tell)], room)
+        self._queue([block], [Pending(tell, prepare)], room)
 
     def _queue(self, groups: Sequence[np.ndarray], tickets: Sequence[Ticket], room: Operation) -> None:
         """Queue commands, each of which counts as under way. Orders leave room for cancels. Raises ApiError."""

@@ -2,13 +2,20 @@
 
 import pytest
 
+from exchange import commands
 from exchange.journal_log import JournalLog
 from exchange.sequencer import QUICK_COMMITS
-from gateway.orders import plain_orders
-from gateway.orders.plain_orders import Answers
+from gateway.connections import DoorConnection
+from gateway.encoding.binary_frames import FrameKind
+from gateway.errors import DoorError
+from gateway.orders import plain_orders, plain_requests
+from gateway.sockets.binary_lane import Outcomes
 from gateway.sockets.socket import Socket
+from matching.schema import EventKind, Side
 from tests.gateway.doors import until
+from tests.gateway.orders.test_plain_requests import post, terms
 from tests.gateway.peer import connect
+from tests.gateway.sockets.test_binary_lane import PRICE, exchange_frames, instrument_of, orders
 
 
 async def place(doors, peer, side="buy"):
@@ -22,24 +29,23 @@ async def place(doors, peer, side="buy"):
 def steps(doors, monkeypatch):
     """What is done for an order, step by step; a disk counts as quick whatever it does."""
     steps = []
-    prepare, wait, write = Answers.prepare, JournalLog.wait, Socket._write
 
-    def note_prepare(answers, reply):
-        prepare(answers, reply)
-        steps.append("prepared")
+    def note(owner, name, step):
+        function = getattr(owner, name)
 
-    def note_wait(log):
-        wait(log)
-        steps.append("durable")
+        def noted(*arguments):
+            found = function(*arguments)
+            steps.append(step)
+            return found
 
-    def note_write(socket, frames):
-        steps.append("sent")
-        write(socket, frames)
+        monkeypatch.setattr(owner, name, noted)
 
+    for answers in (plain_orders.Answers, plain_requests.Answers, Outcomes):
+        note(answers, "prepare", "prepared")
+    note(JournalLog, "wait", "durable")
+    for owner, name in ((Socket, "_write"), (DoorConnection, "answer")):
+        note(owner, name, "sent")
     monkeypatch.setattr("exchange.sequencer.QUICK_NS", 1 << 62)
-    monkeypatch.setattr(Answers, "prepare", note_prepare)
-    monkeypatch.setattr(JournalLog, "wait", note_wait)
-    monkeypatch.setattr(Socket, "_write", note_write)
     return steps
 
 
@@ -102,3 +108,55 @@ async def test_a_fault_in_preparing_is_logged_and_the_order_answered(doors, step
         assert answer["result"]["status"] == "open"
         assert not faults
         assert doors.exchange.phase == "trading"
+
+
+async def test_over_rest_too_an_answer_is_ready_before_its_order_is_durable(doors, steps):
+    key = await doors.account("alice")
+    async with connect(doors, key) as peer:
+        await settled(doors, peer, steps)
+        status, _, told = await post(doors, key, terms(doors))
+        assert (status, told["status"]) == (201, "open")
+        assert steps[:3] == ["prepared", "durable", "sent"]
+
+
+async def test_over_rest_too_an_answer_that_needs_the_view_comes_after_it_has_followed(doors, steps):
+    key = await doors.account("bob")
+    async with connect(doors, await doors.account("alice")) as peer:
+        await settled(doors, peer, steps)
+        status, _, told = await post(doors, key, terms(doors, side="sell"))
+        assert (status, told["status"], told["filled_quantity"]) == (201, "filled", "10")
+        assert steps[:3] == ["prepared", "durable", "sent"]
+
+
+async def test_over_rest_too_a_prepared_answer_is_never_sent_when_the_disk_fails(doors, steps, monkeypatch):
+    key = await doors.account("alice")
+    async with connect(doors, key) as peer:
+        await settled(doors, peer, steps)
+
+        def fail(_log):
+            raise OSError("injected")
+
+        monkeypatch.setattr(JournalLog, "wait", fail)
+        status, _, told = await post(doors, key, terms(doors))
+        assert steps == ["prepared", "sent"]
+        assert (status, told["error"]["code"]) == (503, "exchange_stopped")
+
+
+async def test_a_frame_of_outcomes_is_ready_before_they_are_durable(doors, steps, monkeypatch):
+    account = await doors.account("alice")
+    async with connect(doors, account) as peer:
+        await settled(doors, peer, steps)
+        frame = orders(commands.place(0, instrument_of(doors), Side.BUY, PRICE, 5))
+        answer = await exchange_frames(peer, frame)
+        assert (answer.kind, answer.records["kind"].tolist()) == (FrameKind.OUTCOMES, [EventKind.RESTED])
+        assert steps[:3] == ["prepared", "durable", "sent"]
+        await until(lambda: not doors.exchange.is_busy)
+        steps.clear()
+
+        def fail(_log):
+            raise OSError("injected")
+
+        monkeypatch.setattr(JournalLog, "wait", fail)
+        answer = await exchange_frames(peer, frame)
+        assert (answer.kind, answer.code) == (FrameKind.REFUSED, DoorError.EXCHANGE_STOPPED)
+        assert steps == ["prepared", "sent"]
