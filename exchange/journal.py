@@ -489,7 +489,7 @@ class Journal:
         self._closed = True
         self._log.end()
         abandon(self._connection)
-        self._log.close()
+        self._log.close(is_tidied=not self._read_only)
         self._lock.release()
         if self._head is not None:
             self._head.close()

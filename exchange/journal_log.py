@@ -129,10 +129,15 @@ class JournalLog:
         if self._beside is not None:
             abandon(self._beside)
 
-    def close(self) -> None:
-        """After it was closed."""
+    def close(self, *, is_tidied: bool) -> None:
+        """After it was closed. What SQLite keeps beside the log while that is open is of no use then, and removed if it
+        `is_tidied`.
+        """
         if self._main_file is not None:
             os.close(self._main_file)
+        if is_tidied:
+            with suppress(OSError):
+                os.unlink(f"{self._path}-shm")
 
     def _note_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._unmoved_pages += pages - self._pages if pages > self._pages else pages

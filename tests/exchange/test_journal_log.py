@@ -14,6 +14,7 @@ from exchange import journal_log
 from exchange.database import log_bytes
 from exchange.journal import Journal
 from exchange.journal_log import JournalLog
+from exchange.overlay import read_only_storage
 from exchange.store_errors import JournalFailed
 from tests.simulation.inline import InlineExecutor
 from tests.simulation.storage import UnsyncedLoss
@@ -184,3 +185,22 @@ def test_pages_of_the_log_are_those_that_sqlite_tells_of(tmp_path: Path, monkeyp
         for _ in range(20):
             append(journal)
             assert (tmp_path / "journal.db-wal").stat().st_size == log_bytes(journal._log.pages)
+
+
+def test_a_closed_journal_leaves_three_files_and_an_open_one_a_fourth(tmp_path: Path) -> None:
+    files = {"journal.db", "journal.db-wal", "head"}
+    with Journal.open(tmp_path, rules_version=RULES) as journal:
+        append(journal)
+        assert {path.name for path in tmp_path.iterdir()} == files | {"journal.db-shm"}
+    assert {path.name for path in tmp_path.iterdir()} == files
+
+
+def test_whoever_only_reads_leaves_what_a_killed_exchange_left(tmp_path: Path) -> None:
+    with Journal.open(tmp_path, rules_version=RULES) as journal:
+        append(journal)
+    (tmp_path / "journal.db-shm").write_bytes(b"left")
+    with read_only_storage(None) as layer:
+        Journal.open(tmp_path, rules_version=RULES, create=False, vfs=layer, read_only=True).close()
+    assert (tmp_path / "journal.db-shm").read_bytes() == b"left"
+    with Journal.open(tmp_path, rules_version=RULES) as journal:
+        assert journal.last_sequence == 40

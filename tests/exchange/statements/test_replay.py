@@ -173,7 +173,7 @@ def test_rows_that_come_meanwhile_are_left_to_the_next_statement(days: Days) -> 
 
 def trim(days: Days, up_to_sequence: int) -> None:
     """Remove rows of the open journal, whose head is synced for that."""
-    days.journal._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+    days.journal._log.checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
     assert trim_all(days.journal, up_to_sequence)
 
 
@@ -196,7 +196,7 @@ def test_no_row_goes_while_a_statement_is_worked_out(days: Days) -> None:
     days.save()
     trim_to = days.journal.last_sequence
     days.send(commands.deposit(NUMBERS["ben"], 5), seconds=DAY_NS // 10**9)
-    days.journal._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+    days.journal._log.checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
     removed: list[int] = []
 
     def report(_done: int, _total: int) -> None:
