@@ -16,7 +16,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from exchange import commands
-from exchange.allocation import keep_freed_memory, leave_what_stays
+from exchange.allocation import keep_freed_memory, lay_into_large_pages, leave_what_stays
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from gateway.accounts.names import ensure_account
@@ -110,6 +110,7 @@ async def _served(
     warm_up()
     exchange = await Exchange.open(directory, synchronous="FULL", orders_ahead=ORDERS_AHEAD)
     leave_what_stays()
+    lay_into_large_pages()
     keys, audit = KeyStore.open(directory), AuditLog.open(directory)
     await _list_windows(exchange)
     made = []

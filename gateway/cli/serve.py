@@ -150,7 +150,7 @@ async def _prepare_kernels() -> None:
 
 
 async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | None) -> "Exchange":
-    from exchange.allocation import keep_freed_memory, leave_what_stays
+    from exchange.allocation import keep_freed_memory, lay_into_large_pages, leave_what_stays
     from exchange.service import Exchange
     from exchange.settings import StoreSettings
 
@@ -166,6 +166,7 @@ async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | Non
             progress=report,
         )
     leave_what_stays()
+    lay_into_large_pages()
     return exchange
 
 

@@ -24,6 +24,7 @@ GATEWAY_KEYS = [
     "ack_extra_us",
     "half_orders_per_second",
     "p99_ms_at_half",
+    "p99_ms_after_rest",
     "binary_orders_per_second",
     "rest_orders_per_second",
     "rest_echo_per_second",
