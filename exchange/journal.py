@@ -16,11 +16,10 @@ The journal knows that a record has 64 bytes, and nothing else about it. Sequenc
 
 An opener holds the directory for itself until it closes: a running exchange and a tool such as
 `bwx verify` exclude each other, and tools work on the store of a stopped exchange. One thread writes; others may read
-meanwhile, and take turns with it row by row. SQLite runs without the interpreter's lock. What is in SQLite's log goes
-into the main file in the background: see `journal_log`.
+meanwhile, and take turns with it row by row. What is in SQLite's log is moved in the background: see `journal_log`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
@@ -175,27 +174,24 @@ class Journal:
         is full: nothing happened then. Raises JournalFailed when the disk fails; from then on every append does,
         until the journal is reopened.
         """
-        self.begin_append(first_sequence, time_ns, payload)
-        self.finish_append()
+        self._append(self._chained(first_sequence, time_ns, self._rules_version, payload), None)
         return self._last_hash
 
     def begin_append(self, first_sequence: int, time_ns: int, payload: bytes | memoryview) -> None:
-        """Begin to append one batch, which is durable once `finish_append` has returned. Raises as `append` does, and
-        then there is nothing to finish.
-        """
-        assert self._rules_version is not None, "opened without rules, a journal takes rows of none in particular"
-        self._begin(self._chained(first_sequence, time_ns, self._rules_version, payload), None)
+        """Begin to append one batch. Raises as `append` does, and then there is nothing to finish."""
+        row = self._chained(first_sequence, time_ns, self._rules_version, payload)
+        self._insert(row, None)
+        try:
+            self._log.begin_sync()
+        except (apsw.Error, OSError) as error:
+            raise self._fail(first_sequence, error) from error
+        self._pending = row
 
     def finish_append(self) -> None:
-        """Return once the batch that was begun is durable. Raises JournalFailed."""
+        """Return once the batch that was begun is durable: before, nobody may see it. Raises JournalFailed."""
         row, self._pending = self._pending, None
         assert row is not None, "no batch was begun"
-        try:
-            self._log.wait()
-            self._opened_head.write(Head(row.last_sequence, row.hash))
-        except (apsw.Error, OSError) as error:
-            raise self._fail(row.first_sequence, error) from error
-        self._last_sequence, self._last_hash, self._found_rules = row.last_sequence, row.hash, row.rules_version
+        self._finish(row, self._log.wait)
 
     def checkpoint_if_due(self) -> None:
         """Do now what the next append would wait for. Raises JournalFailed when the disk fails, as `append` does."""
@@ -324,10 +320,10 @@ class Journal:
         self.close()
 
     def _append(self, row: JournalRow, base: bytes | None) -> None:
-        self._begin(row, base)
-        self.finish_append()
+        self._insert(row, base)
+        self._finish(row, self._log.sync)
 
-    def _begin(self, row: JournalRow, base: bytes | None) -> None:
+    def _insert(self, row: JournalRow, base: bytes | None) -> None:
         assert self._pending is None, "one batch at a time"
         if self._failure is not None:
             raise JournalFailed(self.path, row.first_sequence, "an earlier append failed") from self._failure
@@ -340,12 +336,18 @@ class Journal:
                 row_bytes = self._table.insert(row, base)
                 self.appended_bytes += row_bytes
                 self._log.count(row_bytes)
-            self._log.begin_sync()
         except apsw.FullError as error:
             raise JournalFull(self.path, row.first_sequence, error) from error
         except (apsw.Error, OSError) as error:
             raise self._fail(row.first_sequence, error) from error
-        self._pending = row
+
+    def _finish(self, row: JournalRow, settle: Callable[[], None]) -> None:
+        try:
+            settle()
+            self._opened_head.write(Head(row.last_sequence, row.hash))
+        except (apsw.Error, OSError) as error:
+            raise self._fail(row.first_sequence, error) from error
+        self._last_sequence, self._last_hash, self._found_rules = row.last_sequence, row.hash, row.rules_version
 
     def _recover(self, accept_missing_head: bool) -> None:
         """Find the end, prove it against the head, then bring log and head to the same durable end."""
@@ -458,7 +460,8 @@ class Journal:
             sync_directory(self.path.parent)
         self._vouched_sequence = self._head.oldest.sequence if self._head is not None else 0
 
-    def _chained(self, first_sequence: int, time_ns: int, rules: str, payload: bytes | memoryview) -> JournalRow:
+    def _chained(self, first_sequence: int, time_ns: int, rules: str | None, payload: bytes | memoryview) -> JournalRow:
+        assert rules is not None, "opened without rules, a journal takes rows of none in particular"
         count = record_count(payload)
         row_hash = chain_hash(self._last_hash, first_sequence, count, time_ns, rules, payload)
         return JournalRow(first_sequence, count, time_ns, rules, row_hash, payload)

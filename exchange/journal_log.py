@@ -117,9 +117,9 @@ class JournalLog:
             self._sync.wait()
 
     def sync(self) -> None:
-        """Make durable what was committed. Raises apsw.Error or OSError."""
-        self.begin_sync()
-        self.wait()
+        """Make durable what was committed, with nothing to do meanwhile. Raises apsw.Error or OSError."""
+        if self._sync is not None:
+            self._sync.run()
 
     def end(self) -> None:
         """Before the writer's connection is closed: end what is under way."""

@@ -27,6 +27,7 @@ class LogSync:
         self._thread: threading.Thread | None = None
         self._sync: Callable[[], None]
         self._release: Callable[[], None]
+        self._is_open = False
         self._is_under_way = False
         self._is_at_disk = False
         """Whether the thread has come so far as to ask for the sync."""
@@ -42,7 +43,7 @@ class LogSync:
         assert not self._is_under_way, "one sync at a time"
         if self._thread is None:
             self._open()
-            self._thread = threading.Thread(target=self._run, name="log-sync", daemon=True)
+            self._thread = threading.Thread(target=self._serve, name="log-sync", daemon=True)
             self._thread.start()
         self._is_under_way, self._is_at_disk = True, False
         self._begun.release()
@@ -60,22 +61,31 @@ class LogSync:
         if error is not None:
             raise error
 
+    def run(self) -> None:
+        """Sync in the caller's thread. Raises apsw.Error or OSError."""
+        assert not self._is_under_way, "one sync at a time"
+        self._open()
+        self._sync()
+
     def close(self) -> None:
         """End the thread, after the sync under way."""
-        if self._thread is None:
-            return
-        if self._is_under_way:
+        if self._thread is not None:
+            if self._is_under_way:
+                with suppress(apsw.Error, OSError):
+                    self.wait()
+            self._is_closing = True
+            self._begun.release()
+            self._thread.join()
+            self._thread = None
+        if self._is_open:
+            self._is_open = False
             with suppress(apsw.Error, OSError):
-                self.wait()
-        self._is_closing = True
-        self._begun.release()
-        self._thread.join()
-        self._thread = None
-        with suppress(apsw.Error, OSError):
-            self._release()
+                self._release()
 
     def _open(self) -> None:
         """A file of the system is synced with the interpreter's lock free; any other as its layer does it."""
+        if self._is_open:
+            return
         is_of_system = (self._vfs or apsw.vfs_names()[0]) == "unix"
         if is_of_system and sys.platform == "linux":
             descriptor = os.open(self._path, os.O_RDWR)
@@ -86,8 +96,9 @@ class LogSync:
             log = apsw.VFSFile(self._vfs or "", self._path, [flags, 0])
             self._sync = lambda: log.xSync(apsw.SQLITE_SYNC_FULL)
             self._release = log.xClose
+        self._is_open = True
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
         while True:
             self._begun.acquire()
             if self._is_closing:

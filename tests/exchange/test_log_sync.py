@@ -170,3 +170,17 @@ def test_closing_tells_of_a_failed_sync_under_way(tmp_path: Path) -> None:
         journal.close()
     storage.mend()
     opened(tmp_path, storage.name).close()
+
+
+def test_with_nothing_to_do_meanwhile_a_sync_needs_no_thread(tmp_path: Path) -> None:
+    before = threads()
+    storage = UnsyncedLoss("no-thread", "drop", 3)
+    with opened(tmp_path, storage.name) as journal:
+        journal.append(1, 1, payload(1))
+        assert threads() == before
+        storage.fail_at("sync", 1)
+        with pytest.raises(JournalFailed, match="sequence 2"):
+            journal.append(2, 2, payload(2))
+    storage.power_loss()
+    with opened(tmp_path, storage.name) as reopened:
+        assert reopened.last_sequence == 1
