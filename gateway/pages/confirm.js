@@ -15,9 +15,14 @@ const dialog = element(
 );
 document.body.append(dialog);
 
+/** Tells whoever asked last. */
+let tell = () => {};
+
 /** Whether whoever sits here agrees. Only one question is open at a time; a second one counts as not agreed. */
 export function isAgreed(question, explanation, action) {
   if (dialog.open) return Promise.resolve(false);
+  // A dialog that was closed says so a moment later, when the next question may be there already: it is told now.
+  tell(dialog.returnValue === "yes");
   title.textContent = question;
   text.textContent = explanation;
   yes.textContent = action;
@@ -25,8 +30,11 @@ export function isAgreed(question, explanation, action) {
   dialog.showModal();
   yes.focus();
   return new Promise((resolve) => {
+    tell = resolve;
     yes.onclick = () => dialog.close("yes");
     no.onclick = () => dialog.close("");
-    dialog.onclose = () => resolve(dialog.returnValue === "yes");
+    dialog.onclose = () => {
+      if (!dialog.open) resolve(dialog.returnValue === "yes");
+    };
   });
 }
