@@ -38,6 +38,15 @@ def opened(tmp_path: Path, vfs: str | None = None) -> Journal:
     return Journal.open(tmp_path, rules_version=RULES, vfs=vfs)
 
 
+def begun_to_fail(tmp_path: Path, storage: UnsyncedLoss) -> Journal:
+    """A journal with a row, and a second one whose sync is under way and fails."""
+    journal = opened(tmp_path, storage.name)
+    journal.append(1, 1, payload(1))
+    storage.fail_at("sync", 1)
+    journal.begin_append(2, 2, payload(2))
+    return journal
+
+
 def test_others_work_while_a_sync_is_under_way(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     began, go = threading.Event(), threading.Event()
 
@@ -145,10 +154,7 @@ def test_a_journal_that_is_closed_finishes_what_was_begun(tmp_path: Path) -> Non
 
 def test_a_failed_sync_is_told_where_its_append_is_finished_and_ends_the_journal(tmp_path: Path) -> None:
     storage = UnsyncedLoss("failed-sync", "drop", 3)
-    journal = opened(tmp_path, storage.name)
-    journal.append(1, 1, payload(1))
-    storage.fail_at("sync", 1)
-    journal.begin_append(2, 2, payload(2))
+    journal = begun_to_fail(tmp_path, storage)
     with pytest.raises(JournalFailed, match="sequence 2"):
         journal.finish_append()
     assert journal.last_sequence == 1
@@ -162,10 +168,7 @@ def test_a_failed_sync_is_told_where_its_append_is_finished_and_ends_the_journal
 
 def test_closing_tells_of_a_failed_sync_under_way(tmp_path: Path) -> None:
     storage = UnsyncedLoss("failed-at-the-end", "drop", 3)
-    journal = opened(tmp_path, storage.name)
-    journal.append(1, 1, payload(1))
-    storage.fail_at("sync", 1)
-    journal.begin_append(2, 2, payload(2))
+    journal = begun_to_fail(tmp_path, storage)
     with pytest.raises(JournalFailed, match="sequence 2"):
         journal.close()
     storage.mend()

@@ -57,6 +57,15 @@ async def settled(doors, peer, steps):
     steps.clear()
 
 
+def fail_the_disk(monkeypatch):
+    """No sync succeeds from now on."""
+
+    def fail(_log):
+        raise OSError("injected")
+
+    monkeypatch.setattr(JournalLog, "wait", fail)
+
+
 async def test_an_answer_is_ready_before_its_order_is_durable_and_sent_after(doors, steps):
     async with connect(doors, await doors.account("alice")) as peer:
         await settled(doors, peer, steps)
@@ -81,11 +90,7 @@ async def test_a_prepared_answer_is_never_sent_when_the_disk_fails(doors, steps,
     account = await doors.account("alice")
     async with connect(doors, account) as peer:
         await settled(doors, peer, steps)
-
-        def fail(_log):
-            raise OSError("injected")
-
-        monkeypatch.setattr(JournalLog, "wait", fail)
+        fail_the_disk(monkeypatch)
         refusal = await place(doors, peer)
         assert steps[0] == "prepared"
         assert refusal["error"]["code"] == "exchange_stopped"
@@ -132,11 +137,7 @@ async def test_over_rest_too_a_prepared_answer_is_never_sent_when_the_disk_fails
     key = await doors.account("alice")
     async with connect(doors, key) as peer:
         await settled(doors, peer, steps)
-
-        def fail(_log):
-            raise OSError("injected")
-
-        monkeypatch.setattr(JournalLog, "wait", fail)
+        fail_the_disk(monkeypatch)
         status, _, told = await post(doors, key, terms(doors))
         assert steps == ["prepared", "sent"]
         assert (status, told["error"]["code"]) == (503, "exchange_stopped")
@@ -152,11 +153,7 @@ async def test_a_frame_of_outcomes_is_ready_before_they_are_durable(doors, steps
         assert steps[:3] == ["prepared", "durable", "sent"]
         await until(lambda: not doors.exchange.is_busy)
         steps.clear()
-
-        def fail(_log):
-            raise OSError("injected")
-
-        monkeypatch.setattr(JournalLog, "wait", fail)
+        fail_the_disk(monkeypatch)
         answer = await exchange_frames(peer, frame)
         assert (answer.kind, answer.code) == (FrameKind.REFUSED, DoorError.EXCHANGE_STOPPED)
         assert steps == ["prepared", "sent"]
