@@ -20,21 +20,14 @@ meanwhile, and take turns with it row by row. What is in SQLite's log is moved i
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
 import apsw
 
 from exchange.anchor import Anchor
-from exchange.database import (
-    abandon,
-    log_tail,
-    make_directory,
-    open_database,
-    rewrite_log,
-    sync_directory,
-)
+from exchange.database import abandon, log_tail, make_directory, open_database, rewrite_log, sync_directory
 from exchange.directory_lock import DirectoryLock
 from exchange.head import GENESIS_HASH, Head, HeadFile
 from exchange.journal_log import JournalLog, sqlite_level
@@ -199,7 +192,14 @@ class Journal:
             return
         try:
             with self._table.lock:
-                self._checkpoint_if_due()
+                self._log.checkpoint_if_due()
+        except (apsw.Error, OSError) as error:
+            raise self._fail(self._last_sequence + 1, error) from error
+
+    def lay_out(self, pages: int) -> None:
+        """Have room in the log for so many pages, as far as the disk has it. Raises JournalFailed when it fails."""
+        try:
+            self._log.lay_out_ahead(pages)
         except (apsw.Error, OSError) as error:
             raise self._fail(self._last_sequence + 1, error) from error
 
@@ -331,7 +331,7 @@ class Journal:
             raise SequenceRefused(self.path, row.first_sequence, self._last_sequence)
         try:
             with self._table.lock:
-                self._checkpoint_if_due()
+                self._log.checkpoint_if_due()
                 self._log.lay_out()
                 row_bytes = self._table.insert(row, base)
                 self.appended_bytes += row_bytes
@@ -470,13 +470,6 @@ class Journal:
     def _opened_head(self) -> HeadFile:
         assert self._head is not None, "the head is open once the journal is"
         return self._head
-
-    def _checkpoint_if_due(self) -> None:
-        """On a full disk the log goes on growing while it can: what is due stays due."""
-        self._log.move()
-        if self.is_checkpoint_due:
-            with suppress(apsw.FullError):
-                self._log.checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _sync_head(self) -> None:
         """A part of each checkpoint, whichever thread is at it."""

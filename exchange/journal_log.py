@@ -28,6 +28,8 @@ CHECKPOINT_PAGES = 1024
 # For so much the writer stands still: rows that those in the background left, or pages that are in the log.
 STANDSTILL_BYTES = 1 << 21
 STANDSTILL_PAGES = 4096
+LOG_PAGES_AHEAD = STANDSTILL_PAGES
+"""There is room for so many from the start where an exchange trades: to make room is one more journey of the disk."""
 
 SYNCED = "FULL"
 
@@ -85,6 +87,11 @@ class JournalLog:
         """Have room for the next commit. Raises apsw.Error."""
         self._room.lay_out(self._pages)
 
+    def lay_out_ahead(self, pages: int) -> None:
+        """Have room for commits up to so many pages, and no commit wait for that. Raises apsw.Error or OSError."""
+        self._room.lay_out(pages)
+        self.sync()
+
     def count(self, row_bytes: int) -> None:
         """A transaction was committed, with so many bytes in rows."""
         self._unmoved_bytes += row_bytes
@@ -97,6 +104,15 @@ class JournalLog:
         if self._moving is None and is_enough:
             self._moving_bytes, self._moving_pages = self._unmoved_bytes, self._unmoved_pages
             self._moving = self._mover.submit(self._move)
+
+    def checkpoint_if_due(self) -> None:
+        """Move what there is, and wait for it if that is due. On a full disk the log goes on growing while it can: what
+        is due stays due. Raises apsw.Error or OSError.
+        """
+        self.move()
+        if self.is_checkpoint_due:
+            with suppress(apsw.FullError):
+                self.checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def checkpoint(self, mode: int) -> None:
         """Move what is in it into the main file now. Raises apsw.Error or OSError."""

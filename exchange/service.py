@@ -139,11 +139,13 @@ class Exchange:
         accept_clock: bool = False,
         keep_ns: int | None = None,
         orders_ahead: int = ORDERS_AHEAD,
+        log_pages_ahead: int = 0,
         progress: Progress | None = None,
     ) -> Self:
         """Recover the market in a directory, or begin one there, and start to take commands.
 
-        Memory for `orders_ahead` orders more than there are is there before the first command is taken.
+        Memory for `orders_ahead` orders more than there are is there before the first command is taken, and room for
+        `log_pages_ahead` pages in the log of the journal, unless the disk is full.
         `reserve_bytes` of disk are kept for cancels and halts. Rows of the journal that are older than `keep_ns` are
         removed bit by bit; without it all are kept. With an implausible system clock the market starts halted and
         time goes on from where it stood, unless `accept_clock` says that the clock is right. Raises the store's errors.
@@ -156,6 +158,8 @@ class Exchange:
             recovered = await asyncio.to_thread(recover, journal, snapshots, limits, progress)
             is_held = await asyncio.to_thread(reserve.acquire, leaves_as_much=was_full)
             await asyncio.to_thread(recovered.make_ready, min(limits.orders, orders_ahead))
+            if log_pages_ahead and is_held:
+                await asyncio.to_thread(journal.lay_out, log_pages_ahead)
             opened.pop_all()
         last_ns = 0 if accept_clock else recovered.venue.time_ns
         anchored = anchor(last_ns, time.time_ns())

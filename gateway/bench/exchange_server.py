@@ -17,6 +17,7 @@ from aiohttp import web
 
 from exchange import commands
 from exchange.allocation import keep_freed_memory, lay_into_large_pages, leave_what_stays
+from exchange.journal_log import LOG_PAGES_AHEAD
 from exchange.service import Exchange
 from exchange.venue.schema import Tier
 from gateway.accounts.names import ensure_account
@@ -108,7 +109,9 @@ async def _served(
     """The exchange, open for accounts with a key each."""
     keep_freed_memory()
     warm_up()
-    exchange = await Exchange.open(directory, synchronous="FULL", orders_ahead=ORDERS_AHEAD)
+    exchange = await Exchange.open(
+        directory, synchronous="FULL", orders_ahead=ORDERS_AHEAD, log_pages_ahead=LOG_PAGES_AHEAD
+    )
     leave_what_stays()
     lay_into_large_pages()
     keys, audit = KeyStore.open(directory), AuditLog.open(directory)

@@ -151,6 +151,7 @@ async def _prepare_kernels() -> None:
 
 async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | None) -> "Exchange":
     from exchange.allocation import keep_freed_memory, lay_into_large_pages, leave_what_stays
+    from exchange.journal_log import LOG_PAGES_AHEAD
     from exchange.service import Exchange
     from exchange.settings import StoreSettings
 
@@ -163,6 +164,7 @@ async def _open_exchange(directory: Path, accept_clock: bool, keep_ns: int | Non
             accept_clock=accept_clock,
             keep_ns=keep_ns,
             orders_ahead=settings.orders_ahead,
+            log_pages_ahead=LOG_PAGES_AHEAD,
             progress=report,
         )
     leave_what_stays()
