@@ -33,6 +33,11 @@ class Captures:
         self._memory = CaptureMemory()
         self._in_use = threading.Lock()
 
+    def make_ready(self, state: State, additions: int) -> None:
+        """Get memory for a capture after so many more commands, before there is any."""
+        with self._in_use:
+            self._memory.reserve(state, additions)
+
     def reserve(self, state: State, additions: int) -> bool:
         """Get memory for a capture after at most so many more commands, in a thread of its own; False while in use."""
         is_free = self._in_use.acquire(blocking=False)

@@ -169,6 +169,10 @@ class Sequencer:
             self._room.put(None)
         self._thread = threading.Thread(target=self._run, name="sequencer")
 
+    def make_ready(self, orders: int) -> None:
+        """Have memory for a capture with so many orders more, before anybody waits for it; called before `start`."""
+        self._captures.make_ready(self._venue.state, orders)
+
     def start(self) -> None:
         """Begin to take commands."""
         self._thread.start()

@@ -166,6 +166,7 @@ class Exchange:
         guard = DiskGuard(reserve, is_full=not is_held)
         venue_clock = VenueClock(anchored)
         exchange = cls(journal, snapshots, recovered, limits, venue_clock, guard, snapshot_every_records, keep_ns)
+        await asyncio.to_thread(exchange._sequencer.make_ready, min(limits.orders, orders_ahead))
         exchange._sequencer.start()
         if keep_ns is not None:
             # What the life before was about to remove goes now, and what became too old meanwhile.
