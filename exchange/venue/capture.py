@@ -1,7 +1,8 @@
 """A state copied aside in one go, so that its image can be taken while the state goes on.
 
 Taking an image walks every queue, which takes long for a large book. A copy of the arrays takes milliseconds: of each
-pool only what was ever in use is copied, and what an image never reads is left out. The memory is kept between
+pool and of each table of tranches only what was ever in use is copied, and what an image never reads is left out. What
+is copied of a venue that lists few tranches is small, however many it could list. The memory is kept between
 captures, and got ahead of the first, because to get it from the system takes twenty times as long as the copy.
 """
 
@@ -18,6 +19,7 @@ from exchange.venue.state import State
 from kernels.arrays import ArrayGroup
 from matching.arena import FANOUT, Book
 from risk.accounts import Ledger
+from risk.schema import SCENARIOS
 
 Group = TypeVar("Group", State, Book, Ledger, Clearing)
 
@@ -43,8 +45,8 @@ class CaptureMemory:
         """The state as it stands, for `take_image` alone; it lasts until the next capture."""
         captured = replace(
             self._copy(state, _used_of_state(state)),
-            book=self._copy(state.book, _used_of_book(state.book)),
-            ledger=self._copy(state.ledger, _used_of_ledger(state.ledger)),
+            book=self._copy(state.book, _used_of_book(state)),
+            ledger=self._copy(state.ledger, _used_of_ledger(state)),
             clearing=self._copy(state.clearing, _used_of_clearing(state)),
         )
         return self._with_clients(captured, state)
@@ -53,8 +55,8 @@ class CaptureMemory:
         """Get memory for a capture after at most so many more commands; the last capture ends."""
         for group, used in (
             (state, _used_of_state(state)),
-            (state.book, _used_of_book(state.book)),
-            (state.ledger, _used_of_ledger(state.ledger)),
+            (state.book, _used_of_book(state)),
+            (state.ledger, _used_of_ledger(state)),
             (state.clearing, _used_of_clearing(state)),
         ):
             for name, member in _arrays(group):
@@ -109,14 +111,27 @@ def _arrays(group: ArrayGroup) -> list[tuple[str, np.ndarray]]:
 
 
 def _used_of_state(state: State) -> dict[str, int]:
-    """Slots above the highest that ever held a tranche have no prints, and timers are taken from the bottom."""
-    slots = min(int(state.clock[0]["next_instrument_id"]), len(state.tranches))
+    """Timers are taken from the bottom, and series have the numbers from 1 on."""
+    slots = _slots_of(state)
     accounts, timers = int(state.ledger.totals[0]["accounts_end"]), max(int(state.clock[0]["fresh_timer"]), 1)
-    return {"prints": slots * PRINTS_KEPT, "cancel_timers": timers, "reviews": accounts}
+    series = int(state.clock[0]["series_count"]) + 1
+    return {
+        "tranches": slots,
+        "prints": slots * PRINTS_KEPT,
+        "series": series,
+        "cancel_timers": timers,
+        "reviews": accounts,
+    }
 
 
-def _used_of_book(book: Book) -> dict[str, int]:
+def _slots_of(state: State) -> int:
+    """Slots above the highest that ever held a tranche hold nothing."""
+    return min(int(state.clock[0]["next_instrument_id"]), len(state.tranches))
+
+
+def _used_of_book(state: State) -> dict[str, int]:
     """Rows in use from the bottom of each pool. An array as long as the orders has a row for each of them."""
+    book, slots = state.book, _slots_of(state)
     counters = book.counters[0]
     used = {
         name: int(counters["fresh_order"])
@@ -124,14 +139,25 @@ def _used_of_book(book: Book) -> dict[str, int]:
         if len(member) == len(book.orders) and name not in NOT_BY_ORDER
     }
     nodes = int(counters["fresh_node"])
-    return used | {"levels": int(counters["fresh_level"]), "nodes": nodes, "children": nodes * FANOUT}
+    used |= {"levels": int(counters["fresh_level"]), "nodes": nodes, "children": nodes * FANOUT}
+    accounts = int(state.ledger.totals[0]["accounts_end"])
+    return used | {"instruments": slots, "sides": 2 * slots, "groups": accounts}
 
 
-def _used_of_ledger(ledger: Ledger) -> dict[str, int]:
-    totals = ledger.totals[0]
+def _used_of_ledger(state: State) -> dict[str, int]:
+    totals, slots = state.ledger.totals[0], _slots_of(state)
     accounts = int(totals["accounts_end"])
     positions, rules = int(totals["fresh_position"]), int(totals["fresh_rule"])
-    return {"positions": positions, "since": positions, "accounts": accounts, "limits": accounts, "rules": rules}
+    return {
+        "positions": positions,
+        "since": positions,
+        "accounts": accounts,
+        "limits": accounts,
+        "rules": rules,
+        "contracts": slots,
+        "contract_limits": slots,
+        "base_shocks": SCENARIOS * slots,
+    }
 
 
 def _used_of_clearing(state: State) -> dict[str, int]:
@@ -140,6 +166,7 @@ def _used_of_clearing(state: State) -> dict[str, int]:
     accounts = int(state.ledger.totals[0]["accounts_end"])
     capacities = min(int(clock["last_capacity_id"]) + 1, len(state.clearing.capacities))
     return {
+        "deliveries": _slots_of(state),
         "delivery_terms": series + 1,
         "providers": accounts,
         "allocations": allocations,

@@ -21,6 +21,11 @@ def append(journal: Journal, number: int) -> None:
     journal.append(journal.last_sequence + 1, number, payload)
 
 
+def make_room_and_close(journal: Journal) -> None:
+    journal.lay_out(150)
+    journal.close()
+
+
 def test_the_log_is_longer_than_what_is_in_it_and_grows_in_few_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,8 +67,7 @@ def test_a_power_loss_while_room_is_made_loses_nothing(tmp_path: Path, nth: int)
     append(journal, 1)
     storage.crash_at(nth)
     with pytest.raises(JournalFailed):
-        journal.lay_out(150)
-        journal.close()
+        make_room_and_close(journal)
     journal.close()
     storage.power_loss()
     with Journal.open(tmp_path, rules_version=RULES, vfs=storage.name) as reopened:

@@ -5,6 +5,7 @@ import pytest
 from exchange import commands
 from exchange.venue.capture import CaptureMemory
 from exchange.venue.image import digest, take_image
+from exchange.venue.lifecycle import LifeState
 from exchange.venue.machine import Venue
 from matching.schema import TimeInForce
 from tests.exchange.venue.clearing.floor import Floor
@@ -17,6 +18,7 @@ from tests.exchange.venue.market import (
     NANO_PER_S,
     SELL,
     START_NS,
+    WINDOW_S,
     Market,
     open_market,
 )
@@ -59,6 +61,30 @@ def test_memory_that_was_got_ahead_holds_a_larger_market_too(additions: int) -> 
     for _ in range(3):
         grow(market)
         assert digest(take_image(memory.capture(market.venue.state))) == market.venue.digest()
+
+
+def test_tranches_are_captured_up_to_the_highest_slot_that_ever_held_one() -> None:
+    market, memory = open_market(), CaptureMemory()
+    grow(market)
+    listed = int(market.venue.state.clock[0]["next_instrument_id"])
+    assert listed < len(market.venue.state.tranches)
+    restored = Venue.from_image(market.venue.image(), LIMITS)
+    for state in (market.venue.state, restored.state):
+        captured = memory.capture(state)
+        assert len(captured.tranches) == len(captured.book.instruments) == len(captured.ledger.contracts) == listed
+        assert digest(take_image(captured)) == market.venue.digest()
+
+
+def test_tranches_whose_numbers_have_gone_round_the_slots_are_captured_whole() -> None:
+    market, memory = open_market(), CaptureMemory()
+    state = market.venue.state
+    for _ in range(40):
+        market.tick(WINDOW_S)
+    assert state.clock[0]["next_instrument_id"] > len(state.tranches)
+    assert (state.tranches["state"] != LifeState.NONE).any()
+    captured = memory.capture(state)
+    assert len(captured.tranches) == len(state.tranches)
+    assert digest(take_image(captured)) == market.venue.digest()
 
 
 def test_a_ring_of_client_ids_that_has_gone_round_is_captured_from_its_oldest() -> None:
