@@ -127,10 +127,10 @@ class JournalLog:
         if self._sync is not None:
             self._sync.begin()
 
-    def wait(self) -> None:
-        """Return once it is durable. Raises apsw.Error or OSError."""
+    def wait(self, *, spins: bool = False) -> None:
+        """Return once it is durable; see `LogSync.wait`. Raises apsw.Error or OSError."""
         if self._sync is not None:
-            self._sync.wait()
+            self._sync.wait(spins=spins)
 
     def sync(self) -> None:
         """Make durable what was committed, with nothing to do meanwhile. Raises apsw.Error or OSError."""

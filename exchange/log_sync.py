@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from time import perf_counter_ns
 
 import apsw
 
 YIELDS_MAX = 8 if hasattr(os, "sched_yield") else 0
 """One does as a rule; some more do where a third thread wants the same core."""
+SPIN_NS = 1_000_000
+"""So long at most is a sync waited for without rest: a disk that takes longer is no faster for it."""
 
 
 class LogSync:
@@ -53,13 +56,30 @@ class LogSync:
             if self._is_at_disk:
                 break
 
-    def wait(self) -> None:
-        """Return once the sync is over. Raises apsw.Error or OSError where it failed."""
-        self._ended.acquire()
+    def wait(self, *, spins: bool = False) -> None:
+        """Return once the sync is over. Raises apsw.Error or OSError where it failed.
+
+        Who `spins` keeps the core awake meanwhile. One that sleeps is woken two or three times in a sync, for the data,
+        for the flush and for whoever waits, and on a virtual machine each takes from tens of microseconds to
+        milliseconds. Others who want the core or the interpreter get it.
+        """
+        if not (spins and self._is_over_soon()):
+            self._ended.acquire()
         self._is_under_way = False
         error, self._error = self._error, None
         if error is not None:
             raise error
+
+    def _is_over_soon(self) -> bool:
+        """Whether it is over, after some waiting without rest; who is told so has acquired what ends it."""
+        if not hasattr(os, "sched_yield"):
+            return False
+        until_ns = perf_counter_ns() + SPIN_NS
+        while not self._ended.acquire(blocking=False):
+            if perf_counter_ns() > until_ns:
+                return False
+            os.sched_yield()
+        return True
 
     def run(self) -> None:
         """Sync in the caller's thread. Raises apsw.Error or OSError."""

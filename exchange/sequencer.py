@@ -234,7 +234,7 @@ class Sequencer:
                 return None
             batch = self._take_batch()
             self._room.get()
-            delivery = self._process(batch, False, prepare)
+            delivery = self._process(batch, False, prepare, spins=True)
             if self._journal.is_checkpoint_due:
                 self.wake()  # for the thread, while answers go out
             return delivery
@@ -336,7 +336,7 @@ class Sequencer:
             return
         self._room.get()
         try:
-            delivery = self._process(batch, is_last, lambda _: None)
+            delivery = self._process(batch, is_last, lambda _: None, spins=False)
         except JournalFull as error:
             self.delivered()
             self._go_on_full_disk(batch, is_last, error)
@@ -383,8 +383,10 @@ class Sequencer:
         idle_ns = now_ns - self._venue.time_ns
         return idle_ns >= 1_000_000_000 or next_due(self._venue.state) <= now_ns
 
-    def _process(self, batch: list[Request], is_last: bool, prepare: Callable[[Outcome], None]) -> Delivery:
-        """Make one batch durable, and apply it meanwhile."""
+    def _process(
+        self, batch: list[Request], is_last: bool, prepare: Callable[[Outcome], None], *, spins: bool
+    ) -> Delivery:
+        """Make one batch durable, and apply it meanwhile. Who `spins` would only wait for the disk then."""
         time_ns = max(self._clock.now_ns(), self._venue.time_ns)
         first_sequence = self._journal.last_sequence + 1
         heads = [*self._downtime(time_ns), commands.tick(time_ns)]
@@ -407,7 +409,7 @@ class Sequencer:
             prepare(outcome)
         finally:
             waits_from_ns = perf_counter_ns()
-            self._journal.finish_append()
+            self._journal.finish_append(spins=spins)
         done_ns = perf_counter_ns()
         others_ns = waits_from_ns - written_ns
         self._quick_commits = self._quick_commits + 1 if done_ns - commit_began_ns - others_ns <= QUICK_NS else 0

@@ -1,5 +1,6 @@
 """Syncs that go on while others work: what is durable after them, and how they fail and end."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -47,7 +48,8 @@ def begun_to_fail(tmp_path: Path, storage: UnsyncedLoss) -> Journal:
     return journal
 
 
-def test_others_work_while_a_sync_is_under_way(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("spins", [False, True])
+def test_others_work_while_a_sync_is_under_way(log: Path, monkeypatch: pytest.MonkeyPatch, spins: bool) -> None:
     began, go = threading.Event(), threading.Event()
 
     def stand_still(_descriptor: int) -> None:
@@ -58,7 +60,7 @@ def test_others_work_while_a_sync_is_under_way(log: Path, monkeypatch: pytest.Mo
     sync = LogSync(log, None)
     sync.begin()
     assert began.wait(PATIENCE_S)
-    waiting = threading.Thread(target=sync.wait)
+    waiting = threading.Thread(target=lambda: sync.wait(spins=spins))
     waiting.start()
     waiting.join(0.05)
     assert waiting.is_alive()
@@ -68,9 +70,10 @@ def test_others_work_while_a_sync_is_under_way(log: Path, monkeypatch: pytest.Mo
     sync.close()
 
 
+@pytest.mark.parametrize("spins", [False, True])
 @pytest.mark.parametrize("layer", [None, "log-sync-layer"])
 def test_a_sync_that_fails_tells_whoever_waits_for_it_and_is_not_told_again(
-    log: Path, monkeypatch: pytest.MonkeyPatch, layer: str | None
+    log: Path, monkeypatch: pytest.MonkeyPatch, layer: str | None, spins: bool
 ) -> None:
     storage = UnsyncedLoss("log-sync-layer", "drop", 1)
     sync = LogSync(log, layer)
@@ -80,7 +83,27 @@ def test_a_sync_that_fails_tells_whoever_waits_for_it_and_is_not_told_again(
     storage.fail_at("sync", 1)
     sync.begin()
     with pytest.raises((OSError, apsw.IOError), match="injected"):
-        sync.wait()
+        sync.wait(spins=spins)
+    sync.close()
+
+
+def test_who_spins_sleeps_once_a_sync_takes_long(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spun: list[float] = []
+    sched_yield = os.sched_yield
+
+    def count() -> None:
+        spun.append(time.monotonic())
+        sched_yield()
+
+    monkeypatch.setattr(log_sync.os, "fdatasync", lambda _descriptor: time.sleep(0.2))
+    sync = LogSync(log, None)
+    sync.begin()
+    monkeypatch.setattr(log_sync.os, "sched_yield", count)
+    began_s = time.monotonic()
+    sync.wait(spins=True)
+    assert spun
+    assert time.monotonic() - began_s > 0.15
+    assert spun[-1] - began_s < 0.1
     sync.close()
 
 

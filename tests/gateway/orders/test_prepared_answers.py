@@ -33,8 +33,8 @@ def steps(doors, monkeypatch):
     def note(owner, name, step):
         function = getattr(owner, name)
 
-        def noted(*arguments):
-            found = function(*arguments)
+        def noted(*arguments, **terms):
+            found = function(*arguments, **terms)
             steps.append(step)
             return found
 
