@@ -72,7 +72,7 @@ class LogSync:
 
     def _is_over_soon(self) -> bool:
         """Whether it is over, after some waiting without rest; who is told so has acquired what ends it."""
-        if not hasattr(os, "sched_yield"):
+        if not YIELDS_MAX:
             return False
         until_ns = perf_counter_ns() + SPIN_NS
         while not self._ended.acquire(blocking=False):

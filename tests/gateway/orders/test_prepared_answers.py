@@ -60,7 +60,7 @@ async def settled(doors, peer, steps):
 def fail_the_disk(monkeypatch):
     """No sync succeeds from now on."""
 
-    def fail(_log):
+    def fail(_log, *, spins):
         raise OSError("injected")
 
     monkeypatch.setattr(JournalLog, "wait", fail)
