@@ -25,7 +25,7 @@ from risk import accounts
 from risk.contracts import list_contract
 from risk.schema import GROSS_NANO_MAX, Standing
 
-READABLE_ENGINES = frozenset({"1", "2", "3", "4", "5", "6", "7"})
+READABLE_ENGINES = frozenset({"1", "2", "3", "4", "5", "6", "7", "8"})
 """Engines before this one whose snapshots mean, field by field, what this one's mean."""
 
 _ENGINE_1_DUMP = b'{"format":1,'

@@ -78,11 +78,13 @@ def note_recent(ledger, slot):
 
 @inlined
 def forget_recent(ledger, slot):
-    """A position is about to be freed."""
+    """A position is about to be freed: nobody is taken to it any more, not even who asks for instrument 0."""
     position = ledger.positions[slot]
     recent = ledger.recent[recent_place(position["account_id"])]
     if np.int64(recent["slot"]) == slot:
+        recent["account_id"] = 0
         recent["instrument_id"] = 0
+        recent["slot"] = NIL
 
 
 @inlined

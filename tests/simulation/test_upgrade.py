@@ -30,7 +30,7 @@ from tests.simulation.traffic import LIMITS, NANO_PER_S, REFERENCE_TICKS, Answer
 from tests.simulation.world import simulate
 
 STORES = Path(__file__).parent / "stores"
-ENGINES = ("1", "2", "3", "4", "5", "6", "7")
+ENGINES = ("1", "2", "3", "4", "5", "6", "7", "8")
 
 
 @pytest.fixture(params=ENGINES)

@@ -80,6 +80,19 @@ def test_an_order_without_a_position_to_close_is_refused(
     assert outcome["reason"] == Reject.REDUCE_ONLY_WITHOUT_POSITION
 
 
+def test_one_for_an_unknown_instrument_touches_nobody_whose_position_took_the_place_of_ones_own(market: Market) -> None:
+    gone = market.place(ALICE, BUY, 900, 1, instrument_id=2)
+    market.send(commands.cancel(ALICE, order_id=gone["order_id"]))
+    market.place(CAROL, BUY, 1_000, 5, instrument_id=2)
+    market.place(BOB, SELL, 1_000, 5, instrument_id=2)
+    before = market.venue.image()
+    (free, *_) = np.flatnonzero(market.venue.state.tranches["instrument_id"][1:] == 0) + 1
+    outcome = market.place(ALICE, SELL, 1_000, 1, flags=REDUCE_ONLY, instrument_id=int(free))
+    assert outcome["reason"] == Reject.UNKNOWN_INSTRUMENT
+    after = market.venue.image()
+    assert all((before[name] == after[name]).all() for name in ("positions", "accounts"))
+
+
 def test_what_other_orders_of_the_account_would_close_is_not_there_twice(market: Market) -> None:
     market.place(ALICE, SELL, 1_200, 3)
     reduce(market, 4)
