@@ -30,17 +30,27 @@ BUY = 0
 
 @inlined
 def check_order(ledger, contract_slot, account_id, side, limit_ticks, lots):
-    """0, or why an account cannot have one order more.
-
-    What the order could need at most is compared first with what is free: where that suffices, so does what it needs.
-    """
-    contract = ledger.contracts[contract_slot]
-    reject = check_bounds(ledger, contract, account_id, limit_ticks, lots)
+    """0, or why an account cannot have one order more. What is surely covered is not looked at closely."""
+    reject = check_bounds(ledger, ledger.contracts[contract_slot], account_id, limit_ticks, lots)
     if rarely(reject != 0):
         return reject
-    if lots * most_per_lot(ledger, contract_slot, side, limit_ticks) <= free_nano(ledger, account_id):
+    if suffices(ledger, contract_slot, account_id, side, limit_ticks, lots):
         return np.int64(0)
     return check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots)
+
+
+@inlined
+def is_surely_covered(ledger, contract_slot, account_id, side, limit_ticks, lots):
+    """Whether an account can have one order more without a close look at it. If not, it may be all the same."""
+    if check_bounds(ledger, ledger.contracts[contract_slot], account_id, limit_ticks, lots) != 0:
+        return False
+    return suffices(ledger, contract_slot, account_id, side, limit_ticks, lots)
+
+
+@inlined
+def suffices(ledger, contract_slot, account_id, side, limit_ticks, lots):
+    """Whether what is free is as much as an order could need at most: so is what it needs then."""
+    return lots * most_per_lot(ledger, contract_slot, side, limit_ticks) <= free_nano(ledger, account_id)
 
 
 @inlined
