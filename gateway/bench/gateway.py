@@ -105,7 +105,7 @@ class Measurement:
         try:
             figures = await self._json_rates(socket, echo)
             figures |= await self._latencies(socket, echo)
-            figures |= await self._at_half(socket, figures["json_orders_per_second"] / 2)
+            figures |= await self._at_half(socket, echo, figures["json_orders_per_second"] / 2)
             figures |= await self._binary_rate(socket)
             return figures | await self._rest_rates(socket)
         finally:
@@ -150,12 +150,13 @@ class Measurement:
             "ack_extra_us": round(ack_us - echo_us - commit_us, 1),
         }
 
-    async def _at_half(self, socket: SocketWire, rate: float) -> dict[str, Any]:
+    async def _at_half(self, socket: SocketWire, echo: SocketWire, rate: float) -> dict[str, Any]:
         """The slow answers where orders come by the clock, at half of the rate that was reached.
 
         The exchange is at rest while orders are made for a round, and the first ones find it so: they are told apart.
+        Echoes come as fast, in turn with the orders: what makes them slow is the machine.
         """
-        p99s_ms, rested_p99s_ms = [], []
+        p99s_ms, rested_p99s_ms, echo_p99s_ms = [], [], []
         count = _count(rate * (self._seconds + LEAD_S))
         lead = round(count * LEAD_S / (self._seconds + LEAD_S))
         for number in range(ROUNDS):
@@ -165,10 +166,13 @@ class Measurement:
             await self._settle(socket, driven)
             rested_p99s_ms.append(_p99_ms(driven.latency_ns[:lead]))
             p99s_ms.append(_p99_ms(driven.latency_ns[lead:]))
+            echoed = await drive_by_the_clock(echo, self._orders.messages(count), rate, UNDER_WAY_MAX)
+            echo_p99s_ms.append(_p99_ms(echoed.latency_ns[lead:]))
         return {
             "half_orders_per_second": round(rate),
             "p99_ms_at_half": round(statistics.median(p99s_ms), 2),
             "p99_ms_after_rest": round(statistics.median(rested_p99s_ms), 2),
+            "echo_p99_ms_at_half": round(statistics.median(echo_p99s_ms), 2),
         }
 
     async def _binary_rate(self, socket: SocketWire) -> dict[str, Any]:

@@ -18,8 +18,9 @@ def gateway(directory: Directory = Path(), seconds: Seconds = 1.0) -> None:
     every answer waits until its order is on disk (synchronous=FULL). The doors' budgets of requests are raised so that
     they never bind; all else is as `bwx serve` opens them. `ack_extra_us` is what an order alone takes beyond an echo
     and one commit. `p99_ms_at_half` counts from the time at which an order was meant to be sent; the first 0.2 s of a
-    round, in which orders come upon an exchange at rest, are told apart as `p99_ms_after_rest`. Ratios are medians of
-    five rounds that take turns. The store goes into a folder of its own, which is removed in the end.
+    round, in which orders come upon an exchange at rest, are told apart as `p99_ms_after_rest`, and
+    `echo_p99_ms_at_half` is that of echoes at the same rate: the machine's own. Ratios are medians of five rounds that
+    take turns. The store goes into a folder of its own, which is removed in the end.
 
     Example: bwx bench gateway --directory .bwx
     """

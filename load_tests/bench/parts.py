@@ -153,6 +153,7 @@ def measure_gateway(options: Options, report: Report) -> Figures:
             "ack_extra_us",
             "p99_ms_at_half",
             "p99_ms_after_rest",
+            "echo_p99_ms_at_half",
         ),
         *("binary_orders_per_second", "rest_orders_per_second", "rest_ratio"),
     )

@@ -25,6 +25,7 @@ GATEWAY_KEYS = [
     "half_orders_per_second",
     "p99_ms_at_half",
     "p99_ms_after_rest",
+    "echo_p99_ms_at_half",
     "binary_orders_per_second",
     "rest_orders_per_second",
     "rest_echo_per_second",
