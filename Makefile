@@ -12,9 +12,9 @@ help:  ## What there is to make
 run: $(VENV)/.runtime  ## Start the exchange on http://127.0.0.1:8080 with a live demo market
 	@$(BIN)/bwx serve --demo
 
-test: $(VENV)/.dev  ## Run every test
+test: $(VENV)/.dev  ## Run every test but for those that `make sim` runs
 	@$(BIN)/python tests/browser/find_browser.py
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not sim"
 
 setup: $(VENV)/.dev  ## Install what development needs
 
@@ -29,7 +29,7 @@ bench: $(VENV)/.dev  ## Measure every part beside its baseline; QUICK=1 for less
 load: $(VENV)/.dev  ## A minute of everybody who comes to a market, against an exchange of its own; with SECONDS=300 USERS=80 more of it
 	@$(BIN)/python -m load_tests.load $(if $(SECONDS),--seconds $(SECONDS)) $(if $(USERS),--users $(USERS)) $(if $(WORKERS),--workers $(WORKERS))
 
-sim: $(VENV)/.dev  ## The long simulations: thousands of crashes, every fault of a disk, every bit, generated markets, a million wrong inputs; with MINUTES=60 (SEED=7) a hunt in fresh worlds for so long
+sim: $(VENV)/.dev  ## The long simulations: kernels with bounds checks and as plain Python, thousands of crashes, every fault of a disk, every bit, generated markets, a million wrong inputs; with MINUTES=60 (SEED=7) a hunt in fresh worlds for so long
 ifdef MINUTES
 	@$(BIN)/python -m tests.simulation.hunt --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 else

@@ -16,7 +16,7 @@ import kernels.compile
 kernels.compile.CHECKED = True
 SLOW_IS_FINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
-settings.register_profile("default", max_examples=25, derandomize=True, **SLOW_IS_FINE)
+settings.register_profile("default", max_examples=15, derandomize=True, **SLOW_IS_FINE)
 settings.register_profile("reduced", max_examples=8, derandomize=True, **SLOW_IS_FINE)
 settings.register_profile("thorough", max_examples=1_000, print_blob=True, **SLOW_IS_FINE)
 settings.load_profile(os.environ.get("BWX_HYPOTHESIS_PROFILE", "default"))

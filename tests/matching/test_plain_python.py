@@ -4,7 +4,7 @@ import pytest
 
 from tests.modes import MATCHING, TIMEOUT_S, check_under
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(TIMEOUT_S)]
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(TIMEOUT_S)]
 
 
 def test_the_book_passes_as_plain_python() -> None:

@@ -30,7 +30,7 @@ from tests.simulation.world import EPOCH_NS, simulate
 
 COMMANDS = 14
 SEED = 5
-STEP = 1 if os.environ.get("BWX_SIM_FAULTS") == "all" else 9
+STEP = 1 if os.environ.get("BWX_SIM_FAULTS") == "all" else 17
 FAULTS = [("read", False), ("read", True), ("write", False), ("write", True), ("sync", False)]
 
 

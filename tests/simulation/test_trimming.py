@@ -24,7 +24,7 @@ from tests.simulation.traffic import LIMITS, CommandId, Traffic
 from tests.simulation.world import EPOCH_NS, SimulatedTime, TrimmedWorld, lead, simulate
 
 SEED = 5
-STEP = 1 if os.environ.get("BWX_SIM_FAULTS") == "all" else 29
+STEP = 1 if os.environ.get("BWX_SIM_FAULTS") == "all" else 59
 FAULTS = [("read", False), ("read", True), ("write", False), ("write", True), ("sync", False)]
 LIVES = 12
 WORLDS = int(os.environ.get("BWX_SIM_SEEDS", "4"))

@@ -4,7 +4,7 @@ import pytest
 
 from tests.modes import TIMEOUT_S, VENUE, WRAPS_ON_PURPOSE, check_under
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(TIMEOUT_S)]
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(TIMEOUT_S)]
 
 
 def test_the_venue_passes_with_bounds_checks() -> None:
