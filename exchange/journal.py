@@ -435,6 +435,8 @@ class Journal:
                 f"durable; {tail.frames} pages of it are dropped"
             )
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        if not self._read_only:
+            self._log.sync()  # or a power loss could mix what it held with the room that is laid out in it
         self._log.begin()
 
     def _settle_head(self) -> None:
