@@ -132,7 +132,7 @@ POSITION = record(
 )
 
 RECENT_POSITION = record(("account_id", "u4"), ("instrument_id", "u4"), ("slot", "u4"), ("class_slot", "u4"))
-"""The position that an account used last, of those that share its place; of the instrument 0 if it was freed."""
+"""The position that an account used last, of those that share its place; only its class if it was freed."""
 
 SINCE = record(("sequence", "u8"))
 """When a position last became net long or short: the sequence of the command that did it."""
