@@ -12,16 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels.arrays import ArrayGroup
+from kernels.bucket_table import TABLE_WORDS_MIN
 from kernels.compile import inlined
 from kernels.intrinsics import prefetch, rarely
 from kernels.memory import aligned_zeros, give_out
 from matching import layout, schema
-from matching.layout import BUCKET_WORDS
 from matching.schema import NIL, TREE_DIGIT_BITS
 
 FANOUT = 1 << TREE_DIGIT_BITS
 KEY_NONE = (1 << 31) - 1
-ID_TABLE_WORDS_MIN = BUCKET_WORDS << 9
 NOTED = 64
 """More commands than look-ahead is ever ahead, a power of two."""
 TOUCHED_ORDERS = 1 << 19
@@ -86,7 +85,7 @@ def allocate(limits: Limits) -> Book:
         levels=aligned_zeros(limits.orders + 1, layout.LEVEL),
         orders=aligned_zeros(limits.orders + 1, layout.ORDER),
         terms=aligned_zeros(limits.orders + 1, layout.ORDER_TERMS),
-        ids=aligned_zeros(ID_TABLE_WORDS_MIN, np.uint32),
+        ids=aligned_zeros(TABLE_WORDS_MIN, np.uint32),
         timers=aligned_zeros(limits.orders + 1, layout.TIMER),
         icebergs=aligned_zeros(limits.orders + 1, layout.ICEBERG),
         noted=aligned_zeros(NOTED, np.uint32),

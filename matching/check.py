@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from kernels.bucket_table import BUCKET_WORDS, PASSED, SLOTS, WORDS_PER_ENTRY
 from kernels.intrinsics import hash_tag_twin
 from matching.arena import FANOUT, KEY_NONE, Book
-from matching.identifiers import PASSED, SLOTS
-from matching.layout import BUCKET_WORDS, HOLDER_ICEBERG, HOLDER_TIMED, Progress
+from matching.layout import HOLDER_ICEBERG, HOLDER_TIMED, Progress
 from matching.prices import key_of
 from matching.schema import NIL, TREE_DIGIT_BITS, OrderFlag, Phase, Side, TimeInForce
 
@@ -138,7 +138,7 @@ def check_ids(book: Book, slots: set[int]) -> None:
     buckets = book.ids.reshape(-1, BUCKET_WORDS)
     entries = buckets[:, SLOTS : SLOTS + PASSED]
     assert sorted(entries[entries != NIL].tolist()) == sorted(slots), "the id table holds other orders than the book"
-    assert 4 * len(slots) <= len(book.ids), "the id table is more than half full"
+    assert WORDS_PER_ENTRY * len(slots) <= len(book.ids), "the id table has too many entries"
     passed = np.zeros(len(buckets), np.int64)
     for at, position in zip(*np.nonzero(entries), strict=True):
         tag = hash_tag_twin(int(book.orders[entries[at, position]]["order_id"]))

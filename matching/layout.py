@@ -99,10 +99,6 @@ assert [offset_of(ORDER_TERMS, name) for name in names_of(ORDER_TERMS) if name !
 ], "terms are copied from a command as a whole"
 
 
-BUCKET_WORDS = 16
-"""Words of 32 bits in a bucket of the id table: one cache line."""
-
-
 TIMER = record(("due_ns", "i8"), ("order_id", "u8"), ("slot", "u4"), ("reserved", "u4"))
 
 

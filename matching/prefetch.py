@@ -11,10 +11,10 @@ noted for a command spares its lookup only if the order there still has its id.
 
 import numpy as np
 
+from kernels.bucket_table import home_bucket, likely_slot
 from kernels.compile import inlined, outlined
-from kernels.intrinsics import equal_lanes, hash_tag, lowest_bit, prefetch, rarely
+from kernels.intrinsics import hash_tag, prefetch, rarely
 from matching.arena import FANOUT, NOTED
-from matching.identifiers import SLOTS, home_bucket
 from matching.prices import DIGIT_MASK, key_of, key_of_level, limit_key_of
 from matching.schema import NIL, TREE_DIGIT_BITS, CommandKind
 from matching.sides import book_side_of, instrument_side_of
@@ -25,8 +25,6 @@ STAGES = 4
 assert STAGES * STEP < NOTED
 SMALL_BOOK_ORDERS = 1 << 16
 """A book that never held more orders is left to the caches but for its ids and orders."""
-BESIDE_ENTRIES = np.uint64(1 << 7)
-"""The lane after the entries of a bucket, where the slot is always NIL."""
 
 
 @inlined
@@ -61,7 +59,7 @@ def run_stages(book, batch, at):
 @inlined
 def ask_for_entry(book, order_id):
     """The id's bucket."""
-    prefetch(book.ids, home_bucket(book, hash_tag(order_id)))
+    prefetch(book.ids, home_bucket(book.ids, hash_tag(order_id)))
 
 
 @inlined
@@ -75,7 +73,7 @@ def ask_for_sides(book, command):
 @inlined
 def ask_for_order(book, commands, at):
     """The order that a change names, whose slot is noted."""
-    slot = likely_slot(book, commands[at]["order_id"])
+    slot = likely_slot(book.ids, hash_tag(commands[at]["order_id"]))
     is_new = np.int64(commands[at]["kind"] == CommandKind.PLACE)
     book.noted[note_of(at)] = slot | is_new
     prefetch(book.orders, slot)
@@ -154,15 +152,6 @@ def note_of(at):
 def looks_dead(book, at):
     """Whether nothing was found for a change: most likely it names an order that is gone."""
     return noted_slot(book, at) == NIL
-
-
-@inlined
-def likely_slot(book, order_id):
-    """The slot behind an id, or NIL: one that has the id's hash is enough for a hint."""
-    tag = hash_tag(order_id)
-    bucket = home_bucket(book, tag)
-    found = equal_lanes(book.ids, bucket, tag) | BESIDE_ENTRIES
-    return np.int64(book.ids[bucket + SLOTS + lowest_bit(found)])
 
 
 @inlined

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.arrays import ArrayGroup
+from kernels.bucket_table import TABLE_WORDS_MIN
 from kernels.compile import inlined
 from kernels.memory import aligned_zeros
 from kernels.table import ENTRY, TABLE_SIZE_MIN
@@ -27,9 +28,9 @@ class Ledger(ArrayGroup):
     accounts: np.ndarray  # (accounts,) ACCOUNT, at the account's id
     positions: np.ndarray  # (positions + 1,) POSITION; slot 0 is never used
     since: np.ndarray  # (positions + 1,) SINCE, beside the positions
-    position_table: np.ndarray  # (power of two,) ENTRY: (account, instrument) to slot
+    position_table: np.ndarray  # (power of two,) u4, buckets: (account, instrument) to slot
     recent: np.ndarray  # (RECENT,) RECENT_POSITION: what an account used last, at its id modulo RECENT
-    entries: np.ndarray  # (NOTED,) u4: where look-ahead expects them in the table, at a command's index modulo NOTED
+    tags: np.ndarray  # (NOTED,) u4: the hashes under which look-ahead expects them, at a command's index modulo NOTED
     noted: np.ndarray  # (NOTED,) u4: the slots of positions that it found there
     near: np.ndarray  # (1,) u4: the one of the command at work
     classes: np.ndarray  # (positions + 1,) CLASS; slot 0 is never used
@@ -58,9 +59,9 @@ def allocate(
         accounts=aligned_zeros(accounts, schema.ACCOUNT),
         positions=aligned_zeros(positions + 1, schema.POSITION),
         since=aligned_zeros(positions + 1, schema.SINCE),
-        position_table=np.zeros(TABLE_SIZE_MIN, ENTRY),
+        position_table=aligned_zeros(TABLE_WORDS_MIN, np.uint32),
         recent=aligned_zeros(schema.RECENT, schema.RECENT_POSITION),
-        entries=np.zeros(schema.NOTED, np.uint32),
+        tags=np.zeros(schema.NOTED, np.uint32),
         noted=np.zeros(schema.NOTED, np.uint32),
         near=np.zeros(1, np.uint32),
         classes=aligned_zeros(positions + 1, schema.CLASS),

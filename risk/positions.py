@@ -8,8 +8,9 @@ them in an order that has nothing to do with memory, and to the others of its ac
 
 import numpy as np
 
+from kernels.bucket_table import entries_of, first_slot, home_bucket, insert_slot, is_passed, next_bucket, remove_slot
 from kernels.compile import inlined, outlined
-from kernels.intrinsics import hash_tag
+from kernels.intrinsics import hash_tag, rarely
 from kernels.table import following, home, insert_entry, remove_entry
 from risk.schema import RECENT, SCENARIOS
 
@@ -47,16 +48,20 @@ def is_position(position, account_id, instrument_id):
 def look_up_position(ledger, account_id, instrument_id):
     """The same by the table."""
     tag = pair_tag(account_id, instrument_id)
-    at = home(ledger.position_table, tag)
+    table = ledger.position_table
+    bucket = home_bucket(table, tag)
     while True:
-        slot = np.int64(ledger.position_table[at]["slot"])
-        if slot == NIL:
-            return slot
-        has_tag = np.int64(ledger.position_table[at]["tag"]) == tag
-        if has_tag and is_position(ledger.positions[slot], account_id, instrument_id):
-            note_recent(ledger, slot)
-            return slot
-        at = following(ledger.position_table, at)
+        found = entries_of(table, bucket, tag)
+        while found != 0:
+            # That of a free entry is NIL, which is nobody's.
+            slot = first_slot(table, bucket, found)
+            if is_position(ledger.positions[slot], account_id, instrument_id):
+                note_recent(ledger, slot)
+                return slot
+            found &= found - np.uint64(1)
+        if not rarely(is_passed(table, bucket)):
+            return np.int64(NIL)
+        bucket = next_bucket(table, bucket)
 
 
 @inlined
@@ -134,7 +139,7 @@ def open_position(ledger, account_id, instrument_id, region_id):
     position["reduce_only_sides"] = 0
     position["is_chained"] = 0
     ledger.since[slot]["sequence"] = 0
-    insert_entry(ledger.position_table, pair_tag(account_id, instrument_id), slot)
+    insert_slot(ledger.position_table, pair_tag(account_id, instrument_id), slot)
     note_recent(ledger, slot)
     return slot
 
@@ -194,7 +199,7 @@ def close_position(ledger, slot):
     position = ledger.positions[slot]
     totals = ledger.totals[0]
     forget_recent(ledger, slot)
-    remove_entry(ledger.position_table, pair_tag(position["account_id"], position["instrument_id"]), slot)
+    remove_slot(ledger.position_table, pair_tag(position["account_id"], position["instrument_id"]), slot)
     leave_class(ledger, np.int64(position["class_slot"]))
     position["account_id"] = 0
     position["instrument_id"] = 0

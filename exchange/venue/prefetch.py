@@ -7,9 +7,9 @@ on any result.
 
 import numpy as np
 
+from kernels.bucket_table import home_bucket, likely_slot
 from kernels.compile import inlined
 from kernels.intrinsics import prefetch, rarely
-from kernels.table import home
 from matching.layout import ACCOUNT_MASK
 from matching.prefetch import noted_slot
 from matching.schema import CommandKind
@@ -58,21 +58,21 @@ def ask_for_entry(state, batch, at):
     ledger = state.ledger
     account_id, instrument_id = np.int64(batch.orders[at]["account_id"]), likely_instrument(state, batch, at)
     slot = instrument_id & np.int64(len(ledger.contracts) - 1)
-    entry = home(ledger.position_table, pair_tag(account_id, instrument_id))
-    ledger.entries[place_of(at)] = entry
+    tag = pair_tag(account_id, instrument_id)
+    ledger.tags[place_of(at)] = tag
     prefetch(ledger.contracts, slot)
     prefetch(ledger.shocks, slot * SCENARIOS)
     prefetch(ledger.accounts, account_id)
-    prefetch(ledger.position_table, entry)
+    prefetch(ledger.position_table, home_bucket(ledger.position_table, tag))
 
 
 @inlined
 def ask_for_position(state, at):
-    """The position that stands first where the command's should be: its own most likely, or none. It is noted."""
+    """The position of the command, most likely, if there is one. It is noted."""
     ledger = state.ledger
-    slot = ledger.position_table[ledger.entries[place_of(at)]]["slot"]
+    slot = likely_slot(ledger.position_table, np.int64(ledger.tags[place_of(at)]))
     ledger.noted[place_of(at)] = slot
-    prefetch(ledger.positions, np.int64(slot))
+    prefetch(ledger.positions, slot)
 
 
 @inlined
@@ -97,7 +97,7 @@ def ask_for_maker(state, book_side):
     account_id = np.int64(book.orders[level["head"]]["holder"] & ACCOUNT_MASK)
     prefetch(ledger.accounts, account_id)
     tag = pair_tag(account_id, np.int64(instrument_id_of_level(level)))
-    prefetch(ledger.position_table, home(ledger.position_table, tag))
+    prefetch(ledger.position_table, home_bucket(ledger.position_table, tag))
 
 
 @inlined

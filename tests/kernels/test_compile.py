@@ -84,10 +84,9 @@ def test_bounds_checks_see_the_arrays_of_a_group() -> None:
     code = (
         "import numpy as np\n"
         "from matching.arena import Limits, allocate\n"
-        "from matching.identifiers import copy_entries\n"
+        "from matching.export import LEVEL_ROW, copy_levels\n"
         "book = allocate(Limits(instruments=1, orders=1, nodes=1, accounts=1))\n"
-        "words = np.zeros(9, np.uint32)\n"
-        "copy_entries(book, words)\n"
+        "copy_levels(book, len(book.sides), np.zeros(1, LEVEL_ROW))\n"
     )
     environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "PYTHONPATH": str(SOURCE_ROOT)}
     checked = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)

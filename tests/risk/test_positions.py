@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.table import grown_table
+from kernels.bucket_table import grown_bucket_table
 from risk.accounts import allocate
 from risk.positions import NIL, find_class, find_position, position_of
 from risk.schema import RECENT
@@ -176,7 +176,7 @@ def test_positions_are_found_in_a_table_that_has_grown() -> None:
     books = Books()
     for account_id in range(ACCOUNTS):
         books.fill(account_id, 2, account_id + 1, 10)
-    larger = grown_table(books.ledger.position_table, ACCOUNTS, len(books.ledger.position_table))
+    larger = grown_bucket_table(books.ledger.position_table, ACCOUNTS, len(books.ledger.position_table))
     assert len(larger) > len(books.ledger.position_table)
     books.ledger = replace(books.ledger, position_table=larger)
     check(books)

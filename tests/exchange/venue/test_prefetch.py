@@ -37,7 +37,7 @@ def events_of(commands: np.ndarray, instruments: int, batch: int, *, disturb: bo
         if disturb:
             ledger = venue.state.ledger
             ledger.noted[:] = random.integers(0, int(ledger.totals[0]["fresh_position"]), NOTED)
-            ledger.entries[:] = random.integers(0, len(ledger.position_table), NOTED)
+            ledger.tags[:] = random.integers(0, 1 << 32, NOTED)
         parts.append(venue.apply(commands[first : first + batch], sequence + first))
     return np.concatenate(parts), int(venue.state.ledger.totals[0]["live_positions"])
 
