@@ -115,7 +115,7 @@ def position_of(ledger, account_id, instrument_id, region_id):
 
 @outlined
 def open_position(ledger, account_id, instrument_id, region_id):
-    """A new position of no lots and no orders."""
+    """A new position of no lots and no orders. Since when it is long or short is entered with its first lots."""
     totals = ledger.totals[0]
     slot = np.int64(totals["free_position"])
     if slot != NIL:
@@ -138,7 +138,6 @@ def open_position(ledger, account_id, instrument_id, region_id):
     position["newer"] = NIL
     position["reduce_only_sides"] = 0
     position["is_chained"] = 0
-    ledger.since[slot]["sequence"] = 0
     insert_slot(ledger.position_table, pair_tag(account_id, instrument_id), slot)
     note_recent(ledger, slot)
     return slot

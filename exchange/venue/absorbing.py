@@ -17,7 +17,7 @@ from exchange.venue.limits import (
     note_auction_trade,
     note_maker,
 )
-from exchange.venue.prefetch import bring_losses_near
+from exchange.venue.prefetch import bring_losses_near, bring_makers_near, has_many_positions
 from exchange.venue.prints import note_trade
 from exchange.venue.schema import Event
 from exchange.venue.state import slot_of
@@ -29,10 +29,15 @@ from risk.contracts import fee_per_lot
 from risk.margin import fill_order, move_order, move_position
 from risk.positions import chain_position, drop_unused, find_position, position_of, turns
 
+EVENTS_OF_ONE_TRADE = 2
+"""The trade, and what becomes of the taker."""
+
 
 @outlined
 def absorb_all(state, events, first, count):
     """Carry the events of matching from one position to another into the ledger."""
+    if count - first > EVENTS_OF_ONE_TRADE and has_many_positions(state.ledger):
+        bring_makers_near(state.ledger, events, first, count)
     for at in range(first, count):
         absorb(state, events, at, count)
 

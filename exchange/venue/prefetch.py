@@ -22,6 +22,8 @@ POSITION_AHEAD = 4
 LOSSES_AHEAD = 2
 """How many commands ahead each stage is."""
 LOSSES_PER_LINE = 8
+MAKERS_MAX = 16
+"""Of a taker that meets more, the others are found when their turn comes."""
 assert ENTRY_AHEAD < NOTED
 
 
@@ -32,12 +34,18 @@ def look_ahead_of_risk(state, batch, index):
     state.ledger.near[0] = state.ledger.noted[place_of(at)]
     if rarely(index + ENTRY_AHEAD >= len(batch.orders)):
         return
-    if state.ledger.totals[0]["live_positions"] <= RECENT:
-        ask_for_recent(state, batch, at + np.uint32(POSITION_AHEAD))
-    else:
+    if has_many_positions(state.ledger):
         ask_for_entry(state, batch, at + np.uint32(ENTRY_AHEAD))
         ask_for_position(state, at + np.uint32(POSITION_AHEAD))
         ask_for_losses(state, at + np.uint32(LOSSES_AHEAD))
+    else:
+        ask_for_recent(state, batch, at + np.uint32(POSITION_AHEAD))
+
+
+@inlined
+def has_many_positions(ledger):
+    """Whether there are more positions than the caches hold beside all else, most of which no account used last."""
+    return ledger.totals[0]["live_positions"] > RECENT
 
 
 @inlined
@@ -98,6 +106,23 @@ def ask_for_maker(state, book_side):
     prefetch(ledger.accounts, account_id)
     tag = pair_tag(account_id, np.int64(instrument_id_of_level(level)))
     prefetch(ledger.position_table, home_bucket(ledger.position_table, tag))
+
+
+@inlined
+def bring_makers_near(ledger, events, first, count):
+    """The positions of the makers that a taker met, but for the entry of the first, which was asked for before."""
+    end = min(first + MAKERS_MAX, count)
+    for at in range(first + 1, end):
+        prefetch(ledger.position_table, home_bucket(ledger.position_table, tag_of_maker(events, at)))
+    for at in range(first, end):
+        prefetch(ledger.positions, likely_slot(ledger.position_table, tag_of_maker(events, at)))
+
+
+@inlined
+def tag_of_maker(events, at):
+    """The hash of the maker's position in a trade; some hash for another event."""
+    event = events.orders[np.uint32(at)]
+    return pair_tag(event["counter_account_id"], event["instrument_id"])
 
 
 @inlined
