@@ -46,7 +46,7 @@ class Size(NamedTuple):
 
 
 FULL = Size(
-    operations=2_000_000,
+    operations=5_000_000,
     commits=2_000,
     replayed=1_000_000,
     resting=1_000_000,
