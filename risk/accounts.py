@@ -6,15 +6,15 @@ settled back margin, but cannot be withdrawn. Risk staff may add to the requirem
 the sum, and only what closes positions, or pays for them, leaves the add-on out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kernels.arrays import ArrayGroup
-from kernels.bucket_table import TABLE_WORDS_MIN
+from kernels.bucket_table import TABLE_WORDS_MIN, grown_bucket_table
 from kernels.compile import inlined
 from kernels.memory import aligned_zeros
-from kernels.table import ENTRY, TABLE_SIZE_MIN
+from kernels.table import ENTRY, TABLE_SIZE_MIN, grown_table
 from risk import schema
 from risk.schema import AMOUNT_NANO_MAX, SCENARIOS, TOTAL_NANO_MAX, RiskReject
 
@@ -75,6 +75,16 @@ def allocate(
         contract_limits=aligned_zeros(contracts, schema.CONTRACT_LIMITS),
         rules=aligned_zeros(schema.RULE_CAPACITY + 1, schema.RULE),
     )
+
+
+def grown_ledger(ledger: Ledger, additions: int) -> Ledger:
+    """The same ledger with tables that have room for so many positions more, each in a margin class of its own."""
+    totals = ledger.totals[0]
+    position_table = grown_bucket_table(ledger.position_table, int(totals["live_positions"]), additions)
+    class_table = grown_table(ledger.class_table, int(totals["live_classes"]), additions)
+    if position_table is ledger.position_table and class_table is ledger.class_table:
+        return ledger
+    return replace(ledger, position_table=position_table, class_table=class_table)
 
 
 @inlined

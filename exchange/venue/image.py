@@ -31,14 +31,14 @@ from exchange.venue.listing import apply_strain, schedule_series
 from exchange.venue.prints import export_prints, restore_prints
 from exchange.venue.risk_staff import settle_flags
 from exchange.venue.state import State, VenueLimits, allocate, slot_of
-from kernels.bucket_table import grown_bucket_table
 from kernels.compile import kernel
 from kernels.records import joined, names_of, record
-from kernels.table import grown_table, insert_entry
+from kernels.table import insert_entry
 from matching.export import export_orders
 from matching.identifiers import grown
 from matching.restore import restore_orders
 from matching.schema import INSTRUMENT, RESTING
+from risk.accounts import grown_ledger
 from risk.margin import move_position
 from risk.positions import chain_position, position_of
 from risk.schema import ACCOUNT, CONTRACT, CONTRACT_LIMITS, POSITION, RULE, SCENARIOS, Standing
@@ -182,15 +182,10 @@ def restore(image: Image, limits: VenueLimits) -> State:
     restore_clearing(state.clearing, image, slots)
     restore_capacity(state, image)
     restore_shocks(state)
-    positions_max = len(image["positions"]) + len(image["orders"])
     state = replace(
         state,
         book=grown(state.book, len(image["orders"])),
-        ledger=replace(
-            state.ledger,
-            position_table=grown_bucket_table(state.ledger.position_table, 0, positions_max),
-            class_table=grown_table(state.ledger.class_table, 0, positions_max),
-        ),
+        ledger=grown_ledger(state.ledger, len(image["positions"]) + len(image["orders"])),
     )
     restore_orders(state.book, image["orders"])
     restore_positions(state, image["positions"])

@@ -10,14 +10,13 @@ from exchange.venue.batches import Batch, EventBuffer
 from exchange.venue.figures import Figures, Tellings, gather_figures
 from exchange.venue.figures_schema import EVERYBODY, FIGURES
 from exchange.venue.state import State, VenueLimits, allocate
-from kernels.bucket_table import grown_bucket_table
 from kernels.memory import aligned_zeros, give_out
 from kernels.records import copied, joined, names_of
-from kernels.table import grown_table
 from matching.arena import touch
 from matching.events import EVENTS_PER_STEP_MAX
 from matching.identifiers import grown
 from matching.schema import ORDER_EVENT
+from risk.accounts import grown_ledger
 from risk.schema import SCENARIOS
 
 EVENT_CAPACITY = 16_384
@@ -144,12 +143,7 @@ class Venue:
 
     def _grow(self, additions: int) -> None:
         """Make room in the hash tables for so many orders; each may open a position, and a margin class with it."""
-        state, totals = self.state, self.state.ledger.totals[0]
-        book = grown(state.book, additions)
-        position_table = grown_bucket_table(state.ledger.position_table, int(totals["live_positions"]), additions)
-        class_table = grown_table(state.ledger.class_table, int(totals["live_classes"]), additions)
-        if position_table is not state.ledger.position_table or class_table is not state.ledger.class_table:
-            ledger = replace(state.ledger, position_table=position_table, class_table=class_table)
-            self.state = state = replace(state, ledger=ledger)
-        if book is not state.book:
-            self.state = replace(state, book=book)
+        state = self.state
+        book, ledger = grown(state.book, additions), grown_ledger(state.ledger, additions)
+        if book is not state.book or ledger is not state.ledger:
+            self.state = replace(state, book=book, ledger=ledger)
