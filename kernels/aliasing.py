@@ -5,8 +5,8 @@ again, because the event might have been a part of it. C has a rule for this, th
 through another; LLVM calls it type-based alias analysis, and numba does not use it. So fields of records are loaded
 and stored here as numba does it, with a note of what they are:
 
-- Records of the common size are messages. A batch and an event buffer are seen through many layouts, so any field of
-  one may be in the place of a field of another.
+- Records of the common size that begin with their kind are messages. A batch and an event buffer are seen through many
+  layouts, so any field of one may be in the place of a field of another.
 - Any other record is only ever seen through its own layout, and no two of its fields are in one place.
 
 Whatever carries no note, like the items of arrays of numbers, may be anywhere.
@@ -22,6 +22,7 @@ from numba.np.arrayobj import record_getattr, record_setattr
 
 from kernels.records import RECORD_BYTES
 
+KIND = "kind"
 START = ir.Constant(ir.IntType(64), 0)
 
 
@@ -60,7 +61,8 @@ def _alignment_of(record: types.Record, field: types.Integer) -> int:
 
 def _note_of(module: Any, record: types.Record, name: str) -> Any:
     """Two accesses with different notes never meet: see LLVM's reference of `tbaa` metadata."""
-    place = "message" if record.size == RECORD_BYTES else f"{record.name}.{name}"
+    is_message = record.size == RECORD_BYTES and KIND in record.fields and record.offset(KIND) == 0
+    place = "message" if is_message else f"{record.name}.{name}"
     root = module.add_metadata([ir.MetaDataString(module, "fields of records")])
     kind = module.add_metadata([ir.MetaDataString(module, place), root, START])
     return module.add_metadata([kind, kind, START])

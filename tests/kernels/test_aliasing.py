@@ -6,8 +6,9 @@ import pytest
 from kernels.compile import JIT_ENABLED, inlined, kernel
 from kernels.records import RECORD_BYTES, record
 
-WHOLE = record(*((f"word_{n}", "i8") for n in range(8)))
-HALVES = record(*((f"half_{n}", "i4") for n in range(16)))
+WHOLE = record(("kind", "i8"), *((f"word_{n}", "i8") for n in range(1, 8)))
+HALVES = record(("kind", "i4"), *((f"half_{n}", "i4") for n in range(1, 16)))
+STATE = record(*((f"word_{n}", "i8") for n in range(8)))
 SMALL = record(("value", "i8"), ("other", "i8"))
 TINY = record(("value", "i8"))
 
@@ -44,6 +45,12 @@ def write_one(small):
     small[0]["value"] = 1
 
 
+@inlined
+def write_third(records):
+    """Write a field that records of two layouts have."""
+    records[0]["word_3"] = 1
+
+
 @kernel
 def store_narrow(small, value):
     """Store a number of another width."""
@@ -70,6 +77,17 @@ def test_one_record_under_two_indices_is_read_again(second: int, expected: int) 
 @pytest.mark.parametrize("value", [np.int8(-3), np.uint32(1 << 31), np.int64(-(1 << 60))])
 def test_a_number_is_stored_as_the_field_has_it(value: np.integer) -> None:
     assert store_narrow(np.zeros(1, SMALL), value) == value
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled")
+@pytest.mark.parametrize(("layout", "is_message"), [(WHOLE, True), (STATE, False)])
+def test_a_record_of_the_common_size_is_a_message_if_it_begins_with_its_kind(
+    layout: np.dtype, is_message: bool
+) -> None:
+    assert layout.itemsize == RECORD_BYTES
+    write_third(np.zeros(1, layout))
+    code = write_third.entrance.inspect_llvm(write_third.entrance.signatures[-1])
+    assert ('!"message"' in code) == is_message
 
 
 @pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled")
