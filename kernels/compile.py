@@ -3,7 +3,7 @@
 numba's own disk cache looks at one file's date and at nothing else: it would load code compiled without bounds checks
 when they are asked for, and would miss an edit to a helper in another file, so that a user who updates would match by
 old rules. The cache folder is therefore named after everything the code depends on: the text of every kernel source,
-the versions of Python, numba and numpy, and the flags.
+the versions of Python, numba and numpy, the flags, and the processor that it is for.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from numba import njit
 
 import kernels.aliasing  # noqa: F401 - every kernel is compiled with what it says of records
 from kernels.parts import OPTIONS, part
+from kernels.target import choose_target
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,7 +44,8 @@ def cache_key(sources: Iterable[Path]) -> str:
     """A name for the compiled code: equal names mean equal sources, tools and flags."""
     versions = (platform.python_version(), numba.__version__, numpy.__version__)
     flags = (numba.config.BOUNDSCHECK, numba.config.OPT, numba.config.DEBUG, sys.flags.optimize)
-    digest = hashlib.blake2b(repr((versions, flags)).encode(), digest_size=12)
+    target = (numba.config.CPU_NAME, numba.config.CPU_FEATURES)
+    digest = hashlib.blake2b(repr((versions, flags, target)).encode(), digest_size=12)
     for path in sources:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -57,6 +59,7 @@ def cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bandwidth-exchange"
 
 
+choose_target()
 CACHE_FOLDER = cache_home() / "kernels" / cache_key(kernel_sources())
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
 

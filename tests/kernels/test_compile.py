@@ -43,7 +43,7 @@ def sources(tmp_path: Path) -> Path:
     package = tmp_path / "sources" / "kernels"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    for name in ("aliasing.py", "compile.py", "parts.py", "records.py"):
+    for name in ("aliasing.py", "compile.py", "parts.py", "records.py", "target.py"):
         shutil.copy(SOURCE_ROOT / "kernels" / name, package)
     (package / "entry.py").write_text(KERNEL)
     (package / "leaf.py").write_text(LEAF.format(answer=42))
