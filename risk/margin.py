@@ -30,11 +30,18 @@ BUY = 0
 
 @inlined
 def check_order(ledger, contract_slot, account_id, side, limit_ticks, lots):
-    """0, or why an account cannot have one order more. What is surely covered is not looked at closely."""
+    """0, or why an account cannot have one order more."""
+    base_nano = certain_loss(ledger.contracts[contract_slot], side, limit_ticks)
+    return check_order_of(ledger, contract_slot, account_id, side, limit_ticks, lots, base_nano)
+
+
+@inlined
+def check_order_of(ledger, contract_slot, account_id, side, limit_ticks, lots, base_nano):
+    """The same, where `certain_loss` is known. What is surely covered is not looked at closely."""
     reject = check_bounds(ledger, ledger.contracts[contract_slot], account_id, limit_ticks, lots)
     if rarely(reject != 0):
         return reject
-    if suffices(ledger, contract_slot, account_id, side, limit_ticks, lots):
+    if suffices(ledger, contract_slot, account_id, side, lots, base_nano):
         return np.int64(0)
     return check_closely(ledger, contract_slot, account_id, side, limit_ticks, lots)
 
@@ -42,15 +49,16 @@ def check_order(ledger, contract_slot, account_id, side, limit_ticks, lots):
 @inlined
 def is_surely_covered(ledger, contract_slot, account_id, side, limit_ticks, lots):
     """Whether an account can have one order more without a close look at it. If not, it may be all the same."""
-    if check_bounds(ledger, ledger.contracts[contract_slot], account_id, limit_ticks, lots) != 0:
+    contract = ledger.contracts[contract_slot]
+    if check_bounds(ledger, contract, account_id, limit_ticks, lots) != 0:
         return False
-    return suffices(ledger, contract_slot, account_id, side, limit_ticks, lots)
+    return suffices(ledger, contract_slot, account_id, side, lots, certain_loss(contract, side, limit_ticks))
 
 
 @inlined
-def suffices(ledger, contract_slot, account_id, side, limit_ticks, lots):
+def suffices(ledger, contract_slot, account_id, side, lots, base_nano):
     """Whether what is free is as much as an order could need at most: so is what it needs then."""
-    return lots * most_per_lot(ledger, contract_slot, side, limit_ticks) <= free_nano(ledger, account_id)
+    return lots * most_per_lot(ledger, contract_slot, side, base_nano) <= free_nano(ledger, account_id)
 
 
 @inlined
@@ -68,14 +76,14 @@ def check_bounds(ledger, contract, account_id, limit_ticks, lots):
 
 
 @inlined
-def most_per_lot(ledger, contract_slot, side, limit_ticks):
-    """What one lot of an order can add to the requirement at most, in nano-USD."""
+def most_per_lot(ledger, contract_slot, side, base_nano):
+    """What one lot of an order can add to the requirement at most, in nano-USD; it loses `base_nano` for certain."""
     contract = ledger.contracts[contract_slot]
     ticks = np.int64(contract["worst_shock_ticks"])
     ticks += np.int64(contract["spread_ticks"]) + np.int64(contract["concentration_ticks"])
     if rarely(contract["ramp_step"] != 0):
         ticks += most_ramp_ticks(ledger, contract_slot, side)
-    return certain_loss(contract, side, limit_ticks) + ticks * contract["tick_value_nano"]
+    return base_nano + ticks * contract["tick_value_nano"]
 
 
 @inlined
@@ -145,6 +153,12 @@ def closing_helps(ledger, account_id, slot, contract_slot, side, limit_ticks, lo
 def move_order(ledger, account_id, slot, contract_slot, side, limit_ticks, lots):
     """So many lots more, or less when negative, are open on a side at a limit."""
     base_nano = certain_loss(ledger.contracts[contract_slot], side, limit_ticks)
+    move_order_of(ledger, account_id, slot, contract_slot, side, base_nano, lots)
+
+
+@inlined
+def move_order_of(ledger, account_id, slot, contract_slot, side, base_nano, lots):
+    """The same, where `certain_loss` is known."""
     change(ledger, account_id, slot, contract_slot, side, base_nano, lots, np.int64(0), np.int64(0))
 
 
@@ -179,7 +193,7 @@ def change(ledger, account_id, slot, contract_slot, side, base_nano, order_lots,
     account["unsettled_nano"] += at_mark(contract, lots) - cost_nano
     after_lots = worst_lots(position)
     ledger.classes[np.int64(position["class_slot"])]["worst_lots"] += after_lots - before_lots
-    change_nano = charges(contract, after_lots) - charges(contract, before_lots)
+    change_nano = charges_between(contract, before_lots, after_lots)
     if rarely(contract["ramp_step"] != 0):
         change_nano += ramp_change_nano(ledger, contract_slot, account_id, position, side, order_lots, lots)
     change_nano += move_losses(ledger, position, contract_slot, side, base_nano, order_lots, lots)
@@ -216,9 +230,22 @@ def worst_of(lots, buy_lots, sell_lots):
 @inlined
 def charges(contract, lots):
     """What so many lots of a contract require whatever the scenario, in nano-USD."""
-    charged = lots * np.int64(contract["spread_ticks"])
-    charged += max(lots - contract["concentration_lots"], np.int64(0)) * np.int64(contract["concentration_ticks"])
+    return charges_between(contract, np.int64(0), lots)
+
+
+@inlined
+def charges_between(contract, before_lots, after_lots):
+    """How much more that is for so many lots than it was for others."""
+    charged = (after_lots - before_lots) * np.int64(contract["spread_ticks"])
+    concentrated_lots = lots_beyond(contract, after_lots) - lots_beyond(contract, before_lots)
+    charged += concentrated_lots * np.int64(contract["concentration_ticks"])
     return charged * contract["tick_value_nano"]
+
+
+@inlined
+def lots_beyond(contract, lots):
+    """How many of so many lots are more than a market takes at once."""
+    return max(lots - contract["concentration_lots"], np.int64(0))
 
 
 @inlined

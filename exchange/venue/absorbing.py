@@ -26,7 +26,7 @@ from kernels.intrinsics import rarely
 from matching.schema import Side
 from risk.accounts import charge_fee
 from risk.contracts import fee_per_lot
-from risk.margin import fill_order, move_order, move_position
+from risk.margin import certain_loss, fill_order, move_order, move_order_of, move_position
 from risk.positions import chain_position, drop_unused, find_position, position_of, turns
 
 EVENTS_OF_ONE_TRADE = 2
@@ -89,9 +89,15 @@ def moves_nothing(kind):
 @inlined
 def enter_order(state, slot, account_id, side, price_ticks, lots):
     """An order came to rest."""
+    enter_order_of(state, slot, account_id, side, certain_loss(state.ledger.contracts[slot], side, price_ticks), lots)
+
+
+@inlined
+def enter_order_of(state, slot, account_id, side, base_nano, lots):
+    """The same, where `certain_loss` is known."""
     ledger, contract = state.ledger, state.ledger.contracts[slot]
     position = position_of(ledger, account_id, contract["instrument_id"], contract["region_id"])
-    move_order(ledger, account_id, position, slot, side, price_ticks, lots)
+    move_order_of(ledger, account_id, position, slot, side, base_nano, lots)
     follow_provider(state, account_id, position)
 
 

@@ -6,7 +6,7 @@ in which the order may fill. Then matching runs, and the ledger follows before t
 
 import numpy as np
 
-from exchange.venue.absorbing import absorb_all, drop_order, enter_order
+from exchange.venue.absorbing import absorb_all, drop_order, enter_order_of
 from exchange.venue.clearing.commitments import (
     check_collateral,
     check_sale,
@@ -51,7 +51,7 @@ from matching.schema import NIL, OrderReason, OrderReject
 from matching.sides import instrument_slot_of_level, side_of_level
 from matching.working import is_paused
 from risk.accounts import is_watched, uses_reduce_only
-from risk.margin import check_order, is_surely_covered, move_order
+from risk.margin import certain_loss, check_order_of, is_surely_covered, move_order
 from risk.positions import find_position
 from risk.schema import RiskReject
 
@@ -103,16 +103,18 @@ def begin_place(state, batch, index, events, count):
     order = batch.orders[index]
     if rarely(not is_ordinary(state, order)):
         return begin_unusual(state, batch, index, events, count)
+    slot, side, lots = slot_of(state, order["instrument_id"]), np.int64(order["side"]), order["quantity_lots"]
+    base_nano = certain_loss(state.ledger.contracts[slot], side, order["price_ticks"])
     reject = check_plain(state.book, order)
     if reject == NO_REJECT:
-        reject = check_margin_of_plain(state, order)
+        account_id, price_ticks = np.int64(order["account_id"]), np.int64(order["price_ticks"])
+        reject = check_order_of(state.ledger, slot, account_id, side, price_ticks, lots, base_nano)
     if rarely(reject != NO_REJECT):
         return write_rejected(state.book, events, count, order, order["side"], reject)
     if rarely(takes(state.book, order)):
         return begin_taking(state, order, events, count)
-    slot, side, lots = slot_of(state, order["instrument_id"]), np.int64(order["side"]), order["quantity_lots"]
     count = rest_plain(state.book, order, lots, events, count)
-    enter_order(state, slot, order["account_id"], side, order["price_ticks"], lots)
+    enter_order_of(state, slot, order["account_id"], side, base_nano, lots)
     return count
 
 
@@ -335,12 +337,3 @@ def make_room_for_change(state, change, slot, events, count):
         return count
     lots = max(changed_leaves(state, change, slot), np.int64(0))
     return make_room(state, np.int64(change["account_id"]), instrument_slot, side, lots, slot, events, count)
-
-
-@inlined
-def check_margin_of_plain(state, order):
-    """0, or why the account cannot have an order that is nothing but a limit."""
-    slot = slot_of(state, order["instrument_id"])
-    side = np.int64(order["side"])
-    price_ticks = np.int64(order["price_ticks"])
-    return check_order(state.ledger, slot, np.int64(order["account_id"]), side, price_ticks, order["quantity_lots"])
