@@ -42,21 +42,19 @@ def leave(book, slot):
     """Take an order out of its queue, and close the level that it leaves empty."""
     order = book.orders[slot]
     level = book.levels[order["level"]]
-    is_head = np.int64(level["head"]) == slot
-    is_newest = np.int64(level["newest"]) == slot
-    if is_head and is_newest:
+    if level["head"] == level["newest"]:
         close_level(book, np.int64(order["level"]))
         return
+    is_head = np.int64(level["head"]) == slot
+    is_newest = np.int64(level["newest"]) == slot
     level["order_count"] -= np.uint32(1)
     level["quantity_lots"] -= order["leaves_lots"]
     following = np.int64(order["next"])
     previous = np.int64(order["previous"])
     book.orders[NIL if is_head else previous]["next"] = following
     book.orders[NIL if is_newest else following]["previous"] = previous
-    if is_head:
-        level["head"] = following
-    if is_newest:
-        level["newest"] = previous
+    level["head"] = following if is_head else np.int64(level["head"])
+    level["newest"] = previous if is_newest else np.int64(level["newest"])
 
 
 @inlined

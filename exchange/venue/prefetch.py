@@ -1,8 +1,8 @@
 """Bringing near what risk will touch of the next commands, after what matching asked for has arrived.
 
 An order's account and instrument lead to a position, through the few that were used last or through a table: first the
-entry and the contract are asked for, then the position, then the losses of its margin class. None of it has an effect
-on any result.
+entry and the contract are asked for, then the position, then the losses of its margin class. Contracts and losses that
+are few stay in the caches without it. None of it has an effect on any result.
 """
 
 import numpy as np
@@ -21,6 +21,9 @@ ENTRY_AHEAD = 6
 POSITION_AHEAD = 4
 LOSSES_AHEAD = 2
 """How many commands ahead each stage is."""
+NARROW_NODES = 1 << 13
+"""Books with so few tree nodes are of a few thousand instruments at most."""
+NARROW_CLASSES = 1 << 11
 LOSSES_PER_LINE = 8
 MAKERS_MAX = 16
 """Of a taker that meets more, the others are found when their turn comes."""
@@ -62,16 +65,17 @@ def ask_for_recent(state, batch, at):
 
 @inlined
 def ask_for_entry(state, batch, at):
-    """The contract with its shocks, the account, and the entry of the position, whose place is noted."""
+    """The account, the entry of the position, whose place is noted, and the contract with its shocks."""
     ledger = state.ledger
     account_id, instrument_id = np.int64(batch.orders[at]["account_id"]), likely_instrument(state, batch, at)
     slot = instrument_id & np.int64(len(ledger.contracts) - 1)
     tag = pair_tag(account_id, instrument_id)
     ledger.tags[place_of(at)] = tag
-    prefetch(ledger.contracts, slot)
-    prefetch(ledger.shocks, slot * SCENARIOS)
     prefetch(ledger.accounts, account_id)
     prefetch(ledger.position_table, home_bucket(ledger.position_table, tag))
+    if is_wide(state):
+        prefetch(ledger.contracts, slot)
+        prefetch(ledger.shocks, slot * SCENARIOS)
 
 
 @inlined
@@ -87,8 +91,16 @@ def ask_for_position(state, at):
 def ask_for_losses(state, at):
     """The losses of its margin class."""
     ledger = state.ledger
-    slot = np.int64(ledger.noted[place_of(at)])
-    bring_losses_near(ledger, np.int64(ledger.positions[slot]["class_slot"]))
+    if is_wide(state):
+        slot = np.int64(ledger.noted[place_of(at)])
+        bring_losses_near(ledger, np.int64(ledger.positions[slot]["class_slot"]))
+
+
+@inlined
+def is_wide(state):
+    """Whether there are more contracts or margin classes than stay near by themselves."""
+    nodes, classes = state.book.counters[0]["live_nodes"], state.ledger.totals[0]["live_classes"]
+    return (nodes > NARROW_NODES) | (classes > NARROW_CLASSES)
 
 
 @inlined
@@ -135,8 +147,11 @@ def bring_losses_near(ledger, class_slot):
 
 @inlined
 def likely_instrument(state, batch, at):
-    """The instrument of a new order, or that of the order that a change names, if it was found."""
+    """The instrument of a new order, or that of the order that a change names, if it was found.
+
+    Put together from both, one of which is 0: a choice between them would be made a branch, which nobody can guess.
+    """
     book, command = state.book, batch.orders[at]
-    level = np.int64(book.orders[noted_slot(book, at)]["level"])
-    named = np.int64(command["instrument_id"])
-    return named if command["kind"] == CommandKind.PLACE else np.int64(instrument_id_of_level(book.levels[level]))
+    is_new = -np.int64(command["kind"] == CommandKind.PLACE)
+    level = np.int64(book.orders[noted_slot(book, at)]["level"]) & ~is_new
+    return np.int64(instrument_id_of_level(book.levels[level])) | np.int64(command["instrument_id"]) & is_new
